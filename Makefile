@@ -1,0 +1,33 @@
+# make demo, make test: everything from a fresh clone. CONTRIBUTING.md has the rest.
+PYTHON ?= python3
+VENV := .venv/bin/python
+
+.PHONY: demo test lint style
+.DEFAULT_GOAL := test
+
+demo: .venv/installed
+	$(VENV) tools/demo.py
+
+test: .venv/installed-dev
+	$(VENV) -m pytest
+
+lint: .venv/installed-dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(VENV) -m mypy
+	.venv/bin/lint-imports
+
+style: .venv/installed-dev
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt requirements-serve.txt | .venv/bin/python
+	$(VENV) -m pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(VENV) -m pip install --quiet -r requirements-dev.txt
+	@touch $@
