@@ -1,0 +1,157 @@
+"""Characters to class numbers and back; answers of a network to text.
+
+Class `i` is the alphabet's character `i`; one class more, the last, is the blank: a position
+without a character, or a column of a CTC head (Graves et al. 2006) between two characters.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from cnnlib.errors import ConfigError, SampleError
+
+Decoding = Literal["positions", "columns"]  # how the rows of an answer become text
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read: one confidence, 0 to 1, a character, and one for the whole text."""
+
+    text: str
+    confidence: float
+    character_confidences: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The characters that a model tells apart, in class order, each once."""
+
+    characters: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for fault in alphabet_faults(self.characters):
+            raise ConfigError(fault)
+
+    def __str__(self) -> str:
+        return "".join(self.characters)
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    @property
+    def blank(self) -> int:
+        """Class number of the blank, the last one."""
+        return len(self.characters)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes, the blank among them."""
+        return len(self.characters) + 1
+
+    @cached_property
+    def _class_of(self) -> dict[str, int]:
+        return {character: number for number, character in enumerate(self.characters)}
+
+    def unknown_in(self, label: str) -> list[str]:
+        """The characters of `label` that the alphabet lacks, in order, each once."""
+        return [character for character in dict.fromkeys(label) if character not in self._class_of]
+
+    def encode(self, label: str, length: int) -> np.ndarray:
+        """Class numbers of a label, int32 (length,), filled up with the blank.
+
+        Raises SampleError when the label is longer than `length` or holds an unknown character.
+        """
+        unknown = self.unknown_in(label)
+        if unknown:
+            raise SampleError(f"label '{label}': not in the alphabet: {' '.join(unknown)}")
+        if len(label) > length:
+            raise SampleError(f"label '{label}': expected at most {length} characters; got {len(label)}")
+        numbers = np.full(length, self.blank, np.int32)
+        numbers[: len(label)] = [self._class_of[character] for character in label]
+        return numbers
+
+    def text(self, numbers: np.ndarray) -> str:
+        """The label that `encode` turned into `numbers`."""
+        return "".join(self.characters[number] for number in numbers if number != self.blank)
+
+    def decode(self, probabilities: np.ndarray, decoding: Decoding) -> Reading:
+        """Text of one answer, float32 (positions or columns, classes), each row adding up to 1.
+
+        `decoding` is a key of `DECODINGS`. The text's confidence is the product of every row's
+        highest probability: that of the most likely path.
+        """
+        best = probabilities.argmax(axis=1)
+        confidence = probabilities.max(axis=1)
+        rows = DECODINGS[decoding](best.tolist(), self.blank)
+        return Reading(
+            "".join(self.characters[best[row[0]]] for row in rows),
+            float(confidence.prod()),
+            tuple(float(confidence[row].max()) for row in rows),
+        )
+
+    def decode_batch(self, probabilities: np.ndarray, decoding: Decoding) -> list[Reading]:
+        """Readings of float32 (pictures, positions or columns, classes), in order."""
+        return [self.decode(answer, decoding) for answer in probabilities]
+
+
+def _positions(best: list[int], blank: int) -> list[list[int]]:
+    return [[row] for row, number in enumerate(best) if number != blank]
+
+
+def _columns(best: list[int], blank: int) -> list[list[int]]:
+    runs = [list(run) for _, run in groupby(range(len(best)), key=best.__getitem__)]
+    return [run for run in runs if best[run[0]] != blank]
+
+
+# From each row's best class to the rows that make up each character.
+DECODINGS: dict[Decoding, Callable[[list[int], int], list[list[int]]]] = {
+    "positions": _positions,  # as they stand, blanks left out
+    "columns": _columns,  # CTC, greedy: repeats merged, then blanks left out
+}
+
+
+def alphabet_faults(characters: Iterable[str]) -> list[str]:
+    """What is wrong with an alphabet, a sentence each; empty when nothing is."""
+    characters = list(characters)
+    faults = []
+    if len(characters) < 2:
+        faults.append(f"expected at least 2 characters; got {len(characters)}")
+    wrong = [c for c in characters if len(c) != 1 or not (c.isprintable() or c == "\u3000")]
+    if wrong:
+        faults.append(f"expected single printable characters; got {', '.join(map(ascii, wrong))}")
+    doubles = [c for c in dict.fromkeys(characters) if characters.count(c) > 1]
+    if doubles:
+        faults.append(f"expected each character once; got more than one of {' '.join(doubles)}")
+    return faults
+
+
+def load_labels(path: Path) -> Alphabet:
+    """The alphabet in a labels.json: a JSON list of characters, or a JSON string of them.
+
+    Raises ConfigError when the file is missing or holds anything else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        remedy = "make it with: python gen_image/collect_labels.py"
+        raise ConfigError(f"{path}: can't be read ({error.strerror}); {remedy}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, list | str) or not all(isinstance(c, str) for c in content):
+        raise ConfigError(f"{path}: expected a list of characters or a string; got {json.dumps(content)[:60]}")
+    faults = alphabet_faults(content)
+    if faults:
+        raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
+    return Alphabet(tuple(content))
+
+
+def save_labels(path: Path, alphabet: Alphabet) -> None:
+    """Write labels.json as a JSON list in class order, UTF-8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(list(alphabet.characters), ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,269 @@
+"""The two config files as frozen, checked values.
+
+The only place that knows a key's name, type, unit and default: `conf/*.schema.json` is written from here
+(`python -m cnnlib.config`) and a test compares `conf/README.md` with it.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from cnnlib.alphabet import Alphabet, alphabet_faults, load_labels
+from cnnlib.errors import ConfigError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+SAMPLE_CONFIG = PROJECT_ROOT / "conf" / "sample_config.json"
+CAPTCHA_CONFIG = PROJECT_ROOT / "conf" / "captcha_config.json"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a fault's message says after `expected`."""
+
+    text: str
+
+
+def _from_root(value: Any) -> Any:
+    """A folder or file, relative to the project root whatever the working directory."""
+    return PROJECT_ROOT / value if isinstance(value, str) and value.strip() else value
+
+
+def _flag(value: Any) -> Any:
+    return bool(value) if value in (0, 1) and isinstance(value, int) else value
+
+
+def _characters(value: str) -> str:
+    faults = alphabet_faults(value)
+    if faults:
+        raise ValueError("; ".join(faults))
+    return value
+
+
+FilePath = Annotated[
+    Path,
+    BeforeValidator(_from_root),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+    Expected("a path, absolute or relative to the project's folder"),
+]
+Flag = Annotated[
+    bool, BeforeValidator(_flag), WithJsonSchema({"enum": [True, False, 1, 0]}), Expected("true, false, 1 or 0")
+]
+Pixels = Annotated[int, Field(ge=8, le=4096), Expected("a whole number of pixels, 8 to 4096")]
+Length = Annotated[int, Field(ge=1, le=64), Expected("a whole number of characters, 1 to 64")]
+Count = Annotated[int, Field(ge=1), Expected("a whole number, 1 or more")]
+Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]
+Share = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]
+Text = Annotated[str, Field(min_length=1), Expected("a text in quotes")]
+Characters = Annotated[str, AfterValidator(_characters), Expected("a text of 2 or more different characters")]
+Suffix = Annotated[
+    Literal["png", "jpg", "jpeg", "gif", "bmp", "webp"],
+    Expected("one of png, jpg, jpeg, gif, bmp, webp, without a dot"),
+]
+
+
+class Config(BaseModel):
+    """What both files have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    _source: Path = PrivateAttr(default=Path("config"))
+    schema_link: Text | None = Field(
+        default=None, alias="$schema", exclude=True, description="where an editor finds the schema"
+    )
+
+    @property
+    def name(self) -> str:
+        """The file as messages name it."""
+        return display_path(self._source)
+
+
+class CaptchaConfig(Config):
+    """`captcha_config.json`: the pictures that are drawn."""
+
+    root_dir: FilePath = Field(description="folder that drawn pictures are put into")
+    image_suffix: Suffix = Field(description="file suffix, and so the format, of a picture")
+    characters: Annotated[str, Field(min_length=1), Expected("a text of 1 or more characters")] = Field(
+        description="characters that labels are drawn from, each as likely as often as it is named"
+    )
+    count: Count = Field(description="pictures drawn in one run")
+    char_count: Length = Field(description="characters on a picture")
+    width: Pixels = Field(description="width of a picture, pixels")
+    height: Pixels = Field(description="height of a picture, pixels")
+
+
+class SampleConfig(Config):
+    """`sample_config.json`: folders, pictures, alphabet, training."""
+
+    origin_image_dir: FilePath = Field(description="folder of labelled pictures to verify and split")
+    new_image_dir: FilePath = Field(description="folder of labelled pictures that come later, verified and split too")
+    train_image_dir: FilePath = Field(description="folder of training pictures; 5% of them verify")
+    test_image_dir: FilePath = Field(description="folder of test pictures, read by test_batch.py alone")
+    api_image_dir: FilePath = Field(description="folder of pictures that the recognition API received")
+    online_image_dir: FilePath = Field(description="folder of pictures fetched from `remote_url`")
+    local_image_dir: FilePath = Field(description="folder of local pictures, saved under their reading")
+    model_save_dir: FilePath = Field(description="folder of the model, its card and its reports")
+    image_width: Pixels = Field(description="width of a picture, pixels")
+    image_height: Pixels = Field(description="height of a picture, pixels")
+    max_captcha: Length = Field(description="most characters on a picture; shorter labels are learned too")
+    image_suffix: Suffix = Field(description="file suffix of the pictures")
+    char_set: Characters = Field(description="characters that are told apart, in class order")
+    use_labels_json_file: Flag = Field(description="take the characters from `labels_json_file`, not from `char_set`")
+    remote_url: Text = Field(description="address that gives a fresh captcha picture")
+    cycle_stop: Count | Literal["auto"] = Field(
+        description='steps after which training stops; "auto": from the number of pictures',
+        json_schema_extra={"expected": 'a whole number of steps, 1 or more, or "auto"'},
+    )
+    acc_stop: Share = Field(description="picture accuracy on the verification set at which training stops, 0 to 1")
+    cycle_save: Count = Field(description="steps from one save of the model to the next")
+    enable_gpu: Flag = Field(description="train on a GPU where there is one; 0 hides it")
+    train_batch_size: Count = Field(description="pictures in a training step; lower it when memory runs out")
+    test_batch_size: Count = Field(description="verification pictures measured for each verification line")
+
+    labels_json_file: FilePath = Field(
+        default=PROJECT_ROOT / "gen_image" / "labels.json", description="characters found by collect_labels.py"
+    )
+    channels: Annotated[Literal[1, 3], Expected("1 (grey) or 3 (colour)")] = Field(
+        default=1, description="1: pictures are read in grey; 3: in colour"
+    )
+    split_seed: Seed = Field(default=0, description="seed of the split into training, verification and test pictures")
+    network: Annotated[Literal["columns", "positions", "classic"], Expected("columns, positions or classic")] = Field(
+        default="columns", description="network that is trained"
+    )
+    augmentation: Annotated[float, Field(ge=0, le=4), Expected("a number from 0 to 4")] = Field(
+        default=1.0, description="strength of the random changes of training pictures; 0: none"
+    )
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], Expected("auto, float32, bfloat16 or float16")
+    ] = Field(default="auto", description="numbers that training computes with; auto: the fastest here")
+    log_dir: FilePath = Field(default=PROJECT_ROOT / "logs", description="folder of TensorBoard scalars")
+
+    @cached_property
+    def alphabet(self) -> Alphabet:
+        """The characters that are told apart, from `char_set` or from `labels_json_file`."""
+        return load_labels(self.labels_json_file) if self.use_labels_json_file else Alphabet(tuple(self.char_set))
+
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = True) -> SampleConfig:
+    """The checked `sample_config.json`, its alphabet read unless `with_labels` is false.
+
+    Raises ConfigError, a line for each fault, when the file or its labels file can't be used.
+    """
+    config = _load(Path(path), SampleConfig)
+    try:
+        _ = config.alphabet if with_labels else None
+    except ConfigError as error:
+        raise ConfigError(f"{config.name}: key 'use_labels_json_file': {error}") from error
+    return config
+
+
+def load_captcha_config(path: Path | str = CAPTCHA_CONFIG) -> CaptchaConfig:
+    """The checked `captcha_config.json`. Raises ConfigError, a line for each fault."""
+    return _load(Path(path), CaptchaConfig)
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises ConfigError, with line and column where it is no JSON."""
+    name = display_path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
+    except OSError as error:
+        raise ConfigError(f"{name}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{name}: expected UTF-8; got the byte 0x{error.object[error.start]:02x} at {error.start}"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{name}: expected an object of keys and values, {{…}}; got {json.dumps(content)[:60]}")
+    return content
+
+
+def display_path(path: Path) -> str:
+    """A path as a config would write it: relative to the project root where it lies below, a folder with a slash."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 (links stay as the user wrote them)
+    shown = absolute.relative_to(PROJECT_ROOT) if absolute.is_relative_to(PROJECT_ROOT) else absolute
+    return shown.as_posix() + ("" if absolute.is_file() or shown.suffix else "/")
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"key '{key}': expected once; got it {keys.count(key)} times")
+    return dict(pairs)
+
+
+def _load(path: Path, kind: type[AnyConfig]) -> AnyConfig:
+    content = read_json_object(path)
+    try:
+        config = kind.model_validate(content)
+    except ValidationError as error:
+        faults = [f"{display_path(path)}: {_fault(kind, dict(one))}" for one in error.errors()]
+        raise ConfigError("\n".join(dict.fromkeys(faults))) from error
+    config._source = path
+    return config
+
+
+def _fault(kind: type[Config], error: dict[str, Any]) -> str:
+    """One line for one of pydantic's errors."""
+    key = str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(key, _keys(kind), n=1, cutoff=0.5)
+        return f"key '{key}': expected a known key{f', the nearest is {near[0]!r}' if near else ''}; got '{key}'"
+    expected = _expected(kind, key)
+    if error["type"] == "missing":
+        return f"key '{key}': expected {expected}; the key is missing"
+    if error["type"] == "value_error":
+        return f"key '{key}': {error['ctx']['error']}"
+    return f"key '{key}': expected {expected}; got {json.dumps(error['input'], ensure_ascii=False, default=str)}"
+
+
+def _expected(kind: type[Config], key: str) -> str:
+    field = next(field for name, field in kind.model_fields.items() if key in (name, field.alias))
+    if isinstance(field.json_schema_extra, dict):
+        return str(field.json_schema_extra["expected"])
+    return next((one.text for one in field.metadata if isinstance(one, Expected)), "a text")
+
+
+def _keys(kind: type[Config]) -> list[str]:
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
+def json_schema(kind: type[Config]) -> dict[str, Any]:
+    """The JSON Schema that lies beside a config and that editors complete from."""
+    schema = kind.model_json_schema()
+    for key in ("labels_json_file", "log_dir"):
+        if key in schema["properties"]:
+            schema["properties"][key]["default"] = display_path(kind.model_fields[key].default)
+    return schema
+
+
+def write_schemas() -> None:
+    """Write `conf/*.schema.json` anew."""
+    for kind, config in ((SampleConfig, SAMPLE_CONFIG), (CaptchaConfig, CAPTCHA_CONFIG)):
+        path = config.with_suffix(".schema.json")
+        path.write_text(json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_schemas()

@@ -1,0 +1,100 @@
+"""File names to labels and back; bytes to arrays: the one place that opens a picture."""
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cnnlib.errors import SampleError, SizeError
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+SIDE_LIMIT = 4096  # pixels; a larger picture is refused before it is decoded
+# Unfit for a file name on some system, or (%, .) needed for the escape itself and the suffix.
+_UNFIT = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
+_ESCAPED = re.compile(r"%([0-7][0-9A-Fa-f])")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size of a picture: height and width in pixels, channels 1 (grey) or 3 (colour)."""
+
+    height: int
+    width: int
+    channels: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+def label_of(name: str) -> str:
+    """The label in a file name: what stands before the last underscore, escapes resolved.
+
+    A character unfit for file names is written `%` and two hexadecimal digits: `a/b` is `a%2Fb_1.png`.
+    Raises SampleError when there is no underscore or nothing before it.
+    """
+    stem = Path(name).stem
+    label, underscore, _ = stem.rpartition("_")
+    if not underscore:
+        raise SampleError("the name has no underscore between label and serial number")
+    if not label:
+        raise SampleError("the name has no label before the underscore")
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), label)
+
+
+def file_name(label: str, serial: str | int, suffix: str) -> str:
+    """`label_serial.suffix`, with the label's unfit characters escaped as `label_of` reads them."""
+    escaped = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", label)
+    return f"{escaped}_{serial}.{suffix}"
+
+
+def open_picture(data: bytes, shape: Shape) -> np.ndarray:
+    """Decode one picture.
+
+    Returns uint8 (height, width, channels), 0 to 255. Grey is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601);
+    what is transparent shows white.
+    Raises SampleError when `data` is no PNG, JPEG, GIF, BMP or WebP, or is cut short, and SizeError, one of its
+    kinds, when the picture has another size.
+    """
+    picture = decode_picture(data)
+    if picture.size != (shape.width, shape.height):
+        raise SizeError(f"expected {shape} pixels; got {picture.width}x{picture.height}")
+    return to_array(picture, shape.channels)
+
+
+def decode_picture(data: bytes) -> Image.Image:
+    """The first frame of a picture, decoded to its last byte and turned upright.
+
+    Raises SampleError when `data` is no PNG, JPEG, GIF, BMP or WebP, is cut short, or is larger than `SIDE_LIMIT`.
+    """
+    try:
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        if max(picture.size) > SIDE_LIMIT:
+            raise SampleError(f"expected sides of at most {SIDE_LIMIT} pixels; got {picture.width}x{picture.height}")
+        picture.load()
+        return ImageOps.exif_transpose(picture)
+    except SampleError:
+        raise
+    except UnidentifiedImageError as error:
+        raise SampleError("not a PNG, JPEG, GIF, BMP or WebP picture") from error
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and others
+        raise SampleError(f"can't be decoded: {error}") from error
+
+
+def to_array(picture: Image.Image, channels: int) -> np.ndarray:
+    """Pixels of a Pillow picture, uint8 (height, width, channels), 0 to 255, on white where it is transparent."""
+    pixels = np.asarray(_flat(picture).convert("L" if channels == 1 else "RGB"))
+    return pixels[:, :, np.newaxis] if channels == 1 else pixels
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """The picture without palette, transparency or 16-bit samples."""
+    if picture.mode.startswith("I"):
+        return Image.fromarray((np.asarray(picture, np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
+        coloured = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(ground, coloured)
+    return picture if picture.mode in ("L", "RGB") else picture.convert("RGB")

@@ -1,0 +1,123 @@
+"""Small real pictures, configs over a temporary folder, and one tiny model that is trained once a session."""
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from cnnlib.config import PROJECT_ROOT, SAMPLE_CONFIG, SampleConfig, load_sample_config
+from cnnlib.pictures import file_name
+
+WIDTH, HEIGHT = 32, 16
+FONT = ImageFont.load_default(13)
+
+
+def draw(label: str, path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), seed: int = 0) -> Path:
+    """A picture of a label, moved a little by `seed`, in the format of the path's suffix."""
+    chance = random.Random(f"{label}{seed}")
+    picture = Image.new("RGB", size, "white")
+    place = (2 + chance.randrange(6), chance.randrange(-1, 2))
+    ImageDraw.Draw(picture).text(place, label, "black", FONT)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+    return path
+
+
+def fill(folder: Path, count: int, characters: str = "01", length: int = 2, seed: int = 0) -> list[Path]:
+    """`count` labelled pictures in a folder."""
+    chance = random.Random(seed)
+    labels = ["".join(chance.choices(characters, k=length)) for _ in range(count)]
+    return [draw(label, folder / file_name(label, f"{seed}{n:05d}", "png"), seed=n) for n, label in enumerate(labels)]
+
+
+def write_config(folder: Path, **changes: Any) -> Path:
+    """A sample config for the small pictures, everything below `folder`."""
+    keys = json.loads(SAMPLE_CONFIG.read_text(encoding="utf-8"))
+    del keys["$schema"]
+    keys |= {key: str(folder / value) for key, value in keys.items() if key.endswith("_dir")}
+    keys |= {"image_width": WIDTH, "image_height": HEIGHT, "max_captcha": 2, "char_set": "01"}
+    keys |= {"cycle_stop": 60, "cycle_save": 60, "train_batch_size": 32, "test_batch_size": 10, "precision": "float32"}
+    keys |= {"log_dir": str(folder / "logs"), "labels_json_file": str(folder / "labels.json")}
+    path = folder / "sample_config.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(keys | changes), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def configure(tmp_path: Path) -> Callable[..., SampleConfig]:
+    """The checked sample config in `tmp_path`, with keys changed."""
+    return lambda **changes: load_sample_config(write_config(tmp_path, **changes))
+
+
+@pytest.fixture
+def config(configure: Callable[..., SampleConfig]) -> SampleConfig:
+    return configure()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A tiny trained suite: `config_path`, `config`, `lines` that the training said. Read it, do not change it."""
+    folder = tmp_path_factory.mktemp("trained")
+    path = write_config(folder, cycle_stop=120, cycle_save=60, acc_stop=1)
+    config = load_sample_config(path)
+    fill(config.train_image_dir, 400, seed=1)
+    fill(config.test_image_dir, 40, seed=2)
+    from cnnlib.training import train
+
+    lines: list[str] = []
+    outcome = train(config, lines.append)
+    return SimpleNamespace(config_path=path, config=config, lines=lines, outcome=outcome)
+
+
+def run_script(name: str, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run one script of the suite as a user does; not from the project's folder, unless told."""
+    options.setdefault("cwd", Path(options.pop("folder", PROJECT_ROOT.parent)))
+    command = [sys.executable, str(PROJECT_ROOT / name), *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=250, **options
+    )
+
+
+def start_script(name: str, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, str(PROJECT_ROOT / name), *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", **options
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Start a server script on a free port; gives its address once it serves. Stopped when the test ends."""
+    running = []
+
+    def start(name: str, *arguments: str | Path) -> str:
+        process = start_script(name, *arguments, "--port", str(free_port()))
+        running.append(process)
+        assert process.stdout
+        assert process.stderr
+        line = process.stdout.readline()
+        assert line.startswith("Serving http://127.0.0.1:"), line + process.stderr.read()
+        return line.split()[1]
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.communicate()

@@ -1,0 +1,160 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cnnlib.config import (
+    CAPTCHA_CONFIG,
+    PROJECT_ROOT,
+    SAMPLE_CONFIG,
+    CaptchaConfig,
+    SampleConfig,
+    display_path,
+    json_schema,
+    load_captcha_config,
+    load_sample_config,
+)
+from cnnlib.errors import ConfigError
+from tests.conftest import write_config
+
+# Section 2.2 of the description: every key and its default.
+DESCRIBED = {
+    "origin_image_dir": "sample/origin/",
+    "new_image_dir": "sample/new_train/",
+    "train_image_dir": "sample/train/",
+    "test_image_dir": "sample/test/",
+    "api_image_dir": "sample/api/",
+    "online_image_dir": "sample/online/",
+    "local_image_dir": "sample/local/",
+    "model_save_dir": "model/",
+    "image_width": 100,
+    "image_height": 60,
+    "max_captcha": 4,
+    "image_suffix": "png",
+    "char_set": "0123456789abcdefghijklmnopqrstuvwxyz",
+    "use_labels_json_file": False,
+    "remote_url": "http://127.0.0.1:6100/captcha/",
+    "cycle_stop": 3000,
+    "acc_stop": 0.99,
+    "cycle_save": 500,
+    "enable_gpu": 0,
+    "train_batch_size": 128,
+    "test_batch_size": 100,
+}
+
+
+def faults_of(tmp_path: Path, **changes: object) -> list[str]:
+    path = write_config(tmp_path, **changes)
+    with pytest.raises(ConfigError) as caught:
+        load_sample_config(path)
+    return [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
+
+
+def test_shipped_configs_hold_the_described_keys_and_defaults() -> None:
+    shipped = json.loads(SAMPLE_CONFIG.read_text(encoding="utf-8"))
+    assert {key: value for key, value in shipped.items() if key != "$schema"} == DESCRIBED
+    assert load_captcha_config().count == 1000
+
+
+def test_config_written_for_the_description_works_unchanged(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(DESCRIBED), encoding="utf-8")
+    config = load_sample_config(path)
+    assert config.train_image_dir == PROJECT_ROOT / "sample/train"
+    assert (config.network, config.channels) == ("columns", 1)
+
+
+def test_relative_paths_are_relative_to_the_project_wherever_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_sample_config().origin_image_dir == PROJECT_ROOT / "sample" / "origin"
+
+
+def test_all_faults_are_reported_at_once_each_with_key_expected_and_received(tmp_path: Path) -> None:
+    faults = faults_of(
+        tmp_path, image_width="wide", char_set="aab", cycle_stop=0, enable_gpu=2, imgae_height=60, acc_stop=1.5
+    )
+    assert "key 'image_width': expected a whole number of pixels, 8 to 4096; got \"wide\"" in faults
+    assert "key 'char_set': expected each character once; got more than one of a" in faults
+    assert "key 'cycle_stop': expected a whole number of steps, 1 or more, or \"auto\"; got 0" in faults
+    assert "key 'enable_gpu': expected true, false, 1 or 0; got 2" in faults
+    assert "key 'imgae_height': expected a known key, the nearest is 'image_height'; got 'imgae_height'" in faults
+    assert "key 'acc_stop': expected a number from 0 to 1; got 1.5" in faults
+    assert len(faults) == 6
+
+
+def test_missing_key_is_named_with_what_it_expects(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    keys = json.loads(path.read_text(encoding="utf-8"))
+    del keys["max_captcha"]
+    path.write_text(json.dumps(keys), encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match="key 'max_captcha': expected a whole number of characters.*the key is missing"
+    ):
+        load_sample_config(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"a": 1,\n "b" 2}', "line 2, column 6: not JSON"),
+        ('{"count": 1, "count": 2}', "key 'count': expected once; got it 2 times"),
+        ("[1]", "expected an object of keys and values"),
+        (b"\xff\xfe", "expected UTF-8; got the byte 0xff"),
+    ],
+)
+def test_broken_json_is_one_line_with_its_place(tmp_path: Path, content: str | bytes, message: str) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ConfigError, match=re.escape(message)) as caught:
+        load_sample_config(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="none.json: can't be read: No such file"):
+        load_captcha_config(tmp_path / "none.json")
+
+
+def test_flags_take_numbers_and_truth_values(tmp_path: Path) -> None:
+    assert load_sample_config(write_config(tmp_path, enable_gpu=1)).enable_gpu is True
+    assert load_sample_config(write_config(tmp_path, enable_gpu=False)).enable_gpu is False
+
+
+def test_file_saved_by_windows_notepad_is_read(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert load_sample_config(path).max_captcha == 2
+
+
+def test_alphabet_comes_from_labels_json_when_asked(tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text('["天", "地"]', encoding="utf-8")
+    assert load_sample_config(write_config(tmp_path, use_labels_json_file=True)).alphabet.characters == ("天", "地")
+
+
+def test_missing_labels_json_is_a_fault_that_names_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"key 'use_labels_json_file'.*labels.json.*collect_labels.py"):
+        load_sample_config(write_config(tmp_path, use_labels_json_file=True))
+
+
+@pytest.mark.parametrize(("kind", "path"), [(SampleConfig, SAMPLE_CONFIG), (CaptchaConfig, CAPTCHA_CONFIG)])
+def test_shipped_schema_is_the_one_of_the_code(kind: type, path: Path) -> None:
+    shipped = json.loads(path.with_suffix(".schema.json").read_text(encoding="utf-8"))
+    assert shipped == json_schema(kind), "run: python -m cnnlib.config"
+
+
+@pytest.mark.parametrize("kind", [SampleConfig, CaptchaConfig])
+def test_readme_has_a_row_for_every_key(kind: type[SampleConfig]) -> None:
+    readme = (PROJECT_ROOT / "conf" / "README.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `([^`.]+)` \|", readme, re.MULTILINE))
+    keys = {field.alias or name for name, field in kind.model_fields.items()}
+    assert keys <= rows
+    assert rows <= {f.alias or n for k in (SampleConfig, CaptchaConfig) for n, f in k.model_fields.items()}
+
+
+def test_display_path_is_what_a_config_would_say(tmp_path: Path) -> None:
+    assert display_path(PROJECT_ROOT / "sample" / "origin") == "sample/origin/"
+    assert display_path(SAMPLE_CONFIG) == "conf/sample_config.json"
+    assert display_path(tmp_path) == f"{tmp_path.as_posix()}/"

@@ -1,0 +1,121 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from cnnlib.errors import SampleError, SizeError
+from cnnlib.pictures import SIDE_LIMIT, Shape, decode_picture, file_name, label_of, open_picture
+
+SHAPE = Shape(4, 6)
+
+
+def encode(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, kind, **options)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("2e8j_17322d.jpg", "2e8j"),
+        ("a_b_1.png", "a_b"),
+        ("a%2Fb_1.png", "a/b"),
+        ("50%_1.png", "50%"),
+        ("天地_7.png", "天地"),
+    ],
+)
+def test_label_ends_at_the_last_underscore(name: str, label: str) -> None:
+    assert label_of(name) == label
+
+
+@pytest.mark.parametrize(("name", "message"), [("2e8j.png", "no underscore"), ("_1.png", "no label")])
+def test_name_without_label_is_refused(name: str, message: str) -> None:
+    with pytest.raises(SampleError, match=message):
+        label_of(name)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8))
+def test_any_label_survives_its_file_name(label: str) -> None:
+    name = file_name(label, 17, "png")
+    assert label_of(name) == label
+    assert not set(name[:-7]) & set('/\\:*?"<>|.')
+
+
+def test_reading_of_dots_and_slashes_stays_in_its_folder(tmp_path: Path) -> None:
+    assert (tmp_path / file_name("../..", 1, "png")).parent == tmp_path
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
+def test_every_format_is_opened(kind: str) -> None:
+    pixels = open_picture(encode(Image.new("L", (6, 4), 200), kind), SHAPE)
+    assert pixels.shape == (4, 6, 1)
+    assert pixels.dtype == np.uint8
+    assert abs(int(pixels[0, 0, 0]) - 200) < 4
+
+
+def test_grey_weights_are_those_of_bt601() -> None:
+    red, green, blue = (
+        open_picture(encode(Image.new("RGB", (6, 4), c)), SHAPE)[0, 0, 0] for c in ("red", "lime", "blue")
+    )
+    assert (red, green, blue) == (76, 150, 29)
+
+
+def test_colour_keeps_three_channels() -> None:
+    pixels = open_picture(encode(Image.new("RGB", (6, 4), (10, 20, 30))), Shape(4, 6, 3))
+    assert pixels[0, 0].tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_ground_is_white_even_where_black_is_stored(mode: str) -> None:
+    assert open_picture(encode(Image.new(mode, (6, 4))), SHAPE).min() == 255
+
+
+def test_palette_is_resolved_its_transparent_colour_too() -> None:
+    picture = Image.new("P", (6, 4), 1)
+    picture.putpalette([9, 9, 9, 255, 0, 0])
+    assert open_picture(encode(picture), SHAPE)[0, 0, 0] == 76
+    assert open_picture(encode(picture, transparency=1), SHAPE)[0, 0, 0] == 255
+
+
+def test_sixteen_bit_grey_is_scaled() -> None:
+    picture = Image.fromarray(np.full((4, 6), 0x8000, np.uint16))
+    assert open_picture(encode(picture), SHAPE)[0, 0, 0] == 128
+
+
+def test_turned_photo_is_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    assert decode_picture(encode(Image.new("L", (4, 6)), "JPEG", exif=exif)).size == (6, 4)
+
+
+def test_truncated_picture_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    whole = encode(Image.fromarray(rng.integers(0, 255, (60, 100), np.uint8)))
+    with pytest.raises(SampleError, match="can't be decoded"):
+        open_picture(whole[: len(whole) // 2], Shape(60, 100))
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"%PDF-1.4", b"<svg/>"])
+def test_other_files_are_refused(data: bytes) -> None:
+    with pytest.raises(SampleError, match="not a PNG, JPEG, GIF, BMP or WebP picture"):
+        open_picture(data, SHAPE)
+
+
+def test_tiff_is_not_opened() -> None:
+    with pytest.raises(SampleError, match="not a PNG"):
+        open_picture(encode(Image.new("L", (6, 4)), "TIFF"), SHAPE)
+
+
+def test_other_size_is_a_size_error_with_both_sizes() -> None:
+    with pytest.raises(SizeError, match="expected 6x4 pixels; got 7x4"):
+        open_picture(encode(Image.new("L", (7, 4))), SHAPE)
+
+
+def test_huge_picture_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(SampleError, match=f"sides of at most {SIDE_LIMIT} pixels"):
+        decode_picture(encode(Image.new("1", (SIDE_LIMIT + 1, 1))))
