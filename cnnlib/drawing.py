@@ -1,0 +1,56 @@
+"""Captcha pictures drawn with the `captcha` library, each a pure function of its seed."""
+
+import functools
+import hashlib
+import io
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from captcha.image import DEFAULT_FONTS, ImageCaptcha
+from fontTools.ttLib import TTFont, TTLibError
+from PIL import Image
+
+from cnnlib.config import CaptchaConfig
+from cnnlib.errors import ConfigError
+
+
+@functools.lru_cache(maxsize=8)
+def _painter(width: int, height: int, fonts: tuple[str, ...]) -> ImageCaptcha:
+    return ImageCaptcha(width, height, list(fonts) or None)
+
+
+def draw_captcha(config: CaptchaConfig, seed: str, fonts: Sequence[str] = ()) -> tuple[str, bytes]:
+    """Label and encoded picture number `seed` of the look that `config` describes.
+
+    The same seed gives the same label and pixels in any process. The library draws from the global
+    generator of `random`, which is seeded here and is not safe to share between threads.
+    """
+    random.seed(hashlib.sha256(seed.encode()).digest())
+    label = "".join(random.choices(config.characters, k=config.char_count))
+    picture = _painter(config.width, config.height, tuple(fonts)).generate_image(label)
+    encoded = io.BytesIO()
+    picture.save(encoded, Image.registered_extensions()[f".{config.image_suffix}"])
+    return label, encoded.getvalue()
+
+
+def check_fonts(characters: str, fonts: Sequence[str]) -> None:
+    """Raise ConfigError naming the characters that a font can't draw; no fonts: the library's own."""
+    faults = []
+    for font in fonts or DEFAULT_FONTS:
+        missing = [c for c in dict.fromkeys(characters) if ord(c) not in _drawable(font)]
+        if missing:
+            faults.append(f"{font}: the font lacks {' '.join(missing)}; name another one with --fonts")
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def _drawable(font: str) -> set[int]:
+    """Code points that a font file has a glyph for."""
+    if not Path(font).is_file():
+        raise ConfigError(f"{font}: expected a TrueType or OpenType font; there is no such file")
+    try:
+        with TTFont(font, fontNumber=0, lazy=True) as opened:
+            return set(opened.getBestCmap() or {})
+    except (TTLibError, OSError) as error:
+        raise ConfigError(f"{font}: expected a TrueType or OpenType font; got {error}") from error

@@ -1,0 +1,255 @@
+"""Folders of labelled pictures: check them, propose a config that fits, split and move them.
+
+No picture is ever lost or doubled, whenever the program is killed: a picture is renamed, or, to another
+device, copied under a temporary name, renamed and only then deleted where it was.
+"""
+
+import errno
+import filecmp
+import os
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from cnnlib.config import SampleConfig, display_path
+from cnnlib.errors import SampleError
+from cnnlib.pictures import decode_picture, label_of
+
+TEST_SHARE = 0.05  # 19:1, section 2.3 of the description
+LOCK_WAIT_S = 10
+_LOCK = ".lock"
+_PART = ".part"  # ending of a copy under way
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A file of a sample folder as it was found; `fault` says why it can't be used, if it can't."""
+
+    path: Path
+    label: str | None = None
+    size: tuple[int, int] | None = None  # width, height in pixels
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which files of a folder go to the training and which to the test folder."""
+
+    train: list[Path]
+    test: list[Path]
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Files and folders in a sample folder, sorted by name, our own lock and temporary files left out.
+
+    A missing folder has none.
+    """
+    if not folder.is_dir():
+        return []
+    return [path for path in sorted(folder.iterdir()) if path.name != _LOCK and not _is_part(path)]
+
+
+def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
+    """Pictures of a folder with their labels, sorted by name; what has another suffix is left out.
+
+    Raises SampleError when a name holds no label.
+    """
+    return [(path, _label(path)) for path in list_files(folder) if _has_suffix(path, suffix)]
+
+
+def labels_in(folder: Path, suffix: str) -> list[str]:
+    """Labels of the pictures in any sample folder; names without one are left out."""
+    labels = []
+    for path in list_files(folder):
+        with suppress(SampleError):
+            labels += [label_of(path.name)] if _has_suffix(path, suffix) else []
+    return labels
+
+
+def pictures_at(path: Path) -> list[Path]:
+    """The file itself, or the files of a folder, sorted by name. Raises SampleError when there is none."""
+    found = [one for one in list_files(path) if one.is_file()] if path.is_dir() else [path]
+    if not found or not found[0].is_file():
+        raise SampleError(f"{display_path(path)}: expected a picture or a folder of pictures; found none")
+    return found
+
+
+def first_test_picture(config: SampleConfig) -> Path:
+    """The first picture of `test_image_dir` by name. Raises SampleError when it has none."""
+    for path in list_files(config.test_image_dir):
+        if _has_suffix(path, config.image_suffix):
+            return path
+    raise SampleError(
+        f"{display_path(config.test_image_dir)}: expected .{config.image_suffix} pictures; got none; "
+        "verify_and_split_data.py puts them there"
+    )
+
+
+def _label(path: Path) -> str:
+    try:
+        return label_of(path.name)
+    except SampleError as error:
+        raise SampleError(
+            f"{display_path(path)}: {error}; let verify_and_split_data.py alone fill this folder"
+        ) from error
+
+
+def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any] = iter) -> list[Sample]:
+    """Every file of `folder`, decoded fully and held against the config, sorted by name.
+
+    `progress` wraps the iterator, as tqdm does.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(progress(pool.map(lambda path: check_file(path, config), list_files(folder))))
+
+
+def check_file(path: Path, config: SampleConfig) -> Sample:
+    """One file held against the config; all that could be found out, and the first fault."""
+    if not path.is_file():
+        return Sample(path, fault="Not a file")
+    label, size, faults = None, None, []
+    if not _has_suffix(path, config.image_suffix):
+        faults.append("File extension is incorrect")
+    try:
+        label = label_of(path.name)
+    except SampleError as error:
+        faults.append(f"Bad name: {error}")
+    try:
+        size = decode_picture(path.read_bytes()).size
+    except (SampleError, OSError) as error:
+        faults.append(f"Cannot be opened: {error}")
+    faults += _misfits(label, size, config)
+    return Sample(path, label, size, faults[0] if faults else None)
+
+
+def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConfig) -> Iterator[str]:
+    width, height = config.image_width, config.image_height
+    if size is not None and size != (width, height):
+        yield f"Wrong size: expected {width}x{height} pixels; got {size[0]}x{size[1]}"
+    unknown = config.alphabet.unknown_in(label or "")
+    if unknown:
+        yield f"Label '{label}': not in the alphabet: {' '.join(unknown)}"
+    if label is not None and len(label) > config.max_captcha:
+        yield f"Label '{label}': expected at most {config.max_captcha} characters (max_captcha); got {len(label)}"
+
+
+def _has_suffix(path: Path, suffix: str) -> bool:
+    return path.suffix.lower() == f".{suffix}"
+
+
+def _is_part(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(_PART)
+
+
+def propose_config(samples: Sequence[Sample], known_labels: Sequence[str]) -> dict[str, Any]:
+    """The keys and values that would fit all decodable, labelled pictures; empty without any.
+
+    `known_labels` are those of pictures verified earlier. The size is the most common one.
+    """
+    readable = [sample for sample in samples if sample.label is not None and sample.size is not None]
+    if not readable:
+        return {}
+    labels = [str(sample.label) for sample in readable] + list(known_labels)
+    (width, height), _ = Counter(sample.size for sample in readable if sample.size).most_common(1)[0]
+    suffix, _ = Counter(sample.path.suffix.lower()[1:] for sample in readable).most_common(1)[0]
+    return {
+        "image_width": width,
+        "image_height": height,
+        "max_captcha": max(map(len, labels)),
+        "image_suffix": suffix,
+        "char_set": "".join(sorted(set("".join(labels)))),
+    }
+
+
+def disagreements(proposed: dict[str, Any], config: SampleConfig) -> dict[str, Any]:
+    """The proposed keys whose values in the config keep pictures out."""
+    fits = {
+        "image_width": lambda value: value == config.image_width,
+        "image_height": lambda value: value == config.image_height,
+        "max_captcha": lambda value: value <= config.max_captcha,
+        "image_suffix": lambda value: value == config.image_suffix,
+        "char_set": lambda value: not config.alphabet.unknown_in(value),
+    }
+    return {key: value for key, value in proposed.items() if not fits[key](value)}
+
+
+def split(paths: Sequence[Path], seed: int) -> Split:
+    """5% of the files for the test, at least one of two or more, drawn by `seed`; the rest for training."""
+    count = max(1, int(len(paths) * TEST_SHARE + 0.5)) if len(paths) > 1 else 0
+    names = sorted(path.name for path in paths)
+    drawn = set(random.Random(seed).sample(names, count))
+    return Split([p for p in paths if p.name not in drawn], [p for p in paths if p.name in drawn])
+
+
+@contextmanager
+def locked(*folders: Path) -> Iterator[None]:
+    """Hold the folders, made where they are missing, against other runs, and clear what a killed copy left.
+
+    Raises SampleError when another run holds one for longer than `LOCK_WAIT_S`.
+    """
+    with ExitStack() as stack:
+        for folder in sorted(set(folders)):  # one order for all runs, so that no two wait for each other
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(FileLock(folder / _LOCK, timeout=LOCK_WAIT_S))
+            except Timeout as error:
+                raise SampleError(
+                    f"{display_path(folder)}: another run is moving pictures here; try again later"
+                ) from error
+        for folder in folders:
+            for path in folder.iterdir():
+                if _is_part(path):
+                    path.unlink()
+        yield
+
+
+def settle_taken_names(samples: Sequence[Sample], targets: Sequence[Path]) -> tuple[list[Sample], int]:
+    """Samples with those marked whose name a target folder holds already, and the number of left-overs removed.
+
+    The same picture byte for byte is the left-over of a move that was killed half-way, and is deleted here.
+    """
+    settled, removed = [], 0
+    for sample in samples:
+        twin = next((t / sample.path.name for t in targets if (t / sample.path.name).exists()), None)
+        if twin is None:
+            settled.append(sample)
+        elif sample.path.is_file() and filecmp.cmp(sample.path, twin, shallow=False):
+            sample.path.unlink()
+            removed += 1
+        else:
+            fault = f"Name taken: {display_path(twin.parent)} holds another picture of this name"
+            settled.append(Sample(sample.path, sample.label, sample.size, sample.fault or fault))
+    return settled, removed
+
+
+def move(path: Path, folder: Path) -> None:
+    """Move a file into a folder that the caller has locked, across devices too.
+
+    Raises SampleError when the folder holds the name already; the file then stays where it is.
+    """
+    target = folder / path.name
+    if target.exists():
+        raise SampleError(f"{display_path(target)}: exists already, {display_path(path)} stays where it is")
+    try:
+        path.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _move_across_devices(path, target)
+
+
+def _move_across_devices(path: Path, target: Path) -> None:
+    part = target.with_name(f".{target.name}{_PART}")
+    shutil.copy2(path, part)
+    with part.open("rb+") as copy:
+        os.fsync(copy.fileno())
+    part.rename(target)
+    path.unlink()

@@ -1,0 +1,202 @@
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from cnnlib import samples
+from cnnlib.config import PROJECT_ROOT, SampleConfig
+from cnnlib.errors import SampleError
+from tests.conftest import draw, fill, write_config
+
+
+def faults(config: SampleConfig) -> dict[str, str | None]:
+    return {one.path.name: one.fault for one in samples.check_folder(config.origin_image_dir, config)}
+
+
+def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleConfig) -> None:
+    origin = config.origin_image_dir
+    draw("01", origin / "01_0.png")
+    draw("01", origin / "01_1.PNG")
+    draw("01", origin / "01_2.jpg")
+    draw("01", origin / "01.png")
+    draw("01", origin / "_3.png")
+    draw("01", origin / "01_4.png", size=(33, 16))
+    draw("0x", origin / "0x_5.png")
+    draw("011", origin / "011_6.png")
+    whole = (origin / "01_0.png").read_bytes()
+    (origin / "01_7.png").write_bytes(whole[: len(whole) - 30])
+    (origin / "01_8.png").write_bytes(b"")
+    (origin / ".DStore").write_bytes(b"")
+    (origin / "folder_9.png").mkdir()
+    found = faults(config)
+    assert {name for name, fault in found.items() if fault is None} == {"01_0.png", "01_1.PNG"}
+    assert found["01_2.jpg"] == found[".DStore"] == "File extension is incorrect"
+    assert found["01.png"] == "Bad name: the name has no underscore between label and serial number"
+    assert found["_3.png"] == "Bad name: the name has no label before the underscore"
+    assert found["01_4.png"] == "Wrong size: expected 32x16 pixels; got 33x16"
+    assert found["0x_5.png"] == "Label '0x': not in the alphabet: x"
+    assert found["011_6.png"] == "Label '011': expected at most 2 characters (max_captcha); got 3"
+    assert str(found["01_7.png"]).startswith("Cannot be opened: can't be decoded: ")
+    assert found["01_8.png"] == "Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture"
+    assert found["folder_9.png"] == "Not a file"
+
+
+@pytest.mark.parametrize(
+    ("count", "test"), [(0, 0), (1, 0), (2, 1), (19, 1), (20, 1), (30, 2), (1000, 50), (10_000, 500)]
+)
+def test_split_is_nineteen_to_one_and_a_handful_gives_one_test_picture(count: int, test: int) -> None:
+    parts = samples.split([Path(f"01_{n}.png") for n in range(count)], seed=0)
+    assert (len(parts.train), len(parts.test)) == (count - test, test)
+
+
+def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
+    paths = [Path(f"01_{n}.png") for n in range(100)]
+    shuffled = random.Random(1).sample(paths, 100)
+    assert set(samples.split(paths, 7).test) == set(samples.split(shuffled, 7).test)
+    assert set(samples.split(paths, 7).test) != set(samples.split(paths, 8).test)
+
+
+def test_proposal_is_the_common_size_and_all_characters(config: SampleConfig) -> None:
+    origin = config.origin_image_dir
+    for number, label in enumerate(("b01", "a1", "a0")):
+        draw(label, origin / f"{label}_{number}.jpg", size=(50, 20))
+    draw("01", origin / "01_9.jpg")
+    found = samples.check_folder(origin, config)
+    proposed = samples.propose_config(found, ["c"])
+    assert proposed == {
+        "image_width": 50,
+        "image_height": 20,
+        "max_captcha": 3,
+        "image_suffix": "jpg",
+        "char_set": "01abc",
+    }
+    assert samples.disagreements(proposed, config) == proposed
+    assert samples.propose_config([], ["c"]) == {}
+
+
+def test_nothing_is_proposed_where_pictures_fit(config: SampleConfig) -> None:
+    fill(config.origin_image_dir, 3, characters="0", length=1)
+    proposed = samples.propose_config(samples.check_folder(config.origin_image_dir, config), [])
+    assert samples.disagreements(proposed, config) == {}
+
+
+def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:
+    source, target = tmp_path / "a" / "01_1.png", tmp_path / "b"
+    source.parent.mkdir()
+    target.mkdir()
+    source.write_bytes(b"new")
+    (target / "01_1.png").write_bytes(b"old")
+    with pytest.raises(SampleError, match="exists already"):
+        samples.move(source, target)
+    assert (source.read_bytes(), (target / "01_1.png").read_bytes()) == (b"new", b"old")
+
+
+def test_left_over_of_a_killed_move_goes_and_another_picture_of_the_name_stays(tmp_path: Path) -> None:
+    origin, train, test = (tmp_path / name for name in ("origin", "train", "test"))
+    for folder in (origin, train, test):
+        folder.mkdir()
+    for folder, name, content in (
+        (origin, "01_1.png", b"same"),
+        (test, "01_1.png", b"same"),
+        (origin, "01_2.png", b"one"),
+        (train, "01_2.png", b"other"),
+        (origin, "01_3.png", b"free"),
+    ):
+        (folder / name).write_bytes(content)
+    found = [samples.Sample(path) for path in samples.list_files(origin)]
+    settled, removed = samples.settle_taken_names(found, (train, test))
+    assert removed == 1
+    assert [(one.path.name, one.fault is None) for one in settled] == [("01_2.png", False), ("01_3.png", True)]
+    assert sorted(path.name for path in origin.iterdir()) == ["01_2.png", "01_3.png"]
+
+
+def test_second_run_waits_and_then_says_who_holds_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "LOCK_WAIT_S", 0.1)
+    with FileLock(tmp_path / ".lock"), pytest.raises(SampleError, match="another run is moving pictures here"):
+        with samples.locked(tmp_path):
+            pass
+
+
+def test_half_copied_file_of_a_killed_run_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / ".01_1.png.part").write_bytes(b"half")
+    with samples.locked(tmp_path):
+        assert samples.list_files(tmp_path) == []
+    assert not (tmp_path / ".01_1.png.part").exists()
+
+
+def other_device(tmp_path: Path) -> Path:
+    """A folder on another device than `tmp_path`."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("this machine has no second file system that a test may write to")
+    return Path(tempfile.mkdtemp(dir=shared))
+
+
+def test_move_across_devices_leaves_one_whole_file(tmp_path: Path) -> None:
+    target = other_device(tmp_path)
+    try:
+        picture = draw("01", tmp_path / "01_1.png")
+        content = picture.read_bytes()
+        samples.move(picture, target)
+        assert [(path.name, path.read_bytes()) for path in target.iterdir()] == [("01_1.png", content)]
+        assert not picture.exists()
+    finally:
+        shutil.rmtree(target)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
+@pytest.mark.parametrize("across", [False, True], ids=["one device", "two devices"])
+def test_sigkill_at_random_moments_loses_none_and_doubles_none(tmp_path: Path, across: bool) -> None:
+    elsewhere = other_device(tmp_path) if across else tmp_path
+    target = {"train_image_dir": str(elsewhere / "train"), "test_image_dir": str(elsewhere / "test")}
+    config_path = write_config(tmp_path, **target)
+    origin = tmp_path / "sample" / "origin"
+    fill(origin, 400)
+    before = contents(origin)
+    chance, killed = random.Random(5), 0
+    mover = f"import sys; sys.path.insert(0, {str(PROJECT_ROOT)!r}); import tests.killed_mover as m; m.main()"
+    try:
+        for _ in range(10 if across else 20):
+            process = subprocess.Popen([sys.executable, "-c", mover, str(config_path)], stdout=subprocess.PIPE)
+            assert process.stdout
+            process.stdout.readline()  # it starts to move now
+            time.sleep(chance.uniform(0, 0.03))
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+            places = [origin, elsewhere / "train", elsewhere / "test"]
+            found = sum((contents(place) for place in places), Counter())
+            if not across:  # a rename is in one place or the other; a copy may be in both until the next run
+                assert found == before
+            assert set(found) == set(before)
+        subprocess.run(
+            [sys.executable, str(PROJECT_ROOT / "verify_and_split_data.py"), "--config", str(config_path)], check=True
+        )
+        assert contents(elsewhere / "train") + contents(elsewhere / "test") == before
+        assert contents(origin) == Counter()
+        assert killed >= 5, "the moves ended before they could be killed"
+    finally:
+        if across:
+            shutil.rmtree(elsewhere)
+
+
+def contents(folder: Path) -> Counter[tuple[str, bytes]]:
+    """Names and bytes of the pictures in a folder, what is not yet whole left out."""
+    return Counter((path.name, path.read_bytes()) for path in samples.list_files(folder))
+
+
+def test_bad_name_in_the_training_folder_is_refused(configure: Callable[..., SampleConfig]) -> None:
+    config = configure()
+    draw("01", config.train_image_dir / "01.png")
+    with pytest.raises(SampleError, match=r"train/01.png: the name has no underscore.*verify_and_split_data.py"):
+        samples.list_labelled(config.train_image_dir, "png")
+    assert samples.labels_in(config.train_image_dir, "png") == []

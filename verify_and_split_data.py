@@ -1,0 +1,140 @@
+"""Verify labelled pictures and split them 19:1 into training and test pictures.
+
+Pictures in origin_image_dir and new_image_dir that fit the config are moved into train_image_dir and
+test_image_dir; abnormal ones stay where they are and are listed with the reason.
+
+examples:
+  python verify_and_split_data.py
+  python verify_and_split_data.py --dry-run
+  python verify_and_split_data.py --write-config conf/my_config.json
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from cnnlib import samples
+from cnnlib.config import SampleConfig, display_path, load_sample_config, read_json_object
+from cnnlib.errors import ConfigError
+from cnnlib.samples import Sample
+from cnnlib.script import DONE, argument_parser, script
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--dry-run", action="store_true", help="say what would happen and move nothing")
+    parser.add_argument(
+        "--write-config", type=Path, metavar="PATH", help="write the config that fits the pictures; move nothing"
+    )
+    arguments = parser.parse_args(argv)
+    config = load_sample_config(arguments.config)
+    moving = not (arguments.dry_run or arguments.write_config)
+    found: list[Sample] = []
+    for folder in (config.origin_image_dir, config.new_image_dir):
+        found += verify_and_split(folder, config, moving)
+    labels = [
+        label
+        for d in (config.train_image_dir, config.test_image_dir)
+        for label in samples.labels_in(d, config.image_suffix)
+    ]
+    proposed = samples.propose_config(found, labels)
+    if arguments.write_config:
+        write_config(arguments.write_config, arguments.config, proposed)
+    else:
+        show_disagreements(samples.disagreements(proposed, config), config)
+        if arguments.dry_run:
+            print("Dry run: nothing was moved")
+    return DONE
+
+
+def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[Sample]:
+    """Check one folder, move what fits, print the description's lines; returns what was found."""
+    targets = (config.train_image_dir, config.test_image_dir)
+    print(f">>> Start verification directory: [{display_path(folder)}]")
+    for missing in (one for one in (folder, *targets) if not one.is_dir()):
+        print(f"[Warning] The directory {display_path(missing)} cannot be found, it will be created soon")
+    print("Start to verify the original picture collection")
+    if not moving:
+        found = check(folder, config)
+        share(found, config, moving)
+        return found
+    with samples.locked(folder, *targets):
+        found, removed = samples.settle_taken_names(check(folder, config), targets)
+        if removed:
+            print(f"Removed {removed} left-overs of an interrupted move, the same byte for byte as in the target")
+        share(found, config, moving)
+    return found
+
+
+def check(folder: Path, config: SampleConfig) -> list[Sample]:
+    """The files of a folder, held against the config under a progress bar."""
+    count = len(samples.list_files(folder))
+    return samples.check_folder(
+        folder, config, lambda one: tqdm(one, total=count, unit=" pictures", disable=None, leave=False)
+    )
+
+
+def share(found: list[Sample], config: SampleConfig, moving: bool) -> None:
+    """List what is abnormal and share the rest between training and test set."""
+    abnormal = [(index, sample) for index, sample in enumerate(found) if sample.fault]
+    good = [sample.path for sample in found if not sample.fault]
+    show_abnormal(abnormal, len(found))
+    print("Start to separate the original image set: test set (5%) and training set (95%)")
+    parts = samples.split(good, config.split_seed)
+    if moving:
+        for path in parts.test:
+            samples.move(path, config.test_image_dir)
+        for path in parts.train:
+            samples.move(path, config.train_image_dir)
+    count = len(abnormal)
+    kept = "one of which is an anomaly and remains" if count == 1 else f"{count} of which are anomalies and remain"
+    print(f"A total of {len(good)} images are allocated to the training set and test set, ", end="")
+    print(f"{kept} in the original directory")
+    print(f"The number of test sets is: {len(parts.test)}")
+    print(f"The number of training sets is: {len(parts.train)}")
+
+
+def show_abnormal(abnormal: list[tuple[int, Sample]], total: int) -> None:
+    print(f"Total pictures in the original set: {total}")
+    print(f"====The following {len(abnormal)} {'picture is' if len(abnormal) == 1 else 'pictures are'} abnormal====")
+    for index, sample in abnormal:
+        print(f"[Picture {index}] [{sample.path.name}] [{sample.fault}]")
+    if not abnormal:
+        print(f"No abnormality found ({total} pictures in total)")
+    print("========end")
+
+
+def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
+    """The config lines that would let the pictures in."""
+    if wrong:
+        print(f"Pictures and {config.name} disagree; these lines would fit the pictures:")
+        for key, value in wrong.items():
+            print(f'  "{key}": {json.dumps(value, ensure_ascii=False)},')
+        print("Change them by hand, or let --write-config PATH write them")
+
+
+def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
+    """Write the template's keys with the proposed values and `cycle_stop` auto; an older file is kept as PATH.bak."""
+    if not proposed:
+        raise ConfigError(
+            f"{display_path(path)}: not written: expected pictures that can be opened and have a label; found none"
+        )
+    keys = read_json_object(template) | proposed | {"cycle_stop": "auto", "use_labels_json_file": False}
+    if path.parent.resolve() != template.parent.resolve():
+        keys.pop("$schema", None)  # a link relative to the template's folder
+    if path.exists():
+        shutil.copy2(path, f"{path}.bak")
+    path.write_text(json.dumps(keys, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
+    print(f"Wrote {display_path(path)}: {shown}")
+    print(f"Move the pictures with: python verify_and_split_data.py --config {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
