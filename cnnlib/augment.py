@@ -1,0 +1,47 @@
+"""Random changes of a batch of training pictures. Nothing is flipped: a mirrored letter is another one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+Tensor = Any
+
+
+def affine(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
+    """Turned, scaled, sheared and shifted pictures; what comes in from outside repeats the edge.
+
+    At strength 1: turn ±0.07 rad, scale ±8%, shear ±0.1, shift ±5% of the width and ±7% of the height.
+    """
+    shape = tf.shape(pictures)
+    height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
+    draw = tf.random.stateless_uniform((6, shape[0]), seed, -strength, strength)
+    turn, shear = 0.07 * draw[0], 0.1 * draw[1]
+    scale_x, scale_y = tf.exp(0.08 * draw[2]), tf.exp(0.08 * draw[3])
+    # Where each output pixel is taken from: x' = a x + b y + c, y' = d x + e y + f, about the centre.
+    a, b = tf.cos(turn) * scale_x, (shear - tf.sin(turn)) * scale_x
+    d, e = tf.sin(turn) * scale_y, tf.cos(turn) * scale_y
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    c = middle_x - a * middle_x - b * middle_y + 0.05 * width * draw[4]
+    f = middle_y - d * middle_x - e * middle_y + 0.07 * height * draw[5]
+    zero = tf.zeros_like(a)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=pictures,
+        transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
+        output_shape=shape[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+
+
+# Applied in this order; each takes uint8 (batch, height, width, channels), an int32 (2,) seed and a strength.
+CHANGES: tuple[Callable[[Tensor, Tensor, float], Tensor], ...] = (affine,)
+
+
+def augment(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
+    """Every change in turn, drawn from an int32 (2,) seed; uint8 in and out. Strength 0 changes nothing."""
+    if strength > 0:
+        for number, change in enumerate(CHANGES):
+            pictures = change(pictures, seed + tf.constant((0, number)), strength)
+    return pictures

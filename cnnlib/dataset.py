@@ -1,0 +1,112 @@
+"""Labelled pictures in memory, split from verification, shuffled and batched."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from cnnlib.alphabet import Alphabet
+from cnnlib.augment import augment
+from cnnlib.config import SampleConfig, display_path
+from cnnlib.errors import SampleError
+from cnnlib.pictures import Shape, open_picture
+from cnnlib.samples import list_labelled
+
+VERIFICATION_SHARE = 0.05
+VERIFICATION_LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """`pictures` uint8 (n, height, width, channels); `labels` int32 (n, length), filled up with the blank."""
+
+    paths: list[Path]
+    texts: list[str]
+    pictures: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
+    """Training and verification pictures of `train_image_dir`.
+
+    Raises SampleError when there are fewer than two or one doesn't fit the config.
+    """
+    found = list_labelled(config.train_image_dir, config.image_suffix)
+    if len(found) < 2:
+        raise SampleError(
+            f"{display_path(config.train_image_dir)}: expected 2 or more .{config.image_suffix} pictures; "
+            f"got {len(found)}; fill it with gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
+        )
+    verification = choose_verification([path.name for path, _ in found], config.split_seed)
+    shape = Shape(config.image_height, config.image_width, config.channels)
+    parts = ([one for one in found if (one[0].name in verification) == wanted] for wanted in (False, True))
+    training, verifying = (load(part, shape, config.alphabet, config.max_captcha) for part in parts)
+    return training, verifying
+
+
+def choose_verification(names: Sequence[str], seed: int) -> set[str]:
+    """The names whose pictures verify: 5% by a hash of seed and name, at least 1, the lowest hashes up to 2,000.
+
+    A picture keeps its side when others come: beyond 40,000 pictures some go over to training, none the other way.
+    """
+    hashes = {name: int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big") for name in names}
+    ordered = sorted(names, key=hashes.__getitem__)
+    low = [name for name in ordered if hashes[name] < VERIFICATION_SHARE * 2**64]
+    return set(low[:VERIFICATION_LIMIT] or ordered[:1])
+
+
+def load(found: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, length: int) -> Dataset:
+    """Decode labelled pictures on all cores. Raises SampleError naming the first that doesn't fit."""
+    pictures = np.empty((len(found), shape.height, shape.width, shape.channels), np.uint8)
+    labels = np.empty((len(found), length), np.int32)
+
+    def read(index: int) -> None:
+        path, label = found[index]
+        try:
+            pictures[index] = open_picture(path.read_bytes(), shape)
+            labels[index] = alphabet.encode(label, length)
+        except SampleError as error:
+            raise SampleError(f"{display_path(path)}: {error}; verify_and_split_data.py tells what fits") from error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(read, range(len(found))))
+    return Dataset([path for path, _ in found], [label for _, label in found], pictures, labels)
+
+
+def batches(data: Dataset, size: int, steps: range, seed: int, strength: float) -> tf.data.Dataset:
+    """Batch for each step: uint8 (size, height, width, channels) augmented, int32 (size, length).
+
+    A step's batch and its changes depend on `seed` and step alone, so a resumed training goes on where it stopped.
+    """
+
+    def draw() -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+        for step in steps:
+            chosen = batch_indices(len(data), size, step, seed)
+            yield data.pictures[chosen], data.labels[chosen], step
+
+    signature = (
+        tf.TensorSpec((size, *data.pictures.shape[1:]), tf.uint8),
+        tf.TensorSpec((size, data.labels.shape[1]), tf.int32),
+        tf.TensorSpec((), tf.int32),
+    )
+    drawn = tf.data.Dataset.from_generator(draw, output_signature=signature)
+    changed = drawn.map(
+        lambda pictures, labels, step: (augment(pictures, tf.stack([seed, step * 64]), strength), labels)
+    )
+    return changed.prefetch(2)
+
+
+def batch_indices(count: int, size: int, step: int, seed: int) -> np.ndarray:
+    """Which of `count` pictures step `step` trains on, int64 (size,): pass after pass, each in an order of its own."""
+    places = range(step * size, (step + 1) * size)
+    passes = range(places[0] // count, places[-1] // count + 1)
+    orders = {number: np.random.default_rng((seed, number)).permutation(count) for number in passes}
+    return np.array([orders[place // count][place % count] for place in places])

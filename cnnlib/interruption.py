@@ -1,0 +1,33 @@
+"""Ctrl-C and SIGTERM as a flag that a loop looks at, so that it can save and end."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interruption:
+    """`signal` is the number of the signal that came, or None."""
+
+    signal: int | None = None
+
+    def note(self, number: int, _frame: FrameType | None) -> None:
+        """Handle a first signal; the next one of its kind acts as usual."""
+        self.signal = number
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@contextmanager
+def interruption() -> Iterator[Interruption]:
+    """Catch SIGINT and SIGTERM inside; outside the main thread, where Python allows no handlers, nothing is caught."""
+    flag = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+    before = {number: signal.signal(number, flag.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

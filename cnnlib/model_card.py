@@ -1,0 +1,207 @@
+"""What a model says of itself: `model_card.json`, beside the files that it names.
+
+Files are written under names that carry their content's hash; replacing the card is what swaps a model in,
+so a reader sees the old model or the new one, whole, and a killed save changes nothing.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cnnlib.alphabet import Alphabet, Decoding
+from cnnlib.config import SampleConfig, display_path
+from cnnlib.errors import ConfigError, ModelError
+from cnnlib.pictures import Shape
+
+CARD = "model_card.json"
+READ_TRIES = 3  # a file can go between reading the card and opening it when a training saves just then
+
+
+class ModelFile(BaseModel):
+    """A file beside the card, with the SHA-256 of its content."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    sha256: str
+
+
+class ModelCard(BaseModel):
+    """Everything that reading with a model needs, and where the model comes from."""
+
+    model_config = ConfigDict(frozen=True)
+    format: Literal[1] = 1
+    network: str
+    decoding: Decoding
+    image_height: int = Field(gt=0)
+    image_width: int = Field(gt=0)
+    channels: Literal[1, 3]
+    characters: tuple[str, ...]
+    max_captcha: int = Field(gt=0)
+    step: int
+    training_pictures: int
+    verification_pictures: int
+    verification_picture_accuracy: float
+    verification_character_accuracy: float
+    best_picture_accuracy: float
+    best_step: int
+    saved_at: str
+    versions: dict[str, str]
+    files: dict[str, ModelFile] = {}
+
+    @property
+    def shape(self) -> Shape:
+        """Size of the pictures that the model reads."""
+        return Shape(self.image_height, self.image_width, self.channels)
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The characters that the model tells apart."""
+        return Alphabet(self.characters)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a config asks of a model, under the config's keys; None asks nothing."""
+
+    source: str
+    image_height: int | None = None
+    image_width: int | None = None
+    max_captcha: int | None = None
+    char_set: str | None = None
+    channels: int | None = None
+    network: str | None = None
+
+
+def wanted_of(config: SampleConfig) -> Wanted:
+    """What a config asks of a model that it is used with."""
+    return Wanted(
+        source=config.name,
+        image_height=config.image_height,
+        image_width=config.image_width,
+        max_captcha=config.max_captcha,
+        char_set=str(config.alphabet),
+        channels=config.channels,
+        network=config.network,
+    )
+
+
+def check_fits(card: ModelCard, model_dir: Path, wanted: Wanted) -> None:
+    """Raise ModelError naming both values and the way out where a config disagrees with the model."""
+    trained = {
+        "image_height": card.image_height,
+        "image_width": card.image_width,
+        "max_captcha": card.max_captcha,
+        "char_set": "".join(card.characters),
+        "channels": card.channels,
+        "network": card.network,
+    }
+    different = [(key, value) for key, value in trained.items() if getattr(wanted, key) not in (None, value)]
+    if different:
+        said = ", ".join(f"{key} {json.dumps(getattr(wanted, key), ensure_ascii=False)}" for key, _ in different)
+        has = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in different)
+        raise ModelError(
+            f"{display_path(model_dir / CARD)}: the model was trained with {has}, but {wanted.source} says {said}: "
+            "set the config back, or name another model_save_dir and train a new model there"
+        )
+
+
+def check_resumable(model_dir: Path, wanted: Wanted) -> bool:
+    """Whether the folder holds a model to go on from. Raises ModelError when it is broken or does not fit `wanted`."""
+    if not (model_dir / CARD).exists():
+        return False
+    check_fits(load_card(model_dir), model_dir, wanted)
+    return True
+
+
+def load_card(model_dir: Path) -> ModelCard:
+    """The card in a model folder. Raises ModelError when there is none or it is broken."""
+    path = model_dir / CARD
+    try:
+        card = ModelCard.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        _ = card.alphabet
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{display_path(model_dir)}: expected a trained model; there is no {CARD}; train one with train_model.py"
+        ) from error
+    except (ValidationError, ValueError, OSError, ConfigError) as error:
+        first = str(error).splitlines()[0]
+        raise ModelError(
+            f"{display_path(path)}: expected a model card; it is broken ({first}); train the model again or restore it"
+        ) from error
+    return card
+
+
+def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
+    """The card and the content of its file `kind` ("float32", "checkpoint"), of one and the same save.
+
+    Raises ModelError when either is missing or broken.
+    """
+    for left in reversed(range(READ_TRIES)):
+        card = load_card(model_dir)
+        if kind not in card.files:
+            raise ModelError(
+                f"{display_path(model_dir / CARD)}: expected a file '{kind}'; the card names {[*card.files]}"
+            )
+        path = model_dir / card.files[kind].name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            if left:
+                continue
+            raise ModelError(
+                f"{display_path(path)}: the card names it, but it can't be read: {error.strerror}"
+            ) from error
+        if hashlib.sha256(content).hexdigest() != card.files[kind].sha256:
+            raise ModelError(
+                f"{display_path(path)}: the content is not what the card says (SHA-256 differs); "
+                "train the model again or restore it"
+            )
+        return card, content
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def save_model(model_dir: Path, card: ModelCard, contents: Mapping[str, tuple[str, bytes]]) -> ModelCard:
+    """Swap a model in: `contents` maps a kind to the suffix and the bytes of its file. Returns the card as written."""
+    model_dir.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for kind, (suffix, content) in contents.items():
+        digest = hashlib.sha256(content).hexdigest()
+        files[kind] = ModelFile(name=f"{kind}-{card.step}-{digest[:8]}{suffix}", sha256=digest)
+        write_whole(model_dir / files[kind].name, content)
+    card = card.model_copy(update={"files": files})
+    text = json.dumps(card.model_dump(), indent=2, ensure_ascii=False) + "\n"
+    write_whole(model_dir / CARD, text.encode())
+    _remove_others(model_dir, card)
+    return card
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a kill, finds it as it was or whole."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _remove_others(model_dir: Path, card: ModelCard) -> None:
+    """Delete the files of earlier saves, and what a killed one left."""
+    named = {file.name for file in card.files.values()}
+    for kind in card.files:
+        for path in [*model_dir.glob(f"{kind}-*"), *model_dir.glob(f".{kind}-*.part")]:
+            if path.name not in named:
+                path.unlink(missing_ok=True)
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Versions of Python and the named packages, for the card."""
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

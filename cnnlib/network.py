@@ -1,0 +1,218 @@
+"""Networks that read pictures: the base class `CNN`, three networks and their registry.
+
+Each takes uint8 (batch, height, width, channels), 0 to 255, as decoded, and gives float32 scores
+(batch, rows, classes): a row a position, or a column of the picture, the last class the blank.
+To add one: a subclass with `scores` and `loss`, and a line in `NETWORKS`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from cnnlib.alphabet import Decoding
+from cnnlib.errors import ConfigError
+from cnnlib.pictures import Shape
+
+Tensor = Any  # a symbolic or eager tensor
+
+
+class CNN(ABC):
+    """A network for pictures of one shape, a number of classes and at most `length` characters."""
+
+    decoding: Decoding = "positions"  # how rows become text
+    augmented = True  # whether its recipe changes training pictures at random
+
+    def __init__(self, shape: Shape, classes: int, length: int) -> None:
+        self.shape, self.classes, self.length = shape, classes, length
+
+    @abstractmethod
+    def scores(self, pictures: Tensor) -> Tensor:
+        """(batch, rows, classes) scores before softmax, of uint8 pictures."""
+
+    @abstractmethod
+    def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
+        """float32 (batch,), of int32 labels (batch, length) filled up with the blank."""
+
+    def optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        """AdamW on a one-cycle cosine (Smith 2018): a quarter of the steps up to 2e-3, then down to 0."""
+        warmup = max(1, steps // 4)
+        rate = keras.optimizers.schedules.CosineDecay(
+            1e-4, decay_steps=max(1, steps - warmup), warmup_target=2e-3, warmup_steps=warmup
+        )
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=0.05, beta_2=0.98, global_clipnorm=5.0)
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "query", "place"])
+        return optimizer
+
+    def model(self, policy: str = "float32") -> keras.Model:
+        """The Keras model: uint8 pictures to float32 scores, computed in `policy`."""
+        with dtype_policy(policy):
+            pictures = keras.Input(
+                (self.shape.height, self.shape.width, self.shape.channels), dtype="uint8", name="pictures"
+            )
+            scores = layers.Activation("linear", dtype="float32", name="scores")(self.scores(pictures))
+            return keras.Model(pictures, scores, name=type(self).__name__.lower())
+
+
+class Classic(CNN):
+    """The description's table 1.4, with its recipe: three convolution stages and two dense layers."""
+
+    augmented = False
+
+    def scores(self, pictures: Tensor) -> Tensor:
+        x = layers.Rescaling(1 / 255, name="scale")(pictures)
+        for number, channels in enumerate((32, 64, 128), 1):
+            x = layers.Conv2D(channels, 3, padding="same", name=f"conv{number}")(x)
+            x = layers.MaxPooling2D(2, padding="same", name=f"pool{number}")(x)
+            x = layers.Dropout(0.25, name=f"dropout{number}")(x)
+            x = layers.ReLU(name=f"relu{number}")(x)
+        x = layers.Flatten(name="flatten")(x)
+        x = layers.Dense(1024, name="features")(x)
+        x = layers.Dropout(0.25, name="features_dropout")(x)
+        x = layers.ReLU(name="features_relu")(x)
+        x = layers.Dense(self.length * self.classes, name="classes")(x)
+        return layers.Reshape((self.length, self.classes), name="positions")(x)
+
+    def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
+        wanted = tf.one_hot(labels, self.classes)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(wanted, scores), axis=(1, 2))
+
+    def optimizer(self, steps: int) -> keras.optimizers.Optimizer:  # noqa: ARG002 (one rate throughout)
+        return keras.optimizers.Adam(1e-4)
+
+
+class Positions(CNN):
+    """Residual stages, then one learned query per position that looks for its character on the map.
+
+    For labels that are not read from left to right, such as the answer of a sum.
+    """
+
+    def scores(self, pictures: Tensor) -> Tensor:
+        x = _residual_stages(Standardise(name="standardise")(pictures), last_stride=2)
+        x = layers.Reshape((-1, x.shape[-1]), name="places")(x)  # (batch, height * width, 128)
+        x = Queries(self.length, name="queries")(x)  # (batch, length, 128)
+        x = layers.Dropout(0.1, name="queries_dropout")(x)
+        x = _normed(layers.Dense(256, use_bias=False, name="features")(x), "features")
+        x = layers.Dropout(0.1, name="features_dropout")(layers.ReLU(name="features_relu")(x))
+        return layers.Dense(self.classes, name="classes")(x)
+
+    def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
+        smooth = 0.05  # Szegedy et al. 2016
+        wanted = tf.one_hot(labels, self.classes, 1 - smooth + smooth / self.classes, smooth / self.classes)
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, scores), axis=1)
+
+
+class Columns(CNN):
+    """Residual stages, then a row of classes for each column of the map, read by CTC (Graves et al. 2006).
+
+    Characters may stand anywhere, as long as they are read from left to right.
+    """
+
+    decoding = "columns"
+
+    def scores(self, pictures: Tensor) -> Tensor:
+        x = _residual_stages(
+            Standardise(name="standardise")(pictures), last_stride=(2, 1), first_stride=self._first_stride()
+        )
+        x = layers.DepthwiseConv2D((x.shape[1], 1), use_bias=False, name="fold")(x)  # (batch, 1, columns, 128)
+        x = layers.Reshape((x.shape[2], x.shape[3]), name="columns")(x)
+        x = _normed(layers.Conv1D(256, 3, padding="same", use_bias=False, name="features")(x), "features")
+        x = layers.Dropout(0.1, name="features_dropout")(layers.ReLU(name="features_relu")(x))
+        return layers.Dense(self.classes, name="classes")(x)
+
+    def _first_stride(self) -> int | tuple[int, int]:
+        """2, or (2, 1) for pictures so narrow that a column would hold more than half a character.
+
+        A repeated character needs a blank column between, so `length` characters need 2 * length - 1.
+        Raises ConfigError when even half the width is too few.
+        """
+        if self.shape.width // 4 >= 2 * self.length - 1:
+            return 2
+        if self.shape.width // 2 < 2 * self.length - 1:
+            raise ConfigError(
+                f"max_captcha: the network 'columns' expects a width of at least {4 * self.length - 2} pixels "
+                f"for {self.length} characters; got {self.shape.width}; take the network 'positions'"
+            )
+        return (2, 1)
+
+    def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
+        blank = self.classes - 1
+        places = tf.where(labels != blank)
+        sparse = tf.SparseTensor(places, tf.gather_nd(labels, places), tf.shape(labels, out_type=tf.int64))
+        columns = tf.fill([tf.shape(scores)[0]], tf.shape(scores)[1])
+        # Sparse labels and the last class as blank take TensorFlow's compiled loss; dense ones a far slower one.
+        return tf.nn.ctc_loss(sparse, scores, None, columns, logits_time_major=False, blank_index=blank)
+
+
+NETWORKS: dict[str, type[CNN]] = {"columns": Columns, "positions": Positions, "classic": Classic}
+
+
+class Standardise(layers.Layer):
+    """Zero mean and unit spread for each picture and channel, so that ink and ground differ in any colours."""
+
+    def call(self, pictures: Tensor) -> Tensor:
+        x = tf.cast(pictures, tf.float32)
+        x -= tf.reduce_mean(x, axis=(1, 2), keepdims=True)
+        spread = tf.sqrt(tf.reduce_mean(tf.square(x), axis=(1, 2), keepdims=True))
+        return tf.cast(x / (spread + 1.0), self.compute_dtype)  # one grey level, so that a blank picture stays blank
+
+
+class Queries(layers.Layer):
+    """A learned query per position over a map: (batch, places, channels) to (batch, length, channels)."""
+
+    def __init__(self, length: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.length = length
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        _, places, channels = shape
+        self.query = self.add_weight(name="query", shape=(self.length, channels), initializer="glorot_normal")
+        self.place = self.add_weight(
+            name="place", shape=(places, channels), initializer=keras.initializers.RandomNormal(stddev=0.5)
+        )
+
+    def call(self, places: Tensor) -> Tensor:
+        x = places + self.place
+        attention = tf.nn.softmax(tf.einsum("qc,bpc->bqp", self.query, x) / x.shape[-1] ** 0.5)
+        return tf.einsum("bqp,bpc->bqc", attention, x)
+
+
+def _residual_stages(x: Tensor, last_stride: int | tuple[int, int], first_stride: int | tuple[int, int] = 2) -> Tensor:
+    """Stem and four residual blocks (He et al. 2016): a map of 128 channels and about an eighth of the height."""
+    x = _convolution(x, 32, 2, "stem")
+    for number, (channels, stride) in enumerate(((64, first_stride), (64, 1), (128, last_stride), (128, 1)), 1):
+        y = _convolution(x, channels, stride, f"block{number}_first")
+        y = _normed(_conv2d(y, channels, 3, 1, f"block{number}_second"), f"block{number}_second")
+        if x.shape[1:] != y.shape[1:]:
+            x = _normed(_conv2d(x, channels, 1, stride, f"block{number}_skip"), f"block{number}_skip")
+        x = layers.ReLU(name=f"block{number}_relu")(layers.Add(name=f"block{number}_add")([x, y]))
+    return x
+
+
+def _convolution(x: Tensor, channels: int, stride: int | tuple[int, int], name: str) -> Tensor:
+    return layers.ReLU(name=f"{name}_relu")(_normed(_conv2d(x, channels, 3, stride, name), name))
+
+
+def _conv2d(x: Tensor, channels: int, size: int, stride: int | tuple[int, int], name: str) -> Tensor:
+    return layers.Conv2D(
+        channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+    )(x)
+
+
+def _normed(x: Tensor, name: str) -> Tensor:
+    return layers.BatchNormalization(momentum=0.95, name=f"{name}_norm")(x)
+
+
+@contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Layers made inside compute in this Keras policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

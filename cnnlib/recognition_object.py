@@ -1,0 +1,5 @@
+"""Where older programs import `Recognizer` from."""
+
+from cnnlib.recognizer import Recognition, Recognizer
+
+__all__ = ["Recognition", "Recognizer"]

@@ -1,0 +1,101 @@
+"""Pictures to text with an exported model, on LiteRT: no TensorFlow is imported."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+from cnnlib.alphabet import Reading
+from cnnlib.config import display_path
+from cnnlib.errors import ModelError, SizeError
+from cnnlib.model_card import Wanted, check_fits, load_model
+from cnnlib.pictures import open_picture, to_array
+from cnnlib.quiet import quiet
+
+Picture = bytes | Image.Image | np.ndarray  # encoded, opened, or uint8 (height, width, channels)
+Recognition = Reading  # text, confidence, character_confidences
+
+
+class Recognizer:
+    """Reads pictures with one model; safe to share between threads, and to have beside others.
+
+    `Recognizer(model_dir)` takes everything from the model's card. The original's form
+    `Recognizer(image_height, image_width, max_captcha, char_set, model_save_dir)` checks its values against it.
+    Raises ModelError when there is no model, it is broken, or the values disagree with it.
+    """
+
+    def __init__(self, *arguments: str | Path | int | Sequence[str], wanted: Wanted | None = None) -> None:
+        if len(arguments) == 5:
+            height, width, length, characters, model_dir = arguments
+            wanted = Wanted("the call of Recognizer", height, width, length, "".join(characters))  # type: ignore[arg-type]
+        elif len(arguments) == 1:
+            model_dir = arguments[0]
+        else:
+            raise TypeError(
+                "Recognizer() expects (model_dir), or "
+                "(image_height, image_width, max_captcha, char_set, model_save_dir); "
+                f"got {len(arguments)} arguments"
+            )
+        self.model_dir = Path(str(model_dir))
+        self.card, self._model = load_model(self.model_dir, "float32")
+        self._alphabet = self.card.alphabet
+        self._idle = [self._interpreter()]
+        self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
+        if wanted:
+            check_fits(self.card, self.model_dir, wanted)
+
+    def recognize(self, pictures: Sequence[Picture]) -> list[Recognition]:
+        """Readings in the order of the pictures: encoded bytes, Pillow pictures or uint8 (height, width, channels).
+
+        Raises SampleError when one can't be opened, SizeError when it has another size than the model's.
+        """
+        arrays = [self._array(picture) for picture in pictures]
+        with self._borrowed() as interpreter:
+            return [self._read(interpreter, array) for array in arrays]
+
+    def rec_image(self, img: Picture) -> str:
+        """The text of one picture (the original's method)."""
+        return self.recognize([img])[0].text
+
+    def _array(self, picture: Picture) -> np.ndarray:
+        shape = self.card.shape
+        if isinstance(picture, bytes | bytearray | memoryview):
+            return open_picture(bytes(picture), shape)
+        array = to_array(picture, shape.channels) if isinstance(picture, Image.Image) else np.asarray(picture)
+        expected = (shape.height, shape.width, shape.channels)
+        if array.dtype != np.uint8 or array.shape != expected:
+            raise SizeError(f"expected a picture of uint8 {expected}; got {array.dtype} {array.shape}")
+        return array
+
+    def _read(self, interpreter: Interpreter, array: np.ndarray) -> Recognition:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], array[np.newaxis])
+        interpreter.invoke()
+        probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+        return self._alphabet.decode(probabilities, self.card.decoding)
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Interpreter]:
+        """An interpreter that no other thread uses meanwhile; there are at most as many as cores."""
+        with self._slots:
+            try:
+                interpreter = self._idle.pop()
+            except IndexError:
+                interpreter = self._interpreter()
+            try:
+                yield interpreter
+            finally:
+                self._idle.append(interpreter)
+
+    def _interpreter(self) -> Interpreter:
+        try:
+            with quiet():  # LiteRT announces its delegate
+                interpreter = Interpreter(model_content=self._model, num_threads=1)
+                interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{display_path(self.model_dir)}: LiteRT can't load the model: {error}") from error
+        return interpreter

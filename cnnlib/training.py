@@ -1,0 +1,260 @@
+"""The training: steps, console lines, when to stop, saving and resuming."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from cnnlib import checkpoint, dataset, devices, evaluation, export, report
+from cnnlib.checkpoint import Progress
+from cnnlib.config import SampleConfig, display_path
+from cnnlib.errors import ModelError
+from cnnlib.evaluation import Accuracy
+from cnnlib.interruption import Interruption, interruption
+from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of
+from cnnlib.network import NETWORKS
+from cnnlib.pictures import Shape
+
+LINE_STEPS = 10  # steps from one console line to the next
+PREDICTION_BATCH = 256
+CHECKED_PICTURES = 16  # verification pictures on which every export is compared with the network
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended; `signal` is the number of the signal that stopped it, or None."""
+
+    reason: str
+    signal: int | None
+    step: int
+    verification: Accuracy
+    seconds: float
+    pictures_per_s: float
+
+
+def steps_for(pictures: int, batch_size: int) -> int:
+    """Steps that `cycle_stop` "auto" stands for: fewer passes over more pictures, at least 300 steps.
+
+    100,000 * (pictures / 1000)^0.6 pictures are drawn: 162 passes over 300, 31 over 19,000, 10 over 300,000.
+    """
+    return max(300, math.ceil(100_000 * (pictures / 1000) ** 0.6 / batch_size))
+
+
+class Trainer:
+    """One training: data, network, optimizer and progress."""
+
+    def __init__(self, config: SampleConfig) -> None:
+        self.config = config
+        self.training, self.verification = dataset.load_training(config)
+        batch_size = config.train_batch_size
+        self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
+        shape = Shape(config.image_height, config.image_width, config.channels)
+        self.network = NETWORKS[config.network](shape, config.alphabet.classes, config.max_captcha)
+        policy, self.precision = devices.choose_policy(config.precision)
+        self.model = self.network.model(policy)
+        self.optimizer = self.network.optimizer(self.stop)
+        if policy == "mixed_float16":
+            self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
+        self.optimizer.build(self.model.trainable_variables)
+        self.progress = Progress()
+        self._saved_step = 0
+        self._train = tf.function(self._train_batch)
+        self._predict = tf.function(self._predict_batch, reduce_retracing=True)
+
+    def resume(self) -> bool:
+        """Take up the training in `model_save_dir`; False when there is none.
+
+        Raises ModelError when it is broken or disagrees with the config.
+        """
+        folder = self.config.model_save_dir
+        if not check_resumable(folder, wanted_of(self.config)):
+            return False
+        _, content = load_model(folder, "checkpoint")
+        self.progress = checkpoint.unpack(content, self.model, self.optimizer)
+        self._saved_step = self.progress.step
+        return True
+
+    def batches(self) -> tf.data.Dataset:
+        """The batches of the steps that are left."""
+        steps = range(self.progress.step, self.stop)
+        strength = self.config.augmentation if self.network.augmented else 0.0
+        return dataset.batches(self.training, self.config.train_batch_size, steps, self.config.split_seed, strength)
+
+    def step(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
+        """Train on one batch; returns its loss and its probabilities, as they were in training."""
+        self.progress.step += 1
+        return self._train(pictures, labels)
+
+    def measure(self, count: int | None = None) -> tuple[Accuracy, float]:
+        """Accuracy and mean loss on `count` verification pictures, another part at each step; None: on all."""
+        size = len(self.verification)
+        first = self.progress.step * count % size if count else 0
+        chosen = (first + np.arange(min(count or size, size))) % size
+        parts = np.split(chosen, range(PREDICTION_BATCH, len(chosen), PREDICTION_BATCH))
+        answers = [self._predict(self.verification.pictures[part], self.verification.labels[part]) for part in parts]
+        losses, probabilities = (
+            np.concatenate([one.numpy() for one in column]) for column in zip(*answers, strict=True)
+        )
+        return self.accuracy(self.verification.labels[chosen], probabilities), float(losses.mean())
+
+    def verify(self) -> Accuracy:
+        """Accuracy on the whole verification set, noted on its curve and, if it is, as the best so far."""
+        result, _ = self.measure()
+        progress = self.progress
+        progress.verification_curve.append((progress.step, result.picture))
+        if result.picture >= progress.best_accuracy:
+            progress.best_accuracy, progress.best_step = result.picture, progress.step
+        return result
+
+    def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
+        """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""
+        alphabet = self.config.alphabet
+        read = [reading.text for reading in alphabet.decode_batch(probabilities, self.network.decoding)]
+        return evaluation.accuracy([alphabet.text(numbers) for numbers in labels], read)
+
+    def verification_interval(self) -> int:
+        """Steps between measurements of the whole verification set, such that they take about 3% of the time."""
+        cost_steps = len(self.verification) / (3 * self.config.train_batch_size)  # forward alone is a third of a step
+        return LINE_STEPS * max(5, math.ceil(cost_steps / 0.03 / LINE_STEPS))
+
+    def save(self, verified: Accuracy) -> None:
+        """Swap checkpoint, card and LiteRT file of this step in, with the curves as pictures beside them."""
+        if self._saved_step == self.progress.step:
+            return
+        folder = self.config.model_save_dir
+        model = export.to_float32(self.network, self.model)
+        litert = export.to_litert(self.network, model)
+        export.check_litert(litert, model, self.verification.pictures[:CHECKED_PICTURES])
+        packed = checkpoint.pack(self.model, self.optimizer, self.progress)
+        save_model(folder, self._card(verified), {"checkpoint": (".npz", packed), "float32": (".tflite", litert)})
+        report.draw_curve(
+            folder / "train_acc.png", "Picture accuracy of training batches", self.progress.training_curve
+        )
+        report.draw_curve(
+            folder / "test_acc.png", "Picture accuracy of the verification set", self.progress.verification_curve
+        )
+        self._saved_step = self.progress.step
+
+    def _card(self, verified: Accuracy) -> ModelCard:
+        config, progress = self.config, self.progress
+        return ModelCard(
+            network=config.network,
+            decoding=self.network.decoding,
+            image_height=config.image_height,
+            image_width=config.image_width,
+            channels=config.channels,
+            characters=config.alphabet.characters,
+            max_captcha=config.max_captcha,
+            step=progress.step,
+            training_pictures=len(self.training),
+            verification_pictures=verified.pictures,
+            verification_picture_accuracy=verified.picture,
+            verification_character_accuracy=verified.character,
+            best_picture_accuracy=progress.best_accuracy,
+            best_step=progress.best_step,
+            saved_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            versions=versions("tensorflow", "keras", "numpy"),
+        )
+
+    def _train_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            scores = self.model(pictures, training=True)
+            loss = tf.reduce_mean(self.network.loss(labels, scores))
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, self.model.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
+        return loss, tf.nn.softmax(scores)
+
+    def _predict_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
+        scores = self.model(pictures, training=False)
+        return self.network.loss(labels, scores), tf.nn.softmax(scores)
+
+
+def train(config: SampleConfig, say: Say = tqdm.write) -> Outcome:
+    """Train, or train on, until `cycle_stop`, `acc_stop` or a signal; the model folder then holds the last step.
+
+    Raises SampleError, ModelError or ConfigError when pictures, an older model or the config can't be used, and
+    ModelError when memory runs out.
+    """
+    say(devices.use_gpu(config.enable_gpu))
+    try:
+        trainer = Trainer(config)
+        introduce(trainer, say)
+        with interruption() as interrupted:
+            return run(trainer, interrupted, say)
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        remedy = (
+            f"lower train_batch_size (now {config.train_batch_size}) or test_batch_size (now {config.test_batch_size})"
+        )
+        raise ModelError(f"{config.name}: memory ran out in training: {remedy}, or close other programs") from error
+
+
+def introduce(trainer: Trainer, say: Say) -> None:
+    """Say what is trained, on what, for how long, and whether it goes on from a saved step."""
+    config, pictures = trainer.config, len(trainer.training)
+    passes = trainer.stop * config.train_batch_size / pictures
+    say(trainer.precision)
+    say(f"Network {config.network}: {trainer.model.count_params():,} parameters, {config.alphabet.classes} classes")
+    say(f"{pictures} training and {len(trainer.verification)} verification pictures")
+    say(f"cycle_stop {trainer.stop} steps of {config.train_batch_size} pictures: {passes:.1f} passes over the pictures")
+    if trainer.resume():
+        say(f"Resuming from step {trainer.progress.step} in {display_path(config.model_save_dir)}")
+
+
+def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
+    """The steps that are left, with their console lines, measurements and saves."""
+    config, progress = trainer.config, trainer.progress
+    first, start = progress.step, time.perf_counter()
+    size, interval = config.train_batch_size, trainer.verification_interval()
+    reason, verified = f"cycle_stop {trainer.stop} is reached; raise it to train on", None
+    bar = tqdm(total=trainer.stop * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
+    with bar, tf.summary.create_file_writer(str(config.log_dir)).as_default():
+        for pictures, labels in trainer.batches():
+            loss, probabilities = trainer.step(pictures, labels)
+            bar.update(size)
+            verified = None
+            if progress.step % LINE_STEPS == 0:
+                show_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
+            if progress.step % interval == 0 or progress.step % config.cycle_save == 0:
+                verified = trainer.verify()
+                tf.summary.scalar("verification/picture_accuracy", verified.picture, progress.step)
+            if progress.step % config.cycle_save == 0 and verified:
+                trainer.save(verified)
+                say(f"Saved step {progress.step} into {display_path(config.model_save_dir)}")
+            if interrupted.signal:
+                reason = f"interrupted by signal {interrupted.signal}; run again to go on"
+                break
+            if verified and verified.picture >= config.acc_stop:
+                reason = f"acc_stop {config.acc_stop} is reached on the verification set"
+                break
+        verified = verified or trainer.verify()
+        trainer.save(verified)
+    seconds = time.perf_counter() - start
+    rate = (progress.step - first) * size / seconds
+    return Outcome(reason, interrupted.signal, progress.step, verified, seconds, rate)
+
+
+def show_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities: np.ndarray, say: Say) -> None:
+    """The description's three lines on the batch just trained and on some verification pictures."""
+    step = trainer.progress.step
+    trained = trainer.accuracy(labels, probabilities)
+    verified, verification_loss = trainer.measure(trainer.config.test_batch_size)
+    trainer.progress.training_curve.append((step, trained.picture))
+    say(f"{step}th training >>>")
+    for name, part, value in (("Training", trained, loss), ("Verification", verified, verification_loss)):
+        say(
+            f"[{name} set] The character accuracy rate is {part.character:.5f} "
+            f"The picture accuracy rate is {part.picture:.5f} >>> loss {value:.10f}"
+        )
+        tf.summary.scalar(f"{name.lower()}/loss", value, step)
+        tf.summary.scalar(f"{name.lower()}/character_accuracy", part.character, step)
+        tf.summary.scalar(f"{name.lower()}/batch_picture_accuracy", part.picture, step)

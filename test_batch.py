@@ -1,0 +1,103 @@
+"""Read every picture of test_image_dir once with the trained model; print what was misread and the accuracy.
+
+Writes report/test.json into model_save_dir.
+
+examples:
+  python test_batch.py
+  python test_batch.py --all
+  python test_batch.py --config conf/my_config.json
+"""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from cnnlib import evaluation
+from cnnlib.config import SampleConfig, display_path, load_sample_config
+from cnnlib.errors import SampleError
+from cnnlib.model_card import wanted_of, write_whole
+from cnnlib.recognizer import Recognizer
+from cnnlib.samples import first_test_picture, list_labelled
+from cnnlib.script import DONE, argument_parser, script
+
+
+class TestBatch:
+    """The batch test from Python: `TestBatch(load_sample_config()).test_batch()`."""
+
+    __test__ = False  # not a test of pytest's
+
+    def __init__(self, config: SampleConfig) -> None:
+        self.config = config
+
+    def test_batch(self, show_all: bool = False) -> dict[str, Any]:
+        """Read the test folder, print and write the figures, and return them: accuracies are shares, 0 to 1.
+
+        Raises ModelError without a model that fits the config, SampleError when a picture can't be used.
+        """
+        first_test_picture(self.config)  # an empty folder is a fault
+        found = list_labelled(self.config.test_image_dir, self.config.image_suffix)
+        recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
+        start = time.perf_counter()
+        texts = [read(recognizer, path) for path, _ in found]
+        seconds = time.perf_counter() - start
+        labels = [label for _, label in found]
+        for label, text in zip(labels, texts, strict=True):
+            if show_all or label != text:
+                print(f"origin: {label} prediction: {text}")
+        figures = self.figures(labels, texts, seconds)
+        self.show(figures)
+        return figures
+
+    def figures(self, labels: list[str], texts: list[str], seconds: float) -> dict[str, Any]:
+        """What `report/test.json` holds."""
+        result = evaluation.accuracy(labels, texts)
+        return {
+            "samples": result.pictures,
+            "picture_accuracy": result.picture,
+            "picture_accuracy_interval": evaluation.interval(result.picture, result.pictures),
+            "character_accuracy": result.character,
+            "seconds": seconds,
+            "characters": evaluation.character_accuracies(labels, texts),
+            "confusions": [
+                {"label": label, "read": read, "count": count}
+                for label, read, count in evaluation.confusions(labels, texts)
+            ],
+        }
+
+    def show(self, figures: dict[str, Any]) -> None:
+        """Print the summary and write the report."""
+        low, high = (100 * share for share in figures["picture_accuracy_interval"])
+        accuracy = round(100 * figures["picture_accuracy"], 2)
+        seconds, samples = figures["seconds"], figures["samples"]
+        print(f"It takes {seconds} seconds to identify {samples} samples, with an accuracy rate of {accuracy}%")
+        print(f"95% interval of the picture accuracy: {low:.2f}% to {high:.2f}%")
+        print(f"Character accuracy: {figures['character_accuracy']:.2%}")
+        path = self.config.model_save_dir / "report" / "test.json"
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, json.dumps(figures, indent=2, ensure_ascii=False).encode())
+        print(f"The report is in {display_path(path)}")
+
+
+def read(recognizer: Recognizer, path: Any) -> str:
+    """The reading of one file. Raises SampleError naming it when it can't be used."""
+    try:
+        return recognizer.recognize([path.read_bytes()])[0].text
+    except SampleError as error:
+        raise SampleError(
+            f"{display_path(path)}: {error}; let verify_and_split_data.py fill the test folder"
+        ) from error
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--all", action="store_true", help="print every reading, not the misread ones alone")
+    arguments = parser.parse_args(argv)
+    TestBatch(load_sample_config(arguments.config)).test_batch(arguments.all)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
