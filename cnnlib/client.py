@@ -1,0 +1,89 @@
+"""Requests to the recognition API and to a captcha source."""
+
+import time
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from cnnlib.errors import ServiceError
+
+API_URL = "http://127.0.0.1:6000/b"
+TIMEOUT_S = 10
+RETRIES = 3
+LABEL_HEADER = "X-Captcha-Label"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API answered; times in milliseconds, `total_ms` from sending to having the answer."""
+
+    value: str
+    confidence: float | None
+    recognition_ms: float
+    total_ms: float
+
+    @property
+    def request_ms(self) -> float:
+        """What of the total is not recognition."""
+        return self.total_ms - self.recognition_ms
+
+
+@dataclass(frozen=True)
+class Captcha:
+    """A fetched picture, and its label where the source tells it."""
+
+    data: bytes
+    label: str | None
+
+
+class Client:
+    """One kept connection; not to be shared between threads. Failed tries are repeated with growing pauses."""
+
+    def __init__(self, retries: int = RETRIES, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        self._session = requests.Session()
+        again = Retry(retries, backoff_factor=0.2, allowed_methods=None, status_forcelist=(502, 503, 504))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=again))
+
+    def recognize(self, url: str, data: bytes, name: str = "captcha.png") -> Answer:
+        """The answer of the API at `url` to an encoded picture. Raises ServiceError."""
+        start = time.perf_counter()
+        response = self._send("POST", url, files={"image_file": (name, data, "application")})
+        total_ms = 1000 * (time.perf_counter() - start)
+        try:
+            answer = response.json()
+            return Answer(str(answer["value"]), answer.get("confidence"), float(answer["speed_time(ms)"]), total_ms)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            got = response.text[:80]
+            raise ServiceError(f"{url}: expected JSON with value and speed_time(ms); got {got}", 200) from error
+
+    def fetch_captcha(self, url: str) -> Captcha:
+        """A picture from a captcha source. Raises ServiceError."""
+        response = self._send("GET", url)
+        label = response.headers.get(LABEL_HEADER)
+        return Captcha(response.content, None if label is None else unquote(label))
+
+    def _send(self, method: str, url: str, **options: object) -> requests.Response:
+        try:
+            response = self._session.request(method, url, timeout=self._timeout_s, **options)  # type: ignore[arg-type]
+        except requests.exceptions.Timeout as error:
+            raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds") from error
+        except requests.exceptions.ConnectionError as error:
+            raise ServiceError(f"{url}: the server can't be reached; is it started?") from error
+        except requests.exceptions.RequestException as error:
+            raise ServiceError(f"{url}: {error}") from error
+        if not response.ok:
+            raise ServiceError(f"{url}: {_message(response)} (HTTP {response.status_code})", response.status_code)
+        return response
+
+
+def _message(response: requests.Response) -> str:
+    """The server's own words, where they are JSON as the API gives it."""
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.reason

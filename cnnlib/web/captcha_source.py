@@ -1,0 +1,30 @@
+"""A source of fresh captchas: `GET /captcha/` gives a PNG of the configured look."""
+
+import secrets
+import threading
+from urllib.parse import quote
+
+from flask import Flask, Response
+
+from cnnlib.config import CaptchaConfig
+from cnnlib.drawing import draw_captcha
+
+LABEL_HEADER = "X-Captcha-Label"  # percent-encoded UTF-8
+
+
+def create_captcha_app(config: CaptchaConfig, with_label: bool = False) -> Flask:
+    """A Flask application that draws a picture for each request; `with_label` tells its label in a header."""
+    app = Flask(__name__)
+    look = config.model_copy(update={"image_suffix": "png"})
+    drawing = threading.Lock()  # the captcha library draws from the global random generator
+
+    @app.get("/captcha/")
+    def captcha() -> Response:
+        with drawing:
+            label, data = draw_captcha(look, secrets.token_hex())
+        response = Response(data, mimetype="image/png", headers={"Cache-Control": "no-store"})
+        if with_label:
+            response.headers[LABEL_HEADER] = quote(label, safe="")
+        return response
+
+    return app

@@ -1,0 +1,55 @@
+"""Fetch captchas from remote_url, read them through the recognition API, save each under its reading.
+
+The pictures go into online_image_dir. Where the source tells its labels (webserver_captcha_image.py --with-label),
+the accuracy is printed at the end.
+
+examples:
+  python recognize_online.py
+  python recognize_online.py --count 100 --url http://127.0.0.1:6000/b
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from cnnlib.client import API_URL, Client
+from cnnlib.config import load_sample_config
+from cnnlib.errors import ServiceError
+from cnnlib.evaluation import accuracy
+from cnnlib.pictures import decode_picture, file_name
+from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--url", default=API_URL, help="the recognition API (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=1, help="captchas to fetch (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    config = load_sample_config(arguments.config)
+    client, failed, labelled = Client(), 0, []
+    config.online_image_dir.mkdir(parents=True, exist_ok=True)
+    for _ in range(arguments.count):
+        try:
+            captcha = client.fetch_captcha(config.remote_url)
+            answer = client.recognize(arguments.url, captcha.data)
+        except ServiceError as error:
+            print(error, file=sys.stderr)
+            failed += 1
+            if error.status is None:  # nobody there: the next request would fail as well
+                break
+            continue
+        label = "" if captcha.label is None else f"label: {captcha.label}, "
+        times = f"total time: {answer.total_ms:.1f}ms, identification: {answer.recognition_ms:.1f}ms"
+        print(f"{config.remote_url}: {label}prediction: {answer.value}, {times}")
+        suffix = (decode_picture(captcha.data).format or config.image_suffix).lower()
+        (config.online_image_dir / file_name(answer.value, time.time_ns(), suffix)).write_bytes(captcha.data)
+        labelled += [] if captcha.label is None else [(captcha.label, answer.value)]
+    if labelled:
+        result = accuracy(*zip(*labelled, strict=True))
+        print(f"Picture accuracy of {result.pictures} captchas: {result.picture:.1%}")
+    return REQUESTS_FAILED if failed else DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Serve fresh captchas of the configured look: GET /captcha/ gives a PNG.
+
+examples:
+  python webserver_captcha_image.py
+  python webserver_captcha_image.py --with-label
+  curl -o captcha.png http://127.0.0.1:6100/captcha/
+"""
+
+import sys
+from collections.abc import Sequence
+
+from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config
+from cnnlib.drawing import check_fonts
+from cnnlib.script import DONE, argument_parser, script
+from cnnlib.web.captcha_source import LABEL_HEADER, create_captcha_app
+from cnnlib.web.serving import serve
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argument_parser(__doc__, CAPTCHA_CONFIG)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=6100, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--with-label", action="store_true", help=f"tell each label in the header {LABEL_HEADER}")
+    arguments = parser.parse_args(argv)
+    config = load_captcha_config(arguments.config)
+    check_fonts(config.characters, ())
+    serve(create_captcha_app(config, arguments.with_label), arguments.host, arguments.port, "/captcha/")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
