@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
+from cnnlib.errors import ModelError
+
 Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
 
 
@@ -22,7 +24,7 @@ class Progress:
 
 def pack(model: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:
     """An .npz of weights by path, optimizer variables by number, and the progress."""
-    arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.variables}
+    arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.weights}
     arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(optimizer.variables)}
     arrays |= {f"progress/{name}": np.array(value) for name, value in vars(progress).items()}
     content = io.BytesIO()
@@ -31,19 +33,25 @@ def pack(model: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Pr
 
 
 def unpack(content: bytes, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Progress:
-    """Put a packed training's weights and optimizer variables back; returns its progress."""
-    with np.load(io.BytesIO(content)) as arrays:
-        for variable in model.variables:
-            variable.assign(arrays[f"weights/{variable.path}"])
-        for number, variable in enumerate(optimizer.variables):
-            variable.assign(arrays[f"optimizer/{number}"])
-        return Progress(
-            int(arrays["progress/step"]),
-            float(arrays["progress/best_accuracy"]),
-            int(arrays["progress/best_step"]),
-            _curve(arrays["progress/training_curve"]),
-            _curve(arrays["progress/verification_curve"]),
-        )
+    """Put a packed training's weights and optimizer variables back; returns its progress.
+
+    Raises ModelError when they are another network's.
+    """
+    try:
+        with np.load(io.BytesIO(content)) as arrays:
+            for variable in model.weights:
+                variable.assign(arrays[f"weights/{variable.path}"])
+            for number, variable in enumerate(optimizer.variables):
+                variable.assign(arrays[f"optimizer/{number}"])
+            return Progress(
+                int(arrays["progress/step"]),
+                float(arrays["progress/best_accuracy"]),
+                int(arrays["progress/best_step"]),
+                _curve(arrays["progress/training_curve"]),
+                _curve(arrays["progress/verification_curve"]),
+            )
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"checkpoint: expected the weights of this network; got others: {error}") from error
 
 
 def _curve(array: np.ndarray) -> Curve:

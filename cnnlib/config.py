@@ -66,6 +66,7 @@ Flag = Annotated[
 Pixels = Annotated[int, Field(ge=8, le=4096), Expected("a whole number of pixels, 8 to 4096")]
 Length = Annotated[int, Field(ge=1, le=64), Expected("a whole number of characters, 1 to 64")]
 Count = Annotated[int, Field(ge=1), Expected("a whole number, 1 or more")]
+BatchSize = Annotated[int, Field(ge=1, le=65536), Expected("a whole number of pictures, 1 to 65536")]
 Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]
 Share = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]
 Text = Annotated[str, Field(min_length=1), Expected("a text in quotes")]
@@ -130,8 +131,8 @@ class SampleConfig(Config):
     acc_stop: Share = Field(description="picture accuracy on the verification set at which training stops, 0 to 1")
     cycle_save: Count = Field(description="steps from one save of the model to the next")
     enable_gpu: Flag = Field(description="train on a GPU where there is one; 0 hides it")
-    train_batch_size: Count = Field(description="pictures in a training step; lower it when memory runs out")
-    test_batch_size: Count = Field(description="verification pictures measured for each verification line")
+    train_batch_size: BatchSize = Field(description="pictures in a training step; lower it when memory runs out")
+    test_batch_size: BatchSize = Field(description="verification pictures measured for each verification line")
 
     labels_json_file: FilePath = Field(
         default=PROJECT_ROOT / "gen_image" / "labels.json", description="characters found by collect_labels.py"

@@ -66,9 +66,15 @@ class Trainer:
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
         self.optimizer.build(self.model.trainable_variables)
         self.progress = Progress()
-        self._saved_step = 0
+        self.verified = Accuracy(0, 0.0, 0.0)
+        self._verified_step = self._saved_step = -1
         self._train = tf.function(self._train_batch)
-        self._predict = tf.function(self._predict_batch, reduce_retracing=True)
+        # One trace for batches of any number of pictures.
+        shapes = [
+            tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+            for array in (self.training.pictures, self.training.labels)
+        ]
+        self._predict = tf.function(self._predict_batch, input_signature=shapes)
 
     def resume(self) -> bool:
         """Take up the training in `model_save_dir`; False when there is none.
@@ -89,6 +95,11 @@ class Trainer:
         strength = self.config.augmentation if self.network.augmented else 0.0
         return dataset.batches(self.training, self.config.train_batch_size, steps, self.config.split_seed, strength)
 
+    def satisfied(self) -> bool:
+        """Whether the last measurement was of this very step and reached `acc_stop`."""
+        curve = self.progress.verification_curve
+        return bool(curve) and curve[-1][0] == self.progress.step and curve[-1][1] >= self.config.acc_stop
+
     def step(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         """Train on one batch; returns its loss and its probabilities, as they were in training."""
         self.progress.step += 1
@@ -106,14 +117,18 @@ class Trainer:
         )
         return self.accuracy(self.verification.labels[chosen], probabilities), float(losses.mean())
 
-    def verify(self) -> Accuracy:
-        """Accuracy on the whole verification set, noted on its curve and, if it is, as the best so far."""
-        result, _ = self.measure()
+    def verify(self) -> None:
+        """Measure the whole verification set, once a step; note it on its curve and, if it is, as the best so far."""
         progress = self.progress
-        progress.verification_curve.append((progress.step, result.picture))
-        if result.picture >= progress.best_accuracy:
-            progress.best_accuracy, progress.best_step = result.picture, progress.step
-        return result
+        if self._verified_step == progress.step:
+            return
+        self.verified, _ = self.measure()
+        self._verified_step = progress.step
+        if not progress.verification_curve or progress.verification_curve[-1][0] < progress.step:
+            progress.verification_curve.append((progress.step, self.verified.picture))
+            tf.summary.scalar("verification/picture_accuracy", self.verified.picture, progress.step)
+        if self.verified.picture >= progress.best_accuracy:
+            progress.best_accuracy, progress.best_step = self.verified.picture, progress.step
 
     def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
         """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""
@@ -126,8 +141,11 @@ class Trainer:
         cost_steps = len(self.verification) / (3 * self.config.train_batch_size)  # forward alone is a third of a step
         return LINE_STEPS * max(5, math.ceil(cost_steps / 0.03 / LINE_STEPS))
 
-    def save(self, verified: Accuracy) -> None:
-        """Swap checkpoint, card and LiteRT file of this step in, with the curves as pictures beside them."""
+    def save(self) -> None:
+        """Swap checkpoint, card and LiteRT file of this step in, with the curves as pictures beside them.
+
+        `verify` comes first: the card tells what it found.
+        """
         if self._saved_step == self.progress.step:
             return
         folder = self.config.model_save_dir
@@ -135,7 +153,7 @@ class Trainer:
         litert = export.to_litert(self.network, model)
         export.check_litert(litert, model, self.verification.pictures[:CHECKED_PICTURES])
         packed = checkpoint.pack(self.model, self.optimizer, self.progress)
-        save_model(folder, self._card(verified), {"checkpoint": (".npz", packed), "float32": (".tflite", litert)})
+        save_model(folder, self._card(), {"checkpoint": (".npz", packed), "float32": (".tflite", litert)})
         report.draw_curve(
             folder / "train_acc.png", "Picture accuracy of training batches", self.progress.training_curve
         )
@@ -144,7 +162,7 @@ class Trainer:
         )
         self._saved_step = self.progress.step
 
-    def _card(self, verified: Accuracy) -> ModelCard:
+    def _card(self) -> ModelCard:
         config, progress = self.config, self.progress
         return ModelCard(
             network=config.network,
@@ -156,9 +174,9 @@ class Trainer:
             max_captcha=config.max_captcha,
             step=progress.step,
             training_pictures=len(self.training),
-            verification_pictures=verified.pictures,
-            verification_picture_accuracy=verified.picture,
-            verification_character_accuracy=verified.character,
+            verification_pictures=self.verified.pictures,
+            verification_picture_accuracy=self.verified.picture,
+            verification_character_accuracy=self.verified.character,
             best_picture_accuracy=progress.best_accuracy,
             best_step=progress.best_step,
             saved_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -215,32 +233,33 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
     config, progress = trainer.config, trainer.progress
     first, start = progress.step, time.perf_counter()
     size, interval = config.train_batch_size, trainer.verification_interval()
-    reason, verified = f"cycle_stop {trainer.stop} is reached; raise it to train on", None
     bar = tqdm(total=trainer.stop * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
     with bar, tf.summary.create_file_writer(str(config.log_dir)).as_default():
         for pictures, labels in trainer.batches():
+            if trainer.satisfied() or interrupted.signal:
+                break
             loss, probabilities = trainer.step(pictures, labels)
             bar.update(size)
-            verified = None
             if progress.step % LINE_STEPS == 0:
                 show_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
             if progress.step % interval == 0 or progress.step % config.cycle_save == 0:
-                verified = trainer.verify()
-                tf.summary.scalar("verification/picture_accuracy", verified.picture, progress.step)
-            if progress.step % config.cycle_save == 0 and verified:
-                trainer.save(verified)
+                trainer.verify()
+            if progress.step % config.cycle_save == 0:
+                trainer.save()
                 say(f"Saved step {progress.step} into {display_path(config.model_save_dir)}")
-            if interrupted.signal:
-                reason = f"interrupted by signal {interrupted.signal}; run again to go on"
-                break
-            if verified and verified.picture >= config.acc_stop:
-                reason = f"acc_stop {config.acc_stop} is reached on the verification set"
-                break
-        verified = verified or trainer.verify()
-        trainer.save(verified)
+        trainer.verify()
+        trainer.save()
     seconds = time.perf_counter() - start
     rate = (progress.step - first) * size / seconds
-    return Outcome(reason, interrupted.signal, progress.step, verified, seconds, rate)
+    return Outcome(_reason(trainer, interrupted), interrupted.signal, progress.step, trainer.verified, seconds, rate)
+
+
+def _reason(trainer: Trainer, interrupted: Interruption) -> str:
+    if interrupted.signal:
+        return f"interrupted by signal {interrupted.signal}; run again to go on"
+    if trainer.satisfied():
+        return f"acc_stop {trainer.config.acc_stop} is reached on the verification set; raise it to train on"
+    return f"cycle_stop {trainer.stop} is reached; raise it to train on"
 
 
 def show_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities: np.ndarray, say: Say) -> None:

@@ -76,5 +76,5 @@ def test_older_labels_json_with_a_string_gives_no_quote_marks(tmp_path: Path) ->
 def test_other_labels_json_is_refused_with_its_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "labels.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(ConfigError, match="labels.json: "):
+    with pytest.raises(ConfigError, match=r"labels\.json: "):
         load_labels(path)

@@ -91,7 +91,7 @@ def test_missing_key_is_named_with_what_it_expects(tmp_path: Path) -> None:
     del keys["max_captcha"]
     path.write_text(json.dumps(keys), encoding="utf-8")
     with pytest.raises(
-        ConfigError, match="key 'max_captcha': expected a whole number of characters.*the key is missing"
+        ConfigError, match=r"key 'max_captcha': expected a whole number of characters.*the key is missing"
     ):
         load_sample_config(path)
 
@@ -114,7 +114,7 @@ def test_broken_json_is_one_line_with_its_place(tmp_path: Path, content: str | b
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="none.json: can't be read: No such file"):
+    with pytest.raises(ConfigError, match=r"none\.json: can't be read: No such file"):
         load_captcha_config(tmp_path / "none.json")
 
 

@@ -122,9 +122,9 @@ def test_left_over_of_a_killed_move_goes_and_another_picture_of_the_name_stays(t
 
 def test_second_run_waits_and_then_says_who_holds_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samples, "LOCK_WAIT_S", 0.1)
-    with FileLock(tmp_path / ".lock"), pytest.raises(SampleError, match="another run is moving pictures here"):
-        with samples.locked(tmp_path):
-            pass
+    taken = pytest.raises(SampleError, match="another run is moving pictures here")
+    with FileLock(tmp_path / ".lock"), taken, samples.locked(tmp_path):
+        pass
 
 
 def test_half_copied_file_of_a_killed_run_is_cleared(tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+import numpy as np
+import tensorflow as tf
+
+from cnnlib.augment import affine, augment
+
+SEED = tf.constant((0, 64))
+
+
+def letters() -> np.ndarray:
+    """Eight white pictures with a black L left of the middle."""
+    pictures = np.full((8, 60, 100, 1), 255, np.uint8)
+    pictures[:, 20:40, 30:34] = 0
+    pictures[:, 36:40, 30:44] = 0
+    return pictures
+
+
+def test_shape_type_and_ground_are_kept() -> None:
+    changed = augment(letters(), SEED, 1.0).numpy()
+    assert (changed.shape, changed.dtype) == ((8, 60, 100, 1), np.uint8)
+    assert (changed[:, :5] >= 254).all(), "what comes in from outside repeats the edge"
+
+
+def test_same_seed_same_pictures_other_seed_others() -> None:
+    first = augment(letters(), SEED, 1.0).numpy()
+    assert (augment(letters(), SEED, 1.0).numpy() == first).all()
+    assert (augment(letters(), SEED + 64, 1.0).numpy() != first).any()
+    assert (first[0] != first[1]).any(), "each picture of a batch is changed by itself"
+
+
+def test_strength_zero_changes_nothing() -> None:
+    assert (np.asarray(augment(letters(), SEED, 0.0)) == letters()).all()
+
+
+def test_nothing_is_flipped() -> None:
+    """The foot of the L stays right of its stem and below its top, at three times the strength."""
+    for picture in affine(letters(), SEED, 3.0).numpy()[..., 0] < 128:
+        rows = np.flatnonzero(picture.any(axis=1))
+        top, foot = picture[rows[0] : rows[0] + 4], picture[rows[-1] - 3 : rows[-1] + 1]
+        assert np.flatnonzero(foot.any(axis=0)).max() > np.flatnonzero(top.any(axis=0)).max()

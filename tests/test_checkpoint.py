@@ -1,0 +1,33 @@
+import keras
+import numpy as np
+import pytest
+
+from cnnlib.checkpoint import Progress, pack, unpack
+from cnnlib.errors import ModelError
+from cnnlib.network import NETWORKS
+from cnnlib.pictures import Shape
+
+
+def test_weights_optimizer_and_progress_come_back() -> None:
+    network = NETWORKS["positions"](Shape(16, 32), classes=3, length=2)
+    model, optimizer = network.model(), network.optimizer(10)
+    optimizer.build(model.trainable_variables)
+    optimizer.apply([keras.ops.ones_like(variable) for variable in model.trainable_variables])
+    progress = Progress(7, 0.5, 3, [(10, 0.25)], [])
+    content = pack(model, optimizer, progress)
+    other, other_optimizer = network.model(), network.optimizer(10)
+    other_optimizer.build(other.trainable_variables)
+    assert unpack(content, other, other_optimizer) == progress
+    for before, after in zip(model.weights, other.weights, strict=True):
+        assert (before.numpy() == after.numpy()).all()
+    for before, after in zip(optimizer.variables, other_optimizer.variables, strict=True):
+        assert (before.numpy() == after.numpy()).all()
+    assert np.any(optimizer.variables[-1].numpy())
+
+
+def test_other_network_is_refused() -> None:
+    classes = {"positions": 3, "columns": 3}
+    models = [NETWORKS[name](Shape(16, 32), classes=count, length=2).model() for name, count in classes.items()]
+    optimizer = keras.optimizers.SGD()
+    with pytest.raises(ModelError, match="expected the weights of this network; got others"):
+        unpack(pack(models[0], optimizer, Progress()), models[1], optimizer)

@@ -1,0 +1,77 @@
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from cnnlib.config import SampleConfig
+from cnnlib.dataset import VERIFICATION_LIMIT, batch_indices, batches, choose_verification, load_training
+from cnnlib.errors import SampleError
+from tests.conftest import draw, fill
+
+
+def names(count: int) -> list[str]:
+    return [f"01_{n}.png" for n in range(count)]
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(2, 1, 1), (10, 1, 3), (1000, 30, 70), (20_000, 900, 1100)])
+def test_about_five_percent_verify_and_never_none(count: int, low: int, high: int) -> None:
+    assert low <= len(choose_verification(names(count), 0)) <= high
+
+
+def test_picture_keeps_its_side_when_samples_are_added() -> None:
+    few, many = choose_verification(names(1000), 0), choose_verification(names(3000), 0)
+    assert few == many & set(names(1000))
+
+
+def test_beyond_the_limit_none_goes_from_training_to_verification() -> None:
+    few, many = choose_verification(names(45_000), 0), choose_verification(names(60_000), 0)
+    assert len(few) == len(many) == VERIFICATION_LIMIT
+    assert many & set(names(45_000)) <= few
+
+
+def test_seed_chooses_others() -> None:
+    assert choose_verification(names(1000), 0) != choose_verification(names(1000), 1)
+
+
+def test_every_picture_once_a_pass_the_last_ones_too() -> None:
+    stream = np.concatenate([batch_indices(10, 4, step, 0) for step in range(10)])
+    for start in range(0, 40, 10):
+        assert sorted(stream[start : start + 10]) == list(range(10))
+    assert (stream[:10] != stream[10:20]).any(), "each pass has an order of its own"
+
+
+def test_batch_larger_than_the_folder_takes_several_passes() -> None:
+    assert Counter(batch_indices(3, 7, 0, 0).tolist()).most_common()[0][1] <= 3
+
+
+def test_training_and_verification_share_nothing(config: SampleConfig) -> None:
+    fill(config.train_image_dir, 60)
+    training, verification = load_training(config)
+    assert len(training) + len(verification) == 60
+    assert not set(training.paths) & set(verification.paths)
+    assert training.pictures.shape == (len(training), 16, 32, 1)
+    assert config.alphabet.text(training.labels[3]) == training.texts[3]
+
+
+def test_batches_of_a_step_do_not_depend_on_where_one_started(config: SampleConfig) -> None:
+    fill(config.train_image_dir, 20)
+    training, _ = load_training(config)
+    straight = list(batches(training, 8, range(6), 3, 1.0))
+    resumed = list(batches(training, 8, range(4, 6), 3, 1.0))
+    for (pictures, labels), (again, labels_again) in zip(straight[4:], resumed, strict=True):
+        assert (pictures.numpy() == again.numpy()).all()
+        assert (labels.numpy() == labels_again.numpy()).all()
+
+
+def test_empty_training_folder_names_the_scripts_that_fill_it(config: SampleConfig) -> None:
+    with pytest.raises(SampleError, match=r"expected 2 or more \.png pictures; got 0; fill it with gen_image"):
+        load_training(config)
+
+
+def test_picture_that_does_not_fit_is_named(configure: Callable[..., SampleConfig]) -> None:
+    config = configure()
+    fill(config.train_image_dir, 3)
+    draw("01", config.train_image_dir / "01_odd.png", size=(40, 16))
+    with pytest.raises(SampleError, match=r"01_odd.png: expected 32x16 pixels; got 40x16"):
+        load_training(config)

@@ -1,0 +1,50 @@
+import io
+from collections.abc import Callable
+
+import pytest
+from captcha.image import DEFAULT_FONTS
+from PIL import Image
+
+from cnnlib.config import CaptchaConfig
+from cnnlib.drawing import check_fonts, draw_captcha
+from cnnlib.errors import ConfigError
+
+Look = Callable[..., CaptchaConfig]
+
+
+@pytest.fixture
+def look() -> Look:
+    def make(**changes: object) -> CaptchaConfig:
+        keys = {"root_dir": "unused", "image_suffix": "png", "characters": "0123456789", "count": 1}
+        return CaptchaConfig.model_validate(keys | {"char_count": 4, "width": 100, "height": 60} | changes)
+
+    return make
+
+
+def test_seed_decides_label_and_pixels(look: Look) -> None:
+    assert draw_captcha(look(), "7-1") == draw_captcha(look(), "7-1")
+    assert draw_captcha(look(), "7-1") != draw_captcha(look(), "7-2")
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP")])
+def test_picture_has_the_look_that_was_asked_for(look: Look, suffix: str, kind: str) -> None:
+    label, data = draw_captcha(look(image_suffix=suffix, char_count=5, width=120, characters="ab"), "0")
+    picture = Image.open(io.BytesIO(data))
+    assert (picture.size, picture.format) == ((120, 60), kind)
+    assert len(label) == 5
+    assert set(label) <= set("ab")
+
+
+def test_characters_that_a_font_lacks_are_named() -> None:
+    with pytest.raises(ConfigError, match=r"DroidSansMono\.ttf: the font lacks 天 地; name another one with --fonts"):
+        check_fonts("a天地天", DEFAULT_FONTS)
+    check_fonts("aZ09é", ())
+
+
+def test_file_that_is_no_font_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("fonts") / "not.ttf"
+    with pytest.raises(ConfigError, match="there is no such file"):
+        check_fonts("a", [str(path)])
+    path.write_text("no font")
+    with pytest.raises(ConfigError, match="expected a TrueType or OpenType font; got"):
+        check_fonts("a", [str(path)])

@@ -1,0 +1,37 @@
+import subprocess
+import sys
+
+import pytest
+
+from cnnlib.config import PROJECT_ROOT
+
+LOADED = "import sys, {}; print(*{{'tensorflow', 'keras', 'matplotlib'}} & sys.modules.keys())"
+LIGHT = (
+    "cnnlib.recognizer",
+    "cnnlib.web.recognition",
+    "cnnlib.web.captcha_source",
+    "cnnlib.client",
+    "cnnlib.samples",
+    "webserver_recognize_api",
+    "webserver_captcha_image",
+    "recognize_local",
+    "recognize_online",
+    "verify_and_split_data",
+    "test_batch",
+    "train_model",
+)
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_serving_clients_and_checking_import_nothing_heavy(module: str) -> None:
+    assert loaded_by(module) == ""
+
+
+def test_stress_test_imports_no_tensorflow() -> None:
+    assert loaded_by("recognize_time_test") == "matplotlib"
+
+
+def loaded_by(module: str) -> str:
+    """The heavy packages that importing `module` in a fresh interpreter loads."""
+    command = [sys.executable, "-c", LOADED.format(module)]
+    return subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout.strip()

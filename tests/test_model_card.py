@@ -1,0 +1,132 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cnnlib.config import PROJECT_ROOT
+from cnnlib.errors import ModelError
+from cnnlib.model_card import CARD, ModelCard, Wanted, check_fits, check_resumable, load_card, load_model, save_model
+
+
+def card(step: int = 1) -> ModelCard:
+    return ModelCard(
+        network="columns",
+        decoding="columns",
+        image_height=16,
+        image_width=32,
+        channels=1,
+        characters=("0", "1"),
+        max_captcha=2,
+        step=step,
+        training_pictures=10,
+        verification_pictures=1,
+        verification_picture_accuracy=1.0,
+        verification_character_accuracy=1.0,
+        best_picture_accuracy=1.0,
+        best_step=step,
+        saved_at="2026-01-01T00:00:00+00:00",
+        versions={"python": "3"},
+    )
+
+
+def save(folder: Path, step: int = 1, content: bytes = b"model") -> ModelCard:
+    files = {"checkpoint": (".npz", content + b" weights"), "float32": (".tflite", content)}
+    return save_model(folder, card(step), files)
+
+
+def test_saved_model_is_read_back(tmp_path: Path) -> None:
+    saved = save(tmp_path)
+    loaded, content = load_model(tmp_path, "float32")
+    assert (loaded, content) == (saved, b"model")
+    assert load_card(tmp_path).alphabet.characters == ("0", "1")
+
+
+def test_next_save_replaces_the_files_of_the_one_before_and_nothing_else(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    (tmp_path / "notes.txt").write_text("mine")
+    second = save(tmp_path, 2, b"other")
+    names = {file.name for file in second.files.values()}
+    assert {path.name for path in tmp_path.iterdir()} == names | {CARD, "notes.txt"}
+    assert load_model(tmp_path, "checkpoint")[1] == b"other weights"
+
+
+def test_folder_without_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"there is no model_card.json; train one with train_model.py"):
+        load_card(tmp_path)
+    assert not check_resumable(tmp_path, Wanted("config"))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"network": 1}'])
+def test_broken_card_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / CARD).write_text(text)
+    with pytest.raises(ModelError, match="expected a model card; it is broken") as caught:
+        load_card(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_card_with_a_doubled_character_is_broken(tmp_path: Path) -> None:
+    save(tmp_path)
+    keys = json.loads((tmp_path / CARD).read_text())
+    keys["characters"] = ["0", "0"]
+    (tmp_path / CARD).write_text(json.dumps(keys))
+    with pytest.raises(ModelError, match="it is broken"):
+        load_card(tmp_path)
+
+
+def test_changed_or_missing_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / save(tmp_path).files["float32"].name
+    path.write_bytes(b"model half")
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        load_model(tmp_path, "float32")
+    path.unlink()
+    with pytest.raises(ModelError, match="the card names it, but it can't be read"):
+        load_model(tmp_path, "float32")
+
+
+def test_disagreement_names_both_values_and_the_way_out(tmp_path: Path) -> None:
+    wanted = Wanted("conf/my.json", image_width=120, image_height=16, char_set="01a")
+    with pytest.raises(ModelError) as caught:
+        check_fits(card(), tmp_path, wanted)
+    message = str(caught.value)
+    assert (
+        'trained with image_width 32, char_set "01", but conf/my.json says image_width 120, char_set "01a"' in message
+    )
+    assert "set the config back, or name another model_save_dir" in message
+    assert "\n" not in message
+    check_fits(card(), tmp_path, Wanted("conf/my.json", image_width=32, max_captcha=2))
+
+
+SAVER = """
+import sys
+from pathlib import Path
+from tests.test_model_card import save
+step = 0
+while True:
+    step += 1
+    save(Path(sys.argv[1]), step, b"%d" % step * 50000)
+    print(step, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
+def test_reader_beside_a_saving_and_killed_writer_always_finds_a_whole_model(tmp_path: Path) -> None:
+    for delay in (0.0, 0.003, 0.011, 0.02, 0.05):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", SAVER, str(tmp_path)], cwd=PROJECT_ROOT, stdout=subprocess.PIPE
+        )
+        assert writer.stdout
+        writer.stdout.readline()
+        deadline = time.monotonic() + delay
+        while time.monotonic() < deadline:
+            load_model(tmp_path, "float32")
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        saved, content = load_model(tmp_path, "float32")
+        assert content == b"%d" % saved.step * 50000
+    save(tmp_path, 1)
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]

@@ -1,0 +1,80 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cnnlib.alphabet import Alphabet
+from cnnlib.errors import ConfigError
+from cnnlib.network import NETWORKS, Standardise
+from cnnlib.pictures import Shape, open_picture
+from tests.conftest import draw
+
+# At 100x60, grey, four of 36 characters and the blank.
+PARAMETERS = {"columns": 769_477, "positions": 749_669, "classic": 13_878_164}
+ROWS = {"columns": 25, "positions": 4, "classic": 4}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_shape_and_parameters(name: str) -> None:
+    model = NETWORKS[name](Shape(60, 100), classes=37, length=4).model()
+    assert model.count_params() == PARAMETERS[name]
+    assert model(np.zeros((2, 60, 100, 1), np.uint8)).shape == (2, ROWS[name], 37)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_thirty_two_pictures_are_learned_by_heart(name: str, tmp_path: pytest.TempPathFactory) -> None:
+    keras.utils.set_random_seed(1)
+    alphabet, shape = Alphabet(tuple("abcd")), Shape(24, 48)
+    chance = np.random.default_rng(0)
+    labels = ["".join(chance.choice(list("abcd"), chance.integers(1, 4))) for _ in range(32)]
+    drawn = [draw(label, tmp_path / f"{label}_{n}.png", size=(48, 24), seed=n) for n, label in enumerate(labels)]  # type: ignore[operator]
+    pictures = np.stack([open_picture(path.read_bytes(), shape) for path in drawn])
+    wanted = np.stack([alphabet.encode(label, 3) for label in labels])
+    network = NETWORKS[name](shape, alphabet.classes, 3)
+    model, steps = network.model(), 300
+    optimizer = network.optimizer(steps) if network.augmented else keras.optimizers.Adam(1e-3)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def train() -> None:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(network.loss(wanted, model(pictures, training=True)))
+        optimizer.apply_gradients(
+            zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+        )
+
+    for _ in range(steps):
+        train()
+    probabilities = tf.nn.softmax(model(pictures, training=False)).numpy()
+    assert [reading.text for reading in alphabet.decode_batch(probabilities, network.decoding)] == labels
+
+
+def test_standardised_picture_has_zero_mean_and_unit_spread_in_each_channel() -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 20, 30, 3)).astype(np.uint8)
+    pictures[..., 1] //= 8
+    x = Standardise()(pictures).numpy()
+    assert np.abs(x.mean(axis=(1, 2))).max() < 1e-3
+    assert x.std(axis=(1, 2)) == pytest.approx(1, abs=0.15)
+    assert not np.isnan(Standardise()(np.full((1, 4, 4, 1), 7, np.uint8)).numpy()).any()
+
+
+@pytest.mark.parametrize(("width", "rows"), [(100, 25), (40, 10), (24, 12)])
+def test_columns_are_enough_for_repeated_characters(width: int, rows: int) -> None:
+    network = NETWORKS["columns"](Shape(16, width), classes=3, length=4)
+    assert network.model().output_shape == (None, rows, 3)
+
+
+def test_picture_too_narrow_for_its_label_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expects a width of at least 14 pixels for 4 characters; got 12"):
+        NETWORKS["columns"](Shape(16, 12), classes=3, length=4).model()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("shape", [Shape(16, 40), Shape(160, 400, 3)])
+def test_smallest_and_largest_pictures_have_finite_loss(name: str, shape: Shape) -> None:
+    network = NETWORKS[name](shape, classes=11, length=4)
+    pictures = (
+        np.random.default_rng(0).integers(0, 255, (2, shape.height, shape.width, shape.channels)).astype(np.uint8)
+    )
+    labels = np.array([[1, 1, 1, 1], [2, 10, 10, 10]], np.int32)
+    assert np.isfinite(network.loss(labels, network.model()(pictures, training=True))).all()

@@ -1,0 +1,148 @@
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnlib import recognition_object
+from cnnlib.config import PROJECT_ROOT
+from cnnlib.errors import ModelError, SampleError, SizeError
+from cnnlib.model_card import load_card, save_model
+from cnnlib.pictures import Shape, label_of, open_picture
+from cnnlib.recognizer import Recognizer
+from cnnlib.samples import list_files
+from tests.conftest import draw
+
+
+@pytest.fixture
+def recognizer(trained: SimpleNamespace) -> Recognizer:
+    return Recognizer(trained.config.model_save_dir)
+
+
+@pytest.fixture
+def pictures(trained: SimpleNamespace) -> list[Path]:
+    return list_files(trained.config.test_image_dir)
+
+
+def test_bytes_pillow_and_arrays_are_read_alike(recognizer: Recognizer, pictures: list[Path]) -> None:
+    data = [path.read_bytes() for path in pictures]
+    readings = recognizer.recognize(data)
+    assert recognizer.recognize([Image.open(path) for path in pictures]) == readings
+    assert recognizer.recognize([open_picture(one, Shape(16, 32)) for one in data]) == readings
+    labels = [label_of(path.name) for path in pictures]
+    right = sum(reading.text == label for reading, label in zip(readings, labels, strict=True))
+    assert right >= 0.9 * len(labels)
+
+
+def test_confidences_are_shares_one_for_each_character(recognizer: Recognizer, pictures: list[Path]) -> None:
+    for reading in recognizer.recognize([path.read_bytes() for path in pictures]):
+        assert 0 < reading.confidence <= 1
+        assert len(reading.character_confidences) == len(reading.text)
+        assert all(reading.confidence <= share <= 1 for share in reading.character_confidences)
+
+
+def test_no_pictures_give_no_readings(recognizer: Recognizer) -> None:
+    assert recognizer.recognize([]) == []
+
+
+def test_original_form_and_method_work(trained: SimpleNamespace, pictures: list[Path]) -> None:
+    reader = recognition_object.Recognizer(16, 32, 2, ["0", "1"], trained.config.model_save_dir)
+    assert reader.rec_image(Image.open(pictures[0])) == label_of(pictures[0].name)
+
+
+def test_original_form_is_checked_against_the_card(trained: SimpleNamespace) -> None:
+    with pytest.raises(
+        ModelError, match="trained with image_height 16, but the call of Recognizer says image_height 60"
+    ):
+        Recognizer(60, 32, 2, "01", trained.config.model_save_dir)
+    with pytest.raises(TypeError, match="got 2 arguments"):
+        Recognizer(60, 32)
+
+
+def test_other_size_and_unreadable_pictures_are_refused(recognizer: Recognizer, tmp_path: Path) -> None:
+    with pytest.raises(SizeError, match="expected 32x16 pixels; got 33x16"):
+        recognizer.recognize([draw("01", tmp_path / "01_1.png", size=(33, 16)).read_bytes()])
+    with pytest.raises(SampleError, match="not a PNG"):
+        recognizer.recognize([b"text"])
+    with pytest.raises(SizeError, match=r"expected a picture of uint8 \(16, 32, 1\); got float64 \(16, 32, 1\)"):
+        recognizer.recognize([np.zeros((16, 32, 1))])
+
+
+def test_model_that_litert_cannot_load_is_a_fault(trained: SimpleNamespace, tmp_path: Path) -> None:
+    save_model(tmp_path, load_card(trained.config.model_save_dir), {"float32": (".tflite", b"no model")})
+    with pytest.raises(ModelError, match="LiteRT can't load the model"):
+        Recognizer(tmp_path)
+
+
+def test_two_recognizers_of_different_sizes_from_several_threads(
+    recognizer: Recognizer, pictures: list[Path], other_size: tuple[Recognizer, bytes, str]
+) -> None:
+    """Known bug 4 of the description."""
+    other, other_picture, other_text = other_size
+    data = [path.read_bytes() for path in pictures]
+    expected = [reading.text for reading in recognizer.recognize(data)]
+
+    def read(number: int) -> bool:
+        index = number % len(data)
+        first = recognizer.recognize([data[index]])[0].text == expected[index]
+        return first and other.recognize([other_picture])[0].text == other_text
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, range(400)))
+
+
+@pytest.fixture(scope="session")
+def other_size(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recognizer, bytes, str]:
+    """A recognizer of 40 by 20 pictures, a picture and its answer: an untrained one, but always the same."""
+    from cnnlib.config import load_sample_config
+    from cnnlib.training import Trainer
+    from tests.conftest import write_config
+
+    folder = tmp_path_factory.mktemp("other")
+    config = load_sample_config(write_config(folder, image_width=40, image_height=20, network="positions"))
+    for number in range(4):
+        draw("01", config.train_image_dir / f"01_{number}.png", size=(40, 20), seed=number)
+    trainer = Trainer(config)
+    trainer.progress.step = 1
+    trainer.verify()
+    trainer.save()
+    reader = Recognizer(config.model_save_dir)
+    picture = draw("10", folder / "10_1.png", size=(40, 20)).read_bytes()
+    return reader, picture, reader.recognize([picture])[0].text
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+from cnnlib.recognizer import Recognizer
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+reader = Recognizer(sys.argv[1])
+data = [path.read_bytes() for path in sorted(Path(sys.argv[2]).glob("*.png"))]
+for _ in range(2000 // len(data)):
+    reader.recognize(data)
+before = resident_mb()
+for number in range(10000):
+    reader.recognize([data[number % len(data)]])
+print(resident_mb() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from Linux's /proc")
+def test_ten_thousand_readings_do_not_grow_memory(trained: SimpleNamespace) -> None:
+    """Known bug 3 of the description."""
+    folders = [str(trained.config.model_save_dir), str(trained.config.test_image_dir)]
+    grown = subprocess.run([sys.executable, "-c", MEMORY, *folders], cwd=PROJECT_ROOT, capture_output=True, check=True)
+    assert float(grown.stdout) < 5
+
+
+def test_model_copied_elsewhere_reads_alone(trained: SimpleNamespace, pictures: list[Path], tmp_path: Path) -> None:
+    copy = shutil.copytree(trained.config.model_save_dir, tmp_path / "copy")
+    for checkpoint in copy.glob("checkpoint-*"):
+        checkpoint.unlink()
+    assert Recognizer(copy).recognize([pictures[0].read_bytes()])[0].text == label_of(pictures[0].name)

@@ -1,0 +1,208 @@
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cnnlib import training
+from cnnlib.config import SampleConfig
+from cnnlib.errors import ModelError
+from cnnlib.model_card import CARD, load_card, load_model
+from cnnlib.recognizer import Recognizer
+from cnnlib.samples import list_files
+from cnnlib.training import Trainer, steps_for, train
+from tests.conftest import fill
+
+
+@pytest.fixture
+def short(configure: Callable[..., SampleConfig]) -> SampleConfig:
+    """A config of 40 steps over 60 pictures, with a fixed order and no changes."""
+    config = configure(cycle_stop=40, cycle_save=20, acc_stop=1, augmentation=0)
+    fill(config.train_image_dir, 60)
+    return config
+
+
+def test_console_lines_are_those_of_the_description(trained: SimpleNamespace) -> None:
+    at = trained.lines.index("10th training >>>")
+    rate = r"accuracy rate is \d\.\d{{5}}"
+    form = rf"\[{{}} set\] The character {rate} The picture {rate} >>> loss \d+\.\d{{{{10}}}}"
+    assert re.fullmatch(form.format("Training"), trained.lines[at + 1])
+    assert re.fullmatch(form.format("Verification"), trained.lines[at + 2])
+    assert any(
+        re.match(r"cycle_stop 120 steps of 32 pictures: \d+\.\d passes over the pictures", x) for x in trained.lines
+    )
+    assert trained.lines[0] == "Computing on the CPU (enable_gpu 0)"
+
+
+def test_training_stops_when_the_whole_verification_set_reaches_acc_stop(trained: SimpleNamespace) -> None:
+    outcome = trained.outcome
+    assert outcome.reason == "acc_stop 1.0 is reached on the verification set; raise it to train on"
+    assert outcome.verification.picture == 1
+    assert outcome.verification.pictures == load_card(trained.config.model_save_dir).verification_pictures
+    assert outcome.step < 120
+
+
+def test_model_folder_holds_one_step_and_its_curves(trained: SimpleNamespace) -> None:
+    folder = trained.config.model_save_dir
+    card = load_card(folder)
+    assert card.step == trained.outcome.step
+    assert set(card.files) == {"checkpoint", "float32"}
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    assert names == {file.name for file in card.files.values()} | {CARD, "train_acc.png", "test_acc.png"}
+    assert (card.characters, card.max_captcha, card.network, card.channels) == (("0", "1"), 2, "columns", 1)
+    assert card.training_pictures + card.verification_pictures == 400
+
+
+def test_tensorboard_scalars_are_written(trained: SimpleNamespace) -> None:
+    tags = set()
+    for path in trained.config.log_dir.iterdir():
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            tags |= {value.tag for value in event.summary.value}
+    assert {"training/loss", "verification/loss", "verification/picture_accuracy"} <= tags
+
+
+def test_resumed_training_goes_on_as_if_nothing_had_happened(
+    short: SampleConfig, configure: Callable[..., SampleConfig]
+) -> None:
+    """Step, optimizer, schedule, order and best come back: without dropout the losses are the same."""
+    losses = {}
+    for name, pauses in (("straight", [40]), ("resumed", [20, 40])):
+        folder = str(short.model_save_dir / name)
+        losses[name] = []
+        for pause in pauses:
+            config = configure(cycle_stop=40, cycle_save=20, acc_stop=1, augmentation=0, model_save_dir=folder)
+            trainer = Trainer(config)
+            for layer in trainer.model.layers:
+                if layer.name.endswith("dropout"):
+                    layer.rate = 0.0
+            if not trainer.resume() and name == "straight":
+                start = trainer.model.get_weights()
+            elif not trainer.progress.step:
+                trainer.model.set_weights(start)
+            for pictures, labels in trainer.batches():
+                losses[name].append(float(trainer.step(pictures, labels)[0]))
+                if trainer.progress.step == pause:
+                    break
+            trainer.verify()
+            trainer.save()
+    assert len(losses["resumed"]) == 40
+    assert losses["resumed"] == pytest.approx(losses["straight"], rel=1e-2)
+
+
+def test_resuming_is_said_and_a_finished_training_stays_as_it_is(short: SampleConfig) -> None:
+    train(short, lambda _: None)
+    before = (short.model_save_dir / CARD).read_bytes()
+    lines: list[str] = []
+    outcome = train(short, lines.append)
+    assert f"Resuming from step {outcome.step} in {short.model_save_dir.as_posix()}/" in lines
+    assert (short.model_save_dir / CARD).read_bytes() == before
+
+
+def test_changed_size_alphabet_or_length_is_refused(
+    short: SampleConfig, configure: Callable[..., SampleConfig]
+) -> None:
+    trainer = Trainer(short)
+    trainer.progress.step = 1
+    trainer.verify()
+    trainer.save()
+    changed = configure(char_set="012", max_captcha=3)
+    with pytest.raises(
+        ModelError, match=r'trained with max_captcha 2, char_set "01", but .* says max_captcha 3, char_set "012"'
+    ):
+        Trainer(changed).resume()
+
+
+def test_interruption_saves_the_step_it_stopped_at(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
+    fill(config.train_image_dir, 60, characters="01", length=2)
+    # Labels that say nothing about the picture, so that acc_stop is never reached.
+    for number, path in enumerate(sorted(config.train_image_dir.iterdir())):
+        path.rename(path.with_name(f"{number % 2}{number // 2 % 2}_{number}.png"))
+
+    def interrupt(line: str) -> None:
+        if line == "20th training >>>":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    outcome = train(config, interrupt)
+    card = load_card(config.model_save_dir)
+    assert outcome.signal == signal.SIGTERM
+    assert outcome.reason.startswith("interrupted by signal 15")
+    assert card.step == outcome.step == 20
+    Recognizer(config.model_save_dir)
+    with np.load(config.model_save_dir / card.files["checkpoint"].name) as arrays:
+        assert arrays["progress/step"] == 20
+
+
+def test_memory_that_runs_out_names_the_key_to_lower(short: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known bug 6 of the description, with TensorFlow's own error."""
+
+    def out_of_memory(*_: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(Trainer, "step", out_of_memory)
+    with pytest.raises(ModelError, match=r"memory ran out in training: lower train_batch_size \(now 32\)"):
+        train(short, lambda _: None)
+
+
+def test_recognizers_read_while_a_training_saves(short: SampleConfig) -> None:
+    stop, faults = threading.Event(), []
+    picture = list_files(short.train_image_dir)[0].read_bytes()
+
+    def read() -> None:
+        while not stop.is_set():
+            if (short.model_save_dir / CARD).exists():
+                try:
+                    Recognizer(short.model_save_dir).recognize([picture])
+                except Exception as error:
+                    faults.append(error)
+            time.sleep(0.001)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    train(short, lambda _: None)
+    stop.set()
+    reader.join()
+    assert faults == []
+
+
+@pytest.mark.parametrize(("pictures", "passes"), [(300, (100, 200)), (19_000, (20, 40)), (300_000, (5, 15))])
+def test_auto_steps_are_a_sensible_number_of_passes(pictures: int, passes: tuple[float, float]) -> None:
+    assert passes[0] <= steps_for(pictures, 128) * 128 / pictures <= passes[1]
+
+
+def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(cycle_stop="auto")
+    fill(config.train_image_dir, 60)
+    trainer = Trainer(config)
+    assert trainer.stop == steps_for(len(trainer.training), 32)
+
+
+@pytest.mark.parametrize("network", ["positions", "classic"])
+def test_every_network_trains_exports_and_reads(configure: Callable[..., SampleConfig], network: str) -> None:
+    config = configure(cycle_stop=10, network=network, channels=3)
+    fill(config.train_image_dir, 40)
+    train(config, lambda _: None)
+    card, _ = load_model(config.model_save_dir, "float32")
+    assert (card.network, card.channels) == (network, 3)
+    assert json.loads((config.model_save_dir / CARD).read_text())["decoding"] == "positions"
+    Recognizer(config.model_save_dir).recognize([list_files(config.train_image_dir)[0].read_bytes()])
+
+
+def test_measure_takes_other_verification_pictures_each_time(config: SampleConfig) -> None:
+    fill(config.train_image_dir, 600)
+    trainer = Trainer(config)
+    seen = set()
+    for step in range(10, 60, 10):
+        trainer.progress.step = step
+        result, _ = trainer.measure(5)
+        assert result.pictures == 5
+        seen.add(step * 5 % len(trainer.verification))
+    assert len(seen) > 1
+    assert training.PREDICTION_BATCH >= 5
