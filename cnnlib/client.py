@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
 from cnnlib.errors import ServiceError
@@ -13,6 +14,7 @@ from cnnlib.errors import ServiceError
 API_URL = "http://127.0.0.1:6000/b"
 TIMEOUT_S = 10
 RETRIES = 3
+BUSY = (502, 503, 504)  # HTTP statuses after which a request is repeated
 LABEL_HEADER = "X-Captcha-Label"
 
 
@@ -45,7 +47,7 @@ class Client:
     def __init__(self, retries: int = RETRIES, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._session = requests.Session()
-        again = Retry(retries, backoff_factor=0.2, allowed_methods=None, status_forcelist=(502, 503, 504))
+        again = Retry(retries, backoff_factor=0.2, allowed_methods=None, status_forcelist=BUSY, raise_on_status=False)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=again))
 
@@ -70,9 +72,9 @@ class Client:
     def _send(self, method: str, url: str, **options: object) -> requests.Response:
         try:
             response = self._session.request(method, url, timeout=self._timeout_s, **options)  # type: ignore[arg-type]
-        except requests.exceptions.Timeout as error:
-            raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds") from error
         except requests.exceptions.ConnectionError as error:
+            if isinstance(getattr(error.args[0], "reason", error.args[0]), ReadTimeoutError):
+                raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds") from error
             raise ServiceError(f"{url}: the server can't be reached; is it started?") from error
         except requests.exceptions.RequestException as error:
             raise ServiceError(f"{url}: {error}") from error

@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = load_captcha_config(arguments.config)
     count = config.count if arguments.count is None else arguments.count
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
-    if count < 1 or seed < 0:
-        raise ConfigError(f"--count: expected 1 or more, --seed: expected 0 or more; got {count} and {seed}")
+    if count < 1:
+        raise ConfigError(f"--count: expected 1 or more; got {count}")
     check_fonts(config.characters, arguments.fonts)
     generate(config, count, seed, arguments.fonts)
     print(f"{count} pictures with seed {seed} are in {display_path(config.root_dir)}")

@@ -1,0 +1,34 @@
+import json
+from pathlib import Path
+
+from cnnlib.config import load_sample_config
+from gen_image import collect_labels
+from tests.conftest import draw, run_script, write_config
+
+
+def test_characters_of_all_folders_become_the_alphabet(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    for folder, label in (("origin", "b天"), ("new_train", "a"), ("train", "0/"), ("test", "a")):
+        draw("x", tmp_path / "sample" / folder / f"{label.replace('/', '%2F')}_1.png")
+    (tmp_path / "sample" / "origin" / "nolabel.png").write_bytes(b"")
+    run = run_script("gen_image/collect_labels.py", "--config", path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("5 characters are in ")
+    assert json.loads((tmp_path / "labels.json").read_text(encoding="utf-8")) == ["/", "0", "a", "b", "天"]
+    used = load_sample_config(write_config(tmp_path, use_labels_json_file=True))
+    assert str(used.alphabet) == "/0ab天"
+
+
+def test_labels_file_is_made_although_the_config_asks_for_it(tmp_path: Path) -> None:
+    path = write_config(tmp_path, use_labels_json_file=True)
+    for label in ("a", "b"):
+        draw("x", tmp_path / "sample" / "origin" / f"{label}_1.png")
+    assert collect_labels.main(["--config", str(path)]) == 0
+    assert json.loads((tmp_path / "labels.json").read_text(encoding="utf-8")) == ["a", "b"]
+
+
+def test_empty_folders_are_status_two_and_write_nothing(tmp_path: Path) -> None:
+    run = run_script("gen_image/collect_labels.py", "--config", write_config(tmp_path))
+    assert run.returncode == 2
+    assert "expected labels with 2 or more different characters; got 0" in run.stderr
+    assert not (tmp_path / "labels.json").exists()

@@ -1,0 +1,73 @@
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from cnnlib.pictures import Shape, label_of, open_picture
+from gen_image import gen_sample_by_captcha
+from tests.conftest import run_script
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    keys = {"root_dir": str(tmp_path / "origin"), "image_suffix": "png", "characters": "0123", "count": 70}
+    path = tmp_path / "captcha_config.json"
+    path.write_text(json.dumps(keys | {"char_count": 4, "width": 100, "height": 60}))
+    return path
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_labelled_pictures_of_the_look_are_drawn(config_path: Path, tmp_path: Path) -> None:
+    run = run_script("gen_image/gen_sample_by_captcha.py", "--config", config_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    drawn = list((tmp_path / "origin").iterdir())
+    assert len(drawn) == 70
+    for path in drawn:
+        open_picture(path.read_bytes(), Shape(60, 100))
+        assert len(label_of(path.name)) == 4
+        assert set(label_of(path.name)) <= set("0123")
+    assert len({label_of(path.name) for path in drawn}) > 20
+
+
+def test_same_seed_same_pictures_on_any_number_of_cores(
+    config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        assert gen_sample_by_captcha.main(["--config", str(config_path), "--seed", "7"]) == 0
+        found.append(digests(tmp_path / "origin"))
+        for path in (tmp_path / "origin").iterdir():
+            path.unlink()
+    assert found[0] == found[1]
+
+
+def test_second_run_adds_and_goes_on_with_the_seed(config_path: Path, tmp_path: Path) -> None:
+    arguments = ["--config", str(config_path), "--seed", "7"]
+    gen_sample_by_captcha.main([*arguments, "--count", "40"])
+    first = digests(tmp_path / "origin")
+    gen_sample_by_captcha.main([*arguments, "--count", "40"])
+    both = digests(tmp_path / "origin")
+    assert len(both) == 80
+    assert first.items() <= both.items()
+    assert len(set(both.values())) == 80
+
+
+def test_runs_without_seed_differ(config_path: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        gen_sample_by_captcha.main(["--config", str(config_path), "--count", "40"])
+    assert len(set(digests(tmp_path / "origin").values())) == 80
+
+
+def test_unusable_arguments_and_fonts_are_status_two(config_path: Path, tmp_path: Path) -> None:
+    run = run_script("gen_image/gen_sample_by_captcha.py", "--config", config_path, "--count", "0")
+    assert (run.returncode, run.stderr) == (2, "--count: expected 1 or more; got 0\n")
+    config_path.write_text(config_path.read_text().replace("0123", "01天"))
+    run = run_script("gen_image/gen_sample_by_captcha.py", "--config", config_path)
+    assert run.returncode == 2
+    assert "DroidSansMono.ttf: the font lacks 天; name another one with --fonts" in run.stderr
+    assert not (tmp_path / "origin").exists()

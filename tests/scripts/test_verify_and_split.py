@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+
+import pytest
+
+import verify_and_split_data
+from cnnlib.config import load_sample_config
+from tests.conftest import draw, fill, run_script, write_config
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    return write_config(tmp_path)
+
+
+def names(tmp_path: Path, folder: str) -> set[str]:
+    return {path.name for path in (tmp_path / "sample" / folder).glob("*.png")}
+
+
+def test_console_is_that_of_the_description(config_path: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "sample" / "origin", 100)
+    (tmp_path / "sample" / "origin" / ".DStore").write_bytes(b"")
+    run = run_script("verify_and_split_data.py", "--config", config_path)
+    sample = f"{tmp_path.as_posix()}/sample"
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.splitlines() == [
+        f">>> Start verification directory: [{sample}/origin/]",
+        f"[Warning] The directory {sample}/train/ cannot be found, it will be created soon",
+        f"[Warning] The directory {sample}/test/ cannot be found, it will be created soon",
+        "Start to verify the original picture collection",
+        "Total pictures in the original set: 101",
+        "====The following 1 picture is abnormal====",
+        "[Picture 0] [.DStore] [File extension is incorrect]",
+        "========end",
+        "Start to separate the original image set: test set (5%) and training set (95%)",
+        "A total of 100 images are allocated to the training set and test set, "
+        "one of which is an anomaly and remains in the original directory",
+        "The number of test sets is: 5",
+        "The number of training sets is: 95",
+        f">>> Start verification directory: [{sample}/new_train/]",
+        f"[Warning] The directory {sample}/new_train/ cannot be found, it will be created soon",
+        "Start to verify the original picture collection",
+        "Total pictures in the original set: 0",
+        "====The following 0 pictures are abnormal====",
+        "No abnormality found (0 pictures in total)",
+        "========end",
+        "Start to separate the original image set: test set (5%) and training set (95%)",
+        "A total of 0 images are allocated to the training set and test set, "
+        "0 of which are anomalies and remain in the original directory",
+        "The number of test sets is: 0",
+        "The number of training sets is: 0",
+    ]
+    assert len(names(tmp_path, "train")) == 95
+    assert len(names(tmp_path, "test")) == 5
+    assert {path.name for path in (tmp_path / "sample" / "origin").iterdir()} - {".lock"} == {".DStore"}
+
+
+def test_later_samples_come_from_the_new_folder(config_path: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "sample" / "origin", 10, seed=1)
+    verify_and_split_data.main(["--config", str(config_path)])
+    before = names(tmp_path, "test")
+    later = {path.name for path in fill(tmp_path / "sample" / "new_train", 10, seed=2)}
+    verify_and_split_data.main(["--config", str(config_path)])
+    assert before < names(tmp_path, "test")
+    assert later <= names(tmp_path, "train") | names(tmp_path, "test")
+
+
+def test_dry_run_tells_and_moves_and_makes_nothing(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "sample" / "origin", 10)
+    assert verify_and_split_data.main(["--config", str(config_path), "--dry-run"]) == 0
+    assert "The number of training sets is: 9" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "sample").iterdir()] == ["origin"]
+    assert len(names(tmp_path, "origin")) == 10
+
+
+def test_disagreement_ends_with_the_lines_that_fit(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, label in enumerate(("ab1", "b0", "cc")):
+        draw(label, tmp_path / "sample" / "origin" / f"{label}_{number}.png", size=(40, 20))
+    verify_and_split_data.main(["--config", str(config_path)])
+    assert capsys.readouterr().out.splitlines()[-6:] == [
+        f"Pictures and {config_path} disagree; these lines would fit the pictures:",
+        '  "image_width": 40,',
+        '  "image_height": 20,',
+        '  "max_captcha": 3,',
+        '  "char_set": "01abc",',
+        "Change them by hand, or let --write-config PATH write them",
+    ]
+    assert len(names(tmp_path, "origin")) == 3
+
+
+def test_written_config_takes_the_pictures_in(config_path: Path, tmp_path: Path) -> None:
+    for number, label in enumerate(("ab1", "b0", "cc")):
+        draw(label, tmp_path / "sample" / "origin" / f"{label}_{number}.png", size=(40, 20))
+    written = tmp_path / "fitting.json"
+    assert verify_and_split_data.main(["--config", str(config_path), "--write-config", str(written)]) == 0
+    config = load_sample_config(written)
+    assert (config.image_width, config.image_height, config.max_captcha) == (40, 20, 3)
+    assert (config.char_set, config.cycle_stop) == ("01abc", "auto")
+    assert len(names(tmp_path, "origin")) == 3, "nothing is moved before the config is in use"
+    verify_and_split_data.main(["--config", str(written)])
+    assert len(names(tmp_path, "train") | names(tmp_path, "test")) == 3
+
+
+def test_older_config_is_kept_when_it_is_written_over(config_path: Path, tmp_path: Path) -> None:
+    draw("a1", tmp_path / "sample" / "origin" / "a1_0.png")
+    before = config_path.read_text()
+    verify_and_split_data.main(["--config", str(config_path), "--write-config", str(config_path)])
+    assert (tmp_path / "sample_config.json.bak").read_text() == before
+    assert json.loads(config_path.read_text())["char_set"] == "1a"
+
+
+def test_name_that_is_taken_stays_and_is_named(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw("01", tmp_path / "sample" / "train" / "01_1.png", seed=1)
+    new = draw("01", tmp_path / "sample" / "origin" / "01_1.png", seed=2)
+    old, content = (tmp_path / "sample" / "train" / "01_1.png").read_bytes(), new.read_bytes()
+    verify_and_split_data.main(["--config", str(config_path)])
+    assert "[01_1.png] [Name taken: " in capsys.readouterr().out
+    assert (new.read_bytes(), (tmp_path / "sample" / "train" / "01_1.png").read_bytes()) == (content, old)
+
+
+def test_wrong_config_is_status_two_without_traceback(tmp_path: Path) -> None:
+    run = run_script("verify_and_split_data.py", "--config", write_config(tmp_path, acc_stop="high"))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.count("\n") == 1
+    assert "key 'acc_stop': expected a number from 0 to 1; got \"high\"" in run.stderr

@@ -1,0 +1,99 @@
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask, Response, jsonify, request
+from werkzeug.serving import make_server
+
+from cnnlib.client import Client
+from cnnlib.errors import ServiceError
+from tests.conftest import free_port
+
+Served = Callable[[Callable[[], object]], str]
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """Serve one function at /b on a free port; gives the address."""
+    servers = []
+
+    def start(answer: Callable[[], object]) -> str:
+        app = Flask("fake")
+        app.add_url_rule("/b", "b", answer, methods=["GET", "POST"])
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.port}/b"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def good() -> Response:
+    return jsonify(
+        {"time": "1.5", "value": request.files["image_file"].filename, "speed_time(ms)": 1, "confidence": 0.5}
+    )
+
+
+def test_answer_has_its_times(served: Served) -> None:
+    answer = Client().recognize(served(good), b"data", "name.png")
+    assert (answer.value, answer.confidence, answer.recognition_ms) == ("name.png", 0.5, 1)
+    assert answer.request_ms == answer.total_ms - 1 > 0
+
+
+def test_passing_fault_is_tried_again(served: Served) -> None:
+    tries = []
+
+    def second_time() -> Response | tuple[str, int]:
+        tries.append(1)
+        return good() if len(tries) > 1 else ("busy", 503)
+
+    assert Client().recognize(served(second_time), b"data", "x").value == "x"
+    assert len(tries) == 2
+
+
+def test_tries_are_bounded(served: Served) -> None:
+    tries = []
+
+    def never() -> tuple[str, int]:
+        tries.append(1)
+        return "busy", 503
+
+    with pytest.raises(ServiceError, match=r"\(HTTP 503\)"):
+        Client(retries=2).recognize(served(never), b"data")
+    assert len(tries) == 3
+
+
+def test_error_of_the_server_is_told_in_its_words(served: Served) -> None:
+    url = served(lambda: (jsonify({"error_code": "1002", "message": "not a picture"}), 400))
+    with pytest.raises(ServiceError, match=r"not a picture \(HTTP 400\)") as caught:
+        Client().recognize(url, b"data")
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("text", ["<html>", "[]", '{"value": "x"}'])
+def test_other_answers_are_refused(served: Served, text: str) -> None:
+    with pytest.raises(ServiceError, match=r"expected JSON with value and speed_time\(ms\); got"):
+        Client().recognize(served(lambda: text), b"data")
+
+
+def test_missing_server_is_a_clear_message() -> None:
+    with pytest.raises(ServiceError, match="the server can't be reached; is it started") as caught:
+        Client(retries=1).recognize(f"http://127.0.0.1:{free_port()}/b", b"data")
+    assert caught.value.status is None
+
+
+def test_silent_server_runs_into_the_time_out(served: Served) -> None:
+    release = threading.Event()
+    url = served(lambda: str(release.wait(20)))
+    with pytest.raises(ServiceError, match=r"no answer within 0\.2 seconds"):
+        Client(retries=0, timeout_s=0.2).recognize(url, b"data")
+    release.set()
+
+
+def test_captcha_comes_with_the_label_that_the_source_tells(served: Served) -> None:
+    url = served(lambda: Response(b"png", headers={"X-Captcha-Label": "%E5%A4%A9"}))
+    captcha = Client().fetch_captcha(url)
+    assert (captcha.data, captcha.label) == (b"png", "天")

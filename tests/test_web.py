@@ -1,0 +1,155 @@
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import unquote
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+from PIL import Image
+from werkzeug.serving import make_server
+
+from cnnlib.config import CaptchaConfig, SampleConfig
+from cnnlib.errors import ServiceError
+from cnnlib.pictures import label_of
+from cnnlib.recognizer import Recognizer
+from cnnlib.samples import list_files
+from cnnlib.web.captcha_source import LABEL_HEADER, create_captcha_app
+from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app, save_picture
+from cnnlib.web.serving import serve
+from tests.conftest import draw, free_port
+
+
+@pytest.fixture
+def config(trained: SimpleNamespace, tmp_path: Path) -> SampleConfig:
+    return trained.config.model_copy(update={"api_image_dir": tmp_path / "api"})
+
+
+@pytest.fixture
+def client(trained: SimpleNamespace, config: SampleConfig) -> FlaskClient:
+    return create_recognition_app(Recognizer(trained.config.model_save_dir), config).test_client()
+
+
+@pytest.fixture
+def picture(trained: SimpleNamespace) -> Path:
+    return list_files(trained.config.test_image_dir)[0]
+
+
+def upload(data: bytes, name: str = "captcha.png") -> dict[str, object]:
+    return {"data": {"image_file": (io.BytesIO(data), name)}, "content_type": "multipart/form-data"}
+
+
+def test_picture_is_read_and_kept_under_its_reading(client: FlaskClient, config: SampleConfig, picture: Path) -> None:
+    answer = client.post("/b", **upload(picture.read_bytes()))
+    assert answer.status_code == 200
+    assert answer.json.keys() == {"time", "value", "speed_time(ms)", "confidence"}
+    assert answer.json["value"] == label_of(picture.name)
+    assert float(answer.json["time"]) > 1.5e9
+    assert isinstance(answer.json["time"], str)
+    assert 0 < answer.json["speed_time(ms)"] < 60_000
+    assert 0 < answer.json["confidence"] <= 1
+    (kept,) = config.api_image_dir.iterdir()
+    assert kept.read_bytes() == picture.read_bytes()
+    assert (label_of(kept.name), kept.suffix) == (answer.json["value"], ".png")
+
+
+def test_literal_client_of_the_description_works(config: SampleConfig, trained: SimpleNamespace, picture: Path) -> None:
+    app = create_recognition_app(Recognizer(trained.config.model_save_dir), config)
+    server = make_server("127.0.0.1", 0, app)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with picture.open("rb") as opened:
+            files = {"image_file": ("captcha.jpg", opened, "application")}
+            r = requests.post(url=f"http://127.0.0.1:{server.port}/b", files=files, timeout=30)
+        assert r.json()["value"] == label_of(picture.name)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_without_picture_the_code_is_the_descriptions(client: FlaskClient) -> None:
+    for request in ({}, upload(b""), {"data": {"other": "x"}}):
+        answer = client.post("/b", **request)
+        assert answer.status_code == 400
+        assert answer.json["error_code"] == "1001"
+        assert "image_file" in answer.json["message"]
+
+
+def test_bad_pictures_are_client_errors_in_json(
+    client: FlaskClient, config: SampleConfig, picture: Path, tmp_path: Path
+) -> None:
+    whole = picture.read_bytes()
+    other = draw("01", tmp_path / "01_1.png", size=(40, 16)).read_bytes()
+    for data, status, code in ((b"text", 400, "1002"), (whole[:-40], 400, "1002"), (other, 422, "1003")):
+        answer = client.post("/b", **upload(data))
+        assert (answer.status_code, answer.json["error_code"]) == (status, code)
+    assert "expected 32x16 pixels; got 40x16" in answer.json["message"]
+    assert not config.api_image_dir.exists()
+
+
+def test_other_routes_methods_and_bodies_are_refused_in_json(client: FlaskClient) -> None:
+    assert (client.get("/b").status_code, client.get("/b").json["error_code"]) == (405, "405")
+    assert client.get("/c").status_code == 404
+    large = client.post("/b", **upload(b"x" * (BODY_LIMIT_BYTES + 1)))
+    assert (large.status_code, large.json["error_code"]) == (413, "413")
+
+
+def test_file_name_of_the_upload_reaches_no_path(client: FlaskClient, config: SampleConfig, picture: Path) -> None:
+    assert client.post("/b", **upload(picture.read_bytes(), "../../evil.png")).status_code == 200
+    assert [path.parent for path in config.api_image_dir.iterdir()] == [config.api_image_dir]
+
+
+def test_reading_of_dots_and_slashes_stays_in_the_folder(config: SampleConfig) -> None:
+    save_picture(b"x", "../..", config)
+    (kept,) = config.api_image_dir.iterdir()
+    assert label_of(kept.name) == "../.."
+
+
+def test_folder_that_cannot_be_written_costs_the_copy_not_the_answer(
+    trained: SimpleNamespace, config: SampleConfig, picture: Path, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    config = config.model_copy(update={"api_image_dir": blocked})
+    client = create_recognition_app(Recognizer(trained.config.model_save_dir), config).test_client()
+    assert client.post("/b", **upload(picture.read_bytes())).status_code == 200
+
+
+def test_application_is_not_in_debug_mode(client: FlaskClient) -> None:
+    assert not client.application.debug
+
+
+@pytest.fixture
+def look() -> CaptchaConfig:
+    keys = {"root_dir": "unused", "image_suffix": "jpg", "characters": "0天", "count": 1}
+    return CaptchaConfig.model_validate(keys | {"char_count": 4, "width": 100, "height": 60})
+
+
+def test_source_draws_a_fresh_png_each_time(look: CaptchaConfig) -> None:
+    client = create_captcha_app(look).test_client()
+    first, second = client.get("/captcha/"), client.get("/captcha/")
+    assert first.mimetype == "image/png"
+    assert Image.open(io.BytesIO(first.data)).size == (100, 60)
+    assert first.data != second.data
+    assert first.headers["Cache-Control"] == "no-store"
+
+
+def test_label_is_told_under_the_flag_alone(look: CaptchaConfig) -> None:
+    assert LABEL_HEADER not in create_captcha_app(look).test_client().get("/captcha/").headers
+    told = create_captcha_app(look, with_label=True).test_client().get("/captcha/").headers[LABEL_HEADER]
+    assert set(unquote(told)) <= set("0天")
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    port = free_port()
+    server = make_server("127.0.0.1", port, lambda *_: [])
+    yield port
+    server.server_close()
+
+
+def test_port_that_is_taken_is_one_line(look: CaptchaConfig, taken_port: int) -> None:
+    with pytest.raises(ServiceError, match=f"http://127.0.0.1:{taken_port}: can't serve there: .*--port takes another"):
+        serve(create_captcha_app(look), "127.0.0.1", taken_port, "/captcha/")
