@@ -83,16 +83,16 @@ class Alphabet:
     def decode(self, probabilities: np.ndarray, decoding: Decoding) -> Reading:
         """Text of one answer, float32 (positions or columns, classes), each row adding up to 1.
 
-        `decoding` is a key of `DECODINGS`. The text's confidence is the product of every row's
-        highest probability: that of the most likely path.
+        A character's confidence is the highest probability among its rows.
         """
-        best = probabilities.argmax(axis=1)
-        confidence = probabilities.max(axis=1)
-        rows = DECODINGS[decoding](best.tolist(), self.blank)
+        decoder = DECODERS[decoding]
+        best = probabilities.argmax(axis=1).tolist()
+        rows = decoder.rows(best, self.blank)
+        numbers = [best[row[0]] for row in rows]
         return Reading(
-            "".join(self.characters[best[row[0]]] for row in rows),
-            float(confidence.prod()),
-            tuple(float(confidence[row].max()) for row in rows),
+            "".join(self.characters[number] for number in numbers),
+            decoder.confidence(probabilities, numbers, self.blank),
+            tuple(float(probabilities[row, number].max()) for row, number in zip(rows, numbers, strict=True)),
         )
 
     def decode_batch(self, probabilities: np.ndarray, decoding: Decoding) -> list[Reading]:
@@ -100,19 +100,45 @@ class Alphabet:
         return [self.decode(answer, decoding) for answer in probabilities]
 
 
-def _positions(best: list[int], blank: int) -> list[list[int]]:
+@dataclass(frozen=True)
+class Decoder:
+    """How rows become text: which rows make up each character, and how probable the whole text is."""
+
+    rows: Callable[[list[int], int], list[list[int]]]  # of each row's best class, and the blank
+    confidence: Callable[[np.ndarray, list[int], int], float]  # of probabilities, the text's classes, and the blank
+
+
+def _position_rows(best: list[int], blank: int) -> list[list[int]]:
     return [[row] for row, number in enumerate(best) if number != blank]
 
 
-def _columns(best: list[int], blank: int) -> list[list[int]]:
+def _position_confidence(probabilities: np.ndarray, _numbers: list[int], _blank: int) -> float:
+    return float(probabilities.max(axis=1).prod())
+
+
+def _column_rows(best: list[int], blank: int) -> list[list[int]]:
     runs = [list(run) for _, run in groupby(range(len(best)), key=best.__getitem__)]
     return [run for run in runs if best[run[0]] != blank]
 
 
-# From each row's best class to the rows that make up each character.
-DECODINGS: dict[Decoding, Callable[[list[int], int], list[list[int]]]] = {
-    "positions": _positions,  # as they stand, blanks left out
-    "columns": _columns,  # CTC, greedy: repeats merged, then blanks left out
+def _column_confidence(probabilities: np.ndarray, numbers: list[int], blank: int) -> float:
+    """The sum over all ways to spread the text over the columns (the forward pass of Graves et al. 2006)."""
+    states = [blank, *(state for number in numbers for state in (number, blank))]
+    emitted = probabilities[:, states].astype(np.float64)
+    # A character may follow the one before without a blank between, unless the two are the same.
+    skips = np.array(
+        [0, 0, *(states[at] not in (blank, states[at - 2]) for at in range(2, len(states)))][: len(states)], float
+    )
+    reached = np.zeros(len(states) + 2)  # two empty states in front, so that every state has two before it
+    reached[2:4] = emitted[0, :2]
+    for column in emitted[1:]:
+        reached[2:] = (reached[2:] + reached[1:-1] + skips * reached[:-2]) * column
+    return float(min(1.0, reached[2:][-2:].sum()))
+
+
+DECODERS: dict[Decoding, Decoder] = {
+    "positions": Decoder(_position_rows, _position_confidence),  # as they stand, blanks left out
+    "columns": Decoder(_column_rows, _column_confidence),  # CTC, greedy: repeats merged, then blanks left out
 }
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from cnnlib.pictures import decode_picture
+
 INK = "#1f5fa8"
 
 
@@ -36,4 +38,16 @@ def draw_boxes(path: Path, title: str, values_ms: Mapping[str, Sequence[float]])
     )
     axes.set(title=title, ylabel="milliseconds", ylim=(0, None))
     axes.grid(axis="y", alpha=0.3)
+    figure.savefig(path, dpi=100)
+
+
+def draw_sheet(path: Path, pictures: Sequence[bytes], captions: Sequence[str], right: Sequence[bool]) -> None:
+    """Write a PNG of encoded pictures, four in a row, each over its caption, red where it is not right."""
+    rows = -(-len(pictures) // 4)
+    figure = Figure(figsize=(8, 1.6 * rows), layout="constrained")
+    for axes in figure.subplots(rows, 4, squeeze=False).flat:
+        axes.set_axis_off()
+    for axes, data, caption, fits in zip(figure.axes, pictures, captions, right, strict=False):
+        axes.imshow(decode_picture(data).convert("RGB"))
+        axes.set_title(caption, y=-0.28, fontsize=11, family="monospace", color="black" if fits else "crimson")
     figure.savefig(path, dpi=100)

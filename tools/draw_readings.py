@@ -1,0 +1,38 @@
+"""Draw the first test pictures with their readings: the picture at the top of the README.
+
+examples:
+  python tools/draw_readings.py --config conf/demo_sample_config.json --output docs/readings.png
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
+
+from cnnlib.config import load_sample_config
+from cnnlib.pictures import label_of
+from cnnlib.recognizer import Recognizer
+from cnnlib.report import draw_sheet
+from cnnlib.samples import list_files
+from cnnlib.script import DONE, argument_parser, script
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--output", type=Path, required=True, help="the PNG to write")
+    parser.add_argument("--count", type=int, default=12, help="pictures to show (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    config = load_sample_config(arguments.config)
+    paths = list_files(config.test_image_dir)[: arguments.count]
+    data = [path.read_bytes() for path in paths]
+    readings = Recognizer(config.model_save_dir).recognize(data)
+    right = [reading.text == label_of(path.name) for path, reading in zip(paths, readings, strict=True)]
+    captions = [f"{reading.text}  {reading.confidence:.0%}" for reading in readings]
+    draw_sheet(arguments.output, data, captions, right)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
