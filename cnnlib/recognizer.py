@@ -96,6 +96,7 @@ class Recognizer:
             with quiet():  # LiteRT announces its delegate
                 interpreter = Interpreter(model_content=self._model, num_threads=1)
                 interpreter.allocate_tensors()
+            interpreter.invoke()  # the first run is slower: it lays the weights out
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{display_path(self.model_dir)}: LiteRT can't load the model: {error}") from error
         return interpreter

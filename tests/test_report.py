@@ -2,7 +2,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from cnnlib.report import draw_boxes, draw_curve
+from cnnlib.report import draw_boxes, draw_curve, draw_sheet
+from tests.conftest import draw
 
 
 def test_curve_and_boxes_are_pictures_with_ink(tmp_path: Path) -> None:
@@ -14,3 +15,13 @@ def test_curve_and_boxes_are_pictures_with_ink(tmp_path: Path) -> None:
         assert picture.size == (800, 450)
         assert picture.getextrema()[0] < 80
     assert (tmp_path / "curve.png").read_bytes() != (tmp_path / "empty.png").read_bytes()
+
+
+def test_sheet_marks_the_misread_in_red(tmp_path: Path) -> None:
+    pictures = [draw("01", tmp_path / f"01_{n}.png").read_bytes() for n in range(5)]
+    draw_sheet(tmp_path / "right.png", pictures, ["01"] * 5, [True] * 5)
+    draw_sheet(tmp_path / "wrong.png", pictures, ["01"] * 5, [True] * 4 + [False])
+    right, wrong = (Image.open(tmp_path / f"{name}.png").convert("RGB") for name in ("right", "wrong"))
+    assert right.size == wrong.size == (800, 320)
+    assert not any(red > green + 100 for red, green, _ in right.get_flattened_data())
+    assert any(red > green + 100 for red, green, _ in wrong.get_flattened_data())

@@ -1,0 +1,35 @@
+import os
+import threading
+
+import pytest
+
+from cnnlib.quiet import quiet
+
+
+def test_native_noise_is_hidden_and_comes_back_after(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet():
+        os.write(2, b"noise")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_exception_passes_and_standard_error_is_restored(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="inside"), quiet():
+        raise ValueError("inside")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_threads_restore_it_too(capfd: pytest.CaptureFixture[str]) -> None:
+    def body() -> None:
+        for _ in range(100):
+            with quiet():
+                pass
+
+    threads = [threading.Thread(target=body) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"

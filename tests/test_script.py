@@ -1,0 +1,49 @@
+import signal
+
+import pytest
+
+from cnnlib.errors import ConfigError
+from cnnlib.script import DONE, UNUSABLE, argument_parser, script
+
+
+def test_fault_is_its_message_and_status_two(capsys: pytest.CaptureFixture[str]) -> None:
+    @script
+    def main(_argv: list[str] | None = None) -> int:
+        raise ConfigError("a.json: wrong")
+
+    assert main() == UNUSABLE
+    assert capsys.readouterr().err == "a.json: wrong\n"
+
+
+def test_ctrl_c_is_the_status_that_shells_expect() -> None:
+    @script
+    def main(_argv: list[str] | None = None) -> int:
+        raise KeyboardInterrupt
+
+    assert main() == 128 + signal.SIGINT
+
+
+def test_arguments_and_status_pass() -> None:
+    @script
+    def main(argv: list[str] | None = None) -> int:
+        assert argv == ["--x"]
+        return DONE
+
+    assert main(["--x"]) == DONE
+
+
+def test_error_in_the_program_itself_is_not_swallowed() -> None:
+    @script
+    def main(_argv: list[str] | None = None) -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+def test_help_names_the_default_config(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        argument_parser("What it does.").parse_args(["--help"])
+    shown = capsys.readouterr().out
+    assert "What it does." in shown
+    assert "(default: conf/sample_config.json)" in shown
