@@ -22,9 +22,10 @@ class Progress:
     verification_curve: Curve = field(default_factory=list)  # of the whole verification set
 
 
-def pack(model: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:
-    """An .npz of weights by path, optimizer variables by number, and the progress."""
+def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:
+    """An .npz of weights and averaged weights by path, optimizer variables by number, and the progress."""
     arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.weights}
+    arrays |= {f"averaged/{variable.path}": variable.numpy() for variable in averaged.weights}
     arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(optimizer.variables)}
     arrays |= {f"progress/{name}": np.array(value) for name, value in vars(progress).items()}
     content = io.BytesIO()
@@ -32,15 +33,18 @@ def pack(model: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Pr
     return content.getvalue()
 
 
-def unpack(content: bytes, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Progress:
+def unpack(
+    content: bytes, model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> Progress:
     """Put a packed training's weights and optimizer variables back; returns its progress.
 
     Raises ModelError when they are another network's.
     """
     try:
         with np.load(io.BytesIO(content)) as arrays:
-            for variable in model.weights:
-                variable.assign(arrays[f"weights/{variable.path}"])
+            for kind, weights in (("weights", model.weights), ("averaged", averaged.weights)):
+                for variable in weights:
+                    variable.assign(arrays[f"{kind}/{variable.path}"])
             for number, variable in enumerate(optimizer.variables):
                 variable.assign(arrays[f"optimizer/{number}"])
             return Progress(

@@ -26,6 +26,7 @@ class CNN(ABC):
 
     decoding: Decoding = "positions"  # how rows become text
     augmented = True  # whether its recipe changes training pictures at random
+    averaging = 0.998  # share of the running average of the weights that a step keeps; 0: no average is taken
 
     def __init__(self, shape: Shape, classes: int, length: int) -> None:
         self.shape, self.classes, self.length = shape, classes, length
@@ -62,6 +63,7 @@ class Classic(CNN):
     """The description's table 1.4, with its recipe: three convolution stages and two dense layers."""
 
     augmented = False
+    averaging = 0.0
 
     def scores(self, pictures: Tensor) -> Tensor:
         x = layers.Rescaling(1 / 255, name="scale")(pictures)

@@ -61,6 +61,9 @@ class Trainer:
         self.network = NETWORKS[config.network](shape, config.alphabet.classes, config.max_captcha)
         policy, self.precision = devices.choose_policy(config.precision)
         self.model = self.network.model(policy)
+        # What is measured and exported: the running average of the weights reads far better than any single step's.
+        self.averaged = self.network.model(policy) if self.network.averaging else self.model
+        self.averaged.set_weights(self.model.get_weights())
         self.optimizer = self.network.optimizer(self.stop)
         if policy == "mixed_float16":
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
@@ -85,7 +88,7 @@ class Trainer:
         if not check_resumable(folder, wanted_of(self.config)):
             return False
         _, content = load_model(folder, "checkpoint")
-        self.progress = checkpoint.unpack(content, self.model, self.optimizer)
+        self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
         self._saved_step = self.progress.step
         return True
 
@@ -149,10 +152,10 @@ class Trainer:
         if self._saved_step == self.progress.step:
             return
         folder = self.config.model_save_dir
-        model = export.to_float32(self.network, self.model)
+        model = export.to_float32(self.network, self.averaged)
         litert = export.to_litert(self.network, model)
         export.check_litert(litert, model, self.verification.pictures[:CHECKED_PICTURES])
-        packed = checkpoint.pack(self.model, self.optimizer, self.progress)
+        packed = checkpoint.pack(self.model, self.averaged, self.optimizer, self.progress)
         save_model(folder, self._card(), {"checkpoint": (".npz", packed), "float32": (".tflite", litert)})
         report.draw_curve(
             folder / "train_acc.png", "Picture accuracy of training batches", self.progress.training_curve
@@ -190,10 +193,20 @@ class Trainer:
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
+        self._average()
         return loss, tf.nn.softmax(scores)
 
+    def _average(self) -> None:
+        """Move the averaged weights, batch statistics among them, towards this step's; the first steps weigh more."""
+        if self.averaged is self.model:
+            return
+        step = tf.cast(self.optimizer.iterations, tf.float32)
+        keep = tf.minimum(self.network.averaging, (1 + step) / (10 + step))
+        for average, weight in zip(self.averaged.weights, self.model.weights, strict=True):
+            average.assign(keep * average + (1 - keep) * weight)
+
     def _predict_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
-        scores = self.model(pictures, training=False)
+        scores = self.averaged(pictures, training=False)
         return self.network.loss(labels, scores), tf.nn.softmax(scores)
 
 

@@ -14,11 +14,13 @@ def test_weights_optimizer_and_progress_come_back() -> None:
     optimizer.build(model.trainable_variables)
     optimizer.apply([keras.ops.ones_like(variable) for variable in model.trainable_variables])
     progress = Progress(7, 0.5, 3, [(10, 0.25)], [])
-    content = pack(model, optimizer, progress)
-    other, other_optimizer = network.model(), network.optimizer(10)
+    averaged = network.model()
+    content = pack(model, averaged, optimizer, progress)
+    other, other_averaged, other_optimizer = network.model(), network.model(), network.optimizer(10)
     other_optimizer.build(other.trainable_variables)
-    assert unpack(content, other, other_optimizer) == progress
-    for before, after in zip(model.weights, other.weights, strict=True):
+    assert unpack(content, other, other_averaged, other_optimizer) == progress
+    weights = zip(model.weights + averaged.weights, other.weights + other_averaged.weights, strict=True)
+    for before, after in weights:
         assert (before.numpy() == after.numpy()).all()
     for before, after in zip(optimizer.variables, other_optimizer.variables, strict=True):
         assert (before.numpy() == after.numpy()).all()
@@ -30,4 +32,4 @@ def test_other_network_is_refused() -> None:
     models = [NETWORKS[name](Shape(16, 32), classes=count, length=2).model() for name, count in classes.items()]
     optimizer = keras.optimizers.SGD()
     with pytest.raises(ModelError, match="expected the weights of this network; got others"):
-        unpack(pack(models[0], optimizer, Progress()), models[1], optimizer)
+        unpack(pack(models[0], models[0], optimizer, Progress()), models[1], models[1], optimizer)

@@ -86,6 +86,7 @@ def test_resumed_training_goes_on_as_if_nothing_had_happened(
                 start = trainer.model.get_weights()
             elif not trainer.progress.step:
                 trainer.model.set_weights(start)
+                trainer.averaged.set_weights(start)
             for pictures, labels in trainer.batches():
                 losses[name].append(float(trainer.step(pictures, labels)[0]))
                 if trainer.progress.step == pause:
@@ -193,6 +194,24 @@ def test_every_network_trains_exports_and_reads(configure: Callable[..., SampleC
     assert (card.network, card.channels) == (network, 3)
     assert json.loads((config.model_save_dir / CARD).read_text())["decoding"] == "positions"
     Recognizer(config.model_save_dir).recognize([list_files(config.train_image_dir)[0].read_bytes()])
+
+
+def test_averaged_weights_follow_and_are_what_is_measured_and_exported(short: SampleConfig) -> None:
+    trainer = Trainer(short)
+    weights = [variable.numpy() for variable in trainer.averaged.weights]
+    for number, (pictures, labels) in enumerate(trainer.batches().take(2), 1):
+        trainer.step(pictures, labels)
+        keep = min(trainer.network.averaging, (1 + number) / (10 + number))
+        new = [variable.numpy() for variable in trainer.model.weights]
+        weights = [keep * average + (1 - keep) * one for average, one in zip(weights, new, strict=True)]
+    for variable, expected in zip(trainer.averaged.weights, weights, strict=True):
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
+    trainer.verify()
+    trainer.save()
+    picture = trainer.verification.pictures[0]
+    read = Recognizer(short.model_save_dir).recognize([picture])[0]
+    probabilities = tf.nn.softmax(trainer.averaged(picture[np.newaxis], training=False)).numpy()[0]
+    assert read.confidence == pytest.approx(short.alphabet.decode(probabilities, "columns").confidence, abs=1e-3)
 
 
 def test_measure_takes_other_verification_pictures_each_time(config: SampleConfig) -> None:
