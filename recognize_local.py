@@ -7,16 +7,15 @@ examples:
 """
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from cnnlib.client import API_URL, Answer, Client
 from cnnlib.config import display_path, load_sample_config
 from cnnlib.errors import SampleError, ServiceError
-from cnnlib.pictures import file_name, label_of
+from cnnlib.pictures import label_of, read_picture, save_picture
 from cnnlib.samples import first_test_picture, pictures_at
-from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script
+from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, whole_number
 
 
 @script
@@ -24,13 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--url", default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--image", type=Path, help="picture or folder (default: the first picture of test_image_dir)")
-    parser.add_argument("--count", type=int, help="at most this many pictures of a folder")
+    parser.add_argument("--count", type=whole_number, help="at most this many pictures of a folder")
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
     client, failed = Client(), 0
-    config.local_image_dir.mkdir(parents=True, exist_ok=True)
     for path in pictures_at(arguments.image or first_test_picture(config))[: arguments.count]:
-        data = path.read_bytes()
+        data = read_picture(path)
         try:
             answer = client.recognize(arguments.url, data, path.name)
         except ServiceError as error:
@@ -40,8 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 break
             continue
         print(describe(path, answer))
-        name = file_name(answer.value, time.time_ns(), path.suffix[1:] or config.image_suffix)
-        (config.local_image_dir / name).write_bytes(data)
+        save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
     return REQUESTS_FAILED if failed else DONE
 
 
@@ -51,8 +48,7 @@ def describe(path: Path, answer: Answer) -> str:
         label = f"label: {label_of(path.name)}, "
     except SampleError:
         label = ""
-    times = f"total time: {answer.total_ms:.1f}ms, identification: {answer.recognition_ms:.1f}ms"
-    return f"{display_path(path)}: {label}prediction: {answer.value}, {times}"
+    return f"{display_path(path)}: {label}{answer.summary}"
 
 
 if __name__ == "__main__":

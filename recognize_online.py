@@ -9,26 +9,24 @@ examples:
 """
 
 import sys
-import time
 from collections.abc import Sequence
 
 from cnnlib.client import API_URL, Client
 from cnnlib.config import load_sample_config
 from cnnlib.errors import ServiceError
 from cnnlib.evaluation import accuracy
-from cnnlib.pictures import decode_picture, file_name
-from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script
+from cnnlib.pictures import decode_picture, save_picture
+from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, whole_number
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--url", default=API_URL, help="the recognition API (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=1, help="captchas to fetch (default: %(default)s)")
+    parser.add_argument("--count", type=whole_number, default=1, help="captchas to fetch (default: %(default)s)")
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
     client, failed, labelled = Client(), 0, []
-    config.online_image_dir.mkdir(parents=True, exist_ok=True)
     for _ in range(arguments.count):
         try:
             captcha = client.fetch_captcha(config.remote_url)
@@ -40,10 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 break
             continue
         label = "" if captcha.label is None else f"label: {captcha.label}, "
-        times = f"total time: {answer.total_ms:.1f}ms, identification: {answer.recognition_ms:.1f}ms"
-        print(f"{config.remote_url}: {label}prediction: {answer.value}, {times}")
+        print(f"{config.remote_url}: {label}{answer.summary}")
         suffix = (decode_picture(captcha.data).format or config.image_suffix).lower()
-        (config.online_image_dir / file_name(answer.value, time.time_ns(), suffix)).write_bytes(captcha.data)
+        save_picture(config.online_image_dir, answer.value, suffix, captcha.data)
         labelled += [] if captcha.label is None else [(captcha.label, answer.value)]
     if labelled:
         result = accuracy(*zip(*labelled, strict=True))

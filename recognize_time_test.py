@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from cnnlib.client import API_URL
 from cnnlib.config import PROJECT_ROOT, display_path, load_sample_config
-from cnnlib.errors import ConfigError
+from cnnlib.pictures import read_picture
 from cnnlib.report import draw_boxes
 from cnnlib.samples import first_test_picture, pictures_at
-from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script
+from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, whole_number
 from cnnlib.stress import Measurement, measure, summary
 
 HEADER = ("index", "value", "time", "total_ms", "recognition_ms", "request_ms")
@@ -30,15 +30,13 @@ HEADER = ("index", "value", "time", "total_ms", "recognition_ms", "request_ms")
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--url", default=API_URL, help="the recognition API (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=20000, help="requests (default: %(default)s)")
-    parser.add_argument("--concurrency", type=int, default=1, help="requests at a time (default: %(default)s)")
+    parser.add_argument("--count", type=whole_number, default=20000, help="requests (default: %(default)s)")
+    parser.add_argument("--concurrency", type=whole_number, default=1, help="requests at a time (default: %(default)s)")
     parser.add_argument("--image", type=Path, help="picture or folder (default: the first picture of test_image_dir)")
     parser.add_argument("--output", type=Path, default=PROJECT_ROOT, help="folder of test.csv (default: the project's)")
     arguments = parser.parse_args(argv)
-    if arguments.count < 1 or arguments.concurrency < 1:
-        raise ConfigError("--count, --concurrency: expected 1 or more")
     config = load_sample_config(arguments.config)
-    pictures = [path.read_bytes() for path in pictures_at(arguments.image or first_test_picture(config))]
+    pictures = [read_picture(path) for path in pictures_at(arguments.image or first_test_picture(config))]
     table = arguments.output / "test.csv"
     arguments.output.mkdir(parents=True, exist_ok=True)
     keep_older(table)
@@ -70,6 +68,8 @@ def record(requests: Iterable[Measurement], count: int, table: Path) -> list[Mea
             time_of_day, answer = one.sent_at.strftime("%H:%M:%S"), one.answer
             if answer is None:
                 tqdm.write(f"{one.index}, failed, {time_of_day}, {one.fault}")
+                if one.unreached and not any(before.answer for before in done):
+                    break  # nobody is there: the rest would fail as well
                 continue
             total, recognition, request = answer.total_ms, answer.recognition_ms, answer.request_ms
             times = f"total time: {total:.0f}ms, identification: {recognition:.0f}ms, request: {request:.0f}ms"
@@ -97,7 +97,7 @@ def conclude(done: Sequence[Measurement], seconds: float, table: Path) -> int:
             f"{len(done) / seconds:.0f} requests/s; the table is {display_path(table)}, the box plot test.png beside it"
         )
     if failed:
-        print(f"{len(failed)} of {len(done)} requests failed: {', '.join(str(one.index) for one in failed)}")
+        print(f"{len(failed)} of {len(done)} requests failed, the first ones: {[one.index for one in failed][:20]}")
     return REQUESTS_FAILED if failed else DONE
 
 

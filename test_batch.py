@@ -12,12 +12,14 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cnnlib import evaluation
 from cnnlib.config import SampleConfig, display_path, load_sample_config
 from cnnlib.errors import SampleError
 from cnnlib.model_card import wanted_of, write_whole
+from cnnlib.pictures import read_picture
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import first_test_picture, list_labelled
 from cnnlib.script import DONE, argument_parser, script
@@ -47,7 +49,7 @@ class TestBatch:
             if show_all or label != text:
                 print(f"origin: {label} prediction: {text}")
         figures = self.figures(labels, texts, seconds)
-        self.show(figures)
+        self.report(figures)
         return figures
 
     def figures(self, labels: list[str], texts: list[str], seconds: float) -> dict[str, Any]:
@@ -66,8 +68,8 @@ class TestBatch:
             ],
         }
 
-    def show(self, figures: dict[str, Any]) -> None:
-        """Print the summary and write the report."""
+    def report(self, figures: dict[str, Any]) -> None:
+        """Print the summary and write `report/test.json`."""
         low, high = (100 * share for share in figures["picture_accuracy_interval"])
         accuracy = round(100 * figures["picture_accuracy"], 2)
         seconds, samples = figures["seconds"], figures["samples"]
@@ -80,10 +82,10 @@ class TestBatch:
         print(f"The report is in {display_path(path)}")
 
 
-def read(recognizer: Recognizer, path: Any) -> str:
+def read(recognizer: Recognizer, path: Path) -> str:
     """The reading of one file. Raises SampleError naming it when it can't be used."""
     try:
-        return recognizer.recognize([path.read_bytes()])[0].text
+        return recognizer.recognize([read_picture(path)])[0].text
     except SampleError as error:
         raise SampleError(
             f"{display_path(path)}: {error}; let verify_and_split_data.py fill the test folder"

@@ -13,14 +13,16 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from cnnlib import samples
-from cnnlib.config import SampleConfig, display_path, load_sample_config, read_json_object
+from cnnlib.config import SampleConfig, check_keys, display_path, load_sample_config, read_json_object
 from cnnlib.errors import ConfigError
+from cnnlib.model_card import write_whole
 from cnnlib.samples import Sample
 from cnnlib.script import DONE, argument_parser, script
 
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for d in (config.train_image_dir, config.test_image_dir)
         for label in samples.labels_in(d, config.image_suffix)
     ]
-    proposed = samples.propose_config(found, labels)
+    proposed = samples.propose_config(found, labels, config)
     if arguments.write_config:
         write_config(arguments.write_config, arguments.config, proposed)
     else:
@@ -60,14 +62,14 @@ def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[S
     for missing in (one for one in (folder, *targets) if not one.is_dir()):
         print(f"[Warning] The directory {display_path(missing)} cannot be found, it will be created soon")
     print("Start to verify the original picture collection")
-    if not moving:
-        found = check(folder, config)
-        share(found, config, moving)
-        return found
-    with samples.locked(folder, *targets):
-        found, removed = samples.settle_taken_names(check(folder, config), targets)
-        if removed:
-            print(f"Removed {removed} left-overs of an interrupted move, the same byte for byte as in the target")
+    with samples.locked(folder, *targets) if moving else nullcontext():
+        found, twins = samples.find_taken_names(check(folder, config), targets)
+        if twins:
+            print(
+                f"{len(twins)} pictures are in the training or test set already, the same byte for byte: removed here"
+            )
+        for twin in twins if moving else ():
+            twin.unlink()
         share(found, config, moving)
     return found
 
@@ -120,17 +122,22 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
 
 
 def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
-    """Write the template's keys with the proposed values and `cycle_stop` auto; an older file is kept as PATH.bak."""
+    """Write the template's keys with the proposed values and `cycle_stop` auto; an older file is kept as PATH.bak.
+
+    Raises ConfigError, and writes nothing, when nothing was proposed or the result would not load.
+    """
     if not proposed:
         raise ConfigError(
-            f"{display_path(path)}: not written: expected pictures that can be opened and have a label; found none"
+            f"{display_path(path)}: not written: expected labelled pictures that can be opened; found none"
         )
     keys = read_json_object(template) | proposed | {"cycle_stop": "auto", "use_labels_json_file": False}
     if path.parent.resolve() != template.parent.resolve():
         keys.pop("$schema", None)  # a link relative to the template's folder
+    check_keys(keys, path, SampleConfig)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         shutil.copy2(path, f"{path}.bak")
-    path.write_text(json.dumps(keys, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode())
     shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
     print(f"Wrote {display_path(path)}: {shown}")
     print(f"Move the pictures with: python verify_and_split_data.py --config {path}")

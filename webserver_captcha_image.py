@@ -9,10 +9,10 @@ examples:
 import sys
 from collections.abc import Sequence
 
-from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config
+from cnnlib.config import CAPTCHA_CONFIG, LABEL_HEADER, load_captcha_config
 from cnnlib.drawing import check_fonts
-from cnnlib.script import DONE, argument_parser, script
-from cnnlib.web.captcha_source import LABEL_HEADER, create_captcha_app
+from cnnlib.script import DONE, argument_parser, port_number, script
+from cnnlib.web.captcha_source import create_captcha_app
 from cnnlib.web.serving import serve
 
 
@@ -20,7 +20,7 @@ from cnnlib.web.serving import serve
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__, CAPTCHA_CONFIG)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=6100, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=port_number, default=6100, help="port to listen on (default: %(default)s)")
     parser.add_argument("--with-label", action="store_true", help=f"tell each label in the header {LABEL_HEADER}")
     arguments = parser.parse_args(argv)
     config = load_captcha_config(arguments.config)

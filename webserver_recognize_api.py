@@ -16,7 +16,7 @@ from flask import Flask
 from cnnlib.config import SAMPLE_CONFIG, load_sample_config
 from cnnlib.model_card import wanted_of
 from cnnlib.recognizer import Recognizer
-from cnnlib.script import DONE, argument_parser, script
+from cnnlib.script import DONE, argument_parser, port_number, script
 from cnnlib.web.recognition import create_recognition_app
 from cnnlib.web.serving import serve
 
@@ -34,7 +34,7 @@ def create_app(config_path: Path | str = SAMPLE_CONFIG) -> Flask:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=6000, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=port_number, default=6000, help="port to listen on (default: %(default)s)")
     arguments = parser.parse_args(argv)
     serve(create_app(arguments.config), arguments.host, arguments.port, "/b")
     return DONE

@@ -5,6 +5,7 @@ without a character, or a column of a CTC head (Graves et al. 2006) between two 
 """
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -142,13 +143,18 @@ DECODERS: dict[Decoding, Decoder] = {
 }
 
 
+def is_visible(character: str) -> bool:
+    """Whether a character can stand on a picture: no control, format, surrogate or unassigned one."""
+    return not unicodedata.category(character).startswith("C")
+
+
 def alphabet_faults(characters: Iterable[str]) -> list[str]:
     """What is wrong with an alphabet, a sentence each; empty when nothing is."""
     characters = list(characters)
     faults = []
     if len(characters) < 2:
         faults.append(f"expected at least 2 characters; got {len(characters)}")
-    wrong = [c for c in characters if len(c) != 1 or not (c.isprintable() or c == "\u3000")]
+    wrong = [c for c in characters if len(c) != 1 or not is_visible(c)]
     if wrong:
         faults.append(f"expected single printable characters; got {', '.join(map(ascii, wrong))}")
     doubles = [c for c in dict.fromkeys(characters) if characters.count(c) > 1]

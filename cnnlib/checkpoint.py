@@ -1,11 +1,16 @@
-"""Weights, optimizer and progress of a training as the bytes of one .npz file, and back."""
+"""Weights, optimizer and progress of a training as the bytes of one .npz file, and back; who may write them."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import keras
 import numpy as np
+from filelock import FileLock, Timeout
 
+from cnnlib.config import display_path
 from cnnlib.errors import ModelError
 
 Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
@@ -22,11 +27,25 @@ class Progress:
     verification_curve: Curve = field(default_factory=list)  # of the whole verification set
 
 
+@contextmanager
+def held(model_dir: Path) -> Iterator[None]:
+    """Hold a model folder, made where it is missing, for one training.
+
+    Raises ModelError when another training holds it, OSError when it can't be written.
+    """
+    model_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(model_dir / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ModelError(f"{display_path(model_dir)}: another training is using this folder") from error
+
+
 def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:
     """An .npz of weights and averaged weights by path, optimizer variables by number, and the progress."""
     arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.weights}
     arrays |= {f"averaged/{variable.path}": variable.numpy() for variable in averaged.weights}
-    arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(optimizer.variables)}
+    arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(_plain(optimizer).variables)}
     arrays |= {f"progress/{name}": np.array(value) for name, value in vars(progress).items()}
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
@@ -45,7 +64,7 @@ def unpack(
             for kind, weights in (("weights", model.weights), ("averaged", averaged.weights)):
                 for variable in weights:
                     variable.assign(arrays[f"{kind}/{variable.path}"])
-            for number, variable in enumerate(optimizer.variables):
+            for number, variable in enumerate(_plain(optimizer).variables):
                 variable.assign(arrays[f"optimizer/{number}"])
             return Progress(
                 int(arrays["progress/step"]),
@@ -56,6 +75,11 @@ def unpack(
             )
     except (KeyError, ValueError) as error:
         raise ModelError(f"checkpoint: expected the weights of this network; got others: {error}") from error
+
+
+def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer without float16's loss scaling, so that a training may go on in another precision."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _curve(array: np.ndarray) -> Curve:

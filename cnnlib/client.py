@@ -9,13 +9,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
+from cnnlib.config import LABEL_HEADER
 from cnnlib.errors import ServiceError
 
 API_URL = "http://127.0.0.1:6000/b"
 TIMEOUT_S = 10
 RETRIES = 3
 BUSY = (502, 503, 504)  # HTTP statuses after which a request is repeated
-LABEL_HEADER = "X-Captcha-Label"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,13 @@ class Answer:
     def request_ms(self) -> float:
         """What of the total is not recognition."""
         return self.total_ms - self.recognition_ms
+
+    @property
+    def summary(self) -> str:
+        """Reading and times in words."""
+        return (
+            f"prediction: {self.value}, total time: {self.total_ms:.1f}ms, identification: {self.recognition_ms:.1f}ms"
+        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The only place that knows a key's name, type, unit and default: `conf/*.schema.j
 (`python -m cnnlib.config`) and a test compares `conf/README.md` with it.
 """
 
+import itertools
 import json
 import os
 from dataclasses import dataclass
@@ -23,11 +24,12 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from cnnlib.alphabet import Alphabet, alphabet_faults, load_labels
+from cnnlib.alphabet import Alphabet, alphabet_faults, is_visible, load_labels
 from cnnlib.errors import ConfigError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_CONFIG = PROJECT_ROOT / "conf" / "sample_config.json"
+LABEL_HEADER = "X-Captcha-Label"  # in which a captcha source tells a label, percent-encoded UTF-8
 CAPTCHA_CONFIG = PROJECT_ROOT / "conf" / "captcha_config.json"
 
 
@@ -40,7 +42,8 @@ class Expected:
 
 def _from_root(value: Any) -> Any:
     """A folder or file, relative to the project root whatever the working directory."""
-    return PROJECT_ROOT / value if isinstance(value, str) and value.strip() else value
+    usable = isinstance(value, str) and value.strip() and "\0" not in value
+    return PROJECT_ROOT / Path(value).expanduser() if usable else value
 
 
 def _flag(value: Any) -> Any:
@@ -51,6 +54,13 @@ def _characters(value: str) -> str:
     faults = alphabet_faults(value)
     if faults:
         raise ValueError("; ".join(faults))
+    return value
+
+
+def _drawn(value: str) -> str:
+    hidden = [character for character in value if not is_visible(character)]
+    if hidden or not value:
+        raise ValueError(f"expected 1 or more characters that can be drawn; got {value!a}")
     return value
 
 
@@ -69,8 +79,10 @@ Count = Annotated[int, Field(ge=1), Expected("a whole number, 1 or more")]
 BatchSize = Annotated[int, Field(ge=1, le=65536), Expected("a whole number of pictures, 1 to 65536")]
 Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]
 Share = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]
+Url = Annotated[str, Field(pattern=r"^https?://."), Expected("an address that starts with http:// or https://")]
 Text = Annotated[str, Field(min_length=1), Expected("a text in quotes")]
 Characters = Annotated[str, AfterValidator(_characters), Expected("a text of 2 or more different characters")]
+Drawn = Annotated[str, AfterValidator(_drawn), Expected("a text of 1 or more characters")]
 Suffix = Annotated[
     Literal["png", "jpg", "jpeg", "gif", "bmp", "webp"],
     Expected("one of png, jpg, jpeg, gif, bmp, webp, without a dot"),
@@ -97,7 +109,7 @@ class CaptchaConfig(Config):
 
     root_dir: FilePath = Field(description="folder that drawn pictures are put into")
     image_suffix: Suffix = Field(description="file suffix, and so the format, of a picture")
-    characters: Annotated[str, Field(min_length=1), Expected("a text of 1 or more characters")] = Field(
+    characters: Drawn = Field(
         description="characters that labels are drawn from, each as likely as often as it is named"
     )
     count: Count = Field(description="pictures drawn in one run")
@@ -123,7 +135,7 @@ class SampleConfig(Config):
     image_suffix: Suffix = Field(description="file suffix of the pictures")
     char_set: Characters = Field(description="characters that are told apart, in class order")
     use_labels_json_file: Flag = Field(description="take the characters from `labels_json_file`, not from `char_set`")
-    remote_url: Text = Field(description="address that gives a fresh captcha picture")
+    remote_url: Url = Field(description="address that gives a fresh captcha picture")
     cycle_stop: Count | Literal["auto"] = Field(
         description='steps after which training stops; "auto": from the number of pictures',
         json_schema_extra={"expected": 'a whole number of steps, 1 or more, or "auto"'},
@@ -166,7 +178,8 @@ def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = 
 
     Raises ConfigError, a line for each fault, when the file or its labels file can't be used.
     """
-    config = _load(Path(path), SampleConfig)
+    config = check_keys(read_json_object(Path(path)), Path(path), SampleConfig)
+    _check_folders(config)
     try:
         _ = config.alphabet if with_labels else None
     except ConfigError as error:
@@ -176,7 +189,7 @@ def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = 
 
 def load_captcha_config(path: Path | str = CAPTCHA_CONFIG) -> CaptchaConfig:
     """The checked `captcha_config.json`. Raises ConfigError, a line for each fault."""
-    return _load(Path(path), CaptchaConfig)
+    return check_keys(read_json_object(Path(path)), Path(path), CaptchaConfig)
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -190,6 +203,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{name}: expected UTF-8; got the byte 0x{error.object[error.start]:02x} at {error.start}"
         ) from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}: not JSON that can be read: it is nested too deep") from error
     except json.JSONDecodeError as error:
         raise ConfigError(f"{name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
     except ValueError as error:
@@ -214,8 +229,8 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _load(path: Path, kind: type[AnyConfig]) -> AnyConfig:
-    content = read_json_object(path)
+def check_keys(content: dict[str, Any], path: Path, kind: type[AnyConfig]) -> AnyConfig:
+    """The config that the JSON object `content` of the file `path` makes. Raises ConfigError, a line for each fault."""
     try:
         config = kind.model_validate(content)
     except ValidationError as error:
@@ -223,6 +238,15 @@ def _load(path: Path, kind: type[AnyConfig]) -> AnyConfig:
         raise ConfigError("\n".join(dict.fromkeys(faults))) from error
     config._source = path
     return config
+
+
+def _check_folders(config: SampleConfig) -> None:
+    """Raise ConfigError when folders coincide between which pictures are moved."""
+    keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir")
+    for one, other in itertools.combinations(keys, 2):
+        if getattr(config, one).resolve() == getattr(config, other).resolve():
+            got = display_path(getattr(config, one))
+            raise ConfigError(f"{config.name}: keys '{one}', '{other}': expected different folders; got {got} for both")
 
 
 def _fault(kind: type[Config], error: dict[str, Any]) -> str:

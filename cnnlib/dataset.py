@@ -14,7 +14,7 @@ from cnnlib.alphabet import Alphabet
 from cnnlib.augment import augment
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
-from cnnlib.pictures import Shape, open_picture
+from cnnlib.pictures import Shape, open_picture, read_picture
 from cnnlib.samples import list_labelled
 
 VERIFICATION_SHARE = 0.05
@@ -71,7 +71,7 @@ def load(found: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, le
     def read(index: int) -> None:
         path, label = found[index]
         try:
-            pictures[index] = open_picture(path.read_bytes(), shape)
+            pictures[index] = open_picture(read_picture(path), shape)
             labels[index] = alphabet.encode(label, length)
         except SampleError as error:
             raise SampleError(f"{display_path(path)}: {error}; verify_and_split_data.py tells what fits") from error

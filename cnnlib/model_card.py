@@ -22,7 +22,7 @@ from cnnlib.errors import ConfigError, ModelError
 from cnnlib.pictures import Shape
 
 CARD = "model_card.json"
-READ_TRIES = 3  # a file can go between reading the card and opening it when a training saves just then
+READ_TRIES = 10  # a file can go between reading the card and opening it when a training saves just then
 
 
 class ModelFile(BaseModel):

@@ -2,15 +2,18 @@
 
 import io
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cnnlib.alphabet import is_visible
 from cnnlib.errors import SampleError, SizeError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+FILE_LIMIT_BYTES = 64 * 2**20
 SIDE_LIMIT = 4096  # pixels; a larger picture is refused before it is decoded
 # Unfit for a file name on some system, or (%, .) needed for the escape itself and the suffix.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
@@ -33,7 +36,7 @@ def label_of(name: str) -> str:
     """The label in a file name: what stands before the last underscore, escapes resolved.
 
     A character unfit for file names is written `%` and two hexadecimal digits: `a/b` is `a%2Fb_1.png`.
-    Raises SampleError when there is no underscore or nothing before it.
+    Raises SampleError when there is no underscore, nothing before it, or a character that no picture shows.
     """
     stem = Path(name).stem
     label, underscore, _ = stem.rpartition("_")
@@ -41,13 +44,43 @@ def label_of(name: str) -> str:
         raise SampleError("the name has no underscore between label and serial number")
     if not label:
         raise SampleError("the name has no label before the underscore")
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), label)
+    label = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), label)
+    hidden = [character for character in label if not is_visible(character)]
+    if hidden:
+        raise SampleError(f"the label has characters that no picture shows: {', '.join(map(ascii, hidden))}")
+    return label
 
 
 def file_name(label: str, serial: str | int, suffix: str) -> str:
     """`label_serial.suffix`, with the label's unfit characters escaped as `label_of` reads them."""
     escaped = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", label)
     return f"{escaped}_{serial}.{suffix}"
+
+
+def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
+    """Write a picture as `text_serial.suffix`, the serial number made of the time, over no other; returns its path.
+
+    Raises OSError where the folder can't be made or written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    serial = time.time_ns()
+    while True:
+        path = folder / file_name(text, serial, suffix)
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            serial += 1  # clocks may tick slowly
+        else:
+            return path
+
+
+def read_picture(path: Path) -> bytes:
+    """The bytes of a picture file. Raises SampleError when it is larger than `FILE_LIMIT_BYTES`."""
+    size = path.stat().st_size
+    if size > FILE_LIMIT_BYTES:
+        raise SampleError(f"expected a file of at most {FILE_LIMIT_BYTES} bytes; got {size}")
+    return path.read_bytes()
 
 
 def open_picture(data: bytes, shape: Shape) -> np.ndarray:

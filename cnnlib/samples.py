@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
-from cnnlib.pictures import decode_picture, label_of
+from cnnlib.pictures import decode_picture, label_of, read_picture
 
 TEST_SHARE = 0.05  # 19:1, section 2.3 of the description
 LOCK_WAIT_S = 10
@@ -62,7 +62,7 @@ def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
 
     Raises SampleError when a name holds no label.
     """
-    return [(path, _label(path)) for path in list_files(folder) if _has_suffix(path, suffix)]
+    return [(path, _label(path)) for path in list_files(folder) if _has_suffix(path, suffix) and path.is_file()]
 
 
 def labels_in(folder: Path, suffix: str) -> list[str]:
@@ -85,7 +85,7 @@ def pictures_at(path: Path) -> list[Path]:
 def first_test_picture(config: SampleConfig) -> Path:
     """The first picture of `test_image_dir` by name. Raises SampleError when it has none."""
     for path in list_files(config.test_image_dir):
-        if _has_suffix(path, config.image_suffix):
+        if _has_suffix(path, config.image_suffix) and path.is_file():
             return path
     raise SampleError(
         f"{display_path(config.test_image_dir)}: expected .{config.image_suffix} pictures; got none; "
@@ -113,7 +113,7 @@ def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any
 
 def check_file(path: Path, config: SampleConfig) -> Sample:
     """One file held against the config; all that could be found out, and the first fault."""
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():  # a link, moved, may point nowhere
         return Sample(path, fault="Not a file")
     label, size, faults = None, None, []
     if not _has_suffix(path, config.image_suffix):
@@ -123,7 +123,7 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
     except SampleError as error:
         faults.append(f"Bad name: {error}")
     try:
-        size = decode_picture(path.read_bytes()).size
+        size = decode_picture(read_picture(path)).size
     except (SampleError, OSError) as error:
         faults.append(f"Cannot be opened: {error}")
     faults += _misfits(label, size, config)
@@ -145,21 +145,29 @@ def _has_suffix(path: Path, suffix: str) -> bool:
     return path.suffix.lower() == f".{suffix}"
 
 
+def part_of(path: Path) -> Path:
+    """Where a file is written before it gets its name; `locked` clears what a killed run left there."""
+    return path.with_name(f".{path.name}{_PART}")
+
+
 def _is_part(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(_PART)
 
 
-def propose_config(samples: Sequence[Sample], known_labels: Sequence[str]) -> dict[str, Any]:
+def propose_config(samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig) -> dict[str, Any]:
     """The keys and values that would fit all decodable, labelled pictures; empty without any.
 
-    `known_labels` are those of pictures verified earlier. The size is the most common one.
+    `known_labels` are those of pictures verified earlier: where there are some, size and suffix are settled.
+    Otherwise they are the most common ones.
     """
     readable = [sample for sample in samples if sample.label is not None and sample.size is not None]
     if not readable:
         return {}
+    width, height, suffix = config.image_width, config.image_height, config.image_suffix
+    if not known_labels:
+        (width, height), _ = Counter(sample.size for sample in readable if sample.size).most_common(1)[0]
+        suffix, _ = Counter(sample.path.suffix.lower()[1:] for sample in readable).most_common(1)[0]  # type: ignore[assignment]
     labels = [str(sample.label) for sample in readable] + list(known_labels)
-    (width, height), _ = Counter(sample.size for sample in readable if sample.size).most_common(1)[0]
-    suffix, _ = Counter(sample.path.suffix.lower()[1:] for sample in readable).most_common(1)[0]
     return {
         "image_width": width,
         "image_height": height,
@@ -201,33 +209,39 @@ def locked(*folders: Path) -> Iterator[None]:
             try:
                 stack.enter_context(FileLock(folder / _LOCK, timeout=LOCK_WAIT_S))
             except Timeout as error:
+                shown = display_path(folder)
                 raise SampleError(
-                    f"{display_path(folder)}: another run is moving pictures here; try again later"
+                    f"{shown}: another run is writing or moving pictures here; try again later"
                 ) from error
-        for folder in folders:
             for path in folder.iterdir():
-                if _is_part(path):
+                if _is_part(path) and path.is_file():
                     path.unlink()
         yield
 
 
-def settle_taken_names(samples: Sequence[Sample], targets: Sequence[Path]) -> tuple[list[Sample], int]:
-    """Samples with those marked whose name a target folder holds already, and the number of left-overs removed.
+def find_taken_names(samples: Sequence[Sample], targets: Sequence[Path]) -> tuple[list[Sample], list[Path]]:
+    """The samples, those marked whose name a target folder holds already; and the files that it holds byte for byte.
 
-    The same picture byte for byte is the left-over of a move that was killed half-way, and is deleted here.
+    The latter, left by a move that was killed half-way or put in twice, are no samples any more.
     """
-    settled, removed = [], 0
+    others, twins = [], []
     for sample in samples:
-        twin = next((t / sample.path.name for t in targets if (t / sample.path.name).exists()), None)
+        twin = next((t / sample.path.name for t in targets if os.path.lexists(t / sample.path.name)), None)
         if twin is None:
-            settled.append(sample)
-        elif sample.path.is_file() and filecmp.cmp(sample.path, twin, shallow=False):
-            sample.path.unlink()
-            removed += 1
+            others.append(sample)
+        elif _same_content(sample.path, twin):
+            twins.append(sample.path)
         else:
             fault = f"Name taken: {display_path(twin.parent)} holds another picture of this name"
-            settled.append(Sample(sample.path, sample.label, sample.size, sample.fault or fault))
-    return settled, removed
+            others.append(Sample(sample.path, sample.label, sample.size, sample.fault or fault))
+    return others, twins
+
+
+def _same_content(path: Path, twin: Path) -> bool:
+    """Whether two different files, no links, hold the same bytes."""
+    if any(one.is_symlink() or not one.is_file() for one in (path, twin)) or path.samefile(twin):
+        return False
+    return filecmp.cmp(path, twin, shallow=False)
 
 
 def move(path: Path, folder: Path) -> None:
@@ -247,9 +261,11 @@ def move(path: Path, folder: Path) -> None:
 
 
 def _move_across_devices(path: Path, target: Path) -> None:
-    part = target.with_name(f".{target.name}{_PART}")
-    shutil.copy2(path, part)
-    with part.open("rb+") as copy:
+    part = part_of(target)
+    with path.open("rb") as source, part.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
+        copy.flush()
         os.fsync(copy.fileno())
+    shutil.copystat(path, part)
     part.rename(target)
     path.unlink()

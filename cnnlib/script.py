@@ -2,10 +2,13 @@
 
 import functools
 import os
+import signal
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+import threading
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 from cnnlib.config import SAMPLE_CONFIG, display_path
 from cnnlib.errors import CaptchaError
@@ -26,23 +29,49 @@ def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG) -> Ar
     return parser
 
 
+def whole_number(text: str) -> int:
+    """A count on the command line: 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number, 1 or more; got {text}")
+    return int(text)
+
+
+def port_number(text: str) -> int:
+    """A port on the command line: 0 (any free one) to 65535."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise ArgumentTypeError(f"expected a port, 0 to 65535; got {text}")
+    return int(text)
+
+
 def script(main: Main) -> Main:
-    """Wrap a script's `main(argv=None) -> exit status`: faults become a line on standard error and status 2."""
+    """Wrap a script's `main(argv=None) -> exit status`: faults become a line on standard error and status 2.
+
+    SIGTERM ends the script as Ctrl-C does, so that it leaves nothing half-done and no process behind.
+    """
 
     @functools.wraps(main)
     def wrapped(argv: Sequence[str] | None = None) -> int:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # a console that lacks a label's characters
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _terminate)
         try:
             return main(argv)
         except CaptchaError as error:
             print(error, file=sys.stderr)
             return UNUSABLE
         except KeyboardInterrupt:
-            return SIGNAL_BASE + 2
+            return SIGNAL_BASE + signal.SIGINT
         except BrokenPipeError:  # the reader of our output, such as head, has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return SIGNAL_BASE + 13
+        except OSError as error:
+            print(f"{error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+            return UNUSABLE
 
     return wrapped
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    sys.exit(SIGNAL_BASE + number)

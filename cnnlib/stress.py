@@ -1,9 +1,8 @@
 """Load on the recognition API: requests from several connections at once, and their figures."""
 
-import itertools
+import queue
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,30 +22,46 @@ class Measurement:
     sent_at: datetime
     answer: Answer | None
     fault: str = ""
+    unreached: bool = False  # no answer came at all
 
 
 def measure(url: str, pictures: Sequence[bytes], count: int, concurrency: int) -> Iterator[Measurement]:
     """Send `count` requests over `concurrency` connections, the pictures in turn; nothing is repeated.
 
-    Yields a measurement for each as answers come; the rest is given up when the iterator is closed.
+    Yields a measurement for each as its answer comes; a slow one holds up its own connection alone. Closing the
+    iterator gives up what is not yet sent.
     """
-    own = threading.local()
     indices = iter(range(1, count + 1))
+    drawing, done = threading.Lock(), queue.SimpleQueue[Measurement]()
 
-    def send(index: int) -> Measurement:
-        if not hasattr(own, "client"):
-            own.client = Client(retries=0)
-        sent_at = datetime.now()
-        try:
-            return Measurement(index, sent_at, own.client.recognize(url, pictures[index % len(pictures)]))
-        except ServiceError as error:
-            return Measurement(index, sent_at, None, str(error))
+    def work() -> None:
+        client = Client(retries=0)
+        while True:
+            with drawing:
+                index = next(indices, None)
+            if index is None:
+                return
+            done.put(_send(client, url, index, pictures[(index - 1) % len(pictures)]))
 
-    with ThreadPoolExecutor(concurrency) as pool:
-        running = [pool.submit(send, index) for index in itertools.islice(indices, concurrency)]
-        while running:
-            yield running.pop(0).result()
-            running += [pool.submit(send, index) for index in itertools.islice(indices, 1)]
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(concurrency)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in range(count):
+            yield done.get()
+    finally:
+        with drawing:
+            indices = iter(())
+        for worker in workers:
+            worker.join()
+
+
+def _send(client: Client, url: str, index: int, picture: bytes) -> Measurement:
+    sent_at = datetime.now()
+    try:
+        return Measurement(index, sent_at, client.recognize(url, picture))
+    except ServiceError as error:
+        return Measurement(index, sent_at, None, str(error), unreached=error.status is None)
 
 
 def summary(name: str, values_ms: Sequence[float]) -> str:

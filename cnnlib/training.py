@@ -87,9 +87,10 @@ class Trainer:
         folder = self.config.model_save_dir
         if not check_resumable(folder, wanted_of(self.config)):
             return False
-        _, content = load_model(folder, "checkpoint")
+        card, content = load_model(folder, "checkpoint")
         self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
-        self._saved_step = self.progress.step
+        if (card.training_pictures, card.verification_pictures) == (len(self.training), len(self.verification)):
+            self._saved_step = self.progress.step  # else there are other pictures now, and the card shall say so
         return True
 
     def batches(self) -> tf.data.Dataset:
@@ -99,9 +100,8 @@ class Trainer:
         return dataset.batches(self.training, self.config.train_batch_size, steps, self.config.split_seed, strength)
 
     def satisfied(self) -> bool:
-        """Whether the last measurement was of this very step and reached `acc_stop`."""
-        curve = self.progress.verification_curve
-        return bool(curve) and curve[-1][0] == self.progress.step and curve[-1][1] >= self.config.acc_stop
+        """Whether this very step was measured and reached `acc_stop`."""
+        return self._verified_step == self.progress.step and self.verified.picture >= self.config.acc_stop
 
     def step(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         """Train on one batch; returns its loss and its probabilities, as they were in training."""
@@ -213,14 +213,15 @@ class Trainer:
 def train(config: SampleConfig, say: Say = tqdm.write) -> Outcome:
     """Train, or train on, until `cycle_stop`, `acc_stop` or a signal; the model folder then holds the last step.
 
-    Raises SampleError, ModelError or ConfigError when pictures, an older model or the config can't be used, and
-    ModelError when memory runs out.
+    Raises SampleError, ModelError or ConfigError when pictures, an older model or the config can't be used, ModelError
+    when memory runs out or another training holds the model folder, and OSError when a folder can't be written.
     """
     say(devices.use_gpu(config.enable_gpu))
+    config.log_dir.mkdir(parents=True, exist_ok=True)
     try:
-        trainer = Trainer(config)
-        introduce(trainer, say)
-        with interruption() as interrupted:
+        with checkpoint.held(config.model_save_dir), interruption() as interrupted:
+            trainer = Trainer(config)
+            introduce(trainer, say)
             return run(trainer, interrupted, say)
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         remedy = (
@@ -248,6 +249,8 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
     size, interval = config.train_batch_size, trainer.verification_interval()
     bar = tqdm(total=trainer.stop * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
     with bar, tf.summary.create_file_writer(str(config.log_dir)).as_default():
+        if first:
+            trainer.verify()  # on today's pictures, which may be others than when the model was saved
         for pictures, labels in trainer.batches():
             if trainer.satisfied() or interrupted.signal:
                 break

@@ -101,6 +101,7 @@ def test_missing_key_is_named_with_what_it_expects(tmp_path: Path) -> None:
     [
         ('{"a": 1,\n "b" 2}', "line 2, column 6: not JSON"),
         ('{"count": 1, "count": 2}', "key 'count': expected once; got it 2 times"),
+        ("[" * 100_000, "it is nested too deep"),
         ("[1]", "expected an object of keys and values"),
         (b"\xff\xfe", "expected UTF-8; got the byte 0xff"),
     ],
@@ -116,6 +117,13 @@ def test_broken_json_is_one_line_with_its_place(tmp_path: Path, content: str | b
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.json: can't be read: No such file"):
         load_captcha_config(tmp_path / "none.json")
+
+
+def test_paths_and_addresses_that_cannot_work_are_faults(tmp_path: Path) -> None:
+    faults = faults_of(tmp_path, model_save_dir="a\0b", remote_url="nonsense")
+    assert "key 'remote_url': expected an address that starts with http:// or https://; got \"nonsense\"" in faults
+    assert any(fault.startswith("key 'model_save_dir': expected a path") for fault in faults)
+    assert load_sample_config(write_config(tmp_path, model_save_dir="~/m")).model_save_dir == Path.home() / "m"
 
 
 def test_flags_take_numbers_and_truth_values(tmp_path: Path) -> None:

@@ -72,21 +72,23 @@ def test_proposal_is_the_common_size_and_all_characters(config: SampleConfig) ->
         draw(label, origin / f"{label}_{number}.jpg", size=(50, 20))
     draw("01", origin / "01_9.jpg")
     found = samples.check_folder(origin, config)
-    proposed = samples.propose_config(found, ["c"])
+    proposed = samples.propose_config(found, [], config)
     assert proposed == {
         "image_width": 50,
         "image_height": 20,
         "max_captcha": 3,
         "image_suffix": "jpg",
-        "char_set": "01abc",
+        "char_set": "01ab",
     }
     assert samples.disagreements(proposed, config) == proposed
-    assert samples.propose_config([], ["c"]) == {}
+    assert samples.propose_config([], [], config) == {}
+    settled = samples.propose_config(found, ["0c"], config)
+    assert (settled["image_width"], settled["image_suffix"], settled["char_set"]) == (32, "png", "01abc")
 
 
 def test_nothing_is_proposed_where_pictures_fit(config: SampleConfig) -> None:
     fill(config.origin_image_dir, 3, characters="0", length=1)
-    proposed = samples.propose_config(samples.check_folder(config.origin_image_dir, config), [])
+    proposed = samples.propose_config(samples.check_folder(config.origin_image_dir, config), [], config)
     assert samples.disagreements(proposed, config) == {}
 
 
@@ -101,7 +103,7 @@ def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:
     assert (source.read_bytes(), (target / "01_1.png").read_bytes()) == (b"new", b"old")
 
 
-def test_left_over_of_a_killed_move_goes_and_another_picture_of_the_name_stays(tmp_path: Path) -> None:
+def test_same_picture_in_a_target_is_told_from_another_of_its_name(tmp_path: Path) -> None:
     origin, train, test = (tmp_path / name for name in ("origin", "train", "test"))
     for folder in (origin, train, test):
         folder.mkdir()
@@ -111,18 +113,31 @@ def test_left_over_of_a_killed_move_goes_and_another_picture_of_the_name_stays(t
         (origin, "01_2.png", b"one"),
         (train, "01_2.png", b"other"),
         (origin, "01_3.png", b"free"),
+        (origin, "01_4.png", b"linked"),
     ):
         (folder / name).write_bytes(content)
+    (train / "01_4.png").symlink_to(origin / "01_4.png")
     found = [samples.Sample(path) for path in samples.list_files(origin)]
-    settled, removed = samples.settle_taken_names(found, (train, test))
-    assert removed == 1
-    assert [(one.path.name, one.fault is None) for one in settled] == [("01_2.png", False), ("01_3.png", True)]
-    assert sorted(path.name for path in origin.iterdir()) == ["01_2.png", "01_3.png"]
+    others, twins = samples.find_taken_names(found, (train, test))
+    assert twins == [origin / "01_1.png"]
+    assert [(one.path.name, one.fault is None) for one in others] == [
+        ("01_2.png", False),
+        ("01_3.png", True),
+        ("01_4.png", False),
+    ]
+
+
+def test_links_and_huge_files_are_abnormal(config: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = draw("01", config.origin_image_dir / "01_1.png")
+    picture.with_name("01_2.png").symlink_to("01_1.png")
+    assert faults(config)["01_2.png"] == "Not a file"
+    monkeypatch.setattr("cnnlib.pictures.FILE_LIMIT_BYTES", 10)
+    assert str(faults(config)["01_1.png"]).startswith("Cannot be opened: expected a file of at most 10 bytes; got ")
 
 
 def test_second_run_waits_and_then_says_who_holds_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samples, "LOCK_WAIT_S", 0.1)
-    taken = pytest.raises(SampleError, match="another run is moving pictures here")
+    taken = pytest.raises(SampleError, match="another run is writing or moving pictures here")
     with FileLock(tmp_path / ".lock"), taken, samples.locked(tmp_path):
         pass
 

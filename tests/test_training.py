@@ -36,7 +36,7 @@ def test_console_lines_are_those_of_the_description(trained: SimpleNamespace) ->
     assert re.fullmatch(form.format("Training"), trained.lines[at + 1])
     assert re.fullmatch(form.format("Verification"), trained.lines[at + 2])
     assert any(
-        re.match(r"cycle_stop 120 steps of 32 pictures: \d+\.\d passes over the pictures", x) for x in trained.lines
+        re.match(r"cycle_stop 160 steps of 32 pictures: \d+\.\d passes over the pictures", x) for x in trained.lines
     )
     assert trained.lines[0] == "Computing on the CPU (enable_gpu 0)"
 
@@ -46,7 +46,7 @@ def test_training_stops_when_the_whole_verification_set_reaches_acc_stop(trained
     assert outcome.reason == "acc_stop 1.0 is reached on the verification set; raise it to train on"
     assert outcome.verification.picture == 1
     assert outcome.verification.pictures == load_card(trained.config.model_save_dir).verification_pictures
-    assert outcome.step < 120
+    assert outcome.step < 160
 
 
 def test_model_folder_holds_one_step_and_its_curves(trained: SimpleNamespace) -> None:
@@ -55,9 +55,9 @@ def test_model_folder_holds_one_step_and_its_curves(trained: SimpleNamespace) ->
     assert card.step == trained.outcome.step
     assert set(card.files) == {"checkpoint", "float32"}
     names = {path.name for path in folder.iterdir() if path.is_file()}
-    assert names == {file.name for file in card.files.values()} | {CARD, "train_acc.png", "test_acc.png"}
+    assert names - {".lock"} == {file.name for file in card.files.values()} | {CARD, "train_acc.png", "test_acc.png"}
     assert (card.characters, card.max_captcha, card.network, card.channels) == (("0", "1"), 2, "columns", 1)
-    assert card.training_pictures + card.verification_pictures == 400
+    assert card.training_pictures + card.verification_pictures == 1200
 
 
 def test_tensorboard_scalars_are_written(trained: SimpleNamespace) -> None:
@@ -104,6 +104,21 @@ def test_resuming_is_said_and_a_finished_training_stays_as_it_is(short: SampleCo
     outcome = train(short, lines.append)
     assert f"Resuming from step {outcome.step} in {short.model_save_dir.as_posix()}/" in lines
     assert (short.model_save_dir / CARD).read_bytes() == before
+
+
+def test_training_that_reached_its_goal_goes_on_with_added_samples(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(cycle_stop=200, acc_stop=1, cycle_save=200)
+    fill(config.train_image_dir, 300, seed=1)
+    first = train(config, lambda _: None)
+    assert first.verification.picture == 1
+    again = train(config, lambda _: None)
+    assert (again.step, again.reason) == (first.step, first.reason)
+    # Labels that the model has never seen so: it cannot be at its goal any more.
+    for path in fill(config.train_image_dir, 300, seed=2):
+        path.rename(path.with_name(path.name.translate({48: 49, 49: 48})))
+    added = train(config, lambda _: None)
+    assert added.step > first.step
+    assert load_card(config.model_save_dir).training_pictures + added.verification.pictures >= 590
 
 
 def test_changed_size_alphabet_or_length_is_refused(

@@ -15,14 +15,14 @@ from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from cnnlib.report import draw_sheet
 from cnnlib.samples import list_files
-from cnnlib.script import DONE, argument_parser, script
+from cnnlib.script import DONE, argument_parser, script, whole_number
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--output", type=Path, required=True, help="the PNG to write")
-    parser.add_argument("--count", type=int, default=12, help="pictures to show (default: %(default)s)")
+    parser.add_argument("--count", type=whole_number, default=12, help="pictures to show (default: %(default)s)")
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
     paths = list_files(config.test_image_dir)[: arguments.count]

@@ -6,10 +6,8 @@ from urllib.parse import quote
 
 from flask import Flask, Response
 
-from cnnlib.config import CaptchaConfig
+from cnnlib.config import LABEL_HEADER, CaptchaConfig
 from cnnlib.drawing import draw_captcha
-
-LABEL_HEADER = "X-Captcha-Label"  # percent-encoded UTF-8
 
 
 def create_captcha_app(config: CaptchaConfig, with_label: bool = False) -> Flask:

@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from cnnlib.config import SampleConfig
 from cnnlib.errors import SampleError, SizeError
-from cnnlib.pictures import file_name
+from cnnlib.pictures import save_picture
 from cnnlib.recognizer import Recognizer
 
 BODY_LIMIT_BYTES = 2**20
@@ -36,7 +36,7 @@ def create_recognition_app(recognizer: Recognizer, config: SampleConfig) -> Flas
         except SampleError as error:
             return _error(400, NO_DECODABLE_PICTURE, str(error))
         elapsed_ms = 1000 * (time.perf_counter() - start)
-        save_picture(data, reading.text, config)
+        keep(data, reading.text, config)
         return jsonify(
             {
                 "time": str(time.time()),
@@ -49,15 +49,12 @@ def create_recognition_app(recognizer: Recognizer, config: SampleConfig) -> Flas
     return app
 
 
-def save_picture(data: bytes, text: str, config: SampleConfig) -> None:
-    """Keep a received picture as `text_serial.suffix`; where that fails, the answer is given all the same."""
-    path = config.api_image_dir / file_name(text, time.time_ns(), config.image_suffix)
+def keep(data: bytes, text: str, config: SampleConfig) -> None:
+    """Keep a received picture under its reading; where that fails, the answer is given all the same."""
     try:
-        config.api_image_dir.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(data)
+        save_picture(config.api_image_dir, text, config.image_suffix, data)
     except OSError as error:
-        log.warning("%s: the received picture is not saved: %s", path, error.strerror)
+        log.warning("%s: the received picture is not kept: %s", config.api_image_dir, error.strerror)
 
 
 def _error(status: int, code: str, message: str) -> tuple[Response, int]:

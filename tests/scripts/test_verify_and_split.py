@@ -75,6 +75,40 @@ def test_dry_run_tells_and_moves_and_makes_nothing(
     assert len(names(tmp_path, "origin")) == 10
 
 
+def test_dry_run_says_what_the_run_does_of_names_that_are_taken(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "sample" / "origin", 10)
+    fill(tmp_path / "sample" / "train", 4)
+    (tmp_path / "sample" / "test").mkdir()
+    (tmp_path / "sample" / "new_train").mkdir()
+    verify_and_split_data.main(["--config", str(config_path), "--dry-run"])
+    dry = capsys.readouterr().out
+    assert len(names(tmp_path, "origin")) == 10
+    verify_and_split_data.main(["--config", str(config_path)])
+    assert dry == capsys.readouterr().out + "Dry run: nothing was moved\n"
+    assert "4 pictures are in the training or test set already, the same byte for byte: removed here" in dry
+    assert names(tmp_path, "origin") == set()
+
+
+def test_same_folder_twice_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = write_config(tmp_path, train_image_dir=str(tmp_path / "sample" / "origin"))
+    fill(tmp_path / "sample" / "origin", 10)
+    run = run_script("verify_and_split_data.py", "--config", path)
+    assert run.returncode == 2
+    assert "keys 'origin_image_dir', 'train_image_dir': expected different folders; got " in run.stderr
+    assert len(names(tmp_path, "origin")) == 10
+
+
+def test_config_that_would_not_load_is_not_written(config_path: Path, tmp_path: Path) -> None:
+    draw("1", tmp_path / "sample" / "origin" / "11_1.png", size=(6, 5))
+    written = tmp_path / "new.json"
+    run = run_script("verify_and_split_data.py", "--config", config_path, "--write-config", written)
+    assert run.returncode == 2
+    assert "key 'image_width': expected a whole number of pixels, 8 to 4096; got 6" in run.stderr
+    assert not written.exists()
+
+
 def test_disagreement_ends_with_the_lines_that_fit(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
