@@ -11,11 +11,13 @@ examples:
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cnnlib.config import SampleConfig, display_path, load_sample_config
+from cnnlib.errors import SampleError
 from cnnlib.model_card import check_resumable, wanted_of
-from cnnlib.pictures import label_of
+from cnnlib.pictures import label_of, read_picture
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import first_test_picture
@@ -48,10 +50,11 @@ class TrainModel:
     def recognize_captcha(self, picture: Path | None = None) -> str:
         """Read one picture, the first of `test_image_dir` unless told, print label and reading; returns the reading."""
         path = picture or first_test_picture(self.config)
-        text = (
-            Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config)).recognize([path.read_bytes()])[0].text
-        )
-        print(f"picture: {display_path(path)}, label: {label_of(path.name)}, prediction: {text}")
+        recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
+        text = recognizer.recognize([read_picture(path)])[0].text
+        with suppress(SampleError):  # a picture need not have a label in its name
+            print(f"label: {label_of(path.name)}, ", end="")
+        print(f"prediction: {text}, picture: {display_path(path)}")
         return text
 
 

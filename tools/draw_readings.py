@@ -1,7 +1,7 @@
 """Draw the first test pictures with their readings: the picture at the top of the README.
 
 examples:
-  python tools/draw_readings.py --config conf/demo_sample_config.json --output docs/readings.png
+  python tools/draw_readings.py --config conf/demo_sample_config.json
 """
 
 import sys
@@ -10,18 +10,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
-from cnnlib.config import load_sample_config
+from cnnlib.config import PROJECT_ROOT, load_sample_config
 from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from cnnlib.report import draw_sheet
 from cnnlib.samples import list_files
 from cnnlib.script import DONE, argument_parser, script, whole_number
 
+PICTURE = PROJECT_ROOT / "docs" / "readings.png"
+
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the PNG to write")
+    parser.add_argument("--output", type=Path, default=PICTURE, help="the PNG to write (default: %(default)s)")
     parser.add_argument("--count", type=whole_number, default=12, help="pictures to show (default: %(default)s)")
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
