@@ -20,6 +20,7 @@ def create_recognition_app(recognizer: Recognizer, config: SampleConfig) -> Flas
     """A Flask application that reads pictures with `recognizer` and keeps them in the config's `api_image_dir`."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.register_error_handler(HTTPException, _http_error)
 
     @app.post("/b")
