@@ -33,3 +33,19 @@ def test_other_network_is_refused() -> None:
     optimizer = keras.optimizers.SGD()
     with pytest.raises(ModelError, match="expected the weights of this network; got others"):
         unpack(pack(models[0], models[0], optimizer, Progress()), models[1], models[1], optimizer)
+
+
+def test_training_in_float16_goes_on_in_another_precision() -> None:
+    network = NETWORKS["positions"](Shape(16, 32), classes=3, length=2)
+    model, scaled, plain = (
+        network.model(),
+        keras.optimizers.LossScaleOptimizer(network.optimizer(10)),
+        network.optimizer(10),
+    )
+    for optimizer in (scaled, plain):
+        optimizer.build(model.trainable_variables)
+    scaled.inner_optimizer.iterations.assign(7)
+    unpack(pack(model, model, scaled, Progress()), model, model, plain)
+    assert int(plain.iterations) == 7
+    unpack(pack(model, model, plain, Progress()), model, model, scaled)
+    assert int(scaled.inner_optimizer.iterations) == 7
