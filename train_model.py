@@ -31,7 +31,7 @@ class TrainModel:
         self.config = config
 
     def train_cnn(self) -> int:
-        """Train and print the lines of the description; returns the exit status.
+        """Train and print the lines of the original suite; returns the exit status.
 
         Raises CaptchaError when config, pictures or an older model can't be used.
         """
@@ -44,7 +44,8 @@ class TrainModel:
         print(f"Training ended at step {outcome.step}: {outcome.reason}")
         print(f"Verification set: picture accuracy {verified.picture:.2%}, character accuracy {verified.character:.2%}")
         print(f"{outcome.seconds:.0f} seconds, {outcome.pictures_per_s:.0f} pictures/s")
-        print(f"The model is in {display_path(self.config.model_save_dir)}; measure it with test_batch.py")
+        if outcome.step:
+            print(f"The model is in {display_path(self.config.model_save_dir)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
 
     def recognize_captcha(self, picture: Path | None = None) -> str:

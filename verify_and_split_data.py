@@ -47,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     ]
     proposed = samples.propose_config(found, labels, config)
     if arguments.write_config:
+        if not proposed:
+            folders = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
+            raise ConfigError(f"{folders}: expected labelled pictures that can be opened; found none, wrote no config")
         write_config(arguments.write_config, arguments.config, proposed)
     else:
         show_disagreements(samples.disagreements(proposed, config), config)
@@ -56,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[Sample]:
-    """Check one folder, move what fits, print the description's lines; returns what was found."""
+    """Check one folder, move what fits, print the original's lines; returns what was found."""
     targets = (config.train_image_dir, config.test_image_dir)
     print(f">>> Start verification directory: [{display_path(folder)}]")
     for missing in (one for one in (folder, *targets) if not one.is_dir()):
@@ -65,9 +68,8 @@ def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[S
     with samples.locked(folder, *targets) if moving else nullcontext():
         found, twins = samples.find_taken_names(check(folder, config), targets)
         if twins:
-            print(
-                f"{len(twins)} pictures are in the training or test set already, the same byte for byte: removed here"
-            )
+            fate = "removed here" if moving else "would be removed here"
+            print(f"{len(twins)} pictures are in the training or test set already, the same byte for byte: {fate}")
         for twin in twins if moving else ():
             twin.unlink()
         share(found, config, moving)
@@ -124,12 +126,8 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
 def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
     """Write the template's keys with the proposed values and `cycle_stop` auto; an older file is kept as PATH.bak.
 
-    Raises ConfigError, and writes nothing, when nothing was proposed or the result would not load.
+    Raises ConfigError, and writes nothing, when the result would not load.
     """
-    if not proposed:
-        raise ConfigError(
-            f"{display_path(path)}: not written: expected labelled pictures that can be opened; found none"
-        )
     keys = read_json_object(template) | proposed | {"cycle_stop": "auto", "use_labels_json_file": False}
     if path.parent.resolve() != template.parent.resolve():
         keys.pop("$schema", None)  # a link relative to the template's folder

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
 from cnnlib.config import LABEL_HEADER
@@ -83,7 +83,7 @@ class Client:
             if isinstance(getattr(error.args[0], "reason", error.args[0]), ReadTimeoutError):
                 raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds") from error
             raise ServiceError(f"{url}: the server can't be reached; is it started?") from error
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError) as error:
             raise ServiceError(f"{url}: {error}") from error
         if not response.ok:
             raise ServiceError(f"{url}: {_message(response)} (HTTP {response.status_code})", response.status_code)

@@ -43,7 +43,7 @@ class Expected:
 def _from_root(value: Any) -> Any:
     """A folder or file, relative to the project root whatever the working directory."""
     usable = isinstance(value, str) and value.strip() and "\0" not in value
-    return PROJECT_ROOT / Path(value).expanduser() if usable else value
+    return PROJECT_ROOT / os.path.expanduser(value) if usable else value  # noqa: PTH111 (an unknown ~name stays)
 
 
 def _flag(value: Any) -> Any:
@@ -244,7 +244,7 @@ def _check_folders(config: SampleConfig) -> None:
     """Raise ConfigError when folders coincide between which pictures are moved."""
     keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir")
     for one, other in itertools.combinations(keys, 2):
-        if getattr(config, one).resolve() == getattr(config, other).resolve():
+        if os.path.realpath(getattr(config, one)) == os.path.realpath(getattr(config, other)):
             got = display_path(getattr(config, one))
             raise ConfigError(f"{config.name}: keys '{one}', '{other}': expected different folders; got {got} for both")
 

@@ -60,7 +60,7 @@ class CNN(ABC):
 
 
 class Classic(CNN):
-    """The description's table 1.4, with its recipe: three convolution stages and two dense layers."""
+    """The network of the original suite of 2019, with its recipe: three convolution stages and two dense layers."""
 
     augmented = False
     averaging = 0.0

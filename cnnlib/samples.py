@@ -23,7 +23,7 @@ from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
 from cnnlib.pictures import decode_picture, label_of, read_picture
 
-TEST_SHARE = 0.05  # 19:1, section 2.3 of the description
+TEST_SHARE = 0.05  # 19:1
 LOCK_WAIT_S = 10
 _LOCK = ".lock"
 _PART = ".part"  # ending of a copy under way

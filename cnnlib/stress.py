@@ -32,7 +32,7 @@ def measure(url: str, pictures: Sequence[bytes], count: int, concurrency: int) -
     iterator gives up what is not yet sent.
     """
     indices = iter(range(1, count + 1))
-    drawing, done = threading.Lock(), queue.SimpleQueue[Measurement]()
+    drawing, done = threading.Lock(), queue.SimpleQueue[Measurement | BaseException]()
 
     def work() -> None:
         client = Client(retries=0)
@@ -41,14 +41,21 @@ def measure(url: str, pictures: Sequence[bytes], count: int, concurrency: int) -
                 index = next(indices, None)
             if index is None:
                 return
-            done.put(_send(client, url, index, pictures[(index - 1) % len(pictures)]))
+            try:
+                done.put(_send(client, url, index, pictures[(index - 1) % len(pictures)]))
+            except BaseException as error:  # raised again where the measurements are taken
+                done.put(error)
+                return
 
     workers = [threading.Thread(target=work, daemon=True) for _ in range(concurrency)]
     for worker in workers:
         worker.start()
     try:
         for _ in range(count):
-            yield done.get()
+            one = done.get()
+            if isinstance(one, BaseException):
+                raise one
+            yield one
     finally:
         with drawing:
             indices = iter(())

@@ -263,8 +263,9 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
             if progress.step % config.cycle_save == 0:
                 trainer.save()
                 say(f"Saved step {progress.step} into {display_path(config.model_save_dir)}")
-        trainer.verify()
-        trainer.save()
+        if progress.step:  # stopped before the first step, there is nothing to keep
+            trainer.verify()
+            trainer.save()
     seconds = time.perf_counter() - start
     rate = (progress.step - first) * size / seconds
     return Outcome(_reason(trainer, interrupted), interrupted.signal, progress.step, trainer.verified, seconds, rate)
@@ -279,7 +280,7 @@ def _reason(trainer: Trainer, interrupted: Interruption) -> str:
 
 
 def show_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities: np.ndarray, say: Say) -> None:
-    """The description's three lines on the batch just trained and on some verification pictures."""
+    """The original's three lines on the batch just trained and on some verification pictures."""
     step = trainer.progress.step
     trained = trainer.accuracy(labels, probabilities)
     verified, verification_loss = trainer.measure(trainer.config.test_batch_size)

@@ -18,7 +18,7 @@ from cnnlib.config import (
 from cnnlib.errors import ConfigError
 from tests.conftest import write_config
 
-# Section 2.2 of the description: every key and its default.
+# The keys of the original suite, each with its default.
 DESCRIBED = {
     "origin_image_dir": "sample/origin/",
     "new_image_dir": "sample/new_train/",
@@ -51,13 +51,13 @@ def faults_of(tmp_path: Path, **changes: object) -> list[str]:
     return [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
 
 
-def test_shipped_configs_hold_the_described_keys_and_defaults() -> None:
+def test_shipped_configs_hold_the_original_keys_and_defaults() -> None:
     shipped = json.loads(SAMPLE_CONFIG.read_text(encoding="utf-8"))
     assert {key: value for key, value in shipped.items() if key != "$schema"} == DESCRIBED
     assert load_captcha_config().count == 1000
 
 
-def test_config_written_for_the_description_works_unchanged(tmp_path: Path) -> None:
+def test_config_written_for_the_original_suite_works_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "old.json"
     path.write_text(json.dumps(DESCRIBED), encoding="utf-8")
     config = load_sample_config(path)

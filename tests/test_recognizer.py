@@ -83,7 +83,7 @@ def test_model_that_litert_cannot_load_is_a_fault(trained: SimpleNamespace, tmp_
 def test_two_recognizers_of_different_sizes_from_several_threads(
     recognizer: Recognizer, pictures: list[Path], other_size: tuple[Recognizer, bytes, str]
 ) -> None:
-    """Known bug 4 of the description."""
+    """Known bug 4 of the original suite."""
     other, other_picture, other_text = other_size
     data = [path.read_bytes() for path in pictures]
     expected = [reading.text for reading in recognizer.recognize(data)]
@@ -136,7 +136,7 @@ print(resident_mb() - before)
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from Linux's /proc")
 def test_ten_thousand_readings_do_not_grow_memory(trained: SimpleNamespace) -> None:
-    """Known bug 3 of the description."""
+    """Known bug 3 of the original suite."""
     folders = [str(trained.config.model_save_dir), str(trained.config.test_image_dir)]
     grown = subprocess.run([sys.executable, "-c", MEMORY, *folders], cwd=PROJECT_ROOT, capture_output=True, check=True)
     assert float(grown.stdout) < 5

@@ -29,7 +29,7 @@ def short(configure: Callable[..., SampleConfig]) -> SampleConfig:
     return config
 
 
-def test_console_lines_are_those_of_the_description(trained: SimpleNamespace) -> None:
+def test_console_lines_are_those_of_the_original(trained: SimpleNamespace) -> None:
     at = trained.lines.index("10th training >>>")
     rate = r"accuracy rate is \d\.\d{{5}}"
     form = rf"\[{{}} set\] The character {rate} The picture {rate} >>> loss \d+\.\d{{{{10}}}}"
@@ -157,7 +157,7 @@ def test_interruption_saves_the_step_it_stopped_at(configure: Callable[..., Samp
 
 
 def test_memory_that_runs_out_names_the_key_to_lower(short: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Known bug 6 of the description, with TensorFlow's own error."""
+    """Known bug 6 of the original suite, with TensorFlow's own error."""
 
     def out_of_memory(*_: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")

@@ -63,7 +63,7 @@ def test_picture_is_read_and_kept_under_its_reading(
     assert (label_of(kept.name), kept.suffix) == (answer.json["value"], ".png")
 
 
-def test_literal_client_of_the_description_works(
+def test_literal_client_of_the_original_works(
     config: SampleConfig, trained: SimpleNamespace, picture: Path, text: str
 ) -> None:
     app = create_recognition_app(Recognizer(trained.config.model_save_dir), config)
@@ -79,7 +79,7 @@ def test_literal_client_of_the_description_works(
         server.server_close()
 
 
-def test_without_picture_the_code_is_the_descriptions(client: FlaskClient) -> None:
+def test_without_picture_the_code_is_the_originals(client: FlaskClient) -> None:
     for request in ({}, upload(b""), {"data": {"other": "x"}}):
         answer = client.post("/b", **request)
         assert answer.status_code == 400
@@ -162,6 +162,7 @@ def taken_port() -> Iterator[int]:
 
 def test_port_that_is_taken_is_one_line(look: CaptchaConfig, taken_port: int) -> None:
     with pytest.raises(
-        ServiceError, match=f"http://127.0.0.1:{taken_port}: can't serve there: .*--host and --port take others"
+        ServiceError,
+        match=f"http://127.0.0.1:{taken_port}: can't serve there \\(.*\\); .*--host and --port take others",
     ):
         serve(create_captcha_app(look), "127.0.0.1", taken_port, "/captcha/")

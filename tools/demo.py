@@ -1,4 +1,4 @@
-"""The whole suite on a real case, in about five minutes on two cores, in a folder of its own (demo/).
+"""The whole suite on a real case, in a few minutes on two cores, in a folder of its own (demo/).
 
 Draws 10,000 captchas, verifies and splits, trains, measures the accuracy on 500 pictures that were never trained on,
 serves the model and reads one of them through the API. Run by `make demo`.
@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,8 @@ START_S = 60  # longest wait for the server
 
 
 @script
-def main(_argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter).parse_args(argv)
     start = time.perf_counter()
     shutil.rmtree(ROOT / "demo", ignore_errors=True)
     for command in (

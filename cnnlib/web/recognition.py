@@ -12,7 +12,7 @@ from cnnlib.pictures import save_picture
 from cnnlib.recognizer import Recognizer
 
 BODY_LIMIT_BYTES = 2**20
-NO_PICTURE, NO_DECODABLE_PICTURE, WRONG_SIZE = "1001", "1002", "1003"  # 1001 is the description's
+NO_PICTURE, NO_DECODABLE_PICTURE, WRONG_SIZE = "1001", "1002", "1003"  # 1001 is the original's
 log = logging.getLogger(__name__)
 
 

@@ -21,7 +21,7 @@ def serve(app: Flask, host: str, port: int, path: str) -> None:
         server = waitress.create_server(app, host=host, port=port)
     except (OSError, ValueError) as error:
         remedy = "is another program, or another run of this one, there? --host and --port take others"
-        raise ServiceError(f"http://{shown}:{port}: can't serve there: {error}; {remedy}") from error
+        raise ServiceError(f"http://{shown}:{port}: can't serve there ({error}); {remedy}") from error
     if host not in LOOPBACK:
         print(f"Listening on {host}: every machine that reaches this one can send requests, and nothing asks who it is")
     listening = getattr(server, "effective_listen", None) or [(host, server.effective_port)]  # several for localhost
