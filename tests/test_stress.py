@@ -66,3 +66,13 @@ def test_summary_has_average_and_percentiles() -> None:
     assert stress.summary("total", [float(n) for n in range(1, 101)]) == (
         "total: average 50.5ms, 50%: 50.5ms, 90%: 90.1ms, 99%: 99.0ms, longest 100.0ms"
     )
+
+
+def test_error_in_the_program_itself_ends_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Recorder):
+        def recognize(self, _url: str, _data: bytes) -> Answer:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(stress, "Client", Broken)
+    with pytest.raises(ZeroDivisionError):
+        list(stress.measure("url", [b"x"], 10, 2))
