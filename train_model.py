@@ -42,9 +42,10 @@ class TrainModel:
         outcome = train(self.config)
         verified = outcome.verification
         print(f"Training ended at step {outcome.step}: {outcome.reason}")
-        print(f"Verification set: picture accuracy {verified.picture:.2%}, character accuracy {verified.character:.2%}")
-        print(f"{outcome.seconds:.0f} seconds, {outcome.pictures_per_s:.0f} pictures/s")
         if outcome.step:
+            shown = f"picture accuracy {verified.picture:.2%}, character accuracy {verified.character:.2%}"
+            print(f"Verification set: {shown}")
+            print(f"{outcome.seconds:.0f} seconds, {outcome.pictures_per_s:.0f} pictures/s")
             print(f"The model is in {display_path(self.config.model_save_dir)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
 
