@@ -9,7 +9,7 @@ from pathlib import Path
 
 from captcha.image import DEFAULT_FONTS, ImageCaptcha
 from fontTools.ttLib import TTFont, TTLibError
-from PIL import Image
+from PIL import Image, ImageFont
 
 from cnnlib.config import CaptchaConfig
 from cnnlib.errors import ConfigError
@@ -27,7 +27,8 @@ def draw_captcha(config: CaptchaConfig, seed: str, fonts: Sequence[str] = ()) ->
     generator of `random`, which is seeded here and is not safe to share between threads.
     """
     random.seed(hashlib.sha256(seed.encode()).digest())
-    label = "".join(random.choices(config.characters, k=config.char_count))
+    length = random.choice(config.lengths) if len(config.lengths) > 1 else config.char_count
+    label = "".join(random.choices(config.characters, k=length))
     picture = _painter(config.width, config.height, tuple(fonts)).generate_image(label)
     encoded = io.BytesIO()
     picture.save(encoded, Image.registered_extensions()[f".{config.image_suffix}"])
@@ -43,6 +44,22 @@ def check_fonts(characters: str, fonts: Sequence[str]) -> None:
             faults.append(f"{font}: the font lacks {' '.join(missing)}; name another one with --fonts")
     if faults:
         raise ConfigError("\n".join(faults))
+
+
+def fit_fonts(characters: str, fonts: Sequence[str]) -> tuple[str, ...]:
+    """Those of `fonts` that draw all of the characters, and the cases of each letter apart."""
+    return tuple(font for font in fonts if _fits(characters, font))
+
+
+def _fits(characters: str, font: str) -> bool:
+    try:
+        if not set(map(ord, characters)) <= _drawable(font):
+            return False
+        pen = ImageFont.truetype(font, 32)
+    except (ConfigError, OSError):
+        return False
+    pairs = ((c, c.upper()) for c in characters if c.islower() and c.upper() in characters)
+    return all(bytes(pen.getmask(small)) != bytes(pen.getmask(large)) for small, large in pairs)
 
 
 def _drawable(font: str) -> set[int]:

@@ -1,0 +1,51 @@
+"""Generate labelled pictures of many looks, `label_serial.suffix`: fonts, colours, grounds, lines, warps at random.
+
+The general model in model/general is trained on them. Fonts are the machine's own unless told; those that lack a
+character, or draw both cases of a letter alike, are left out.
+
+examples:
+  python gen_image/gen_sample_of_many_looks.py
+  python gen_image/gen_sample_of_many_looks.py --count 1000 --seed 7 --fonts first.ttf second.ttf
+"""
+
+import secrets
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
+
+from matplotlib import font_manager
+
+from cnnlib.config import PROJECT_ROOT, display_path, load_captcha_config
+from cnnlib.drawing import fit_fonts
+from cnnlib.errors import ConfigError
+from cnnlib.generation import generate
+from cnnlib.looks import draw_look
+from cnnlib.script import DONE, argument_parser, script, whole_number
+
+LOOKS_CONFIG = PROJECT_ROOT / "conf" / "general_captcha_config.json"
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argument_parser(__doc__, LOOKS_CONFIG)
+    parser.add_argument("--count", type=whole_number, help="pictures to draw (default: count of the config)")
+    parser.add_argument("--seed", type=int, help="draw these pictures again, or others (default: a new seed each run)")
+    parser.add_argument("--fonts", nargs="+", metavar="FILE", help="fonts to draw with (default: all of the machine)")
+    arguments = parser.parse_args(argv)
+    config = load_captcha_config(arguments.config)
+    count = arguments.count or config.count
+    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
+    fonts = fit_fonts(config.characters, arguments.fonts or sorted(font_manager.findSystemFonts()))
+    if not fonts:
+        raise ConfigError("no font here draws all of the config's characters; name some with --fonts")
+    print(f"Drawing with {len(fonts)} fonts")
+    generate(config, count, seed, partial(draw_look, config, fonts=fonts))
+    print(f"{count} pictures with seed {seed} are in {display_path(config.root_dir)}")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
