@@ -1,11 +1,13 @@
 """Train the network on train_image_dir; the model goes into model_save_dir.
 
 Training stops after cycle_stop steps or when acc_stop is reached on the verification pictures. A training that was
-interrupted (Ctrl-C saves first) goes on where it stopped when the script is started again.
+interrupted (Ctrl-C saves first) goes on where it stopped when the script is started again. A new one on fewer than
+5,000 pictures starts from the general model in model/general unless --warm-start says otherwise.
 
 examples:
   python train_model.py
   python train_model.py --config conf/my_config.json
+  python train_model.py --warm-start model/older/
   python train_model.py --recognize sample/test/2e8j_17322d.png
 """
 
@@ -14,14 +16,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cnnlib.config import SampleConfig, display_path, load_sample_config
+from cnnlib.config import PROJECT_ROOT, SampleConfig, display_path, load_sample_config
 from cnnlib.errors import SampleError
 from cnnlib.model_card import check_resumable, wanted_of
 from cnnlib.pictures import label_of, read_picture
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import first_test_picture
+from cnnlib.review import SHOWN, Review, advice
+from cnnlib.samples import count_pictures, first_test_picture
 from cnnlib.script import DONE, SIGNAL_BASE, argument_parser, script
+
+GENERAL_MODEL = PROJECT_ROOT / "model" / "general"
+FEW_PICTURES = 5000  # fewer than these are worth the start from the general model
 
 
 class TrainModel:
@@ -30,24 +36,34 @@ class TrainModel:
     def __init__(self, config: SampleConfig) -> None:
         self.config = config
 
-    def train_cnn(self) -> int:
+    def train_cnn(self, warm_start: str = "auto") -> int:
         """Train and print the lines of the original suite; returns the exit status.
 
+        `warm_start` is the folder of a model to start from, "none", or "auto": the general model for few pictures.
         Raises CaptchaError when config, pictures or an older model can't be used.
         """
         check_resumable(self.config.model_save_dir, wanted_of(self.config))
         with quiet():
             from cnnlib.training import train  # TensorFlow takes seconds to import, so it is imported only here
 
-        outcome = train(self.config)
+        outcome = train(self.config, start=self.start(warm_start))
         verified = outcome.verification
         print(f"Training ended at step {outcome.step}: {outcome.reason}")
         if outcome.step:
             shown = f"picture accuracy {verified.picture:.2%}, character accuracy {verified.character:.2%}"
             print(f"Verification set: {shown}")
+            print(f"Best picture accuracy there: {outcome.best_accuracy:.2%} at step {outcome.best_step}")
             print(f"{outcome.seconds:.0f} seconds, {outcome.pictures_per_s:.0f} pictures/s")
+            show_review(outcome.review)
             print(f"The model is in {display_path(self.config.model_save_dir)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
+
+    def start(self, warm_start: str) -> Path | None:
+        """The folder of the model that a new training starts from."""
+        if warm_start != "auto":
+            return None if warm_start == "none" else Path(warm_start)
+        few = count_pictures(self.config.train_image_dir, self.config.image_suffix) < FEW_PICTURES
+        return GENERAL_MODEL if few and self.config.network != "classic" and GENERAL_MODEL.is_dir() else None
 
     def recognize_captcha(self, picture: Path | None = None) -> str:
         """Read one picture, the first of `test_image_dir` unless told, print label and reading; returns the reading."""
@@ -60,16 +76,37 @@ class TrainModel:
         return text
 
 
+def show_review(found: Review | None) -> None:
+    """Print what is confused, which labels look wrong and what to try next."""
+    if found is None:
+        return
+    print(f"Training pictures, unchanged: picture accuracy {found.training.picture:.2%}")
+    if found.confusions:
+        shown = ", ".join(f"{a or 'none'} as {b or 'none'} {n}x" for a, b, n in found.confusions[:SHOWN])
+        print(f"Still confused on the verification set: {shown}")
+    if found.suspects:
+        print(f"{len(found.suspects)} training pictures are read otherwise than labelled, the likeliest first:")
+    for one in found.suspects[:SHOWN]:
+        print(f"  {display_path(one.path)} label: {one.label} prediction: {one.text} loss {one.loss:.1f}")
+    print(f"To try next: {advice(found)}")
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--recognize", type=Path, metavar="PICTURE", help="train nothing; read one labelled picture")
+    parser.add_argument(
+        "--warm-start",
+        default="auto",
+        metavar="MODEL_DIR",
+        help='start from the weights of this model that fit; "none": from random ones (default: auto, see above)',
+    )
     arguments = parser.parse_args(argv)
     model = TrainModel(load_sample_config(arguments.config))
     if arguments.recognize:
         model.recognize_captcha(arguments.recognize)
         return DONE
-    return model.train_cnn()
+    return model.train_cnn(arguments.warm_start)
 
 
 if __name__ == "__main__":

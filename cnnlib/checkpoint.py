@@ -21,6 +21,7 @@ class Progress:
     """Where a training stands: step, best verification accuracy so far, and its curves."""
 
     step: int = 0
+    seconds: float = 0.0  # that training took, interruptions left out
     best_accuracy: float = 0.0
     best_step: int = 0
     training_curve: Curve = field(default_factory=list)  # of single batches, as they were trained on
@@ -68,6 +69,7 @@ def unpack(
                 variable.assign(arrays[f"optimizer/{number}"])
             return Progress(
                 int(arrays["progress/step"]),
+                float(arrays["progress/seconds"]),
                 float(arrays["progress/best_accuracy"]),
                 int(arrays["progress/best_step"]),
                 _curve(arrays["progress/training_curve"]),

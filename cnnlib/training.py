@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,15 +13,16 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from cnnlib import checkpoint, dataset, devices, evaluation, export, report
+from cnnlib import checkpoint, dataset, devices, evaluation, export, report, warm_start
 from cnnlib.checkpoint import Progress
 from cnnlib.config import SampleConfig, display_path
+from cnnlib.dataset import Dataset
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.interruption import Interruption, interruption
 from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of
 from cnnlib.network import NETWORKS
-from cnnlib.pictures import Shape
+from cnnlib.review import Review, review
 
 LINE_STEPS = 10  # steps from one console line to the next
 PREDICTION_BATCH = 256
@@ -39,6 +41,9 @@ class Outcome:
     verification: Accuracy
     seconds: float
     pictures_per_s: float
+    best_accuracy: float
+    best_step: int
+    review: Review | None  # None where a signal stopped the training
 
 
 def steps_for(pictures: int, batch_size: int) -> int:
@@ -57,8 +62,7 @@ class Trainer:
         self.training, self.verification = dataset.load_training(config)
         batch_size = config.train_batch_size
         self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
-        shape = Shape(config.image_height, config.image_width, config.channels)
-        self.network = NETWORKS[config.network](shape, config.alphabet.classes, config.max_captcha)
+        self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
         policy, self.precision = devices.choose_policy(config.precision)
         self.model = self.network.model(policy)
         # What is measured and exported: the running average of the weights reads far better than any single step's.
@@ -93,6 +97,15 @@ class Trainer:
             self._saved_step = self.progress.step  # else there are other pictures now, and the card shall say so
         return True
 
+    def carry_over(self, folder: Path) -> str:
+        """Start from the weights of the model in `folder` that fit; returns a sentence about it.
+
+        Raises ModelError when there is no model or none of its weights fits.
+        """
+        said = warm_start.carry_over(folder, self.model, self.config.alphabet)
+        self.averaged.set_weights(self.model.get_weights())
+        return said
+
     def batches(self) -> tf.data.Dataset:
         """The batches of the steps that are left."""
         steps = range(self.progress.step, self.stop)
@@ -113,12 +126,25 @@ class Trainer:
         size = len(self.verification)
         first = self.progress.step * count % size if count else 0
         chosen = (first + np.arange(min(count or size, size))) % size
-        parts = np.split(chosen, range(PREDICTION_BATCH, len(chosen), PREDICTION_BATCH))
-        answers = [self._predict(self.verification.pictures[part], self.verification.labels[part]) for part in parts]
-        losses, probabilities = (
-            np.concatenate([one.numpy() for one in column]) for column in zip(*answers, strict=True)
+        texts, losses = self.read(self.verification, chosen)
+        return evaluation.accuracy([self.verification.texts[number] for number in chosen], texts), float(losses.mean())
+
+    def read(self, data: Dataset, chosen: np.ndarray) -> tuple[list[str], np.ndarray]:
+        """Readings and losses, float32 (n,), of the pictures numbered `chosen`, by the averaged weights."""
+        texts, losses = [], []
+        for part in np.split(chosen, range(PREDICTION_BATCH, len(chosen), PREDICTION_BATCH)):
+            loss, probabilities = self._predict(data.pictures[part], data.labels[part])
+            texts += self.texts(probabilities.numpy())
+            losses.append(loss.numpy())
+        return texts, np.concatenate(losses)
+
+    def review(self) -> Review:
+        """What the training came to: every training and verification picture is read once."""
+        verified, _ = self.read(self.verification, np.arange(len(self.verification)))
+        trained, losses = self.read(self.training, np.arange(len(self.training)))
+        return review(
+            self.training.paths, (self.training.texts, trained, losses.tolist()), (self.verification.texts, verified)
         )
-        return self.accuracy(self.verification.labels[chosen], probabilities), float(losses.mean())
 
     def verify(self) -> None:
         """Measure the whole verification set, once a step; note it on its curve and, if it is, as the best so far."""
@@ -135,9 +161,13 @@ class Trainer:
 
     def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
         """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""
-        alphabet = self.config.alphabet
-        read = [reading.text for reading in alphabet.decode_batch(probabilities, self.network.decoding)]
-        return evaluation.accuracy([alphabet.text(numbers) for numbers in labels], read)
+        return evaluation.accuracy(
+            [self.config.alphabet.text(numbers) for numbers in labels], self.texts(probabilities)
+        )
+
+    def texts(self, probabilities: np.ndarray) -> list[str]:
+        """Texts of float32 (n, rows, classes) probabilities."""
+        return [one.text for one in self.config.alphabet.decode_batch(probabilities, self.network.decoding)]
 
     def verification_interval(self) -> int:
         """Steps between measurements of the whole verification set, such that they take about 3% of the time."""
@@ -155,8 +185,12 @@ class Trainer:
         model = export.to_float32(self.network, self.averaged)
         litert = export.to_litert(self.network, model)
         export.check_litert(litert, model, self.verification.pictures[:CHECKED_PICTURES])
-        packed = checkpoint.pack(self.model, self.averaged, self.optimizer, self.progress)
-        save_model(folder, self._card(), {"checkpoint": (".npz", packed), "float32": (".tflite", litert)})
+        contents = {
+            "checkpoint": (".npz", checkpoint.pack(self.model, self.averaged, self.optimizer, self.progress)),
+            "weights": (".npz", warm_start.pack(self.averaged)),
+            "float32": (".tflite", litert),
+        }
+        save_model(folder, self._card(), contents)
         report.draw_curve(
             folder / "train_acc.png", "Picture accuracy of training batches", self.progress.training_curve
         )
@@ -173,9 +207,11 @@ class Trainer:
             image_height=config.image_height,
             image_width=config.image_width,
             channels=config.channels,
+            resize=config.resize,
             characters=config.alphabet.characters,
             max_captcha=config.max_captcha,
             step=progress.step,
+            training_seconds=round(progress.seconds, 1),
             training_pictures=len(self.training),
             verification_pictures=self.verified.pictures,
             verification_picture_accuracy=self.verified.picture,
@@ -210,8 +246,10 @@ class Trainer:
         return self.network.loss(labels, scores), tf.nn.softmax(scores)
 
 
-def train(config: SampleConfig, say: Say = tqdm.write) -> Outcome:
+def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None) -> Outcome:
     """Train, or train on, until `cycle_stop`, `acc_stop` or a signal; the model folder then holds the last step.
+
+    A new training starts from the weights of the model in `start` that fit.
 
     Raises SampleError, ModelError or ConfigError when pictures, an older model or the config can't be used, ModelError
     when memory runs out or another training holds the model folder, and OSError when a folder can't be written.
@@ -221,7 +259,7 @@ def train(config: SampleConfig, say: Say = tqdm.write) -> Outcome:
     try:
         with checkpoint.held(config.model_save_dir), interruption() as interrupted:
             trainer = Trainer(config)
-            introduce(trainer, say)
+            introduce(trainer, say, start)
             return run(trainer, interrupted, say)
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         remedy = (
@@ -230,8 +268,8 @@ def train(config: SampleConfig, say: Say = tqdm.write) -> Outcome:
         raise ModelError(f"{config.name}: memory ran out in training: {remedy}, or close other programs") from error
 
 
-def introduce(trainer: Trainer, say: Say) -> None:
-    """Say what is trained, on what, for how long, and whether it goes on from a saved step."""
+def introduce(trainer: Trainer, say: Say, start: Path | None) -> None:
+    """Take up an older training, or start from an older model; say what is trained, on what and for how long."""
     config, pictures = trainer.config, len(trainer.training)
     passes = trainer.stop * config.train_batch_size / pictures
     say(trainer.precision)
@@ -240,12 +278,14 @@ def introduce(trainer: Trainer, say: Say) -> None:
     say(f"cycle_stop {trainer.stop} steps of {config.train_batch_size} pictures: {passes:.1f} passes over the pictures")
     if trainer.resume():
         say(f"Resuming from step {trainer.progress.step} in {display_path(config.model_save_dir)}")
+    elif start:
+        say(trainer.carry_over(start))
 
 
 def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
     """The steps that are left, with their console lines, measurements and saves."""
     config, progress = trainer.config, trainer.progress
-    first, start = progress.step, time.perf_counter()
+    first, before, start = progress.step, progress.seconds, time.perf_counter()
     size, interval = config.train_batch_size, trainer.verification_interval()
     bar = tqdm(total=trainer.stop * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
     with bar, tf.summary.create_file_writer(str(config.log_dir)).as_default():
@@ -255,6 +295,7 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
             if trainer.satisfied() or interrupted.signal:
                 break
             loss, probabilities = trainer.step(pictures, labels)
+            progress.seconds = before + time.perf_counter() - start
             bar.update(size)
             if progress.step % LINE_STEPS == 0:
                 show_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
@@ -266,9 +307,18 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
         if progress.step:  # stopped before the first step, there is nothing to keep
             trainer.verify()
             trainer.save()
-    seconds = time.perf_counter() - start
-    rate = (progress.step - first) * size / seconds
-    return Outcome(_reason(trainer, interrupted), interrupted.signal, progress.step, trainer.verified, seconds, rate)
+    rate = (progress.step - first) * size / (time.perf_counter() - start)
+    return Outcome(
+        _reason(trainer, interrupted),
+        interrupted.signal,
+        progress.step,
+        trainer.verified,
+        progress.seconds,
+        rate,
+        progress.best_accuracy,
+        progress.best_step,
+        None if interrupted.signal else trainer.review(),
+    )
 
 
 def _reason(trainer: Trainer, interrupted: Interruption) -> str:

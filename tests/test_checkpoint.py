@@ -13,7 +13,7 @@ def test_weights_optimizer_and_progress_come_back() -> None:
     model, optimizer = network.model(), network.optimizer(10)
     optimizer.build(model.trainable_variables)
     optimizer.apply([keras.ops.ones_like(variable) for variable in model.trainable_variables])
-    progress = Progress(7, 0.5, 3, [(10, 0.25)], [])
+    progress = Progress(7, 12.5, 0.5, 3, [(10, 0.25)], [])
     averaged = network.model()
     content = pack(model, averaged, optimizer, progress)
     other, other_averaged, other_optimizer = network.model(), network.model(), network.optimizer(10)

@@ -1,0 +1,93 @@
+"""Start a training from another model's weights: those that fit, fitted to size, colours and alphabet."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cnnlib.alphabet import Alphabet
+from cnnlib.config import display_path
+from cnnlib.errors import ModelError
+from cnnlib.model_card import load_model
+
+HALF = np.float16  # precise enough to start from, and half the size
+
+
+def pack(model: keras.Model) -> bytes:
+    """An .npz of a model's weights by path, float16."""
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **{one.path: one.numpy().astype(HALF) for one in model.weights})
+    return content.getvalue()
+
+
+def carry_over(folder: Path, model: keras.Model, alphabet: Alphabet) -> str:
+    """Put the weights of the model in `folder` into `model` where they fit; returns a sentence about it.
+
+    Convolutions are carried over whole, those over colours or over the height fitted to `model`'s, and the class
+    rows of the characters that both alphabets have. Raises ModelError when there is no model or nothing fits.
+    """
+    card, content = load_model(folder, "weights")
+    pairs = shared_classes(card.alphabet, alphabet)
+    carried = 0
+    with np.load(io.BytesIO(content)) as arrays:
+        for weight in model.weights:
+            value = _fitted(weight.path, weight.numpy(), arrays, pairs)
+            if value is not None:
+                weight.assign(value)
+                carried += value.size
+    if not carried:
+        raise ModelError(f"{display_path(folder)}: expected a model with layers like this network's; none fits")
+    share = carried / model.count_params()
+    return (
+        f"Warm start from {display_path(folder)}: {share:.0%} of the weights, "
+        f"{len(pairs[0]) - 1} of {len(alphabet)} characters"
+    )
+
+
+def shared_classes(old: Alphabet, new: Alphabet) -> tuple[list[int], list[int]]:
+    """Class numbers, in the old and in the new alphabet, of the characters of both, and of the blank."""
+    numbers = {character: number for number, character in enumerate(old.characters)}
+    shared = [(numbers[c], number) for number, c in enumerate(new.characters) if c in numbers]
+    ours, theirs = zip(*shared, (old.blank, new.blank), strict=True)
+    return list(ours), list(theirs)
+
+
+def _fitted(
+    path: str, fresh: np.ndarray, arrays: Mapping[str, np.ndarray], pairs: tuple[list[int], list[int]]
+) -> np.ndarray | None:
+    """float32 values for the weight `path`, whose fresh ones are given; None when the old model's don't fit."""
+    if path not in arrays:
+        return None
+    old = arrays[path].astype(np.float32)
+    layer = path.split("/")[0]
+    if layer == "classes":
+        if old.shape[:-1] != fresh.shape[:-1] or fresh.shape[-1] != pairs[1][-1] + 1:
+            return None
+        fitted = fresh.copy()
+        fitted[..., pairs[1]] = old[..., pairs[0]]
+        return fitted
+    if layer == "stem" and old.ndim == 4:
+        old = _fit_colours(old, fresh.shape[2])
+    if layer == "fold":
+        old = _stretch(old, fresh.shape[0]) * old.shape[0] / fresh.shape[0]  # the sum over the height is kept
+    if path == "place/place":
+        old = _stretch(old, fresh.shape[0])
+    return old if old.shape == fresh.shape else None
+
+
+def _fit_colours(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """A (height, width, channels, filters) kernel for other channels, that does the same to a grey picture."""
+    if kernel.shape[2] == channels:
+        return kernel
+    total = kernel.sum(axis=2, keepdims=True)
+    return np.repeat(total / channels, channels, axis=2)
+
+
+def _stretch(values: np.ndarray, length: int) -> np.ndarray:
+    """(old, ...) values between which those of (length, ...) are found, ends on ends."""
+    old = values.shape[0]
+    places = (np.arange(length) + 0.5) * old / length - 0.5
+    columns = [np.interp(places, np.arange(old), column) for column in values.reshape(old, -1).T]
+    return np.stack(columns, axis=1).reshape(length, *values.shape[1:])

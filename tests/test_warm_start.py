@@ -1,0 +1,102 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from cnnlib import warm_start
+from cnnlib.alphabet import Alphabet
+from cnnlib.errors import ModelError
+from cnnlib.model_card import ModelCard, save_model
+from cnnlib.network import CNN, NETWORKS
+from cnnlib.pictures import Shape
+
+LETTERS = Alphabet(tuple("abcd"))
+
+
+def network(shape: Shape, alphabet: Alphabet = LETTERS, name: str = "columns") -> CNN:
+    return NETWORKS[name](shape, alphabet.classes, 2)
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A network for coloured pictures of 48x24 with random weights and statistics, and the folder it is saved in."""
+    keras.utils.set_random_seed(3)
+    model = network(Shape(24, 48, 3)).model()
+    model(np.random.default_rng(0).integers(0, 255, (8, 24, 48, 3)).astype(np.uint8), training=True)
+    folder = tmp_path_factory.mktemp("older")
+    card = ModelCard(
+        network="columns",
+        decoding="columns",
+        image_height=24,
+        image_width=48,
+        channels=3,
+        characters=LETTERS.characters,
+        max_captcha=2,
+        step=1,
+        training_pictures=8,
+        verification_pictures=1,
+        verification_picture_accuracy=0,
+        verification_character_accuracy=0,
+        best_picture_accuracy=0,
+        best_step=0,
+        saved_at="",
+        versions={},
+    )
+    save_model(folder, card, {"weights": (".npz", warm_start.pack(model))})
+    return SimpleNamespace(folder=folder, model=model)
+
+
+def pictures(shape: Shape) -> np.ndarray:
+    grey = np.random.default_rng(1).integers(0, 255, (4, shape.height, shape.width, 1)).astype(np.uint8)
+    return np.repeat(grey, shape.channels, axis=3)
+
+
+def test_same_network_reads_the_same_at_once(older: SimpleNamespace) -> None:
+    model = network(Shape(24, 48, 3)).model()
+    said = warm_start.carry_over(older.folder, model, LETTERS)
+    assert "100% of the weights, 4 of 4 characters" in said
+    same = pictures(Shape(24, 48, 3))
+    np.testing.assert_allclose(model(same), older.model(same), atol=0.02)
+
+
+def test_grey_pictures_are_read_as_their_three_equal_channels_were(older: SimpleNamespace) -> None:
+    model = network(Shape(24, 48)).model()
+    warm_start.carry_over(older.folder, model, LETTERS)
+    np.testing.assert_allclose(model(pictures(Shape(24, 48))), older.model(pictures(Shape(24, 48, 3))), atol=0.02)
+
+
+def test_characters_keep_their_rows_in_another_alphabet(older: SimpleNamespace) -> None:
+    alphabet = Alphabet(tuple("zdb"))
+    model = network(Shape(24, 48, 3), alphabet).model()
+    fresh = model.get_layer("classes").bias.numpy() + 7
+    model.get_layer("classes").bias.assign(fresh)
+    said = warm_start.carry_over(older.folder, model, alphabet)
+    assert "2 of 3 characters" in said
+    ours, theirs = model.get_layer("classes"), older.model.get_layer("classes")
+    np.testing.assert_allclose(ours.kernel.numpy()[:, [1, 2, 3]], theirs.kernel.numpy()[:, [3, 1, 4]], atol=1e-3)
+    assert ours.bias.numpy()[0] == fresh[0], "a new character keeps its random start"
+
+
+def test_another_size_takes_the_convolutions_and_stretches_the_rest(older: SimpleNamespace) -> None:
+    model = network(Shape(60, 100, 3)).model()
+    assert "100% of the weights" in warm_start.carry_over(older.folder, model, LETTERS)
+    old, new = (one.get_layer("fold").kernel.numpy() for one in (older.model, model))
+    assert new.shape[0] == 8 != old.shape[0]
+    np.testing.assert_allclose(new.sum(axis=0), old.sum(axis=0), atol=0.02)
+
+
+def test_positions_take_the_stages_alone(older: SimpleNamespace) -> None:
+    model = network(Shape(24, 48, 3), name="positions").model()
+    warm_start.carry_over(older.folder, model, LETTERS)
+    ours, theirs = (one.get_layer("block4_second").kernel.numpy() for one in (model, older.model))
+    np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+def test_network_without_such_layers_is_refused(older: SimpleNamespace, tmp_path: Path) -> None:
+    model = network(Shape(24, 48, 3), name="classic").model()
+    with pytest.raises(ModelError, match="expected a model with layers like this network's; none fits"):
+        warm_start.carry_over(older.folder, model, LETTERS)
+    with pytest.raises(ModelError, match="expected a trained model"):
+        warm_start.carry_over(tmp_path, model, LETTERS)
