@@ -1,6 +1,7 @@
 """Read every picture of test_image_dir once with the trained model; print what was misread and the accuracy.
 
-Writes report/test.json into model_save_dir.
+Writes report/test.json into model_save_dir, with misread.png, the pictures that were misread with the greatest
+confidence, and confusion.png, which characters were taken for which.
 
 examples:
   python test_batch.py
@@ -12,10 +13,12 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnlib import evaluation
+from cnnlib.alphabet import Reading
 from cnnlib.config import SampleConfig, display_path, load_sample_config
 from cnnlib.errors import SampleError
 from cnnlib.model_card import wanted_of, write_whole
@@ -23,6 +26,17 @@ from cnnlib.pictures import read_picture
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import first_test_picture, list_labelled
 from cnnlib.script import DONE, argument_parser, script
+
+SHOWN = 40  # misread pictures, and confusions, that are drawn
+
+
+@dataclass(frozen=True)
+class Misread:
+    """A test picture whose reading is not its label."""
+
+    path: Path
+    label: str
+    reading: Reading
 
 
 class TestBatch:
@@ -33,8 +47,10 @@ class TestBatch:
     def __init__(self, config: SampleConfig) -> None:
         self.config = config
 
-    def test_batch(self, show_all: bool = False) -> dict[str, Any]:
+    def test_batch(self, show_all: bool = False, pictures: bool = True) -> dict[str, Any]:
         """Read the test folder, print and write the figures, and return them: accuracies are shares, 0 to 1.
+
+        `pictures` says whether misread.png and confusion.png are drawn.
 
         Raises ModelError without a model that fits the config, SampleError when a picture can't be used.
         """
@@ -42,14 +58,18 @@ class TestBatch:
         found = list_labelled(self.config.test_image_dir, self.config.image_suffix)
         recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
         start = time.perf_counter()
-        texts = [read(recognizer, path) for path, _ in found]
+        readings = [read(recognizer, path) for path, _ in found]
         seconds = time.perf_counter() - start
-        labels = [label for _, label in found]
+        labels, texts = [label for _, label in found], [reading.text for reading in readings]
         for label, text in zip(labels, texts, strict=True):
             if show_all or label != text:
                 print(f"origin: {label} prediction: {text}")
         figures = self.figures(labels, texts, seconds)
         self.report(figures)
+        misread = [
+            Misread(*one, reading) for one, reading in zip(found, readings, strict=True) if reading.text != one[1]
+        ]
+        self.draw(misread if pictures else [])
         return figures
 
     def figures(self, labels: list[str], texts: list[str], seconds: float) -> dict[str, Any]:
@@ -81,11 +101,28 @@ class TestBatch:
         write_whole(path, json.dumps(figures, indent=2, ensure_ascii=False).encode())
         print(f"The report is in {display_path(path)}")
 
+    def draw(self, misread: list[Misread]) -> None:
+        """Draw what was misread into `report/`; without any, remove the pictures of an earlier test."""
+        folder = self.config.model_save_dir / "report"
+        sheet, matrix = folder / "misread.png", folder / "confusion.png"
+        if not misread:
+            sheet.unlink(missing_ok=True)
+            matrix.unlink(missing_ok=True)
+            return
+        from cnnlib import report  # matplotlib takes a second to import
 
-def read(recognizer: Recognizer, path: Path) -> str:
+        worst = sorted(misread, key=lambda one: -one.reading.confidence)[:SHOWN]
+        captions = [f"{one.label} → {one.reading.text or '∅'} {one.reading.confidence:.0%}" for one in worst]
+        report.draw_sheet(sheet, [read_picture(one.path) for one in worst], captions, [True] * len(worst))
+        counts = evaluation.confusions([one.label for one in misread], [one.reading.text for one in misread])
+        report.draw_confusions(matrix, counts[:SHOWN])
+        print(f"Misread pictures: {display_path(sheet)}, confusions: {display_path(matrix)}")
+
+
+def read(recognizer: Recognizer, path: Path) -> Reading:
     """The reading of one file. Raises SampleError naming it when it can't be used."""
     try:
-        return recognizer.recognize([read_picture(path)])[0].text
+        return recognizer.recognize([read_picture(path)])[0]
     except SampleError as error:
         raise SampleError(
             f"{display_path(path)}: {error}; let verify_and_split_data.py fill the test folder"
@@ -96,8 +133,9 @@ def read(recognizer: Recognizer, path: Path) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--all", action="store_true", help="print every reading, not the misread ones alone")
+    parser.add_argument("--no-pictures", action="store_true", help="draw neither misread.png nor confusion.png")
     arguments = parser.parse_args(argv)
-    TestBatch(load_sample_config(arguments.config)).test_batch(arguments.all)
+    TestBatch(load_sample_config(arguments.config)).test_batch(arguments.all, not arguments.no_pictures)
     return DONE
 
 

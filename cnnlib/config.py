@@ -26,6 +26,7 @@ from pydantic import (
 
 from cnnlib.alphabet import Alphabet, alphabet_faults, is_visible, load_labels
 from cnnlib.errors import ConfigError
+from cnnlib.pictures import Shape
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_CONFIG = PROJECT_ROOT / "conf" / "sample_config.json"
@@ -116,6 +117,15 @@ class CaptchaConfig(Config):
     char_count: Length = Field(description="characters on a picture")
     width: Pixels = Field(description="width of a picture, pixels")
     height: Pixels = Field(description="height of a picture, pixels")
+    least_char_count: Length | None = Field(
+        default=None, description="fewest characters on a picture; none: `char_count`, all are of one length"
+    )
+
+    @property
+    def lengths(self) -> range:
+        """The lengths that labels are drawn from, each as likely."""
+        least = self.char_count if self.least_char_count is None else self.least_char_count
+        return range(least, self.char_count + 1)
 
 
 class SampleConfig(Config):
@@ -152,6 +162,7 @@ class SampleConfig(Config):
     channels: Annotated[Literal[1, 3], Expected("1 (grey) or 3 (colour)")] = Field(
         default=1, description="1: pictures are read in grey; 3: in colour"
     )
+    resize: Flag = Field(default=False, description="resize pictures of another size; 0: they are refused")
     split_seed: Seed = Field(default=0, description="seed of the split into training, verification and test pictures")
     network: Annotated[Literal["columns", "positions", "classic"], Expected("columns, positions or classic")] = Field(
         default="columns", description="network that is trained"
@@ -163,6 +174,11 @@ class SampleConfig(Config):
         Literal["auto", "float32", "bfloat16", "float16"], Expected("auto, float32, bfloat16 or float16")
     ] = Field(default="auto", description="numbers that training computes with; auto: the fastest here")
     log_dir: FilePath = Field(default=PROJECT_ROOT / "logs", description="folder of TensorBoard scalars")
+
+    @property
+    def shape(self) -> Shape:
+        """Size of the pictures that are trained on."""
+        return Shape(self.image_height, self.image_width, self.channels, self.resize)
 
     @cached_property
     def alphabet(self) -> Alphabet:
@@ -189,7 +205,13 @@ def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = 
 
 def load_captcha_config(path: Path | str = CAPTCHA_CONFIG) -> CaptchaConfig:
     """The checked `captcha_config.json`. Raises ConfigError, a line for each fault."""
-    return check_keys(read_json_object(Path(path)), Path(path), CaptchaConfig)
+    config = check_keys(read_json_object(Path(path)), Path(path), CaptchaConfig)
+    if not config.lengths:
+        raise ConfigError(
+            f"{config.name}: key 'least_char_count': expected at most char_count, {config.char_count}; "
+            f"got {config.least_char_count}"
+        )
+    return config
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

@@ -46,9 +46,8 @@ def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
             f"got {len(found)}; fill it with gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
         )
     verification = choose_verification([path.name for path, _ in found], config.split_seed)
-    shape = Shape(config.image_height, config.image_width, config.channels)
     parts = ([one for one in found if (one[0].name in verification) == wanted] for wanted in (False, True))
-    training, verifying = (load(part, shape, config.alphabet, config.max_captcha) for part in parts)
+    training, verifying = (load(part, config.shape, config.alphabet, config.max_captcha) for part in parts)
     return training, verifying
 
 

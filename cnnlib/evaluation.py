@@ -51,13 +51,38 @@ def character_accuracies(labels: Sequence[str], texts: Sequence[str]) -> dict[st
 def confusions(labels: Sequence[str], texts: Sequence[str]) -> list[tuple[str, str, int]]:
     """Character, what was read in its place, and how often, the most frequent first.
 
-    Texts of another length than their label are left out: there no place answers to another.
+    What was read is "" where a character was left out; the character is "" where one was read that is not there.
     """
     pairs = Counter(
-        (a, b)
+        pair
         for label, text in zip(labels, texts, strict=True)
-        if len(label) == len(text)
-        for a, b in zip(label, text, strict=True)
-        if a != b
+        if label != text
+        for pair in align(label, text)
+        if pair[0] != pair[1]
     )
     return [(a, b, count) for (a, b), count in sorted(pairs.items(), key=lambda one: (-one[1], one[0]))]
+
+
+def align(label: str, text: str) -> list[tuple[str, str]]:
+    """Characters of a label beside those read for them, by the fewest changes (Levenshtein 1966).
+
+    "" stands for nothing: a character left out, or one read that is not there.
+    """
+    changes = [[row + column for column in range(len(text) + 1)] for row in range(len(label) + 1)]
+    for row, a in enumerate(label):
+        for column, b in enumerate(text):
+            least = min(changes[row][column + 1], changes[row + 1][column]) + 1
+            changes[row + 1][column + 1] = min(changes[row][column] + (a != b), least)
+    pairs, row, column = [], len(label), len(text)
+    while row or column:
+        here = changes[row][column]
+        if row and column and here == changes[row - 1][column - 1] + (label[row - 1] != text[column - 1]):
+            row, column = row - 1, column - 1
+            pairs.append((label[row], text[column]))
+        elif row and here == changes[row - 1][column] + 1:
+            row -= 1
+            pairs.append((label[row], ""))
+        else:
+            column -= 1
+            pairs.append(("", text[column]))
+    return pairs[::-1]

@@ -43,9 +43,11 @@ class ModelCard(BaseModel):
     image_height: int = Field(gt=0)
     image_width: int = Field(gt=0)
     channels: Literal[1, 3]
+    resize: bool = False
     characters: tuple[str, ...]
     max_captcha: int = Field(gt=0)
     step: int
+    training_seconds: float = 0.0
     training_pictures: int
     verification_pictures: int
     verification_picture_accuracy: float
@@ -59,7 +61,7 @@ class ModelCard(BaseModel):
     @property
     def shape(self) -> Shape:
         """Size of the pictures that the model reads."""
-        return Shape(self.image_height, self.image_width, self.channels)
+        return Shape(self.image_height, self.image_width, self.channels, self.resize)
 
     @property
     def alphabet(self) -> Alphabet:

@@ -15,6 +15,8 @@ from cnnlib.errors import SampleError, SizeError
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 FILE_LIMIT_BYTES = 64 * 2**20
 SIDE_LIMIT = 4096  # pixels; a larger picture is refused before it is decoded
+COLOUR_DISTANCE = 24  # of a pixel's channels, 0 to 255, from which on it is no grey; a JPEG's greys stay below
+COLOUR_SHARE = 0.002  # of such pixels, from which on a picture is a coloured one
 # Unfit for a file name on some system, or (%, .) needed for the escape itself and the suffix.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
 _ESCAPED = re.compile(r"%([0-7][0-9A-Fa-f])")
@@ -22,11 +24,15 @@ _ESCAPED = re.compile(r"%([0-7][0-9A-Fa-f])")
 
 @dataclass(frozen=True)
 class Shape:
-    """Size of a picture: height and width in pixels, channels 1 (grey) or 3 (colour)."""
+    """Size of a picture: height and width in pixels, channels 1 (grey) or 3 (colour).
+
+    Pictures of another size are refused unless `resize`.
+    """
 
     height: int
     width: int
     channels: int = 1
+    resize: bool = False
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
@@ -89,12 +95,9 @@ def open_picture(data: bytes, shape: Shape) -> np.ndarray:
     Returns uint8 (height, width, channels), 0 to 255. Grey is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601);
     what is transparent shows white.
     Raises SampleError when `data` is no PNG, JPEG, GIF, BMP or WebP, or is cut short, and SizeError, one of its
-    kinds, when the picture has another size.
+    kinds, when the picture has another size and `shape` does not resize.
     """
-    picture = decode_picture(data)
-    if picture.size != (shape.width, shape.height):
-        raise SizeError(f"expected {shape} pixels; got {picture.width}x{picture.height}")
-    return to_array(picture, shape.channels)
+    return to_array(decode_picture(data), shape)
 
 
 def decode_picture(data: bytes) -> Image.Image:
@@ -116,10 +119,26 @@ def decode_picture(data: bytes) -> Image.Image:
         raise SampleError(f"can't be decoded: {error}") from error
 
 
-def to_array(picture: Image.Image, channels: int) -> np.ndarray:
-    """Pixels of a Pillow picture, uint8 (height, width, channels), 0 to 255, on white where it is transparent."""
-    pixels = np.asarray(_flat(picture).convert("L" if channels == 1 else "RGB"))
-    return pixels[:, :, np.newaxis] if channels == 1 else pixels
+def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
+    """Pixels of a Pillow picture, uint8 (height, width, channels), 0 to 255, on white where it is transparent.
+
+    Raises SizeError when it has another size and `shape` does not resize.
+    """
+    size = (shape.width, shape.height)
+    if picture.size != size and not shape.resize:
+        raise SizeError(f"expected {shape} pixels; got {picture.width}x{picture.height}")
+    picture = _flat(picture).convert("L" if shape.channels == 1 else "RGB")
+    pixels = np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR))
+    return pixels[:, :, np.newaxis] if shape.channels == 1 else pixels
+
+
+def is_coloured(picture: Image.Image) -> bool:
+    """Whether more than a few pixels are far from grey."""
+    if picture.mode in ("1", "L", "LA", "I", "F"):
+        return False
+    pixels = np.asarray(_flat(picture).convert("RGB"))
+    distance = pixels.max(axis=2).astype(np.int16) - pixels.min(axis=2)
+    return bool((distance > COLOUR_DISTANCE).mean() > COLOUR_SHARE)
 
 
 def _flat(picture: Image.Image) -> Image.Image:

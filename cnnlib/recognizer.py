@@ -52,7 +52,8 @@ class Recognizer:
     def recognize(self, pictures: Sequence[Picture]) -> list[Recognition]:
         """Readings in the order of the pictures: encoded bytes, Pillow pictures or uint8 (height, width, channels).
 
-        Raises SampleError when one can't be opened, SizeError when it has another size than the model's.
+        Raises SampleError when one can't be opened, SizeError when it has another size than the model's and
+        the model's card does not say `resize` (an array is never resized).
         """
         arrays = [self._array(picture) for picture in pictures]
         with self._borrowed() as interpreter:
@@ -66,7 +67,7 @@ class Recognizer:
         shape = self.card.shape
         if isinstance(picture, bytes | bytearray | memoryview):
             return open_picture(bytes(picture), shape)
-        array = to_array(picture, shape.channels) if isinstance(picture, Image.Image) else np.asarray(picture)
+        array = to_array(picture, shape) if isinstance(picture, Image.Image) else np.asarray(picture)
         expected = (shape.height, shape.width, shape.channels)
         if array.dtype != np.uint8 or array.shape != expected:
             raise SizeError(f"expected a picture of uint8 {expected}; got {array.dtype} {array.shape}")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from cnnlib.pictures import decode_picture
@@ -38,6 +39,22 @@ def draw_boxes(path: Path, title: str, values_ms: Mapping[str, Sequence[float]])
     )
     axes.set(title=title, ylabel="milliseconds", ylim=(0, None))
     axes.grid(axis="y", alpha=0.3)
+    figure.savefig(path, dpi=100)
+
+
+def draw_confusions(path: Path, counts: Sequence[tuple[str, str, int]]) -> None:
+    """Write a PNG of how often a character (rows) was read as another (columns); "" for none is drawn as ∅."""
+    wanted, read = sorted({a for a, _, _ in counts}), sorted({b for _, b, _ in counts})
+    figure = Figure(figsize=(2 + 0.32 * max(12, len(read)), 1.5 + 0.32 * max(6, len(wanted))), layout="constrained")
+    axes = figure.add_subplot()
+    table = np.zeros((len(wanted), len(read)))
+    for a, b, count in counts:
+        table[wanted.index(a), read.index(b)] = count
+        axes.text(read.index(b), wanted.index(a), str(count), ha="center", va="center")
+    axes.imshow(table, cmap="Blues", vmin=0, vmax=2 * table.max())
+    axes.set_xticks(range(len(read)), [one or "∅" for one in read])
+    axes.set_yticks(range(len(wanted)), [one or "∅" for one in wanted])
+    axes.set(title="Most frequent confusions (∅: none)", xlabel="read", ylabel="label")
     figure.savefig(path, dpi=100)
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from filelock import FileLock, Timeout
 
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
-from cnnlib.pictures import decode_picture, label_of, read_picture
+from cnnlib.pictures import decode_picture, is_coloured, label_of, read_picture
 
 TEST_SHARE = 0.05  # 19:1
+RARE_SHARE = 0.05  # of the pictures; fewer coloured ones, or ones of another size, do not settle a config
 LOCK_WAIT_S = 10
 _LOCK = ".lock"
 _PART = ".part"  # ending of a copy under way
@@ -36,6 +37,7 @@ class Sample:
     path: Path
     label: str | None = None
     size: tuple[int, int] | None = None  # width, height in pixels
+    coloured: bool = False
     fault: str | None = None
 
 
@@ -63,6 +65,11 @@ def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
     Raises SampleError when a name holds no label.
     """
     return [(path, _label(path)) for path in list_files(folder) if _has_suffix(path, suffix) and path.is_file()]
+
+
+def count_pictures(folder: Path, suffix: str) -> int:
+    """How many pictures of this suffix a folder holds."""
+    return sum(_has_suffix(path, suffix) for path in list_files(folder))
 
 
 def labels_in(folder: Path, suffix: str) -> list[str]:
@@ -115,7 +122,7 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
     """One file held against the config; all that could be found out, and the first fault."""
     if path.is_symlink() or not path.is_file():  # a link, moved, may point nowhere
         return Sample(path, fault="Not a file")
-    label, size, faults = None, None, []
+    label, picture, faults = None, None, []
     if not _has_suffix(path, config.image_suffix):
         faults.append("File extension is incorrect")
     try:
@@ -123,16 +130,17 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
     except SampleError as error:
         faults.append(f"Bad name: {error}")
     try:
-        size = decode_picture(read_picture(path)).size
+        picture = decode_picture(read_picture(path))
     except (SampleError, OSError) as error:
         faults.append(f"Cannot be opened: {error}")
+    size = picture.size if picture else None
     faults += _misfits(label, size, config)
-    return Sample(path, label, size, faults[0] if faults else None)
+    return Sample(path, label, size, bool(picture and is_coloured(picture)), faults[0] if faults else None)
 
 
 def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConfig) -> Iterator[str]:
     width, height = config.image_width, config.image_height
-    if size is not None and size != (width, height):
+    if size is not None and size != (width, height) and not config.resize:
         yield f"Wrong size: expected {width}x{height} pixels; got {size[0]}x{size[1]}"
     unknown = config.alphabet.unknown_in(label or "")
     if unknown:
@@ -158,7 +166,7 @@ def propose_config(samples: Sequence[Sample], known_labels: Sequence[str], confi
     """The keys and values that would fit all decodable, labelled pictures; empty without any.
 
     `known_labels` are those of pictures verified earlier: where there are some, size and suffix are settled.
-    Otherwise they are the most common ones.
+    Otherwise they are the most common ones, other sizes are resized, and colour is read where pictures have some.
     """
     readable = [sample for sample in samples if sample.label is not None and sample.size is not None]
     if not readable:
@@ -167,11 +175,15 @@ def propose_config(samples: Sequence[Sample], known_labels: Sequence[str], confi
     if not known_labels:
         (width, height), _ = Counter(sample.size for sample in readable if sample.size).most_common(1)[0]
         suffix, _ = Counter(sample.path.suffix.lower()[1:] for sample in readable).most_common(1)[0]  # type: ignore[assignment]
+    others = sum(sample.size != (width, height) for sample in readable) > RARE_SHARE * len(readable)
+    coloured = sum(sample.coloured for sample in readable) > RARE_SHARE * len(readable)
     labels = [str(sample.label) for sample in readable] + list(known_labels)
     return {
         "image_width": width,
         "image_height": height,
         "max_captcha": max(map(len, labels)),
+        "channels": 3 if coloured else 1,
+        "resize": config.resize or others,
         "image_suffix": suffix,
         "char_set": "".join(sorted(set("".join(labels)))),
     }
@@ -183,6 +195,8 @@ def disagreements(proposed: dict[str, Any], config: SampleConfig) -> dict[str, A
         "image_width": lambda value: value == config.image_width,
         "image_height": lambda value: value == config.image_height,
         "max_captcha": lambda value: value <= config.max_captcha,
+        "channels": lambda _: True,  # grey or colour, the pictures are let in
+        "resize": lambda value: value <= config.resize,
         "image_suffix": lambda value: value == config.image_suffix,
         "char_set": lambda value: not config.alphabet.unknown_in(value),
     }
@@ -233,7 +247,7 @@ def find_taken_names(samples: Sequence[Sample], targets: Sequence[Path]) -> tupl
             twins.append(sample.path)
         else:
             fault = f"Name taken: {display_path(twin.parent)} holds another picture of this name"
-            others.append(Sample(sample.path, sample.label, sample.size, sample.fault or fault))
+            others.append(replace(sample, fault=sample.fault or fault))
     return others, twins
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlib.evaluation import accuracy, character_accuracies, confusions, interval
+from cnnlib.evaluation import accuracy, align, character_accuracies, confusions, interval
 
 
 def test_pictures_and_characters_are_counted_apart() -> None:
@@ -29,9 +29,26 @@ def test_interval_is_wilsons() -> None:
 def test_confusions_come_with_the_most_frequent_first() -> None:
     assert confusions(["0o", "0o", "ab", "abc"], ["oo", "oa", "aa", "xb"]) == [
         ("0", "o", 2),
+        ("a", "x", 1),
         ("b", "a", 1),
+        ("c", "", 1),
         ("o", "a", 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "pairs"),
+    [
+        ("abc", "abc", "aa bb cc"),
+        ("abc", "ac", "aa b- cc"),
+        ("ac", "abc", "aa -b cc"),
+        ("abcd", "xcd", "a- bx cc dd"),
+        ("", "a", "-a"),
+        ("a", "", "a-"),
+    ],
+)
+def test_characters_are_aligned_by_the_fewest_changes(label: str, text: str, pairs: str) -> None:
+    assert align(label, text) == [(a.strip("-"), b.strip("-")) for a, b in pairs.split()]
 
 
 def test_accuracy_by_character() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from PIL import Image
 
 from cnnlib import samples
 from cnnlib.config import PROJECT_ROOT, SampleConfig
@@ -77,13 +78,31 @@ def test_proposal_is_the_common_size_and_all_characters(config: SampleConfig) ->
         "image_width": 50,
         "image_height": 20,
         "max_captcha": 3,
+        "channels": 1,
+        "resize": True,
         "image_suffix": "jpg",
         "char_set": "01ab",
     }
-    assert samples.disagreements(proposed, config) == proposed
+    wrong = samples.disagreements(proposed, config)
+    assert wrong == {key: value for key, value in proposed.items() if key != "channels"}
     assert samples.propose_config([], [], config) == {}
     settled = samples.propose_config(found, ["0c"], config)
     assert (settled["image_width"], settled["image_suffix"], settled["char_set"]) == (32, "png", "01abc")
+
+
+def test_colour_is_proposed_where_pictures_have_some(config: SampleConfig) -> None:
+    for number in range(5):
+        draw("01", config.origin_image_dir / f"01_{number}.png")
+    Image.new("RGB", (32, 16), (200, 40, 200)).save(config.origin_image_dir / "01_9.png")
+    proposed = samples.propose_config(samples.check_folder(config.origin_image_dir, config), [], config)
+    assert (proposed["channels"], proposed["resize"]) == (3, False)
+    assert samples.disagreements(proposed, config) == {}
+
+
+def test_other_sizes_are_let_in_where_they_are_resized(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(resize=True)
+    draw("01", config.origin_image_dir / "01_0.png", size=(50, 20))
+    assert faults(config) == {"01_0.png": None}
 
 
 def test_nothing_is_proposed_where_pictures_fit(config: SampleConfig) -> None:
