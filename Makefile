@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: demo test lint style
+.PHONY: demo test lint style bench bench-zoo bench-labels
 .DEFAULT_GOAL := test
 
 demo: .venv/installed
@@ -20,6 +20,15 @@ lint: .venv/installed-dev
 style: .venv/installed-dev
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+bench: .venv/installed-dev
+	$(VENV) -m tests.benchmarks headline
+
+bench-zoo: .venv/installed-dev
+	$(VENV) -m tests.benchmarks zoo --zoo $(ZOO)
+
+bench-labels: .venv/installed-dev
+	$(VENV) -m tests.benchmarks labels --zoo $(ZOO) $(if $(SETS),--sets $(SETS))
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

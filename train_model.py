@@ -53,7 +53,9 @@ class TrainModel:
             shown = f"picture accuracy {verified.picture:.2%}, character accuracy {verified.character:.2%}"
             print(f"Verification set: {shown}")
             print(f"Best picture accuracy there: {outcome.best_accuracy:.2%} at step {outcome.best_step}")
-            print(f"{outcome.seconds:.0f} seconds, {outcome.pictures_per_s:.0f} pictures/s")
+            print(
+                f"{outcome.seconds:.0f} seconds, {outcome.pictures_per_s:.0f} pictures/s, {outcome.gflops:.0f} GFLOP/s"
+            )
             show_review(outcome.review)
             print(f"The model is in {display_path(self.config.model_save_dir)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE

@@ -124,11 +124,12 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
 
 
 def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
-    """Write the template's keys with the proposed values and `cycle_stop` auto; an older file is kept as PATH.bak.
+    """Write the template's keys with the proposed values, `cycle_stop` auto and `acc_stop` 1.
 
+    An older file is kept as PATH.bak.
     Raises ConfigError, and writes nothing, when the result would not load.
     """
-    keys = read_json_object(template) | proposed | {"cycle_stop": "auto", "use_labels_json_file": False}
+    keys = read_json_object(template) | proposed | {"cycle_stop": "auto", "acc_stop": 1, "use_labels_json_file": False}
     if path.parent.resolve() != template.parent.resolve():
         keys.pop("$schema", None)  # a link relative to the template's folder
     check_keys(keys, path, SampleConfig)

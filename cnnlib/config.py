@@ -150,7 +150,9 @@ class SampleConfig(Config):
         description='steps after which training stops; "auto": from the number of pictures',
         json_schema_extra={"expected": 'a whole number of steps, 1 or more, or "auto"'},
     )
-    acc_stop: Share = Field(description="picture accuracy on the verification set at which training stops, 0 to 1")
+    acc_stop: Share = Field(
+        description="picture accuracy on the verification set at which training stops before `cycle_stop`; 1: never"
+    )
     cycle_save: Count = Field(description="steps from one save of the model to the next")
     enable_gpu: Flag = Field(description="train on a GPU where there is one; 0 hides it")
     train_batch_size: BatchSize = Field(description="pictures in a training step; lower it when memory runs out")

@@ -5,6 +5,7 @@ Each takes uint8 (batch, height, width, channels), 0 to 255, as decoded, and giv
 To add one: a subclass with `scores` and `loss`, and a line in `NETWORKS`.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -157,6 +158,17 @@ class Columns(CNN):
 
 
 NETWORKS: dict[str, type[CNN]] = {"columns": Columns, "positions": Positions, "classic": Classic}
+
+
+def operations(model: keras.Model) -> int:
+    """Multiplications and additions of one picture's convolutions and dense layers, forward."""
+    count = 0
+    for layer in model.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None:
+            places = layer.output.shape[1:-1] if len(layer.output.shape) > 2 else ()
+            count += 2 * math.prod(kernel.shape) * math.prod(places)
+    return count
 
 
 class Standardise(layers.Layer):

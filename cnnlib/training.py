@@ -21,7 +21,7 @@ from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.interruption import Interruption, interruption
 from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of
-from cnnlib.network import NETWORKS
+from cnnlib.network import NETWORKS, operations
 from cnnlib.review import Review, review
 
 LINE_STEPS = 10  # steps from one console line to the next
@@ -41,6 +41,7 @@ class Outcome:
     verification: Accuracy
     seconds: float
     pictures_per_s: float
+    gflops: float  # operations of convolutions and dense layers, forward and back, in thousands of millions a second
     best_accuracy: float
     best_step: int
     review: Review | None  # None where a signal stopped the training
@@ -113,8 +114,9 @@ class Trainer:
         return dataset.batches(self.training, self.config.train_batch_size, steps, self.config.split_seed, strength)
 
     def satisfied(self) -> bool:
-        """Whether this very step was measured and reached `acc_stop`."""
-        return self._verified_step == self.progress.step and self.verified.picture >= self.config.acc_stop
+        """Whether this very step was measured and reached an `acc_stop` below 1."""
+        reached = self.verified.picture >= self.config.acc_stop
+        return self.config.acc_stop < 1 and self._verified_step == self.progress.step and reached
 
     def step(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         """Train on one batch; returns its loss and its probabilities, as they were in training."""
@@ -315,6 +317,7 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
         trainer.verified,
         progress.seconds,
         rate,
+        3 * operations(trainer.model) * rate / 1e9,  # the way back takes twice the way there
         progress.best_accuracy,
         progress.best_step,
         None if interrupted.signal else trainer.review(),

@@ -1,0 +1,185 @@
+"""The pages and pictures that tell the stored results: docs/statistics.md, docs/zoo.md, docs/few_labels.md."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from cnnlib.config import PROJECT_ROOT
+from cnnlib.pictures import decode_picture
+from tests.benchmarks.runs import RESULTS, Result
+
+DOCS = PROJECT_ROOT / "docs"
+HEAD = "Written by `make bench` from `tests/benchmarks/results/`; run it again to change this page.\n\n"
+
+
+def results(prefix: str) -> list[Result]:
+    """Stored results whose name starts so, by name."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(f"{prefix}*.json"))]
+
+
+def write_pages() -> None:
+    """Write every page for which there are results."""
+    headline = results("lower-") + results("upper-")
+    if headline:
+        write_statistics(headline)
+    if results("zoo-"):
+        write_zoo(results("zoo-"))
+    if results("labels-"):
+        write_labels(results("labels-"))
+
+
+def write_statistics(found: Sequence[Result]) -> None:
+    rows = [
+        (
+            one["look"],
+            one["network"],
+            f"{one['steps']:,}",
+            one["seed"],
+            accuracy(one),
+            f"{one['seconds'] / 60:.1f}",
+            seconds_to(one, 0.98),
+            f"{one['pictures_per_s']:.0f}",
+            rate(one),
+            confused(one),
+        )
+        for one in found
+    ]
+    titles = (
+        "pictures",
+        "network",
+        "steps",
+        "seed",
+        "unseen pictures read right (95% interval)",
+        "minutes",
+        "seconds to 98%",
+        "pictures/s",
+        "GFLOP/s, of the machine's",
+        "confused",
+    )
+    draw_curves(DOCS / "statistics.png", {one["name"]: one["curve"] for one in found})
+    text = (
+        "# Accuracy and speed on captchas of the `captcha` library\n\n"
+        + HEAD
+        + "20,000 pictures unless the row says otherwise, 19 of 20 of them for training, 5% of those for verification; "
+        "5,000 unseen pictures are drawn with another seed after the training. Pictures: alphabet, size, version of "
+        "`captcha`. Seconds to 98% are those to the first measurement of the verification set at 98% or more.\n\n"
+        + table(titles, rows)
+        + "\n![Verification accuracy over steps](statistics.png)\n\n"
+        + machines(found)
+    )
+    (DOCS / "statistics.md").write_text(text, encoding="utf-8")
+
+
+def write_zoo(found: Sequence[Result]) -> None:
+    rows = [
+        (
+            one["set"],
+            one["training_pictures"],
+            one["step"],
+            accuracy(one),
+            f"{one['seconds'] / 60:.1f}",
+            seconds_to(one, 0.95),
+            confused(one),
+        )
+        for one in found
+    ]
+    titles = ("set", "training pictures", "steps", "read right (95% interval)", "minutes", "seconds to 95%", "confused")
+    draw_samples(DOCS / "zoo.png", [one["set"] for one in found])
+    text = (
+        "# Accuracy on pictures of real generators\n\n"
+        + HEAD
+        + "Each set is read with the default recipe: `verify_and_split_data.py --write-config` proposes the config, "
+        "`train_model.py` trains on all but 400 pictures, `test_batch.py` reads those 400.\n\n"
+        + table(titles, rows)
+        + "\n![Three pictures of each set](zoo.png)\n\n"
+        + machines(found)
+    )
+    (DOCS / "zoo.md").write_text(text, encoding="utf-8")
+
+
+def write_labels(found: Sequence[Result]) -> None:
+    starts = {"scratch": ["--warm-start", "none"], "general model": []}
+    names = sorted({one["set"] for one in found})
+    counts = sorted({one["labels"] for one in found})
+    by_key = {(one["set"], one["labels"], tuple(one["options"])): one for one in found}
+    rows = []
+    for name in names:
+        for start, options in starts.items():
+            cells = [by_key.get((name, count, tuple(options))) for count in counts]
+            rows.append((name, start, *(accuracy(one) if one else "" for one in cells)))
+    text = (
+        "# Accuracy from few labels\n\n"
+        + HEAD
+        + "The same 400 unseen pictures of each set, read after training on a few labelled ones: from random weights "
+        "(`--warm-start none`) and from the shipped general model, which never saw these generators.\n\n"
+        + table(("set", "start", *(f"{count} labels" for count in counts)), rows)
+        + "\n"
+        + machines(found)
+    )
+    (DOCS / "few_labels.md").write_text(text, encoding="utf-8")
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def accuracy(one: Result) -> str:
+    low, high = one["interval"]
+    return f"{one['picture_accuracy']:.2%} ({low:.1%} to {high:.1%})"
+
+
+def rate(one: Result) -> str:
+    machine = one["machine_gflops"]
+    return f"{one['gflops']:.0f} of {max(machine.values()):.0f}" if machine else ""
+
+
+def seconds_to(one: Result, share: float) -> str:
+    """Seconds to the first measurement at `share` or more, at the training's mean pace."""
+    step = next((step for step, value in one["curve"] if value >= share), None)
+    return "" if step is None else f"{one['seconds'] * step / one['step']:.0f}"
+
+
+def confused(one: Result) -> str:
+    return ", ".join(f"{c['label'] or '∅'}→{c['read'] or '∅'} {c['count']}×" for c in one["confusions"][:4])
+
+
+def machines(found: Sequence[Result]) -> str:
+    names = sorted({one["machine"] for one in found})
+    rates = [one["machine_gflops"]["bfloat16"] for one in found if one["machine_gflops"]]
+    said = f", matrix product {min(rates):.0f} to {max(rates):.0f} GFLOP/s in bfloat16" if rates else ""
+    return f"Machine: {'; '.join(names)}{said}.\n"
+
+
+def draw_curves(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
+    """Errors on the verification set over steps, on a logarithmic scale."""
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.add_subplot()
+    for name, curve in curves.items():
+        axes.plot([step for step, _ in curve], [100 * max(1 - share, 5e-4) for _, share in curve], label=name)
+    axes.set(xlabel="step", ylabel="verification pictures misread, %", yscale="log", ylim=(0.05, 110))
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=7)
+    figure.savefig(path, dpi=100)
+
+
+def draw_samples(path: Path, names: Sequence[str]) -> None:
+    """Three pictures of each set, a row a set."""
+    from tests.benchmarks.runs import WORK
+
+    width, height = 220, 76
+    sheet = Image.new("RGB", (3 * width, height * len(names)), "white")
+    for row, name in enumerate(names):
+        folder = WORK / f"zoo-{name}" / "sample" / "train"
+        for column, one in enumerate(sorted(folder.glob("*_*"))[:3]):
+            picture = decode_picture(one.read_bytes()).convert("RGBA")
+            ground = Image.new("RGBA", picture.size, "white")
+            ground.alpha_composite(picture)
+            ground.thumbnail((width - 8, height - 6))
+            sheet.paste(ground.convert("RGB"), (column * width, row * height))
+    sheet.save(path)

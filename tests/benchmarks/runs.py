@@ -1,0 +1,127 @@
+"""One benchmark run: the suite's own scripts in a folder of their own, its result stored and never run twice.
+
+A run that was killed goes on where it stopped. Pictures, models and logs lie in `bench/`; results, a few lines of
+JSON each, in `tests/benchmarks/results/`, from which the pages are written.
+"""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnlib.config import PROJECT_ROOT, SAMPLE_CONFIG, read_json_object
+from cnnlib.model_card import load_card, load_model, write_whole
+
+RESULTS = Path(__file__).parent / "results"
+WORK = PROJECT_ROOT / "bench"
+
+Result = dict[str, Any]
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training and its test: `prepare` fills the folders of the config, given the run's own folder.
+
+    `keys` change the shipped config, `options` are the training's; `unseen` fills the test folder after the training.
+    """
+
+    name: str
+    prepare: Callable[[Path], Config]
+    unseen: Callable[[Config], None] = lambda _: None
+    options: tuple[str, ...] = ()
+    about: Result = field(default_factory=dict)
+
+
+def shipped_config(folder: Path, **keys: Any) -> Config:
+    """The shipped config with every folder below `folder`, and `keys`."""
+    config = {key: value for key, value in read_json_object(SAMPLE_CONFIG).items() if key != "$schema"}
+    config |= {key: str(folder / value) for key, value in config.items() if key.endswith("_dir")}
+    return config | {"log_dir": str(folder / "logs")} | keys
+
+
+def write_config(path: Path, config: Config) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(config, indent=2).encode())
+
+
+def stored(name: str) -> Result | None:
+    """The result of a run, None before it."""
+    path = RESULTS / f"{name}.json"
+    return read_json_object(path) if path.exists() else None
+
+
+def perform(run: Run) -> Result:
+    """The stored result of a run, or that of running it now."""
+    found = stored(run.name)
+    if found is not None:
+        return found
+    folder = WORK / run.name
+    config = run.prepare(folder)
+    path = folder / "config.json"
+    write_config(path, config)
+    print(f"{run.name}: training", flush=True)
+    said = call("train_model.py", "--config", str(path), *run.options, log=folder / "train.log")
+    run.unseen(config)
+    call("test_batch.py", "--config", str(path), log=folder / "test.log")
+    result = {"name": run.name, **run.about, **figures(Path(config["model_save_dir"]), said)}
+    RESULTS.mkdir(exist_ok=True)
+    write_whole(RESULTS / f"{run.name}.json", (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+    print(f"{run.name}: {result['picture_accuracy']:.2%} in {result['seconds']:.0f} s", flush=True)
+    return result
+
+
+def call(script: str, *arguments: str, log: Path, env: dict[str, str] | None = None) -> str:
+    """Run a script of the suite, what it says going into `log`; returns that. Ends the bench where it fails."""
+    command = [sys.executable, str(PROJECT_ROOT / script), *arguments]
+    with log.open("a", encoding="utf-8") as file:
+        status = subprocess.run(command, stdout=file, stderr=file, check=False, env={**os.environ, **(env or {})})
+    if status.returncode:
+        raise SystemExit(f"{script} failed with status {status.returncode}; see {log}")
+    return log.read_text(encoding="utf-8")
+
+
+def figures(model_dir: Path, said: str) -> Result:
+    """What is kept of a training and its test."""
+    card, content = load_model(model_dir, "checkpoint")
+    with np.load(__import__("io").BytesIO(content)) as arrays:
+        curve = arrays["progress/verification_curve"].tolist()
+    test = read_json_object(model_dir / "report" / "test.json")
+    rates = re.search(r"matrix product (\d+) GFLOP/s in bfloat16, (\d+) in float32", said)
+    speed = re.search(r"(\d+) pictures/s, (\d+) GFLOP/s", said)
+    return {
+        "picture_accuracy": test["picture_accuracy"],
+        "interval": test["picture_accuracy_interval"],
+        "samples": test["samples"],
+        "character_accuracy": test["character_accuracy"],
+        "confusions": test["confusions"][:8],
+        "training_pictures": card.training_pictures,
+        "step": card.step,
+        "seconds": card.training_seconds,
+        "pictures_per_s": float(speed[1]) if speed else None,
+        "gflops": float(speed[2]) if speed else None,
+        "machine_gflops": {"bfloat16": float(rates[1]), "float32": float(rates[2])} if rates else None,
+        "curve": [[int(step), round(share, 4)] for step, share in curve],
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "versions": load_card(model_dir).versions,
+    }
+
+
+def machine() -> str:
+    """Processor and number of cores."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found = re.search(r"model name\s*: (.*)", cpuinfo.read_text(encoding="utf-8"))
+        name = found[1] if found else name
+    return f"{name}, {os.cpu_count()} cores"

@@ -1,0 +1,67 @@
+"""Labelled pictures of real generators, a folder or a tar each: the default recipe, nothing set by hand."""
+
+import hashlib
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+from tests.benchmarks.runs import WORK, Config, Run, call, shipped_config, write_config
+
+HELD_BACK = 400  # pictures that are reported on
+
+
+def sets_in(zoo: Path) -> list[str]:
+    """Names of the sets in a folder of tars."""
+    return sorted(path.stem for path in zoo.glob("*.tar"))
+
+
+def pictures_of(zoo: Path, name: str) -> list[Path]:
+    """The unpacked pictures of a set, in an order drawn by a hash of their names; the first are held back."""
+    folder = WORK / "zoo" / name
+    if not folder.exists():
+        part = folder.with_name(f"{name}.part")
+        with tarfile.open(zoo / f"{name}.tar") as archive:
+            archive.extractall(part, filter="data")
+        (part / name).rename(folder)
+        part.rmdir()
+    return sorted(folder.iterdir(), key=lambda path: hashlib.sha256(path.name.encode()).digest())
+
+
+def run_of(zoo: Path, name: str, labels: int | None = None, options: tuple[str, ...] = ()) -> Run:
+    """The training on all but the held back pictures of a set, or on `labels` of them."""
+
+    def prepare(folder: Path) -> Config:
+        path, proposed = folder / "base.json", folder / "proposed.json"
+        config = shipped_config(folder)
+        write_config(path, config)
+        if not proposed.exists():
+            pictures = pictures_of(zoo, name)
+            copy(pictures[HELD_BACK:][:labels], Path(config["origin_image_dir"]))
+            copy(pictures[:HELD_BACK], Path(config["test_image_dir"]))
+            call(
+                "verify_and_split_data.py",
+                "--config",
+                str(path),
+                "--write-config",
+                str(proposed),
+                log=folder / "propose.log",
+            )
+        config = json.loads(proposed.read_text(encoding="utf-8"))
+        if not Path(config["train_image_dir"]).exists():
+            Path(config["origin_image_dir"]).rename(config["train_image_dir"])
+        return config
+
+    parts = ("zoo" if labels is None else "labels", name, *([] if labels is None else [str(labels)]))
+    return Run(
+        "-".join([*parts, *(one.strip("-/").replace("/", "-") for one in options)]),
+        prepare,
+        options=options,
+        about={"set": name, "labels": labels, "options": list(options)},
+    )
+
+
+def copy(pictures: list[Path], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in pictures:
+        shutil.copy2(path, folder / path.name)

@@ -1,0 +1,36 @@
+"""Copy what reading with a model, and starting from it, needs; what only training on needs is left behind.
+
+examples:
+  python tools/ship_model.py model/ path/to/shipped/
+"""
+
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
+
+from cnnlib.config import display_path
+from cnnlib.model_card import load_model, save_model
+from cnnlib.script import DONE, script
+
+SHIPPED = {"weights": ".npz", "float32": ".tflite"}
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, help="folder of a trained model")
+    parser.add_argument("target", type=Path, help="folder that the copy goes into")
+    arguments = parser.parse_args(argv)
+    contents = {kind: (suffix, load_model(arguments.source, kind)[1]) for kind, suffix in SHIPPED.items()}
+    card, _ = load_model(arguments.source, "float32")
+    save_model(arguments.target, card, contents)
+    size = sum(len(content) for _, content in contents.values())
+    print(f"{size / 1e6:.1f} MB are in {display_path(arguments.target)}")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
