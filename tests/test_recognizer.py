@@ -39,6 +39,20 @@ def test_bytes_pillow_and_arrays_are_read_alike(recognizer: Recognizer, pictures
     assert right >= 0.9 * len(labels)
 
 
+def test_other_size_is_resized_where_the_card_says_so(
+    trained: SimpleNamespace, tmp_path: Path, pictures: list[Path]
+) -> None:
+    card = load_card(trained.config.model_save_dir).model_copy(update={"resize": True})
+    content = (trained.config.model_save_dir / card.files["float32"].name).read_bytes()
+    save_model(tmp_path, card, {"float32": (".tflite", content)})
+    reader = Recognizer(tmp_path)
+    large = [Image.open(path).convert("RGB").resize((96, 48)) for path in pictures]
+    right = [reader.recognize([one])[0].text == label_of(path.name) for one, path in zip(large, pictures, strict=True)]
+    assert sum(right) >= 0.8 * len(right)
+    with pytest.raises(SizeError):
+        reader.recognize([np.zeros((48, 96, 1), np.uint8)])
+
+
 def test_confidences_are_shares_one_for_each_character(recognizer: Recognizer, pictures: list[Path]) -> None:
     for reading in recognizer.recognize([path.read_bytes() for path in pictures]):
         assert 0 < reading.confidence <= 1

@@ -4,6 +4,7 @@ examples:
   python -m tests.benchmarks headline
   python -m tests.benchmarks zoo --zoo path/to/tars
   python -m tests.benchmarks labels --zoo path/to/tars --sets first second
+  python -m tests.benchmarks general --zoo path/to/tars
   python -m tests.benchmarks pages
 """
 
@@ -11,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.benchmarks import headline, zoo
+from tests.benchmarks import general, headline, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import Run, perform, stored
 
@@ -21,30 +22,35 @@ STARTS = ((), ("--warm-start", "none"))
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("headline", "zoo", "labels", "pages"))
+    parser.add_argument("what", choices=("headline", "zoo", "labels", "general", "pages"))
     parser.add_argument("--zoo", type=Path, help="folder of tars, each with one folder of labelled pictures")
     parser.add_argument("--sets", nargs="+", help="names of the sets (default: all tars)")
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
-    if arguments.what in ("zoo", "labels") and not arguments.zoo:
+    if arguments.what in ("zoo", "labels", "general") and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
-    missing = [run for run in chosen(arguments) if stored(run.name) is None]
+    names = (arguments.sets or zoo.sets_in(arguments.zoo)) if arguments.zoo else []
+    missing = [run for run in chosen(arguments.what, arguments.zoo, names) if stored(run.name) is None]
     print(f"{len(missing)} missing: {', '.join(run.name for run in missing)}")
     for run in [] if arguments.list else missing[: arguments.most]:
         perform(run)
         write_pages()
+    for name in names if arguments.what == "general" else []:
+        general.read_set(arguments.zoo, name)
     write_pages()
     return 0
 
 
-def chosen(arguments: argparse.Namespace) -> list[Run]:
-    if arguments.what == "headline":
+def chosen(what: str, folder: Path, names: list[str]) -> list[Run]:
+    """The runs that `what` consists of."""
+    if what == "headline":
         return list(headline.RUNS)
-    names = (arguments.sets or zoo.sets_in(arguments.zoo)) if arguments.what != "pages" else []
-    if arguments.what == "zoo":
-        return [zoo.run_of(arguments.zoo, name) for name in names]
-    return [zoo.run_of(arguments.zoo, name, count, start) for name in names for count in LABELS for start in STARTS]
+    if what == "zoo":
+        return [zoo.run_of(folder, name) for name in names]
+    if what == "labels":
+        return [zoo.run_of(folder, name, count, start) for name in names for count in LABELS for start in STARTS]
+    return []
 
 
 if __name__ == "__main__":

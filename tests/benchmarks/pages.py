@@ -75,9 +75,11 @@ def write_statistics(found: Sequence[Result]) -> None:
 
 
 def write_zoo(found: Sequence[Result]) -> None:
+    unseen = {one["set"]: f"{one['picture_accuracy']:.1%} / {one['case_ignored']:.1%}" for one in results("general-")}
     rows = [
         (
             one["set"],
+            unseen.get(one["set"], ""),
             one["training_pictures"],
             one["step"],
             accuracy(one),
@@ -87,7 +89,16 @@ def write_zoo(found: Sequence[Result]) -> None:
         )
         for one in found
     ]
-    titles = ("set", "training pictures", "steps", "read right (95% interval)", "minutes", "seconds to 95%", "confused")
+    titles = (
+        "set",
+        "general model, exact / case ignored",
+        "training pictures",
+        "steps",
+        "read right (95% interval)",
+        "minutes",
+        "seconds to 95%",
+        "confused",
+    )
     draw_samples(DOCS / "zoo.png", [one["set"] for one in found])
     text = (
         "# Accuracy on pictures of real generators\n\n"

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import signal
 import sys
 import time
@@ -62,6 +63,40 @@ def test_batch_test_reports_every_test_picture_once(suite: SimpleNamespace) -> N
     assert out.count("origin: ") == wrong
     assert figures["seconds"] > 0
     assert figures["characters"].keys() == {"0", "1"}
+
+
+def test_batch_test_draws_what_it_misread_unless_told(suite: SimpleNamespace, tmp_path: Path) -> None:
+    keys = json.loads(suite.config_path.read_text())
+    report = tmp_path / "model" / "report"
+    shutil.copytree(suite.folder / "model", tmp_path / "model", ignore=shutil.ignore_patterns("report"))
+    wrong = tmp_path / "test" / "00_1.png"  # a label of two characters on a picture of one
+    wrong.parent.mkdir()
+    shutil.copy(list_files(suite.folder / "sample" / "test")[0], wrong)
+    path = tmp_path / "config.json"
+    changed = {"test_image_dir": str(wrong.parent), "model_save_dir": str(tmp_path / "model")}
+    path.write_text(json.dumps(keys | changed))
+    assert batch_script.main(["--config", str(path), "--no-pictures"]) == 0
+    assert [one.name for one in list_files(report)] == ["test.json"]
+    assert batch_script.main(["--config", str(path)]) == 0
+    assert [one.name for one in list_files(report)] == ["confusion.png", "misread.png", "test.json"]
+    text = Recognizer(tmp_path / "model").recognize([wrong.read_bytes()])[0].text
+    wrong.rename(wrong.with_name(f"{text}_1.png"))
+    assert batch_script.main(["--config", str(path)]) == 0
+    assert [one.name for one in list_files(report)] == ["test.json"], "nothing is misread any more"
+
+
+def test_training_starts_from_another_model_and_ends_with_advice(suite: SimpleNamespace, tmp_path: Path) -> None:
+    fill(tmp_path / "sample" / "train", 40)
+    path = write_config(tmp_path, cycle_stop=3, cycle_save=3, acc_stop=1)
+    run = run_script("train_model.py", "--config", path, "--warm-start", suite.folder / "model")
+    assert (run.returncode, run.stderr) == (0, "")
+    shown = re.escape((suite.folder / "model").as_posix())
+    assert re.search(rf"^Warm start from {shown}/: \d+% of the weights, 2 of 2 characters$", run.stdout, re.MULTILINE)
+    assert re.search(r"^To try next: .+$", run.stdout, re.MULTILINE)
+    missing = run_script(
+        "train_model.py", "--config", write_config(tmp_path / "b"), "--warm-start", tmp_path / "nothing"
+    )
+    assert missing.returncode == 2
 
 
 def test_batch_test_shows_all_when_asked_and_works_from_python(
@@ -174,7 +209,7 @@ def test_changed_config_is_one_line_and_status_two(suite: SimpleNamespace, tmp_p
     assert 'says image_width 50, char_set "012": set the config back, or name another model_save_dir' in run.stderr
 
 
-@pytest.mark.parametrize("script", [name for name in SCRIPTS if name != "tools/demo.py"])
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in ("tools/demo.py", "tools/ship_model.py")])
 def test_help_shows_examples_and_a_wrong_config_is_status_two(tmp_path: Path, script: str) -> None:
     shown = run_script(script, "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
