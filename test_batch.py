@@ -112,8 +112,10 @@ class TestBatch:
         from cnnlib import report  # matplotlib takes a second to import
 
         worst = sorted(misread, key=lambda one: -one.reading.confidence)[:SHOWN]
-        captions = [f"{one.label} → {one.reading.text or '∅'} {one.reading.confidence:.0%}" for one in worst]
-        report.draw_sheet(sheet, [read_picture(one.path) for one in worst], captions, [True] * len(worst))
+        captions = [
+            f"{one.label}\n→ {one.reading.text or report.NOTHING} {one.reading.confidence:.0%}" for one in worst
+        ]
+        report.draw_sheet(sheet, [read_picture(one.path) for one in worst], captions)
         counts = evaluation.confusions([one.label for one in misread], [one.reading.text for one in misread])
         report.draw_confusions(matrix, counts[:SHOWN])
         print(f"Misread pictures: {display_path(sheet)}, confusions: {display_path(matrix)}")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cnnlib.config import PROJECT_ROOT, SampleConfig, display_path, load_sample_config
 from cnnlib.errors import SampleError
-from cnnlib.model_card import check_resumable, wanted_of
+from cnnlib.model_card import check_resumable, has_file, load_card, wanted_of
 from cnnlib.pictures import label_of, read_picture
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
@@ -27,6 +27,7 @@ from cnnlib.samples import count_pictures, first_test_picture
 from cnnlib.script import DONE, SIGNAL_BASE, argument_parser, script
 
 GENERAL_MODEL = PROJECT_ROOT / "model" / "general"
+NOTHING = "∅"
 FEW_PICTURES = 5000  # fewer than these are worth the start from the general model
 
 
@@ -42,30 +43,39 @@ class TrainModel:
         `warm_start` is the folder of a model to start from, "none", or "auto": the general model for few pictures.
         Raises CaptchaError when config, pictures or an older model can't be used.
         """
-        check_resumable(self.config.model_save_dir, wanted_of(self.config))
+        resuming = check_resumable(self.config.model_save_dir, wanted_of(self.config))
+        start = self.model_to_start_from(warm_start, resuming)
         with quiet():
             from cnnlib.training import train  # TensorFlow takes seconds to import, so it is imported only here
 
-        outcome = train(self.config, start=self.start(warm_start))
+        outcome = train(self.config, start=start)
         verified = outcome.verification
         print(f"Training ended at step {outcome.step}: {outcome.reason}")
         if outcome.step:
             shown = f"picture accuracy {verified.picture:.2%}, character accuracy {verified.character:.2%}"
             print(f"Verification set: {shown}")
             print(f"Best picture accuracy there: {outcome.best_accuracy:.2%} at step {outcome.best_step}")
-            print(
-                f"{outcome.seconds:.0f} seconds, {outcome.pictures_per_s:.0f} pictures/s, {outcome.gflops:.0f} GFLOP/s"
-            )
+            if outcome.pictures_per_s:
+                speed = f"{outcome.pictures_per_s:.0f} pictures/s, {outcome.gflops:.0f} GFLOP/s"
+                print(f"{outcome.seconds:.0f} seconds, {speed}")
             show_review(outcome.review)
             print(f"The model is in {display_path(self.config.model_save_dir)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
 
-    def start(self, warm_start: str) -> Path | None:
-        """The folder of the model that a new training starts from."""
+    def model_to_start_from(self, warm_start: str, resuming: bool) -> Path | None:
+        """The folder of the model whose weights a new training starts from.
+
+        Raises ModelError when `warm_start` names a folder without a model.
+        """
+        if warm_start == "none" or (warm_start == "auto" and resuming):
+            return None
         if warm_start != "auto":
-            return None if warm_start == "none" else Path(warm_start)
+            load_card(Path(warm_start))
+            return Path(warm_start)
         few = count_pictures(self.config.train_image_dir, self.config.image_suffix) < FEW_PICTURES
-        return GENERAL_MODEL if few and self.config.network != "classic" and GENERAL_MODEL.is_dir() else None
+        return (
+            GENERAL_MODEL if few and self.config.network != "classic" and has_file(GENERAL_MODEL, "weights") else None
+        )
 
     def recognize_captcha(self, picture: Path | None = None) -> str:
         """Read one picture, the first of `test_image_dir` unless told, print label and reading; returns the reading."""
@@ -84,12 +94,12 @@ def show_review(found: Review | None) -> None:
         return
     print(f"Training pictures, unchanged: picture accuracy {found.training.picture:.2%}")
     if found.confusions:
-        shown = ", ".join(f"{a or 'none'} as {b or 'none'} {n}x" for a, b, n in found.confusions[:SHOWN])
-        print(f"Still confused on the verification set: {shown}")
+        shown = ", ".join(f"{a or NOTHING}→{b or NOTHING} {count}x" for a, b, count in found.confusions[:SHOWN])
+        print(f"Still confused on the verification set (label→reading, {NOTHING}: none): {shown}")
     if found.suspects:
-        print(f"{len(found.suspects)} training pictures are read otherwise than labelled, the likeliest first:")
+        print(f"{len(found.suspects)} training pictures are surely read otherwise than labelled:")
     for one in found.suspects[:SHOWN]:
-        print(f"  {display_path(one.path)} label: {one.label} prediction: {one.text} loss {one.loss:.1f}")
+        print(f"  {display_path(one.path)} label: {one.label} prediction: {one.text or NOTHING} loss {one.loss:.1f}")
     print(f"To try next: {advice(found)}")
 
 

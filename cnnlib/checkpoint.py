@@ -69,7 +69,7 @@ def unpack(
                 variable.assign(arrays[f"optimizer/{number}"])
             return Progress(
                 int(arrays["progress/step"]),
-                float(arrays["progress/seconds"]),
+                float(arrays["progress/seconds"]) if "progress/seconds" in arrays else 0.0,
                 float(arrays["progress/best_accuracy"]),
                 int(arrays["progress/best_step"]),
                 _curve(arrays["progress/training_curve"]),

@@ -47,7 +47,7 @@ def check_fonts(characters: str, fonts: Sequence[str]) -> None:
 
 
 def fit_fonts(characters: str, fonts: Sequence[str]) -> tuple[str, ...]:
-    """Those of `fonts` that draw all of the characters, and the cases of each letter apart."""
+    """Those of `fonts` that draw all of the characters, no two alike."""
     return tuple(font for font in fonts if _fits(characters, font))
 
 
@@ -56,10 +56,10 @@ def _fits(characters: str, font: str) -> bool:
         if not set(map(ord, characters)) <= _drawable(font):
             return False
         pen = ImageFont.truetype(font, 32)
-    except (ConfigError, OSError):
+        drawn = [pen.getmask(character) for character in dict.fromkeys(characters)]
+    except Exception:  # fonts of a machine can be broken in many ways, each with an exception of its own
         return False
-    pairs = ((c, c.upper()) for c in characters if c.islower() and c.upper() in characters)
-    return all(bytes(pen.getmask(small)) != bytes(pen.getmask(large)) for small, large in pairs)
+    return all(one.getbbox() for one in drawn) and len({bytes(one) for one in drawn}) == len(drawn)
 
 
 def _drawable(font: str) -> set[int]:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-Array = np.ndarray
 Colour = tuple[int, int, int]
 SMALLEST_FONT = 8  # pixels
 
 
-def colour_of(values: Array) -> Colour:
+def colour_of(values: np.ndarray) -> Colour:
     """Three whole numbers 0 to 255 as the drawing functions want them."""
     red, green, blue = (int(value) for value in values)
     return red, green, blue
@@ -25,7 +24,7 @@ def other_colour(rng: np.random.Generator, colour: Colour, distance: int) -> Col
             return colour_of(other)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=256)
 def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size)
 

@@ -80,6 +80,7 @@ class Wanted:
     char_set: str | None = None
     channels: int | None = None
     network: str | None = None
+    resize: bool | None = None  # how pictures are read, which a model's card need not agree with
 
 
 def wanted_of(config: SampleConfig) -> Wanted:
@@ -92,6 +93,7 @@ def wanted_of(config: SampleConfig) -> Wanted:
         char_set=str(config.alphabet),
         channels=config.channels,
         network=config.network,
+        resize=config.resize,
     )
 
 
@@ -119,8 +121,23 @@ def check_resumable(model_dir: Path, wanted: Wanted) -> bool:
     """Whether the folder holds a model to go on from. Raises ModelError when it is broken or does not fit `wanted`."""
     if not (model_dir / CARD).exists():
         return False
-    check_fits(load_card(model_dir), model_dir, wanted)
+    card = load_card(model_dir)
+    check_fits(card, model_dir, wanted)
+    if "checkpoint" not in card.files:
+        raise ModelError(
+            f"{display_path(model_dir / CARD)}: expected a model with a checkpoint to train on from; this one is "
+            f"for reading: name another model_save_dir, and start from it with --warm-start {display_path(model_dir)}"
+        )
     return True
+
+
+def has_file(model_dir: Path, kind: str) -> bool:
+    """Whether a folder holds a model whose card names a file `kind` that is there."""
+    try:
+        card = load_card(model_dir)
+    except ModelError:
+        return False
+    return kind in card.files and (model_dir / card.files[kind].name).exists()
 
 
 def load_card(model_dir: Path) -> ModelCard:

@@ -161,7 +161,7 @@ NETWORKS: dict[str, type[CNN]] = {"columns": Columns, "positions": Positions, "c
 
 
 def operations(model: keras.Model) -> int:
-    """Multiplications and additions of one picture's convolutions and dense layers, forward."""
+    """Multiplications and additions of one picture's convolutions and dense layers, attention left out, forward."""
     count = 0
     for layer in model.layers:
         kernel = getattr(layer, "kernel", None)

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,8 @@ class Recognizer:
             )
         self.model_dir = Path(str(model_dir))
         self.card, self._model = load_model(self.model_dir, "float32")
+        resize = self.card.resize if wanted is None or wanted.resize is None else wanted.resize
+        self._shape = replace(self.card.shape, resize=resize)
         self._alphabet = self.card.alphabet
         self._idle = [self._interpreter()]
         self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
@@ -53,7 +56,7 @@ class Recognizer:
         """Readings in the order of the pictures: encoded bytes, Pillow pictures or uint8 (height, width, channels).
 
         Raises SampleError when one can't be opened, SizeError when it has another size than the model's and
-        the model's card does not say `resize` (an array is never resized).
+        neither the config nor the model's card says `resize` (an array is never resized).
         """
         arrays = [self._array(picture) for picture in pictures]
         with self._borrowed() as interpreter:
@@ -64,7 +67,7 @@ class Recognizer:
         return self.recognize([img])[0].text
 
     def _array(self, picture: Picture) -> np.ndarray:
-        shape = self.card.shape
+        shape = self._shape
         if isinstance(picture, bytes | bytearray | memoryview):
             return open_picture(bytes(picture), shape)
         array = to_array(picture, shape) if isinstance(picture, Image.Image) else np.asarray(picture)

@@ -1,14 +1,19 @@
 """Figures as pictures: curves and box plots."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from cnnlib.pictures import decode_picture
+from cnnlib.pictures import Shape, decode_picture, to_array
 
 INK = "#1f5fa8"
+PLAIN = "DejaVu Sans Mono"  # comes with matplotlib
+NOTHING = "∅"
 
 
 def draw_curve(path: Path, title: str, points: Sequence[tuple[int, float]]) -> None:
@@ -52,19 +57,52 @@ def draw_confusions(path: Path, counts: Sequence[tuple[str, str, int]]) -> None:
         table[wanted.index(a), read.index(b)] = count
         axes.text(read.index(b), wanted.index(a), str(count), ha="center", va="center")
     axes.imshow(table, cmap="Blues", vmin=0, vmax=2 * table.max())
-    axes.set_xticks(range(len(read)), [one or "∅" for one in read])
-    axes.set_yticks(range(len(wanted)), [one or "∅" for one in wanted])
-    axes.set(title="Most frequent confusions (∅: none)", xlabel="read", ylabel="label")
-    figure.savefig(path, dpi=100)
+    style: dict[str, Any] = {"family": _fonts("".join(wanted + read)), "parse_math": False}
+    axes.set_xticks(range(len(read)), [one or NOTHING for one in read], **style)
+    axes.set_yticks(range(len(wanted)), [one or NOTHING for one in wanted], **style)
+    axes.set(title=f"Most frequent confusions ({NOTHING}: none)", xlabel="read", ylabel="label")
+    _save(figure, path)
 
 
-def draw_sheet(path: Path, pictures: Sequence[bytes], captions: Sequence[str], right: Sequence[bool]) -> None:
-    """Write a PNG of encoded pictures, four in a row, each over its caption, red where it is not right."""
+def draw_sheet(
+    path: Path, pictures: Sequence[bytes], captions: Sequence[str], right: Sequence[bool] | None = None
+) -> None:
+    """Write a PNG of encoded pictures, four in a row, each over its caption, red where it is said not to be right."""
     rows = -(-len(pictures) // 4)
-    figure = Figure(figsize=(8, 1.6 * rows), layout="constrained")
+    lines = max(caption.count("\n") for caption in captions) + 1
+    figure = Figure(figsize=(8, (1.3 + 0.3 * lines) * rows), layout="constrained")
+    style: dict[str, Any] = {"family": _fonts("".join(captions)), "parse_math": False, "fontsize": 11, "va": "top"}
     for axes in figure.subplots(rows, 4, squeeze=False).flat:
         axes.set_axis_off()
-    for axes, data, caption, fits in zip(figure.axes, pictures, captions, right, strict=False):
-        axes.imshow(decode_picture(data).convert("RGB"))
-        axes.set_title(caption, y=-0.28, fontsize=11, family="monospace", color="black" if fits else "crimson")
-    figure.savefig(path, dpi=100)
+    for axes, data, caption, fits in zip(
+        figure.axes, pictures, captions, right or [True] * len(pictures), strict=False
+    ):
+        picture = decode_picture(data)
+        axes.imshow(to_array(picture, Shape(picture.height, picture.width, 3)))
+        axes.text(
+            0.5, -0.08, caption, transform=axes.transAxes, ha="center", color="black" if fits else "crimson", **style
+        )
+    _save(figure, path)
+
+
+def _fonts(text: str) -> list[str]:
+    """Font families that together draw `text`: a plain one, and one of the machine's for what it lacks."""
+    families = [PLAIN]
+    lacking = set(map(ord, text)) - set(_characters(font_manager.findfont(PLAIN))) - {ord("\n")}
+    for font in font_manager.fontManager.ttflist if lacking else []:
+        if lacking & set(_characters(font.fname)):
+            families.append(font.name)
+            lacking -= set(_characters(font.fname))
+        if not lacking:
+            break
+    return families
+
+
+def _characters(path: str) -> dict[int, int]:
+    return font_manager.get_font(path).get_charmap()
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with warnings.catch_warnings():  # a character that no font here draws is shown as a box
+        warnings.simplefilter("ignore")
+        figure.savefig(path, dpi=100)

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlib.evaluation import Accuracy, accuracy, confusions
+from cnnlib.alphabet import Reading
+from cnnlib.evaluation import Accuracy, accuracy, confusions, interval
 
 SHOWN = 10  # confusions, and suspicious labels, that are listed
-SURE = 0.9  # share of the training pictures read right, from which on a picture read otherwise looks wrongly labelled
-GAP = 0.02  # between training and verification accuracy, from which on pictures are learned by heart
-MANY = 0.01  # of the training pictures, from which on wrong labels are what to mend first
+SURE = 0.95  # confidence in a reading that is not the label, from which on the label looks wrong
+MOST = 0.9  # share of the training pictures read right, below which a network is no judge of labels
+GAP = 0.02  # of an accuracy, that is worth mending
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A training picture that the trained network reads otherwise than it is labelled."""
+    """A training picture that the trained network reads, and surely, otherwise than it is labelled."""
 
     path: Path
     label: str
@@ -24,7 +25,7 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Review:
-    """The trained network on the training pictures, unchanged, and on the verification pictures."""
+    """The trained network on training pictures, unchanged, and on the verification pictures."""
 
     training: Accuracy
     verification: Accuracy
@@ -34,29 +35,31 @@ class Review:
 
 def review(
     paths: Sequence[Path],
-    trained: tuple[Sequence[str], Sequence[str], Sequence[float]],
-    verified: tuple[Sequence[str], Sequence[str]],
+    trained: tuple[Sequence[str], Sequence[Reading], Sequence[float]],
+    verified: tuple[Sequence[str], Sequence[Reading]],
 ) -> Review:
     """Review of labels, readings and losses of the training pictures at `paths`; labels and readings of the others."""
-    labels, texts, losses = trained
-    training = accuracy(labels, texts)
+    training = accuracy(trained[0], [reading.text for reading in trained[1]])
     suspects = [
-        Suspect(path, label, text, loss)
-        for path, label, text, loss in zip(paths, labels, texts, losses, strict=True)
-        if label != text
+        Suspect(path, label, reading.text, loss)
+        for path, label, reading, loss in zip(paths, *trained, strict=True)
+        if label != reading.text and reading.confidence >= SURE and training.picture >= MOST
     ]
-    suspects = sorted(suspects, key=lambda one: -one.loss) if training.picture >= SURE else []
-    return Review(training, accuracy(*verified), confusions(*verified), suspects)
+    texts = [reading.text for reading in verified[1]]
+    verification = accuracy(verified[0], texts)
+    return Review(training, verification, confusions(verified[0], texts), sorted(suspects, key=lambda one: -one.loss))
 
 
 def advice(found: Review) -> str:
     """The one thing to try next."""
-    if len(found.suspects) > MANY * found.training.pictures:
-        return "correct the labels listed above: a network that reads the rest well reads these otherwise"
-    if found.training.picture - found.verification.picture > GAP:
-        return "more labelled pictures: those for training are known by heart, others are not read as well"
+    misread = (1 - found.training.picture) * found.training.pictures
+    if len(found.suspects) >= max(5, 0.5 * misread, 0.005 * found.training.pictures):
+        return "look at the labels listed above: the network is sure of other readings"
     if found.training.picture < 1 - GAP:
-        return "more steps: raise cycle_stop; the training pictures themselves are not all read yet"
+        return "more steps: the training pictures themselves are not all read yet"
+    _, highest = interval(found.verification.picture, found.verification.pictures)
+    if highest < found.training.picture - GAP:
+        return "more labelled pictures: those for training are known by heart, others are not read as well"
     if found.verification.picture < 1 - GAP:
         return "more labelled pictures and more steps"
     return "nothing: measure it with test_batch.py, then use it; what is misread there is worth labelling"

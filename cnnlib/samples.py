@@ -165,25 +165,27 @@ def _is_part(path: Path) -> bool:
 def propose_config(samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig) -> dict[str, Any]:
     """The keys and values that would fit all decodable, labelled pictures; empty without any.
 
-    `known_labels` are those of pictures verified earlier: where there are some, size and suffix are settled.
+    `known_labels` are those of pictures verified earlier: where there are some, size, suffix and colour are settled.
     Otherwise they are the most common ones, other sizes are resized, and colour is read where pictures have some.
     """
     readable = [sample for sample in samples if sample.label is not None and sample.size is not None]
     if not readable:
         return {}
-    width, height, suffix = config.image_width, config.image_height, config.image_suffix
+    width, height, suffix, channels = config.image_width, config.image_height, config.image_suffix, config.channels
+    mixed = config.resize
     if not known_labels:
         (width, height), _ = Counter(sample.size for sample in readable if sample.size).most_common(1)[0]
         suffix, _ = Counter(sample.path.suffix.lower()[1:] for sample in readable).most_common(1)[0]  # type: ignore[assignment]
-    others = sum(sample.size != (width, height) for sample in readable) > RARE_SHARE * len(readable)
-    coloured = sum(sample.coloured for sample in readable) > RARE_SHARE * len(readable)
+        rare = RARE_SHARE * len(readable)
+        mixed = mixed or sum(sample.size != (width, height) for sample in readable) > rare
+        channels = 3 if sum(sample.coloured for sample in readable) > rare else 1
     labels = [str(sample.label) for sample in readable] + list(known_labels)
     return {
         "image_width": width,
         "image_height": height,
         "max_captcha": max(map(len, labels)),
-        "channels": 3 if coloured else 1,
-        "resize": config.resize or others,
+        "channels": channels,
+        "resize": mixed,
         "image_suffix": suffix,
         "char_set": "".join(sorted(set("".join(labels)))),
     }
@@ -192,8 +194,8 @@ def propose_config(samples: Sequence[Sample], known_labels: Sequence[str], confi
 def disagreements(proposed: dict[str, Any], config: SampleConfig) -> dict[str, Any]:
     """The proposed keys whose values in the config keep pictures out."""
     fits = {
-        "image_width": lambda value: value == config.image_width,
-        "image_height": lambda value: value == config.image_height,
+        "image_width": lambda value: config.resize or value == config.image_width,
+        "image_height": lambda value: config.resize or value == config.image_height,
         "max_captcha": lambda value: value <= config.max_captcha,
         "channels": lambda _: True,  # grey or colour, the pictures are let in
         "resize": lambda value: value <= config.resize,

@@ -13,37 +13,40 @@ from cnnlib.errors import ModelError
 from cnnlib.model_card import load_model
 
 HALF = np.float16  # precise enough to start from, and half the size
+STAGES = ("stem", "block")  # how the names of layers begin that networks have in common
 
 
 def pack(model: keras.Model) -> bytes:
     """An .npz of a model's weights by path, float16."""
-    content = io.BytesIO()
-    np.savez_compressed(content, allow_pickle=False, **{one.path: one.numpy().astype(HALF) for one in model.weights})
+    content, most = io.BytesIO(), float(np.finfo(HALF).max)
+    arrays = {one.path: one.numpy().clip(-most, most).astype(HALF) for one in model.weights}
+    np.savez_compressed(content, allow_pickle=False, **arrays)
     return content.getvalue()
 
 
-def carry_over(folder: Path, model: keras.Model, alphabet: Alphabet) -> str:
-    """Put the weights of the model in `folder` into `model` where they fit; returns a sentence about it.
+def carry_over(folder: Path, model: keras.Model, network: str, alphabet: Alphabet) -> str:
+    """Put the weights of the model in `folder` into `model`, a `network`, where they fit; returns a sentence about it.
 
     Convolutions are carried over whole, those over colours or over the height fitted to `model`'s, and the class
-    rows of the characters that both alphabets have. Raises ModelError when there is no model or nothing fits.
+    rows of the characters that both alphabets have. From another network come the stages of convolutions alone.
+    Raises ModelError when there is no model or nothing fits.
     """
     card, content = load_model(folder, "weights")
     pairs = shared_classes(card.alphabet, alphabet)
-    carried = 0
+    carried = {}
     with np.load(io.BytesIO(content)) as arrays:
         for weight in model.weights:
-            value = _fitted(weight.path, weight.numpy(), arrays, pairs)
+            alike = card.network == network or weight.path.startswith(STAGES)
+            value = _fitted(weight.path, weight.numpy(), arrays, pairs) if alike else None
             if value is not None:
                 weight.assign(value)
-                carried += value.size
+                carried[weight.path] = value.size
     if not carried:
         raise ModelError(f"{display_path(folder)}: expected a model with layers like this network's; none fits")
-    share = carried / model.count_params()
-    return (
-        f"Warm start from {display_path(folder)}: {share:.0%} of the weights, "
-        f"{len(pairs[0]) - 1} of {len(alphabet)} characters"
-    )
+    share = sum(carried.values()) / model.count_params()
+    characters = len(pairs[0]) - 1 if "classes/kernel" in carried else 0
+    known = f"{characters} of {len(alphabet)} characters"
+    return f"Warm start from {display_path(folder)}: {share:.0%} of the weights, {known}"
 
 
 def shared_classes(old: Alphabet, new: Alphabet) -> tuple[list[int], list[int]]:
@@ -71,7 +74,7 @@ def _fitted(
     if layer == "stem" and old.ndim == 4:
         old = _fit_colours(old, fresh.shape[2])
     if layer == "fold":
-        old = _stretch(old, fresh.shape[0]) * old.shape[0] / fresh.shape[0]  # the sum over the height is kept
+        old = _stretch(old, fresh.shape[0]) * old.shape[0] / fresh.shape[0]  # about the same sum
     if path == "place/place":
         old = _stretch(old, fresh.shape[0])
     return old if old.shape == fresh.shape else None
@@ -86,7 +89,7 @@ def _fit_colours(kernel: np.ndarray, channels: int) -> np.ndarray:
 
 
 def _stretch(values: np.ndarray, length: int) -> np.ndarray:
-    """(old, ...) values between which those of (length, ...) are found, ends on ends."""
+    """(old, ...) values drawn out, or in, to (length, ...) by linear interpolation between the old rows' middles."""
     old = values.shape[0]
     places = (np.arange(length) + 0.5) * old / length - 0.5
     columns = [np.interp(places, np.arange(old), column) for column in values.reshape(old, -1).T]

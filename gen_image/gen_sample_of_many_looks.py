@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 from matplotlib import font_manager
 
 from cnnlib.config import PROJECT_ROOT, display_path, load_captcha_config
-from cnnlib.drawing import fit_fonts
+from cnnlib.drawing import check_fonts, fit_fonts
 from cnnlib.errors import ConfigError
 from cnnlib.generation import generate
 from cnnlib.looks import draw_look
@@ -38,10 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = load_captcha_config(arguments.config)
     count = arguments.count or config.count
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
-    fonts = fit_fonts(config.characters, arguments.fonts or sorted(font_manager.findSystemFonts()))
+    if arguments.fonts:
+        check_fonts(config.characters, arguments.fonts)
+    fonts = tuple(arguments.fonts or fit_fonts(config.characters, sorted(font_manager.findSystemFonts())))
     if not fonts:
-        raise ConfigError("no font here draws all of the config's characters; name some with --fonts")
-    print(f"Drawing with {len(fonts)} fonts")
+        raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")
+    print(f"Fonts: {len(fonts)}")
     generate(config, count, seed, partial(draw_look, config, fonts=fonts))
     print(f"{count} pictures with seed {seed} are in {display_path(config.root_dir)}")
     return DONE

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from cnnlib.alphabet import Alphabet
 from cnnlib.errors import ConfigError
-from cnnlib.network import NETWORKS, Standardise
+from cnnlib.network import NETWORKS, BatchNorm, Standardise, operations
 from cnnlib.pictures import Shape, open_picture
 from tests.conftest import draw
 
@@ -78,3 +78,36 @@ def test_smallest_and_largest_pictures_have_finite_loss(name: str, shape: Shape)
     )
     labels = np.array([[1, 1, 1, 1], [2, 10, 10, 10]], np.int32)
     assert np.isfinite(network.loss(labels, network.model()(pictures, training=True))).all()
+
+
+@pytest.mark.parametrize("shape", [(8, 5, 7, 16), (8, 11, 16)])
+def test_batch_norm_is_that_of_keras(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(2, 3, shape).astype(np.float32)
+    ours, theirs = BatchNorm(), keras.layers.BatchNormalization(momentum=BatchNorm.momentum, epsilon=BatchNorm.epsilon)
+    for training, tolerance in ((True, 1e-4), (True, 1e-4), (False, 0.05)):
+        np.testing.assert_allclose(ours(x, training=training), theirs(x, training=training), atol=tolerance)
+    np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, atol=1e-5)
+    np.testing.assert_allclose(ours.moving_variance, theirs.moving_variance, rtol=2e-2)  # ours is the unbiased one
+
+
+def test_batch_norm_keeps_half_precision_maps_and_float32_statistics() -> None:
+    norm = BatchNorm(dtype="mixed_bfloat16")
+    x = tf.cast(np.random.default_rng(0).normal(2, 3, (8, 5, 7, 16)), tf.bfloat16)
+    assert norm(x, training=True).dtype == norm(x, training=False).dtype == tf.bfloat16
+    assert {weight.dtype for weight in norm.weights} == {"float32"}
+
+
+def test_operations_are_those_of_the_layers() -> None:
+    pictures = keras.Input((6, 8, 1))
+    x = keras.layers.Conv2D(4, 3, padding="same")(pictures)  # 48 places of 9 products for each of 4 filters
+    x = keras.layers.DepthwiseConv2D((6, 1))(x)  # 8 places of 6 products for each of 4 channels
+    x = keras.layers.Dense(5)(keras.layers.Flatten()(x))  # 32 x 5 products
+    assert operations(keras.Model(pictures, x)) == 2 * (48 * 9 * 4 + 8 * 6 * 4 + 32 * 5)
+
+
+def test_thousands_of_classes_and_long_labels_are_computed() -> None:
+    network = NETWORKS["columns"](Shape(60, 100), classes=3756, length=4)
+    labels = np.array([[0, 3754, 17, 17], [5, 3755, 3755, 3755]], np.int32)
+    scores = network.model()(np.zeros((2, 60, 100, 1), np.uint8), training=True)
+    assert scores.shape == (2, 25, 3756)
+    assert np.isfinite(network.loss(labels, scores)).all()

@@ -115,7 +115,7 @@ def test_two_recognizers_of_different_sizes_from_several_threads(
 def other_size(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recognizer, bytes, str]:
     """A recognizer of 40 by 20 pictures, a picture and its answer: an untrained one, but always the same."""
     from cnnlib.config import load_sample_config
-    from cnnlib.training import Trainer
+    from cnnlib.trainer import Trainer
     from tests.conftest import write_config
 
     folder = tmp_path_factory.mktemp("other")

@@ -2,43 +2,56 @@ from pathlib import Path
 
 import pytest
 
+from cnnlib.alphabet import Reading
 from cnnlib.review import Review, advice, review
 
 NAMES = [Path(f"{n}.png") for n in range(100)]
 
 
-def found(wrong: int, verified: float, losses: float = 1.0) -> Review:
-    texts = ["x"] * wrong + ["a"] * (100 - wrong)
-    share = round(100 * verified)
-    return review(
-        NAMES,
-        (["a"] * 100, texts, [losses * n for n in range(100)]),
-        (["a"] * 100, ["a"] * share + ["b"] * (100 - share)),
-    )
+def readings(text: str, count: int, confidence: float = 0.99) -> list[Reading]:
+    return [Reading(text, confidence, (confidence,))] * count
 
 
-def test_suspects_are_the_misread_training_pictures_by_loss() -> None:
-    one = found(3, 1.0)
+def found(wrong: int, verified: int, confidence: float = 0.99) -> Review:
+    """Review of 100 training pictures, `wrong` of them misread, and 100 verification pictures."""
+    trained = readings("x", wrong, confidence) + readings("a", 100 - wrong)
+    labels = ["a"] * 100
+    losses = [float(n) for n in range(100)]
+    return review(NAMES, (labels, trained, losses), (labels, readings("a", verified) + readings("b", 100 - verified)))
+
+
+def test_suspects_are_the_surely_misread_training_pictures_by_loss() -> None:
+    one = found(3, 100)
     assert [(s.path.name, s.label, s.text) for s in one.suspects] == [(f"{n}.png", "a", "x") for n in (2, 1, 0)]
     assert one.training.picture == 0.97
+    assert found(3, 100, confidence=0.6).suspects == [], "a network that hesitates blames no label"
 
 
 def test_network_that_reads_little_suspects_nobody() -> None:
-    assert found(40, 0.5).suspects == []
+    assert found(40, 50).suspects == []
 
 
 def test_confusions_are_those_of_the_verification_pictures() -> None:
-    assert found(0, 0.98).confusions == [("a", "b", 2)]
+    assert found(0, 98).confusions == [("a", "b", 2)]
 
 
 @pytest.mark.parametrize(
-    ("wrong", "verified", "words"),
+    ("wrong", "verified", "confidence", "words"),
     [
-        (5, 0.9, "correct the labels"),
-        (0, 0.5, "more labelled pictures: those for training"),
-        (40, 0.6, "more steps"),
-        (0, 0.99, "nothing: measure it"),
+        (6, 90, 0.99, "look at the labels"),
+        (6, 94, 0.6, "more steps"),
+        (40, 55, 0.6, "more steps"),
+        (0, 50, 0.6, "more labelled pictures: those for training"),
+        (1, 97, 0.6, "more labelled pictures and more steps"),
+        (0, 99, 0.6, "nothing: measure it"),
     ],
 )
-def test_advice(wrong: int, verified: float, words: str) -> None:
-    assert advice(found(wrong, verified)).startswith(words)
+def test_advice(wrong: int, verified: int, confidence: float, words: str) -> None:
+    assert advice(found(wrong, verified, confidence)).startswith(words)
+
+
+def test_handful_of_verification_pictures_does_not_prove_learning_by_heart() -> None:
+    one = review(
+        NAMES, (["a"] * 100, readings("a", 100), [0.0] * 100), (["a"] * 10, readings("a", 9) + readings("b", 1))
+    )
+    assert advice(one) == "more labelled pictures and more steps"

@@ -96,6 +96,8 @@ def test_colour_is_proposed_where_pictures_have_some(config: SampleConfig) -> No
     Image.new("RGB", (32, 16), (200, 40, 200)).save(config.origin_image_dir / "01_9.png")
     proposed = samples.propose_config(samples.check_folder(config.origin_image_dir, config), [], config)
     assert (proposed["channels"], proposed["resize"]) == (3, False)
+    found = samples.check_folder(config.origin_image_dir, config)
+    assert samples.propose_config(found, ["01"], config)["channels"] == 1, "a model may have been trained already"
     assert samples.disagreements(proposed, config) == {}
 
 
@@ -103,6 +105,8 @@ def test_other_sizes_are_let_in_where_they_are_resized(configure: Callable[..., 
     config = configure(resize=True)
     draw("01", config.origin_image_dir / "01_0.png", size=(50, 20))
     assert faults(config) == {"01_0.png": None}
+    proposed = samples.propose_config(samples.check_folder(config.origin_image_dir, config), [], config)
+    assert samples.disagreements(proposed, config) == {}
 
 
 def test_nothing_is_proposed_where_pictures_fit(config: SampleConfig) -> None:

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlib import training
 from cnnlib.config import SampleConfig
 from cnnlib.errors import ModelError
 from cnnlib.model_card import CARD, load_card, load_model
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import list_files
-from cnnlib.training import Trainer, steps_for, train
+from cnnlib.trainer import PREDICTION_BATCH, Trainer, steps_for
+from cnnlib.training import train
 from tests.conftest import fill
 
 
@@ -239,4 +239,4 @@ def test_measure_takes_other_verification_pictures_each_time(config: SampleConfi
         assert result.pictures == 5
         seen.add(step * 5 % len(trainer.verification))
     assert len(seen) > 1
-    assert training.PREDICTION_BATCH >= 5
+    assert PREDICTION_BATCH >= 5

@@ -8,7 +8,7 @@ import pytest
 from cnnlib import warm_start
 from cnnlib.alphabet import Alphabet
 from cnnlib.errors import ModelError
-from cnnlib.model_card import ModelCard, save_model
+from cnnlib.model_card import ModelCard, has_file, save_model
 from cnnlib.network import CNN, NETWORKS
 from cnnlib.pictures import Shape
 
@@ -55,7 +55,7 @@ def pictures(shape: Shape) -> np.ndarray:
 
 def test_same_network_reads_the_same_at_once(older: SimpleNamespace) -> None:
     model = network(Shape(24, 48, 3)).model()
-    said = warm_start.carry_over(older.folder, model, LETTERS)
+    said = warm_start.carry_over(older.folder, model, "columns", LETTERS)
     assert "100% of the weights, 4 of 4 characters" in said
     same = pictures(Shape(24, 48, 3))
     np.testing.assert_allclose(model(same), older.model(same), atol=0.02)
@@ -63,7 +63,7 @@ def test_same_network_reads_the_same_at_once(older: SimpleNamespace) -> None:
 
 def test_grey_pictures_are_read_as_their_three_equal_channels_were(older: SimpleNamespace) -> None:
     model = network(Shape(24, 48)).model()
-    warm_start.carry_over(older.folder, model, LETTERS)
+    warm_start.carry_over(older.folder, model, "columns", LETTERS)
     np.testing.assert_allclose(model(pictures(Shape(24, 48))), older.model(pictures(Shape(24, 48, 3))), atol=0.02)
 
 
@@ -72,7 +72,7 @@ def test_characters_keep_their_rows_in_another_alphabet(older: SimpleNamespace) 
     model = network(Shape(24, 48, 3), alphabet).model()
     fresh = model.get_layer("classes").bias.numpy() + 7
     model.get_layer("classes").bias.assign(fresh)
-    said = warm_start.carry_over(older.folder, model, alphabet)
+    said = warm_start.carry_over(older.folder, model, "columns", alphabet)
     assert "2 of 3 characters" in said
     ours, theirs = model.get_layer("classes"), older.model.get_layer("classes")
     np.testing.assert_allclose(ours.kernel.numpy()[:, [1, 2, 3]], theirs.kernel.numpy()[:, [3, 1, 4]], atol=1e-3)
@@ -81,7 +81,7 @@ def test_characters_keep_their_rows_in_another_alphabet(older: SimpleNamespace) 
 
 def test_another_size_takes_the_convolutions_and_stretches_the_rest(older: SimpleNamespace) -> None:
     model = network(Shape(60, 100, 3)).model()
-    assert "100% of the weights" in warm_start.carry_over(older.folder, model, LETTERS)
+    assert "100% of the weights" in warm_start.carry_over(older.folder, model, "columns", LETTERS)
     old, new = (one.get_layer("fold").kernel.numpy() for one in (older.model, model))
     assert new.shape[0] == 8 != old.shape[0]
     np.testing.assert_allclose(new.sum(axis=0), old.sum(axis=0), atol=0.02)
@@ -89,14 +89,21 @@ def test_another_size_takes_the_convolutions_and_stretches_the_rest(older: Simpl
 
 def test_positions_take_the_stages_alone(older: SimpleNamespace) -> None:
     model = network(Shape(24, 48, 3), name="positions").model()
-    warm_start.carry_over(older.folder, model, LETTERS)
+    fresh = model.get_layer("classes").kernel.numpy()
+    said = warm_start.carry_over(older.folder, model, "positions", LETTERS)
+    assert "0 of 4 characters" in said
     ours, theirs = (one.get_layer("block4_second").kernel.numpy() for one in (model, older.model))
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    assert (model.get_layer("classes").kernel.numpy() == fresh).all()
+    assert (model.get_layer("features_norm").moving_mean.numpy() == 0).all()
 
 
 def test_network_without_such_layers_is_refused(older: SimpleNamespace, tmp_path: Path) -> None:
     model = network(Shape(24, 48, 3), name="classic").model()
     with pytest.raises(ModelError, match="expected a model with layers like this network's; none fits"):
-        warm_start.carry_over(older.folder, model, LETTERS)
+        warm_start.carry_over(older.folder, model, "classic", LETTERS)
     with pytest.raises(ModelError, match="expected a trained model"):
-        warm_start.carry_over(tmp_path, model, LETTERS)
+        warm_start.carry_over(tmp_path, model, "classic", LETTERS)
+    assert has_file(older.folder, "weights")
+    assert not has_file(older.folder, "float32")
+    assert not has_file(tmp_path, "weights")

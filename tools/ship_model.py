@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
 from cnnlib.config import display_path
+from cnnlib.errors import ModelError
 from cnnlib.model_card import load_model, save_model
 from cnnlib.script import DONE, script
 
@@ -24,8 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("source", type=Path, help="folder of a trained model")
     parser.add_argument("target", type=Path, help="folder that the copy goes into")
     arguments = parser.parse_args(argv)
-    contents = {kind: (suffix, load_model(arguments.source, kind)[1]) for kind, suffix in SHIPPED.items()}
-    card, _ = load_model(arguments.source, "float32")
+    if arguments.source.resolve() == arguments.target.resolve():
+        raise ModelError(f"{display_path(arguments.target)}: expected another folder than the model's own")
+    loaded = {kind: load_model(arguments.source, kind) for kind in SHIPPED}
+    cards = [card for card, _ in loaded.values()]
+    if cards[0] != cards[-1]:
+        raise ModelError(f"{display_path(arguments.source)}: a training saved meanwhile; try again")
+    card, contents = cards[0], {kind: (suffix, loaded[kind][1]) for kind, suffix in SHIPPED.items()}
     save_model(arguments.target, card, contents)
     size = sum(len(content) for _, content in contents.values())
     print(f"{size / 1e6:.1f} MB are in {display_path(arguments.target)}")

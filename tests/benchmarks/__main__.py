@@ -17,7 +17,7 @@ from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import Run, perform, stored
 
 LABELS = (200, 500, 1000)
-STARTS = ((), ("--warm-start", "none"))
+STARTS = (("--warm-start", "model/general"), ("--warm-start", "none"))
 
 
 def main() -> int:

@@ -17,8 +17,10 @@ def draw(version: str, folder: Path, config: Config, characters: str, count: int
     """`count` pictures by the `captcha` library of a version, which is installed beside the one in use."""
     library = WORK / f"captcha-{version}"
     if not library.exists():
-        wanted = [f"captcha=={version}", "--no-deps", "--quiet", "--target", str(library)]
+        part = library.with_name(f"{library.name}.part")
+        wanted = [f"captcha=={version}", "--no-deps", "--quiet", "--target", str(part)]
         subprocess.run([sys.executable, "-m", "pip", "install", *wanted], check=True)
+        part.rename(library)
     look = {"root_dir": str(folder), "image_suffix": "png", "characters": characters, "count": count, "char_count": 4}
     path = folder.with_suffix(".json")
     write_config(path, look | {"width": config["image_width"], "height": config["image_height"]})
@@ -45,11 +47,11 @@ def headline(
 ) -> Run:
     """The training of `network` for `steps` on 19 of 20 of `count` pictures."""
     kind = "lower" if characters == LOWER else "upper"
-    pictures = f"{kind}-{size[0]}x{size[1]}-{version}"
+    pictures = f"{kind}-{size[0]}x{size[1]}-{version}-{count}"
 
     def prepare(folder: Path) -> Config:
         folder.mkdir(parents=True, exist_ok=True)
-        data = WORK / "pictures" / f"{pictures}-{count}"
+        data = WORK / "pictures" / pictures
         config = shipped_config(
             folder,
             image_width=size[0],
@@ -68,7 +70,7 @@ def headline(
     def unseen(config: Config) -> None:
         draw(version, Path(config["test_image_dir"]), config, characters, UNSEEN, UNSEEN_SEED)
 
-    name = "-".join([kind, version, network, str(steps), f"seed{seed}", *(one.strip("-/") for one in options)])
+    name = "-".join([pictures, network, str(steps), f"seed{seed}", *(one.strip("-/") for one in options)])
     about = {"look": pictures, "network": network, "steps": steps, "seed": seed, "options": list(options)}
     return Run(name, prepare, unseen, options, about)
 

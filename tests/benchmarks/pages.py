@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from cnnlib.config import PROJECT_ROOT
-from cnnlib.pictures import decode_picture
-from tests.benchmarks.runs import RESULTS, Result
+from cnnlib.pictures import Shape, decode_picture, to_array
+from tests.benchmarks.runs import RESULTS, WORK, Result
 
 DOCS = PROJECT_ROOT / "docs"
 HEAD = "Written by `make bench` from `tests/benchmarks/results/`; run it again to change this page.\n\n"
@@ -64,9 +64,9 @@ def write_statistics(found: Sequence[Result]) -> None:
     text = (
         "# Accuracy and speed on captchas of the `captcha` library\n\n"
         + HEAD
-        + "20,000 pictures unless the row says otherwise, 19 of 20 of them for training, 5% of those for verification; "
+        + "19 of 20 pictures are for training, 5% of those for verification; "
         "5,000 unseen pictures are drawn with another seed after the training. Pictures: alphabet, size, version of "
-        "`captcha`. Seconds to 98% are those to the first measurement of the verification set at 98% or more.\n\n"
+        "`captcha`, number. Seconds to 98%: until the verification set was first measured at 98% or more.\n\n"
         + table(titles, rows)
         + "\n![Verification accuracy over steps](statistics.png)\n\n"
         + machines(found)
@@ -113,7 +113,7 @@ def write_zoo(found: Sequence[Result]) -> None:
 
 
 def write_labels(found: Sequence[Result]) -> None:
-    starts = {"scratch": ["--warm-start", "none"], "general model": []}
+    starts = {"random weights": ["--warm-start", "none"], "general model": ["--warm-start", "model/general"]}
     names = sorted({one["set"] for one in found})
     counts = sorted({one["labels"] for one in found})
     by_key = {(one["set"], one["labels"], tuple(one["options"])): one for one in found}
@@ -146,8 +146,7 @@ def accuracy(one: Result) -> str:
 
 
 def rate(one: Result) -> str:
-    machine = one["machine_gflops"]
-    return f"{one['gflops']:.0f} of {max(machine.values()):.0f}" if machine else ""
+    return f"{one['gflops']:.0f} of {max(one['machine_gflops'].values()):.0f}"
 
 
 def seconds_to(one: Result, share: float) -> str:
@@ -162,9 +161,8 @@ def confused(one: Result) -> str:
 
 def machines(found: Sequence[Result]) -> str:
     names = sorted({one["machine"] for one in found})
-    rates = [one["machine_gflops"]["bfloat16"] for one in found if one["machine_gflops"]]
-    said = f", matrix product {min(rates):.0f} to {max(rates):.0f} GFLOP/s in bfloat16" if rates else ""
-    return f"Machine: {'; '.join(names)}{said}.\n"
+    rates = [one["machine_gflops"]["bfloat16"] for one in found]
+    return f"Machine: {'; '.join(names)}; matrix product {min(rates):.0f} to {max(rates):.0f} GFLOP/s in bfloat16.\n"
 
 
 def draw_curves(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
@@ -181,16 +179,15 @@ def draw_curves(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
 
 def draw_samples(path: Path, names: Sequence[str]) -> None:
     """Three pictures of each set, a row a set."""
-    from tests.benchmarks.runs import WORK
-
+    folders = [WORK / "zoo" / name for name in names]
+    if not all(folder.exists() for folder in folders):
+        return  # unpacked on another machine; the picture drawn there stays
     width, height = 220, 76
     sheet = Image.new("RGB", (3 * width, height * len(names)), "white")
-    for row, name in enumerate(names):
-        folder = WORK / f"zoo-{name}" / "sample" / "train"
-        for column, one in enumerate(sorted(folder.glob("*_*"))[:3]):
-            picture = decode_picture(one.read_bytes()).convert("RGBA")
-            ground = Image.new("RGBA", picture.size, "white")
-            ground.alpha_composite(picture)
-            ground.thumbnail((width - 8, height - 6))
-            sheet.paste(ground.convert("RGB"), (column * width, row * height))
+    for row, folder in enumerate(folders):
+        for column, one in enumerate(sorted(folder.iterdir())[:3]):
+            picture = decode_picture(one.read_bytes())
+            shown = Image.fromarray(to_array(picture, Shape(picture.height, picture.width, 3)))
+            shown.thumbnail((width - 8, height - 6))
+            sheet.paste(shown, (column * width, row * height))
     sheet.save(path)

@@ -4,6 +4,7 @@ A run that was killed goes on where it stopped. Pictures, models and logs lie in
 JSON each, in `tests/benchmarks/results/`, from which the pages are written.
 """
 
+import io
 import json
 import os
 import platform
@@ -32,7 +33,7 @@ Config = dict[str, Any]
 class Run:
     """A training and its test: `prepare` fills the folders of the config, given the run's own folder.
 
-    `keys` change the shipped config, `options` are the training's; `unseen` fills the test folder after the training.
+    `options` are the training's, `unseen` fills the test folder after it, `about` is stored with the result.
     """
 
     name: str
@@ -84,21 +85,23 @@ def call(script: str, *arguments: str, log: Path, env: dict[str, str] | None = N
     """Run a script of the suite, what it says going into `log`; returns that. Ends the bench where it fails."""
     command = [sys.executable, str(PROJECT_ROOT / script), *arguments]
     with log.open("a", encoding="utf-8") as file:
-        status = subprocess.run(command, stdout=file, stderr=file, check=False, env={**os.environ, **(env or {})})
-    if status.returncode:
-        raise SystemExit(f"{script} failed with status {status.returncode}; see {log}")
+        environment = {**os.environ, **(env or {})}
+        done = subprocess.run(command, cwd=PROJECT_ROOT, stdout=file, stderr=file, check=False, env=environment)
+    if done.returncode:
+        raise SystemExit(f"{script} failed with status {done.returncode}; see {log}")
     return log.read_text(encoding="utf-8")
 
 
 def figures(model_dir: Path, said: str) -> Result:
     """What is kept of a training and its test."""
     card, content = load_model(model_dir, "checkpoint")
-    with np.load(__import__("io").BytesIO(content)) as arrays:
+    with np.load(io.BytesIO(content)) as arrays:
         curve = arrays["progress/verification_curve"].tolist()
     test = read_json_object(model_dir / "report" / "test.json")
-    rates = re.search(r"matrix product (\d+) GFLOP/s in bfloat16, (\d+) in float32", said)
-    speed = re.search(r"(\d+) pictures/s, (\d+) GFLOP/s", said)
+    rates = re.findall(r"matrix product (\d+) GFLOP/s in bfloat16, (\d+) in float32", said)[-1]
+    speed = re.findall(r"(\d+) pictures/s, (\d+) GFLOP/s", said)[-1]
     return {
+        "warm_start": "Warm start from" in said,
         "picture_accuracy": test["picture_accuracy"],
         "interval": test["picture_accuracy_interval"],
         "samples": test["samples"],
@@ -107,9 +110,9 @@ def figures(model_dir: Path, said: str) -> Result:
         "training_pictures": card.training_pictures,
         "step": card.step,
         "seconds": card.training_seconds,
-        "pictures_per_s": float(speed[1]) if speed else None,
-        "gflops": float(speed[2]) if speed else None,
-        "machine_gflops": {"bfloat16": float(rates[1]), "float32": float(rates[2])} if rates else None,
+        "pictures_per_s": float(speed[0]),
+        "gflops": float(speed[1]),
+        "machine_gflops": {"bfloat16": float(rates[0]), "float32": float(rates[1])},
         "curve": [[int(step), round(share, 4)] for step, share in curve],
         "date": date.today().isoformat(),
         "machine": machine(),

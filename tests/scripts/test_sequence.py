@@ -42,7 +42,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     config_path = write_config(folder, **size, cycle_stop=60, cycle_save=30, acc_stop=1)
     drawn = run_script("gen_image/gen_sample_by_captcha.py", "--config", captcha_path, "--seed", "1")
     split = run_script("verify_and_split_data.py", "--config", config_path)
-    trained = run_script("train_model.py", "--config", config_path)
+    trained = run_script("train_model.py", "--config", config_path, "--warm-start", "none")
     batch = run_script("test_batch.py", "--config", config_path)
     runs = [drawn, split, trained, batch]
     return SimpleNamespace(folder=folder, config_path=config_path, captcha_path=captcha_path, runs=runs)
@@ -93,9 +93,8 @@ def test_training_starts_from_another_model_and_ends_with_advice(suite: SimpleNa
     shown = re.escape((suite.folder / "model").as_posix())
     assert re.search(rf"^Warm start from {shown}/: \d+% of the weights, 2 of 2 characters$", run.stdout, re.MULTILINE)
     assert re.search(r"^To try next: .+$", run.stdout, re.MULTILINE)
-    missing = run_script(
-        "train_model.py", "--config", write_config(tmp_path / "b"), "--warm-start", tmp_path / "nothing"
-    )
+    missing = run_script("train_model.py", "--config", path, "--warm-start", tmp_path / "nothing")
+    assert "nothing/: expected a trained model; there is no model_card.json" in missing.stderr
     assert missing.returncode == 2
 
 
