@@ -51,6 +51,13 @@ def faults_of(tmp_path: Path, **changes: object) -> list[str]:
     return [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
 
 
+def test_more_characters_at_least_than_at_most_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "captcha.json"
+    path.write_text(json.dumps(json.loads(CAPTCHA_CONFIG.read_text(encoding="utf-8")) | {"least_char_count": 5}))
+    with pytest.raises(ConfigError, match="key 'least_char_count': expected at most char_count, 4; got 5"):
+        load_captcha_config(path)
+
+
 def test_shipped_configs_hold_the_original_keys_and_defaults() -> None:
     shipped = json.loads(SAMPLE_CONFIG.read_text(encoding="utf-8"))
     assert {key: value for key, value in shipped.items() if key != "$schema"} == DESCRIBED

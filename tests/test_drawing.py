@@ -35,6 +35,12 @@ def test_picture_has_the_look_that_was_asked_for(look: Look, suffix: str, kind: 
     assert set(label) <= set("ab")
 
 
+def test_labels_of_different_lengths_are_drawn(look: Look) -> None:
+    varied = look(least_char_count=2)
+    assert {len(draw_captcha(varied, str(number))[0]) for number in range(40)} == {2, 3, 4}
+    assert {len(draw_captcha(look(), str(number))[0]) for number in range(10)} == {4}
+
+
 def test_characters_that_a_font_lacks_are_named() -> None:
     with pytest.raises(ConfigError, match=r"DroidSansMono\.ttf: the font lacks 天 地; name another one with --fonts"):
         check_fonts("a天地天", DEFAULT_FONTS)

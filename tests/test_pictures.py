@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnlib.errors import SampleError, SizeError
-from cnnlib.pictures import SIDE_LIMIT, Shape, decode_picture, file_name, label_of, open_picture, save_picture
+from cnnlib.pictures import (
+    SIDE_LIMIT,
+    Shape,
+    decode_picture,
+    file_name,
+    is_coloured,
+    label_of,
+    open_picture,
+    save_picture,
+)
 
 SHAPE = Shape(4, 6)
 
@@ -119,6 +128,26 @@ def test_other_files_are_refused(data: bytes) -> None:
 def test_tiff_is_not_opened() -> None:
     with pytest.raises(SampleError, match="not a PNG"):
         open_picture(encode(Image.new("L", (6, 4)), "TIFF"), SHAPE)
+
+
+def test_other_size_is_resized_when_asked_for() -> None:
+    picture = Image.new("RGB", (12, 8), "white")
+    picture.paste("black", (0, 0, 6, 8))
+    pixels = open_picture(encode(picture), Shape(4, 6, 1, resize=True))
+    assert pixels.shape == (4, 6, 1)
+    assert (pixels[:, :2] < 60).all()
+    assert (pixels[:, 4:] > 195).all()
+
+
+def test_colour_is_told_from_grey() -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 100), np.uint8))
+    grey_photo = decode_picture(encode(noise.convert("RGB"), "JPEG", quality=40))
+    assert not any(map(is_coloured, (noise, grey_photo, noise.convert("1"), noise.convert("P"))))
+    assert not is_coloured(Image.new("RGBA", (60, 40), (255, 0, 0, 0))), "what is transparent shows white"
+    tinted = noise.convert("RGB")
+    tinted.paste((200, 40, 40), (10, 10, 14, 14))
+    assert is_coloured(tinted)
+    assert is_coloured(tinted.convert("P"))
 
 
 def test_other_size_is_a_size_error_with_both_sizes() -> None:
