@@ -22,9 +22,11 @@ style: .venv/installed-dev
 	.venv/bin/ruff format .
 
 bench: .venv/installed-dev
+	$(VENV) -m tests.benchmarks speed
 	$(VENV) -m tests.benchmarks headline
 
 bench-zoo: .venv/installed-dev
+	$(VENV) -m tests.benchmarks general --zoo $(ZOO)
 	$(VENV) -m tests.benchmarks zoo --zoo $(ZOO)
 
 bench-labels: .venv/installed-dev

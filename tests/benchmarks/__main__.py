@@ -5,6 +5,7 @@ examples:
   python -m tests.benchmarks zoo --zoo path/to/tars
   python -m tests.benchmarks labels --zoo path/to/tars --sets first second
   python -m tests.benchmarks general --zoo path/to/tars
+  python -m tests.benchmarks speed
   python -m tests.benchmarks pages
 """
 
@@ -12,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.benchmarks import general, headline, zoo
+from tests.benchmarks import general, headline, speed, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import Run, perform, stored
 
@@ -22,7 +23,7 @@ STARTS = (("--warm-start", "model/general"), ("--warm-start", "none"))
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("headline", "zoo", "labels", "general", "pages"))
+    parser.add_argument("what", choices=("headline", "zoo", "labels", "general", "speed", "pages"))
     parser.add_argument("--zoo", type=Path, help="folder of tars, each with one folder of labelled pictures")
     parser.add_argument("--sets", nargs="+", help="names of the sets (default: all tars)")
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
@@ -38,6 +39,8 @@ def main() -> int:
         write_pages()
     for name in names if arguments.what == "general" else []:
         general.read_set(arguments.zoo, name)
+    if arguments.what == "speed":
+        speed.measure()
     write_pages()
     return 0
 
