@@ -150,9 +150,9 @@ def pipeline(one: Result) -> str:
     """What `speed` measured, in a paragraph."""
     return (
         f"One step of 128 pictures of 100×60, network `columns`: {one['repeated_ms']:.0f} ms on one batch again and "
-        f"again, {one['pipeline_ms']:.0f} ms with the input pipeline, augmentation included "
-        f"({one['pipeline_cost']:+.1%}, the median of {one['rounds']} rounds side by side). {one['gflops']:.0f} GFLOP/s on the repeated batch; the "
-        f"machine's matrix product in bfloat16 beside it: {one['matrix_product_gflops']:.0f}.\n\n"
+        f"again, {one['pipeline_ms']:.0f} ms with the input pipeline, augmented: {one['pipeline_cost']:+.1%}, "
+        f"the median of {one['rounds']} rounds side by side. The repeated step computes {one['gflops']:.0f} GFLOP/s, "
+        f"the machine's matrix product in bfloat16 beside it {one['matrix_product_gflops']:.0f}.\n\n"
     )
 
 
