@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from cnnlib.alphabet import Alphabet
 from cnnlib.errors import ConfigError
-from cnnlib.network import NETWORKS, BatchNorm, Standardise, operations
+from cnnlib.layers import BatchNorm, Standardise
+from cnnlib.network import NETWORKS, operations
 from cnnlib.pictures import Shape, open_picture
 from tests.conftest import draw
 
