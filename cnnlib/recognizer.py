@@ -27,6 +27,7 @@ class Recognizer:
 
     `Recognizer(model_dir)` takes everything from the model's card. The original's form
     `Recognizer(image_height, image_width, max_captcha, char_set, model_save_dir)` checks its values against it.
+    Characters of the model's that a config or call leaves out are not read.
     Raises ModelError when there is no model, it is broken, or the values disagree with it.
     """
 
@@ -49,8 +50,11 @@ class Recognizer:
         self._alphabet = self.card.alphabet
         self._idle = [self._interpreter()]
         self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
+        allowed = set((wanted.char_set if wanted else None) or self.card.characters)
+        self._kept = np.array([character in allowed for character in self.card.characters] + [True], np.float32)
         if wanted:
-            check_fits(self.card, self.model_dir, wanted)
+            fewer = allowed <= set(self.card.characters)  # then the others are just never read
+            check_fits(self.card, self.model_dir, replace(wanted, char_set=None) if fewer else wanted)
 
     def recognize(self, pictures: Sequence[Picture]) -> list[Recognition]:
         """Readings in the order of the pictures: encoded bytes, Pillow pictures or uint8 (height, width, channels).
@@ -80,7 +84,8 @@ class Recognizer:
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], array[np.newaxis])
         interpreter.invoke()
         probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
-        return self._alphabet.decode(probabilities, self.card.decoding)
+        probabilities = (probabilities + 1e-9) * self._kept  # so that something is left of every row
+        return self._alphabet.decode(probabilities / probabilities.sum(axis=1, keepdims=True), self.card.decoding)
 
     @contextmanager
     def _borrowed(self) -> Iterator[Interpreter]:

@@ -70,6 +70,15 @@ def test_original_form_and_method_work(trained: SimpleNamespace, pictures: list[
     assert reader.rec_image(Image.open(pictures[0])) == expected
 
 
+def test_characters_left_out_are_not_read(trained: SimpleNamespace, pictures: list[Path]) -> None:
+    folder = trained.config.model_save_dir
+    read = {one.text for one in Recognizer(folder).recognize([path.read_bytes() for path in pictures])}
+    narrow = recognition_object.Recognizer(16, 32, 2, "1", folder)
+    ones = {one.text for one in narrow.recognize([path.read_bytes() for path in pictures])}
+    assert "0" in "".join(read)
+    assert set("".join(ones)) == {"1"}
+
+
 def test_original_form_is_checked_against_the_card(trained: SimpleNamespace) -> None:
     with pytest.raises(
         ModelError, match="trained with image_height 16, but the call of Recognizer says image_height 60"

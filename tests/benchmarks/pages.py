@@ -76,7 +76,10 @@ def write_statistics(found: Sequence[Result]) -> None:
 
 
 def write_zoo(found: Sequence[Result]) -> None:
-    unseen = {one["set"]: f"{one['picture_accuracy']:.1%} / {one['case_ignored']:.1%}" for one in results("general-")}
+    unseen = {
+        one["set"]: f"{one['picture_accuracy']:.1%} / {one['case_ignored']:.1%} / {one['alphabet_known']:.1%}"
+        for one in results("general-")
+    }
     rows = [
         (
             one["set"],
@@ -92,7 +95,7 @@ def write_zoo(found: Sequence[Result]) -> None:
     ]
     titles = (
         "set",
-        "general model, exact / case ignored",
+        "general model: exact / case ignored / alphabet known",
         "training pictures",
         "steps",
         "read right (95% interval)",
