@@ -15,7 +15,7 @@ MODEL = PROJECT_ROOT / "model" / "general"
 
 
 def read_set(zoo: Path, name: str) -> Result:
-    """Stored, or measured now: the share of the held back pictures read right: exactly, with case ignored, alphabet known."""
+    """Stored, or measured now: shares of the held back pictures read right, exactly, case ignored, alphabet known."""
     found = stored(f"general-{name}")
     if found is not None:
         return found
