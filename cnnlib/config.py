@@ -169,8 +169,10 @@ class SampleConfig(Config):
     network: Annotated[Literal["columns", "positions", "classic"], Expected("columns, positions or classic")] = Field(
         default="columns", description="network that is trained"
     )
-    augmentation: Annotated[float, Field(ge=0, le=4), Expected("a number from 0 to 4")] = Field(
-        default=1.0, description="strength of the random changes of training pictures; 0: none"
+    augmentation: Annotated[float, Field(ge=0, le=4)] | Literal["auto"] = Field(
+        default="auto",
+        description='strength of the random changes of training pictures; 0: none; "auto": from their number',
+        json_schema_extra={"expected": 'a number from 0 to 4, or "auto"'},
     )
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], Expected("auto, float32, bfloat16 or float16")

@@ -17,20 +17,13 @@ from cnnlib.dataset import Dataset
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of
 from cnnlib.network import NETWORKS
+from cnnlib.recipe import steps_for, strength_for
 from cnnlib.review import Review, review
 
 LINE_STEPS = 10  # steps from one console line to the next
 PREDICTION_BATCH = 256
 CHECKED_PICTURES = 16  # verification pictures on which every export is compared with the network
 REVIEWED_PICTURES = 20_000  # training pictures that are read at the end, at most
-
-
-def steps_for(pictures: int, batch_size: int) -> int:
-    """Steps that `cycle_stop` "auto" stands for: fewer passes over more pictures, at least 300 steps.
-
-    65,000 * (pictures / 1000)^0.6 pictures are drawn: 128 passes over 300, 20 over 19,000, 7 over 300,000.
-    """
-    return max(300, math.ceil(65_000 * (pictures / 1000) ** 0.6 / batch_size))
 
 
 class Trainer:
@@ -41,7 +34,9 @@ class Trainer:
         self.training, self.verification = dataset.load_training(config)
         batch_size = config.train_batch_size
         self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
+        strength = strength_for(len(self.training)) if config.augmentation == "auto" else config.augmentation
         self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
+        self.strength = strength if self.network.augmented else 0.0
         policy, self.precision = devices.choose_policy(config.precision)
         self.model = self.network.model(policy)
         # What is measured and exported: the running average of the weights reads far better than any single step's.
@@ -88,8 +83,9 @@ class Trainer:
     def batches(self) -> tf.data.Dataset:
         """The batches of the steps that are left."""
         steps = range(self.progress.step, self.stop)
-        strength = self.config.augmentation if self.network.augmented else 0.0
-        return dataset.batches(self.training, self.config.train_batch_size, steps, self.config.split_seed, strength)
+        return dataset.batches(
+            self.training, self.config.train_batch_size, steps, self.config.split_seed, self.strength
+        )
 
     def satisfied(self) -> bool:
         """Whether this very step was measured and reached an `acc_stop` below 1."""

@@ -72,6 +72,7 @@ def introduce(trainer: Trainer, say: Say, start: Path | None) -> None:
     say(f"Network {config.network}: {trainer.model.count_params():,} parameters, {config.alphabet.classes} classes")
     say(f"{pictures} training and {len(trainer.verification)} verification pictures")
     say(f"cycle_stop {trainer.stop} steps of {config.train_batch_size} pictures: {passes:.1f} passes over the pictures")
+    say(f"augmentation {trainer.strength:.2g}" if trainer.network.augmented else "No augmentation")
     if trainer.resume():
         unused = f"; {display_path(start)} is not started from" if start else ""
         say(f"Resuming from step {trainer.progress.step} in {display_path(config.model_save_dir)}{unused}")

@@ -14,9 +14,10 @@ import tensorflow as tf
 from cnnlib.config import SampleConfig
 from cnnlib.errors import ModelError
 from cnnlib.model_card import CARD, load_card, load_model
+from cnnlib.recipe import steps_for, strength_for
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import list_files
-from cnnlib.trainer import PREDICTION_BATCH, Trainer, steps_for
+from cnnlib.trainer import PREDICTION_BATCH, Trainer
 from cnnlib.training import train
 from tests.conftest import fill
 
@@ -193,11 +194,19 @@ def test_auto_steps_are_a_sensible_number_of_passes(pictures: int, passes: tuple
     assert passes[0] <= steps_for(pictures, 128) * 128 / pictures <= passes[1]
 
 
+@pytest.mark.parametrize(("pictures", "strength"), [(1, 2.0), (2000, 2.0), (6325, 1.5), (20_000, 1.0), (10**6, 1.0)])
+def test_auto_changes_are_stronger_for_few_pictures(pictures: int, strength: float) -> None:
+    assert strength_for(pictures) == pytest.approx(strength, abs=1e-3)
+
+
 def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., SampleConfig]) -> None:
     config = configure(cycle_stop="auto")
     fill(config.train_image_dir, 60)
     trainer = Trainer(config)
     assert trainer.stop == steps_for(len(trainer.training), 32)
+    assert trainer.strength == 2
+    assert Trainer(configure(augmentation=0.5)).strength == 0.5
+    assert Trainer(configure(network="classic")).strength == 0
 
 
 @pytest.mark.parametrize("network", ["positions", "classic"])
