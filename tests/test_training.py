@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from cnnlib.config import SampleConfig
 from cnnlib.errors import ModelError
+from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import CARD, load_card, load_model
 from cnnlib.recipe import steps_for, strength_for
 from cnnlib.recognizer import Recognizer
@@ -44,17 +45,26 @@ def test_console_lines_are_those_of_the_original(trained: SimpleNamespace) -> No
 
 def test_training_stops_when_the_whole_verification_set_reaches_acc_stop(trained: SimpleNamespace) -> None:
     outcome = trained.outcome
-    assert outcome.reason == "acc_stop 1.0 is reached on the verification set; raise it to train on"
+    assert outcome.reason == "acc_stop 0.99 is reached on the verification set; raise it to train on"
     assert outcome.verification.picture == 1
     assert outcome.verification.pictures == load_card(trained.config.model_save_dir).verification_pictures
     assert outcome.step < 160
+
+
+def test_acc_stop_of_one_trains_all_steps(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(cycle_stop=4, cycle_save=4, acc_stop=1, train_batch_size=2)
+    fill(config.train_image_dir, 40)
+    trainer = Trainer(config)
+    trainer.verified, trainer._verified_step = Accuracy(2, 1.0, 1.0), trainer.progress.step
+    assert not trainer.satisfied()
+    assert train(config, lambda _: None).step == 4
 
 
 def test_model_folder_holds_one_step_and_its_curves(trained: SimpleNamespace) -> None:
     folder = trained.config.model_save_dir
     card = load_card(folder)
     assert card.step == trained.outcome.step
-    assert set(card.files) == {"checkpoint", "float32"}
+    assert set(card.files) == {"checkpoint", "weights", "float32"}
     names = {path.name for path in folder.iterdir() if path.is_file()}
     assert names - {".lock"} == {file.name for file in card.files.values()} | {CARD, "train_acc.png", "test_acc.png"}
     assert (card.characters, card.max_captcha, card.network, card.channels) == (("0", "1"), 2, "columns", 1)
@@ -108,7 +118,7 @@ def test_resuming_is_said_and_a_finished_training_stays_as_it_is(short: SampleCo
 
 
 def test_training_that_reached_its_goal_goes_on_with_added_samples(configure: Callable[..., SampleConfig]) -> None:
-    config = configure(cycle_stop=200, acc_stop=1, cycle_save=200)
+    config = configure(cycle_stop=200, acc_stop=0.99, cycle_save=200)
     fill(config.train_image_dir, 300, seed=1)
     first = train(config, lambda _: None)
     assert first.verification.picture == 1
