@@ -2,17 +2,17 @@
 
 import functools
 import hashlib
-import io
 import random
 from collections.abc import Sequence
 from pathlib import Path
 
 from captcha.image import DEFAULT_FONTS, ImageCaptcha
 from fontTools.ttLib import TTFont, TTLibError
-from PIL import Image, ImageFont
+from PIL import ImageFont
 
 from cnnlib.config import CaptchaConfig
 from cnnlib.errors import ConfigError
+from cnnlib.pictures import encode_picture
 
 
 @functools.lru_cache(maxsize=8)
@@ -30,9 +30,7 @@ def draw_captcha(config: CaptchaConfig, seed: str, fonts: Sequence[str] = ()) ->
     length = random.choice(config.lengths) if len(config.lengths) > 1 else config.char_count
     label = "".join(random.choices(config.characters, k=length))
     picture = _painter(config.width, config.height, tuple(fonts)).generate_image(label)
-    encoded = io.BytesIO()
-    picture.save(encoded, Image.registered_extensions()[f".{config.image_suffix}"])
-    return label, encoded.getvalue()
+    return label, encode_picture(picture, config.image_suffix)
 
 
 def check_fonts(characters: str, fonts: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from cnnlib.config import CaptchaConfig
 from cnnlib.lettering import Colour, colour_of, draw_row, other_colour
+from cnnlib.pictures import encode_picture
 
 CELL = 8  # pixels of a ripple that is drawn as straight pieces
 
@@ -27,9 +28,7 @@ def draw_look(config: CaptchaConfig, seed: str, fonts: Sequence[str]) -> tuple[s
     label = "".join(rng.choice(list(config.characters), length))
     size = (int(rng.integers(26, 46) * max(length, 3.5)), int(rng.integers(40, 81)))
     picture = draw_picture(rng, label, fonts, size).resize((config.width, config.height), Image.Resampling.BILINEAR)
-    encoded = io.BytesIO()
-    picture.save(encoded, Image.registered_extensions()[f".{config.image_suffix}"])
-    return label, encoded.getvalue()
+    return label, encode_picture(picture, config.image_suffix)
 
 
 def draw_picture(rng: np.random.Generator, label: str, fonts: Sequence[str], size: tuple[int, int]) -> Image.Image:

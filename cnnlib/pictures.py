@@ -119,6 +119,13 @@ def decode_picture(data: bytes) -> Image.Image:
         raise SampleError(f"can't be decoded: {error}") from error
 
 
+def encode_picture(picture: Image.Image, suffix: str) -> bytes:
+    """The bytes of a file with this suffix."""
+    encoded = io.BytesIO()
+    picture.save(encoded, Image.registered_extensions()[f".{suffix}"])
+    return encoded.getvalue()
+
+
 def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
     """Pixels of a Pillow picture, uint8 (height, width, channels), 0 to 255, on white where it is transparent.
 
