@@ -7,6 +7,7 @@ from PIL import Image
 
 from cnnlib.config import CaptchaConfig
 from cnnlib.drawing import fit_fonts
+from cnnlib.lettering import draw_row
 from cnnlib.looks import draw_look
 
 LOOK = CaptchaConfig.model_validate(
@@ -42,6 +43,15 @@ def test_size_alphabet_and_lengths_are_the_config_s() -> None:
 @pytest.mark.parametrize("number", range(60))
 def test_every_look_has_ink(number: int) -> None:
     assert pixels(f"3-{number}").std(axis=(0, 1)).max() > 2
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_every_character_of_a_row_is_drawn_in_its_ink(number: int) -> None:
+    red, blue = (255, 0, 0), (0, 0, 255)
+    row = np.asarray(draw_row(np.random.default_rng(number), "ab", DEFAULT_FONTS, [red, blue], (120, 60)))
+    solid = row[row[..., 3] > 200]
+    assert (solid[:, 0] > 200).any()
+    assert (solid[:, 2] > 200).any()
 
 
 def test_fonts_that_lack_a_character_or_are_none_are_left_out(tmp_path_factory: pytest.TempPathFactory) -> None:
