@@ -1,8 +1,8 @@
 """Train the network on train_image_dir; the model goes into model_save_dir.
 
 Training stops after cycle_stop steps or when acc_stop is reached on the verification pictures. A training that was
-interrupted (Ctrl-C saves first) goes on where it stopped when the script is started again. A new one on fewer than
-5,000 pictures starts from the general model in model/general unless --warm-start says otherwise.
+interrupted (Ctrl-C saves first) goes on where it stopped when the script is started again. A new one starts from the
+weights of the general model in model/general that fit, unless --warm-start says otherwise.
 
 examples:
   python train_model.py
@@ -23,12 +23,11 @@ from cnnlib.pictures import label_of, read_picture
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
 from cnnlib.review import SHOWN, Review, advice
-from cnnlib.samples import count_pictures, first_test_picture
+from cnnlib.samples import first_test_picture
 from cnnlib.script import DONE, SIGNAL_BASE, argument_parser, script
 
 GENERAL_MODEL = PROJECT_ROOT / "model" / "general"
 NOTHING = "∅"
-FEW_PICTURES = 5000  # fewer than these are worth the start from the general model
 
 
 class TrainModel:
@@ -40,7 +39,7 @@ class TrainModel:
     def train_cnn(self, warm_start: str = "auto") -> int:
         """Train and print the lines of the original suite; returns the exit status.
 
-        `warm_start` is the folder of a model to start from, "none", or "auto": the general model for few pictures.
+        `warm_start` is the folder of a model to start from, "none", or "auto": the general model.
         Raises CaptchaError when config, pictures or an older model can't be used.
         """
         resuming = check_resumable(self.config.model_save_dir, wanted_of(self.config))
@@ -72,10 +71,8 @@ class TrainModel:
         if warm_start != "auto":
             load_card(Path(warm_start))
             return Path(warm_start)
-        few = count_pictures(self.config.train_image_dir, self.config.image_suffix) < FEW_PICTURES
-        return (
-            GENERAL_MODEL if few and self.config.network != "classic" and has_file(GENERAL_MODEL, "weights") else None
-        )
+        fits = self.config.network != "classic" and has_file(GENERAL_MODEL, "weights")
+        return GENERAL_MODEL if fits else None
 
     def recognize_captcha(self, picture: Path | None = None) -> str:
         """Read one picture, the first of `test_image_dir` unless told, print label and reading; returns the reading."""

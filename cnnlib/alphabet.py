@@ -6,18 +6,15 @@ without a character, or a column of a CTC head (Graves et al. 2006) between two 
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from cnnlib.decoding import DECODERS, Decoding, Lengths
 from cnnlib.errors import ConfigError, SampleError
-
-Decoding = Literal["positions", "columns"]  # how the rows of an answer become text
 
 
 @dataclass(frozen=True)
@@ -81,66 +78,27 @@ class Alphabet:
         """The label that `encode` turned into `numbers`."""
         return "".join(self.characters[number] for number in numbers if number != self.blank)
 
-    def decode(self, probabilities: np.ndarray, decoding: Decoding) -> Reading:
+    def decode(self, probabilities: np.ndarray, decoding: Decoding, lengths: Lengths | None = None) -> Reading:
         """Text of one answer, float32 (positions or columns, classes), each row adding up to 1.
 
-        A character's confidence is the highest probability among its rows.
+        `lengths` are the fewest and most characters that it can have; None: any number. A character's confidence is
+        the highest probability among its rows; that of the text is not raised by knowing how long it must be.
         """
         decoder = DECODERS[decoding]
-        best = probabilities.argmax(axis=1).tolist()
-        rows = decoder.rows(best, self.blank)
-        numbers = [best[row[0]] for row in rows]
+        path = decoder.path(probabilities, lengths)
+        rows = decoder.rows(path, self.blank)
+        numbers = [path[row[0]] for row in rows]
         return Reading(
             "".join(self.characters[number] for number in numbers),
             decoder.confidence(probabilities, numbers, self.blank),
             tuple(float(probabilities[row, number].max()) for row, number in zip(rows, numbers, strict=True)),
         )
 
-    def decode_batch(self, probabilities: np.ndarray, decoding: Decoding) -> list[Reading]:
+    def decode_batch(
+        self, probabilities: np.ndarray, decoding: Decoding, lengths: Lengths | None = None
+    ) -> list[Reading]:
         """Readings of float32 (pictures, positions or columns, classes), in order."""
-        return [self.decode(answer, decoding) for answer in probabilities]
-
-
-@dataclass(frozen=True)
-class Decoder:
-    """How rows become text: which rows make up each character, and how probable the whole text is."""
-
-    rows: Callable[[list[int], int], list[list[int]]]  # of each row's best class, and the blank
-    confidence: Callable[[np.ndarray, list[int], int], float]  # of probabilities, the text's classes, and the blank
-
-
-def _position_rows(best: list[int], blank: int) -> list[list[int]]:
-    return [[row] for row, number in enumerate(best) if number != blank]
-
-
-def _position_confidence(probabilities: np.ndarray, _numbers: list[int], _blank: int) -> float:
-    return float(probabilities.max(axis=1).prod())
-
-
-def _column_rows(best: list[int], blank: int) -> list[list[int]]:
-    runs = [list(run) for _, run in groupby(range(len(best)), key=best.__getitem__)]
-    return [run for run in runs if best[run[0]] != blank]
-
-
-def _column_confidence(probabilities: np.ndarray, numbers: list[int], blank: int) -> float:
-    """The sum over all ways to spread the text over the columns (the forward pass of Graves et al. 2006)."""
-    states = [blank, *(state for number in numbers for state in (number, blank))]
-    emitted = probabilities[:, states].astype(np.float64)
-    # A character may follow the one before without a blank between, unless the two are the same.
-    skips = np.array(
-        [0, 0, *(states[at] not in (blank, states[at - 2]) for at in range(2, len(states)))][: len(states)], float
-    )
-    reached = np.zeros(len(states) + 2)  # two empty states in front, so that every state has two before it
-    reached[2:4] = emitted[0, :2]
-    for column in emitted[1:]:
-        reached[2:] = (reached[2:] + reached[1:-1] + skips * reached[:-2]) * column
-    return float(min(1.0, reached[2:][-2:].sum()))
-
-
-DECODERS: dict[Decoding, Decoder] = {
-    "positions": Decoder(_position_rows, _position_confidence),  # as they stand, blanks left out
-    "columns": Decoder(_column_rows, _column_confidence),  # CTC, greedy: repeats merged, then blanks left out
-}
+        return [self.decode(answer, decoding, lengths) for answer in probabilities]
 
 
 def is_visible(character: str) -> bool:

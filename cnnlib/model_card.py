@@ -16,8 +16,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cnnlib.alphabet import Alphabet, Decoding
+from cnnlib.alphabet import Alphabet
 from cnnlib.config import SampleConfig, display_path
+from cnnlib.decoding import Decoding, Lengths
 from cnnlib.errors import ConfigError, ModelError
 from cnnlib.pictures import Shape
 
@@ -45,6 +46,7 @@ class ModelCard(BaseModel):
     channels: Literal[1, 3]
     resize: bool = False
     characters: tuple[str, ...]
+    min_captcha: int = Field(default=0, ge=0)  # characters of the shortest label that was trained on
     max_captcha: int = Field(gt=0)
     step: int
     training_seconds: float = 0.0
@@ -62,6 +64,11 @@ class ModelCard(BaseModel):
     def shape(self) -> Shape:
         """Size of the pictures that the model reads."""
         return Shape(self.image_height, self.image_width, self.channels, self.resize)
+
+    @property
+    def lengths(self) -> Lengths:
+        """Fewest and most characters of a text."""
+        return self.min_captcha, self.max_captcha
 
     @property
     def alphabet(self) -> Alphabet:

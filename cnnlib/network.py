@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from cnnlib.alphabet import Decoding
+from cnnlib.decoding import Decoding
 from cnnlib.errors import ConfigError
 from cnnlib.layers import BatchNorm, Place, Queries, Standardise
 from cnnlib.pictures import Shape

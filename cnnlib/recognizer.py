@@ -85,7 +85,8 @@ class Recognizer:
         interpreter.invoke()
         probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
         probabilities = (probabilities + 1e-9) * self._kept  # so that something is left of every row
-        return self._alphabet.decode(probabilities / probabilities.sum(axis=1, keepdims=True), self.card.decoding)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        return self._alphabet.decode(probabilities, self.card.decoding, self.card.lengths)
 
     @contextmanager
     def _borrowed(self) -> Iterator[Interpreter]:

@@ -67,11 +67,6 @@ def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
     return [(path, _label(path)) for path in list_files(folder) if _has_suffix(path, suffix) and path.is_file()]
 
 
-def count_pictures(folder: Path, suffix: str) -> int:
-    """How many pictures of this suffix a folder holds."""
-    return sum(_has_suffix(path, suffix) for path in list_files(folder))
-
-
 def labels_in(folder: Path, suffix: str) -> list[str]:
     """Labels of the pictures in any sample folder; names without one are left out."""
     labels = []

@@ -32,6 +32,7 @@ class Trainer:
     def __init__(self, config: SampleConfig) -> None:
         self.config = config
         self.training, self.verification = dataset.load_training(config)
+        self.lengths = min(map(len, self.training.texts + self.verification.texts)), config.max_captcha
         batch_size = config.train_batch_size
         self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
         strength = strength_for(len(self.training)) if config.augmentation == "auto" else config.augmentation
@@ -112,7 +113,7 @@ class Trainer:
         losses: list[float] = []
         for part in np.split(chosen, range(PREDICTION_BATCH, len(chosen), PREDICTION_BATCH)):
             loss, probabilities = self._predict(data.pictures[part], data.labels[part])
-            readings += self.config.alphabet.decode_batch(probabilities.numpy(), self.network.decoding)
+            readings += self._decode(probabilities.numpy())
             losses += loss.numpy().tolist()
         return readings, losses
 
@@ -141,8 +142,11 @@ class Trainer:
 
     def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
         """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""
-        read = [one.text for one in self.config.alphabet.decode_batch(probabilities, self.network.decoding)]
+        read = [reading.text for reading in self._decode(probabilities)]
         return evaluation.accuracy([self.config.alphabet.text(numbers) for numbers in labels], read)
+
+    def _decode(self, probabilities: np.ndarray) -> list[Reading]:
+        return self.config.alphabet.decode_batch(probabilities, self.network.decoding, self.lengths)
 
     def verification_interval(self) -> int:
         """Steps between measurements of the whole verification set, such that they take about 3% of the time."""
@@ -184,6 +188,7 @@ class Trainer:
             channels=config.channels,
             resize=config.resize,
             characters=config.alphabet.characters,
+            min_captcha=self.lengths[0],
             max_captcha=config.max_captcha,
             step=progress.step,
             training_seconds=round(progress.seconds, 1),

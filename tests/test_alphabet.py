@@ -1,11 +1,10 @@
-import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cnnlib.alphabet import DECODERS, Alphabet, alphabet_faults, load_labels, save_labels
+from cnnlib.alphabet import Alphabet, alphabet_faults, load_labels, save_labels
 from cnnlib.errors import ConfigError, SampleError
 
 ABC = Alphabet(tuple("abc"))
@@ -45,20 +44,6 @@ def test_columns_merge_repeats_and_keep_what_a_blank_parts() -> None:
     reading = ABC.decode(answer((0, 0.6), (0, 0.9), (3, 0.5), (0, 0.8), (1, 0.7), (3, 0.9)), "columns")
     assert reading.text == "aab"
     assert reading.character_confidences == pytest.approx((0.9, 0.8, 0.7))
-
-
-@pytest.mark.parametrize("text", ["", "a", "aa", "ab", "aba", "abc"])
-def test_confidence_of_columns_is_the_sum_over_every_path(text: str) -> None:
-    """Held against every one of the 4^5 paths through five columns."""
-    probabilities = np.random.default_rng(3).dirichlet(np.ones(4), 5)
-    numbers = [ABC.characters.index(character) for character in text]
-    expected = 0.0
-    for path in itertools.product(range(4), repeat=5):
-        merged = [number for number, _ in itertools.groupby(path) if number != ABC.blank]
-        if merged == numbers:
-            expected += float(np.prod([probabilities[column, number] for column, number in enumerate(path)]))
-    confidence = DECODERS["columns"].confidence(probabilities, numbers, ABC.blank)
-    assert confidence == pytest.approx(expected)
 
 
 def test_blank_alone_is_the_empty_text() -> None:

@@ -51,20 +51,19 @@ def test_shipped_model_reads_alike_and_is_not_trained_on(trained: SimpleNamespac
     assert ship_model.main([str(target), str(target)]) == 2
 
 
-def test_few_pictures_start_from_the_general_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_starts_from_the_general_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_sample_config(write_config(tmp_path))
-    fill(config.train_image_dir, 4)
-    few = train_model.TrainModel(config)
+    model = train_model.TrainModel(config)
     assert has_file(GENERAL, "weights")
-    assert few.model_to_start_from("auto", resuming=False) == GENERAL
-    assert few.model_to_start_from("auto", resuming=True) is None
-    assert few.model_to_start_from("none", resuming=False) is None
+    assert model.model_to_start_from("auto", resuming=False) == GENERAL
+    assert model.model_to_start_from("auto", resuming=True) is None
+    assert model.model_to_start_from("none", resuming=False) is None
     with pytest.raises(ModelError, match="expected a trained model"):
-        few.model_to_start_from(str(tmp_path), resuming=False)
+        model.model_to_start_from(str(tmp_path), resuming=False)
     classic = train_model.TrainModel(config.model_copy(update={"network": "classic"}))
     assert classic.model_to_start_from("auto", resuming=False) is None
-    monkeypatch.setattr(train_model, "FEW_PICTURES", 4)
-    assert few.model_to_start_from("auto", resuming=False) is None
+    monkeypatch.setattr(train_model, "GENERAL_MODEL", tmp_path / "missing")
+    assert model.model_to_start_from("auto", resuming=False) is None
 
 
 def test_many_looks_are_drawn_by_the_script(tmp_path: Path) -> None:
