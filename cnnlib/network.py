@@ -18,6 +18,7 @@ from keras import layers
 from cnnlib.decoding import Decoding
 from cnnlib.errors import ConfigError
 from cnnlib.layers import BatchNorm, Place, Queries, Standardise
+from cnnlib.optimizer import Muon
 from cnnlib.pictures import Shape
 
 Tensor = Any  # a symbolic or eager tensor
@@ -42,12 +43,12 @@ class CNN(ABC):
         """float32 (batch,), of int32 labels (batch, length) filled up with the blank."""
 
     def optimizer(self, steps: int) -> keras.optimizers.Optimizer:
-        """AdamW on a one-cycle cosine (Smith 2018): a quarter of the steps up to 2e-3, then down to 0."""
+        """Muon on a one-cycle cosine (Smith 2018): a quarter of the steps up to 2e-3, then down to 0."""
         warmup = max(1, steps // 4)
         rate = keras.optimizers.schedules.CosineDecay(
             1e-4, decay_steps=max(1, steps - warmup), warmup_target=2e-3, warmup_steps=warmup
         )
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=0.05, beta_2=0.98, global_clipnorm=5.0)
+        optimizer = Muon(rate, ("stem", "fold", "place", "queries", "classes"), weight_decay=0.05, beta_2=0.98)
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "query", "place"])
         return optimizer
 
