@@ -8,6 +8,7 @@ examples:
   python train_model.py
   python train_model.py --config conf/my_config.json
   python train_model.py --warm-start model/older/
+  python train_model.py --export-only --saved-model serving/captcha/
   python train_model.py --recognize sample/test/2e8j_17322d.png
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from cnnlib.config import PROJECT_ROOT, SampleConfig, display_path, load_sample_config
 from cnnlib.errors import SampleError
-from cnnlib.model_card import check_resumable, has_file, load_card, wanted_of
+from cnnlib.model_card import ModelCard, check_resumable, has_file, load_card, wanted_of
 from cnnlib.pictures import label_of, read_picture
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
@@ -58,6 +59,7 @@ class TrainModel:
                 speed = f"{outcome.pictures_per_s:.0f} pictures/s, {outcome.gflops:.0f} GFLOP/s"
                 print(f"{outcome.seconds:.0f} seconds, {speed}")
             show_review(outcome.review)
+            show_exports(load_card(self.config.model_save_dir))
             print(f"The model is in {display_path(self.config.model_save_dir)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
 
@@ -73,6 +75,18 @@ class TrainModel:
             return Path(warm_start)
         fits = self.config.network != "classic" and has_file(GENERAL_MODEL, "weights")
         return GENERAL_MODEL if fits else None
+
+    def export(self, saved_model: Path | None = None) -> int:
+        """Export the checkpoint anew, measured on the verification pictures; returns the exit status.
+
+        `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too.
+        Raises CaptchaError when config, pictures or the checkpoint can't be used.
+        """
+        with quiet():
+            from cnnlib.training import export
+
+        show_exports(export(self.config, saved_model=saved_model))
+        return DONE
 
     def recognize_captcha(self, picture: Path | None = None) -> str:
         """Read one picture, the first of `test_image_dir` unless told, print label and reading; returns the reading."""
@@ -100,6 +114,14 @@ def show_review(found: Review | None) -> None:
     print(f"To try next: {advice(found)}")
 
 
+def show_exports(card: ModelCard) -> None:
+    """Print how the exported files read, and which one pictures are read with."""
+    measured = card.exported_picture_accuracy
+    if measured:
+        shown = ", ".join(f"{kind} {share:.2%}" for kind, share in measured.items())
+        print(f"Exported, picture accuracy on the verification set: {shown}; pictures are read with {card.reads}")
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
@@ -110,11 +132,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="MODEL_DIR",
         help='start from the weights of this model that fit; "none": from random ones (default: auto, see above)',
     )
+    parser.add_argument("--export-only", action="store_true", help="train nothing; export the checkpoint anew")
+    parser.add_argument(
+        "--saved-model",
+        type=Path,
+        metavar="DIR",
+        help="with --export-only: also write a SavedModel, DIR/STEP/, for TensorFlow Serving",
+    )
     arguments = parser.parse_args(argv)
+    if arguments.saved_model and not arguments.export_only:
+        parser.error("--saved-model needs --export-only")
     model = TrainModel(load_sample_config(arguments.config))
     if arguments.recognize:
         model.recognize_captcha(arguments.recognize)
         return DONE
+    if arguments.export_only:
+        return model.export(arguments.saved_model)
     return model.train_cnn(arguments.warm_start)
 
 

@@ -1,17 +1,22 @@
 """A trained Keras model as a LiteRT file that takes a picture's bytes and gives probabilities."""
 
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
+from cnnlib import evaluation
+from cnnlib.alphabet import Reading
 from cnnlib.errors import ModelError
+from cnnlib.litert import LiteRT
 from cnnlib.network import CNN
 from cnnlib.quiet import quiet
 
 TOLERANCE = 1e-3  # of a probability, between Keras and LiteRT in float32
+LOSS = 0.001  # of picture accuracy, that the smaller and faster quantised model may cost
 
 
 def to_float32(network: CNN, trained: keras.Model) -> keras.Model:
@@ -21,37 +26,65 @@ def to_float32(network: CNN, trained: keras.Model) -> keras.Model:
     return model
 
 
-def to_litert(network: CNN, model: keras.Model) -> bytes:
-    """A LiteRT model: uint8 (1, height, width, channels) to float32 (1, rows, classes), each row adding up to 1.
+def to_saved_model(model: keras.Model, folder: Path, batch: int | None = None) -> None:
+    """Write a SavedModel whose signature takes uint8 `pictures` (batch, height, width, channels), any number if None,
+    and gives float32 `probabilities` (batch, rows, classes), each row adding up to 1.
 
-    `model` computes in float32. It goes through a SavedModel, because the converter silently leaves out
-    the weights of a Keras 3 model that it is given directly.
+    `model` computes in float32.
     """
-    shape = (1, network.shape.height, network.shape.width, network.shape.channels)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(
-        "probabilities",
-        lambda pictures: tf.nn.softmax(model(pictures, training=False)),
-        input_signature=[tf.TensorSpec(shape, tf.uint8, name="pictures")],
+        "serving_default",
+        lambda pictures: {"probabilities": tf.nn.softmax(model(pictures, training=False))},
+        input_signature=[tf.TensorSpec((batch, *model.input_shape[1:]), tf.uint8, name="pictures")],
     )
+    archive.write_out(folder, verbose=False)
+
+
+def to_litert(model: keras.Model, *, quantised: bool = False) -> bytes:
+    """A LiteRT model: uint8 (1, height, width, channels) to float32 (1, rows, classes), each row adding up to 1.
+
+    `model` computes in float32. Quantised, weights are int8, and layers computed with them in int8 (dynamic range).
+    It goes through a SavedModel, because the converter silently leaves out the weights of a Keras 3 model that it is
+    given directly.
+    """
     with tempfile.TemporaryDirectory() as folder, quiet():
-        archive.write_out(folder, verbose=False)
-        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
+        to_saved_model(model, Path(folder), batch=1)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT] if quantised else []
+        return bytes(converter.convert())
 
 
 def check_litert(content: bytes, model: keras.Model, pictures: np.ndarray) -> None:
     """Raise ModelError when LiteRT and Keras read uint8 (n, height, width, channels) pictures differently."""
-    with quiet():
-        interpreter = Interpreter(model_content=content, num_threads=1)
-        interpreter.allocate_tensors()
-    expected = tf.nn.softmax(model(pictures, training=False)).numpy()
-    for picture, wanted in zip(pictures, expected, strict=True):
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[np.newaxis])
-        interpreter.invoke()
-        got = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
-        difference = float(np.abs(got - wanted).max())
-        if not difference <= TOLERANCE:  # NaN is no agreement either
-            raise ModelError(
-                f"export: expected LiteRT's probabilities within {TOLERANCE} of Keras's; they differ by {difference}"
-            )
+    litert = LiteRT(content)
+    _check("LiteRT", np.stack([litert.probabilities(picture) for picture in pictures]), model, pictures)
+
+
+def check_saved_model(folder: Path, model: keras.Model, pictures: np.ndarray) -> None:
+    """Raise ModelError when a SavedModel and Keras read uint8 (n, height, width, channels) pictures differently."""
+    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    _check("the SavedModel", serve(pictures=tf.constant(pictures))["probabilities"].numpy(), model, pictures)
+
+
+def _check(name: str, answers: np.ndarray, model: keras.Model, pictures: np.ndarray) -> None:
+    difference = float(np.abs(answers - tf.nn.softmax(model(pictures, training=False)).numpy()).max())
+    if not difference <= TOLERANCE:  # NaN is no agreement either
+        raise ModelError(
+            f"export: expected probabilities of {name} within {TOLERANCE} of Keras's; they differ by {difference}"
+        )
+
+
+def accuracy_of(
+    content: bytes, pictures: np.ndarray, texts: Sequence[str], decode: Callable[[np.ndarray], Sequence[Reading]]
+) -> float:
+    """Picture accuracy of a LiteRT model on uint8 (n, height, width, channels) pictures."""
+    litert = LiteRT(content)
+    answers = np.stack([litert.probabilities(picture) for picture in pictures])
+    return evaluation.accuracy(texts, [reading.text for reading in decode(answers)]).picture
+
+
+def choose(accuracies: Mapping[str, float]) -> str:
+    """Which exported file pictures shall be read with: the quantised one unless it costs more than `LOSS`."""
+    return "quantised" if accuracies["float32"] - accuracies["quantised"] <= LOSS + 1e-9 else "float32"

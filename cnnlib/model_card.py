@@ -23,6 +23,8 @@ from cnnlib.errors import ConfigError, ModelError
 from cnnlib.pictures import Shape
 
 CARD = "model_card.json"
+KINDS = ("checkpoint", "weights", "float32", "quantised")  # of files beside the card
+READING = "reading"  # the kind of file that pictures are read with: the one that the card says
 READ_TRIES = 10  # a file can go between reading the card and opening it when a training saves just then
 
 
@@ -58,6 +60,8 @@ class ModelCard(BaseModel):
     best_step: int
     saved_at: str
     versions: dict[str, str]
+    reads: Literal["float32", "quantised"] = "float32"  # the exported file that pictures are read with
+    exported_picture_accuracy: dict[str, float] = {}  # of the verification set, by exported file
     files: dict[str, ModelFile] = {}
 
     @property
@@ -166,17 +170,18 @@ def load_card(model_dir: Path) -> ModelCard:
 
 
 def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
-    """The card and the content of its file `kind` ("float32", "checkpoint"), of one and the same save.
+    """The card and the content of its file `kind` ("float32", "checkpoint", READING), of one and the same save.
 
     Raises ModelError when either is missing or broken.
     """
     for left in reversed(range(READ_TRIES)):
         card = load_card(model_dir)
-        if kind not in card.files:
+        named = card.reads if kind == READING else kind
+        if named not in card.files:
             raise ModelError(
-                f"{display_path(model_dir / CARD)}: expected a file '{kind}'; the card names {[*card.files]}"
+                f"{display_path(model_dir / CARD)}: expected a file '{named}'; the card names {[*card.files]}"
             )
-        path = model_dir / card.files[kind].name
+        path = model_dir / card.files[named].name
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -185,7 +190,7 @@ def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
             raise ModelError(
                 f"{display_path(path)}: the card names it, but it can't be read: {error.strerror}"
             ) from error
-        if hashlib.sha256(content).hexdigest() != card.files[kind].sha256:
+        if hashlib.sha256(content).hexdigest() != card.files[named].sha256:
             raise ModelError(
                 f"{display_path(path)}: the content is not what the card says (SHA-256 differs); "
                 "train the model again or restore it"
@@ -222,7 +227,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def _remove_others(model_dir: Path, card: ModelCard) -> None:
     """Delete the files of earlier saves, and what a killed one left."""
     named = {file.name for file in card.files.values()}
-    for kind in card.files:
+    for kind in KINDS:
         for path in [*model_dir.glob(f"{kind}-*"), *model_dir.glob(f".{kind}-*.part")]:
             if path.name not in named:
                 path.unlink(missing_ok=True)

@@ -1,22 +1,18 @@
 """Pictures to text with an exported model, on LiteRT: no TensorFlow is imported."""
 
-import os
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from cnnlib.alphabet import Reading
 from cnnlib.config import display_path
 from cnnlib.errors import ModelError, SizeError
-from cnnlib.model_card import Wanted, check_fits, load_model
+from cnnlib.litert import LiteRT
+from cnnlib.model_card import READING, Wanted, check_fits, load_model
 from cnnlib.pictures import open_picture, to_array
-from cnnlib.quiet import quiet
 
 Picture = bytes | Image.Image | np.ndarray  # encoded, opened, or uint8 (height, width, channels)
 Recognition = Reading  # text, confidence, character_confidences
@@ -44,12 +40,14 @@ class Recognizer:
                 f"got {len(arguments)} arguments"
             )
         self.model_dir = Path(str(model_dir))
-        self.card, self._model = load_model(self.model_dir, "float32")
+        self.card, content = load_model(self.model_dir, READING)
         resize = self.card.resize if wanted is None or wanted.resize is None else wanted.resize
         self._shape = replace(self.card.shape, resize=resize)
         self._alphabet = self.card.alphabet
-        self._idle = [self._interpreter()]
-        self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
+        try:
+            self._model = LiteRT(content)
+        except ModelError as error:
+            raise ModelError(f"{display_path(self.model_dir)}: {error}") from error
         allowed = set((wanted.char_set if wanted else None) or self.card.characters)
         self._kept = np.array([character in allowed for character in self.card.characters] + [True], np.float32)
         if wanted:
@@ -63,8 +61,7 @@ class Recognizer:
         neither the config nor the model's card says `resize` (an array is never resized).
         """
         arrays = [self._array(picture) for picture in pictures]
-        with self._borrowed() as interpreter:
-            return [self._read(interpreter, array) for array in arrays]
+        return [self._read(array) for array in arrays]
 
     def rec_image(self, img: Picture) -> str:
         """The text of one picture (the original's method)."""
@@ -80,33 +77,7 @@ class Recognizer:
             raise SizeError(f"expected a picture of uint8 {expected}; got {array.dtype} {array.shape}")
         return array
 
-    def _read(self, interpreter: Interpreter, array: np.ndarray) -> Recognition:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], array[np.newaxis])
-        interpreter.invoke()
-        probabilities = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
-        probabilities = (probabilities + 1e-9) * self._kept  # so that something is left of every row
+    def _read(self, array: np.ndarray) -> Recognition:
+        probabilities = (self._model.probabilities(array) + 1e-9) * self._kept  # so that something is left of every row
         probabilities /= probabilities.sum(axis=1, keepdims=True)
         return self._alphabet.decode(probabilities, self.card.decoding, self.card.lengths)
-
-    @contextmanager
-    def _borrowed(self) -> Iterator[Interpreter]:
-        """An interpreter that no other thread uses meanwhile; there are at most as many as cores."""
-        with self._slots:
-            try:
-                interpreter = self._idle.pop()
-            except IndexError:
-                interpreter = self._interpreter()
-            try:
-                yield interpreter
-            finally:
-                self._idle.append(interpreter)
-
-    def _interpreter(self) -> Interpreter:
-        try:
-            with quiet():  # LiteRT announces its delegate
-                interpreter = Interpreter(model_content=self._model, num_threads=1)
-                interpreter.allocate_tensors()
-            interpreter.invoke()  # the first run is slower: it lays the weights out
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{display_path(self.model_dir)}: LiteRT can't load the model: {error}") from error
-        return interpreter

@@ -49,7 +49,8 @@ class Trainer:
         self.optimizer.build(self.model.trainable_variables)
         self.progress = Progress()
         self.verified = Accuracy(0, 0.0, 0.0)
-        self._verified_step = self._saved_step = -1
+        self._verified_step = -1
+        self._saved = (-1, False)  # the step that was saved last, and whether as the final one
         self._train = tf.function(self._train_batch)
         # One trace for batches of any number of pictures.
         shapes = [
@@ -69,7 +70,10 @@ class Trainer:
         card, content = load_model(folder, "checkpoint")
         self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
         if (card.training_pictures, card.verification_pictures) == (len(self.training), len(self.verification)):
-            self._saved_step = self.progress.step  # else there are other pictures now, and the card shall say so
+            self._saved = (
+                self.progress.step,
+                "quantised" in card.files,
+            )  # else there are other pictures now, and the card shall say so
         return True
 
     def carry_over(self, folder: Path) -> str:
@@ -153,30 +157,52 @@ class Trainer:
         cost_steps = len(self.verification) / (3 * self.config.train_batch_size)  # forward alone is a third of a step
         return LINE_STEPS * max(5, math.ceil(cost_steps / 0.03 / LINE_STEPS))
 
-    def save(self) -> None:
+    def save(self, *, final: bool = False, anew: bool = False) -> None:
         """Swap checkpoint, card and LiteRT file of this step in, with the curves as pictures beside them.
 
-        `verify` comes first: the card tells what it found.
+        `verify` comes first: the card tells what it found. `final`: also the quantised LiteRT file, measured beside
+        the other on the verification set, and taken for reading where it reads as well. A step that was saved is not
+        saved again unless `anew`.
         """
-        if self._saved_step == self.progress.step:
+        if not anew and self._saved in ((self.progress.step, final), (self.progress.step, True)):
             return
         folder = self.config.model_save_dir
         model = export.to_float32(self.network, self.averaged)
-        litert = export.to_litert(self.network, model)
+        litert = export.to_litert(model)
         export.check_litert(litert, model, self.verification.pictures[:CHECKED_PICTURES])
         contents = {
             "checkpoint": (".npz", checkpoint.pack(self.model, self.averaged, self.optimizer, self.progress)),
             "weights": (".npz", warm_start.pack(self.averaged)),
             "float32": (".tflite", litert),
         }
-        save_model(folder, self._card(), contents)
+        card = self._card()
+        if final:
+            contents["quantised"] = (".tflite", export.to_litert(model, quantised=True))
+            accuracies = {kind: self._exported_accuracy(contents[kind][1]) for kind in ("float32", "quantised")}
+            found = {"reads": export.choose(accuracies), "exported_picture_accuracy": accuracies}
+            card = card.model_copy(update=found)
+        save_model(folder, card, contents)
         report.draw_curve(
             folder / "train_acc.png", "Picture accuracy of training batches", self.progress.training_curve
         )
         report.draw_curve(
             folder / "test_acc.png", "Picture accuracy of the verification set", self.progress.verification_curve
         )
-        self._saved_step = self.progress.step
+        self._saved = (self.progress.step, final)
+
+    def save_for_serving(self, folder: Path) -> Path:
+        """A SavedModel of this step, in the versioned layout of TensorFlow Serving; returns its folder.
+
+        Raises ModelError when it answers otherwise than Keras.
+        """
+        model = export.to_float32(self.network, self.averaged)
+        version = folder / str(self.progress.step)
+        export.to_saved_model(model, version)
+        export.check_saved_model(version, model, self.verification.pictures[:CHECKED_PICTURES])
+        return version
+
+    def _exported_accuracy(self, content: bytes) -> float:
+        return export.accuracy_of(content, self.verification.pictures, self.verification.texts, self._decode)
 
     def _card(self) -> ModelCard:
         config, progress = self.config, self.progress

@@ -14,6 +14,7 @@ from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.interruption import Interruption, interruption
+from cnnlib.model_card import ModelCard, load_card
 from cnnlib.network import operations
 from cnnlib.review import Review
 from cnnlib.trainer import LINE_STEPS, Trainer
@@ -64,6 +65,25 @@ def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None
         raise ModelError(f"{config.name}: memory ran out in training: {remedy}, or close other programs") from error
 
 
+def export(config: SampleConfig, say: Say = tqdm.write, saved_model: Path | None = None) -> ModelCard:
+    """Export the checkpoint in `model_save_dir` anew, measured on the verification pictures; returns its new card.
+
+    `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too.
+    Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint.
+    """
+    with checkpoint.held(config.model_save_dir):
+        trainer = Trainer(config)
+        if not trainer.resume():
+            raise ModelError(
+                f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first"
+            )
+        trainer.verify()
+        trainer.save(final=True, anew=True)
+        if saved_model:
+            say(f"SavedModel: {display_path(trainer.save_for_serving(saved_model))}")
+        return load_card(config.model_save_dir)
+
+
 def introduce(trainer: Trainer, say: Say, start: Path | None) -> None:
     """Take up an older training, or start from an older model; say what is trained, on what and for how long."""
     config, pictures = trainer.config, len(trainer.training)
@@ -104,7 +124,7 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
                 say(f"Saved step {progress.step} into {display_path(config.model_save_dir)}")
         if progress.step:  # stopped before the first step, there is nothing to keep
             trainer.verify()
-            trainer.save()
+            trainer.save(final=not interrupted.signal)
     trained = progress.step - first
     rate = trained * size / max(progress.seconds - before, 1e-9)
     return Outcome(

@@ -43,8 +43,8 @@ def test_other_size_is_resized_where_the_card_says_so(
     trained: SimpleNamespace, tmp_path: Path, pictures: list[Path]
 ) -> None:
     card = load_card(trained.config.model_save_dir).model_copy(update={"resize": True})
-    content = (trained.config.model_save_dir / card.files["float32"].name).read_bytes()
-    save_model(tmp_path, card, {"float32": (".tflite", content)})
+    content = (trained.config.model_save_dir / card.files[card.reads].name).read_bytes()
+    save_model(tmp_path, card, {card.reads: (".tflite", content)})
     reader = Recognizer(tmp_path)
     large = [Image.open(path).convert("RGB").resize((96, 48)) for path in pictures]
     right = [reader.recognize([one])[0].text == label_of(path.name) for one, path in zip(large, pictures, strict=True)]
@@ -98,7 +98,8 @@ def test_other_size_and_unreadable_pictures_are_refused(recognizer: Recognizer, 
 
 
 def test_model_that_litert_cannot_load_is_a_fault(trained: SimpleNamespace, tmp_path: Path) -> None:
-    save_model(tmp_path, load_card(trained.config.model_save_dir), {"float32": (".tflite", b"no model")})
+    card = load_card(trained.config.model_save_dir)
+    save_model(tmp_path, card, {card.reads: (".tflite", b"no model")})
     with pytest.raises(ModelError, match="LiteRT can't load the model"):
         Recognizer(tmp_path)
 

@@ -64,7 +64,8 @@ def test_model_folder_holds_one_step_and_its_curves(trained: SimpleNamespace) ->
     folder = trained.config.model_save_dir
     card = load_card(folder)
     assert card.step == trained.outcome.step
-    assert set(card.files) == {"checkpoint", "weights", "float32"}
+    assert set(card.files) == {"checkpoint", "weights", "float32", "quantised"}
+    assert set(card.exported_picture_accuracy) == {"float32", "quantised"}
     names = {path.name for path in folder.iterdir() if path.is_file()}
     assert names - {".lock"} == {file.name for file in card.files.values()} | {CARD, "train_acc.png", "test_acc.png"}
     assert (card.characters, card.max_captcha, card.network, card.channels) == (("0", "1"), 2, "columns", 1)

@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 
 from cnnlib.config import display_path
 from cnnlib.errors import ModelError
-from cnnlib.model_card import load_model, save_model
+from cnnlib.model_card import READING, load_model, save_model
 from cnnlib.script import DONE, script
 
-SHIPPED = {"weights": ".npz", "float32": ".tflite"}
+SHIPPED = {"weights": ".npz", READING: ".tflite"}
 
 
 @script
@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     cards = [card for card, _ in loaded.values()]
     if cards[0] != cards[-1]:
         raise ModelError(f"{display_path(arguments.source)}: a training saved meanwhile; try again")
-    card, contents = cards[0], {kind: (suffix, loaded[kind][1]) for kind, suffix in SHIPPED.items()}
+    card = cards[0]
+    kinds = {"weights": "weights", READING: card.reads}
+    contents = {kinds[kind]: (suffix, loaded[kind][1]) for kind, suffix in SHIPPED.items()}
     save_model(arguments.target, card, contents)
     size = sum(len(content) for _, content in contents.values())
     print(f"{size / 1e6:.1f} MB are in {display_path(arguments.target)}")

@@ -1,0 +1,55 @@
+"""An exported model on LiteRT, TensorFlow's own small runtime: arrays to probabilities, without TensorFlow."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from cnnlib.errors import ModelError
+from cnnlib.quiet import quiet
+
+
+class LiteRT:
+    """A model from the bytes of a .tflite file; safe to share between threads.
+
+    Raises ModelError when LiteRT can't load it.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._idle = [self._interpreter()]
+        self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+    def probabilities(self, picture: np.ndarray) -> np.ndarray:
+        """float32 (rows, classes), each row adding up to 1, of uint8 (height, width, channels)."""
+        with self._borrowed() as interpreter:
+            interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[np.newaxis])
+            interpreter.invoke()
+            answer: np.ndarray = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+        return answer
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Interpreter]:
+        """An interpreter that no other thread uses meanwhile; there are at most as many as cores."""
+        with self._slots:
+            try:
+                interpreter = self._idle.pop()
+            except IndexError:
+                interpreter = self._interpreter()
+            try:
+                yield interpreter
+            finally:
+                self._idle.append(interpreter)
+
+    def _interpreter(self) -> Interpreter:
+        try:
+            with quiet():  # LiteRT announces its delegate
+                interpreter = Interpreter(model_content=self._content, num_threads=1)
+                interpreter.allocate_tensors()
+            interpreter.invoke()  # the first run is slower: it lays the weights out
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"LiteRT can't load the model: {error}") from error
+        return interpreter

@@ -1,0 +1,64 @@
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import train_model
+from cnnlib.alphabet import Alphabet
+from cnnlib.model_card import KINDS, load_card
+from cnnlib.pictures import Shape, open_picture
+from cnnlib.recognizer import Recognizer
+from cnnlib.samples import list_files
+
+
+@pytest.fixture
+def copied(trained: SimpleNamespace, tmp_path: Path) -> Path:
+    """A config over a copy of the trained model that lacks the quantised file, as an interrupted training leaves it."""
+    shutil.copytree(trained.config.model_save_dir, tmp_path / "model")
+    card = json.loads((tmp_path / "model/model_card.json").read_text())
+    card["files"].pop("quantised")
+    (tmp_path / "model/model_card.json").write_text(json.dumps(card | {"reads": "float32"}))
+    path = tmp_path / "config.json"
+    keys = json.loads(trained.config_path.read_text())
+    path.write_text(json.dumps(keys | {"model_save_dir": str(tmp_path / "model")}))
+    return path
+
+
+def test_checkpoint_is_exported_anew(
+    copied: Path, trained: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied.parent / "model"
+    pictures = [path.read_bytes() for path in list_files(trained.config.test_image_dir)]
+    before = [reading.text for reading in Recognizer(folder).recognize(pictures)]
+    assert train_model.main(["--config", str(copied), "--export-only"]) == 0
+    card = load_card(folder)
+    assert set(card.files) == set(KINDS)
+    assert card.exported_picture_accuracy["float32"] == pytest.approx(card.verification_picture_accuracy)
+    assert "pictures are read with quantised" in capsys.readouterr().out
+    assert [reading.text for reading in Recognizer(folder).recognize(pictures)] == before
+
+
+def test_saved_model_reads_as_the_recognizer_does(copied: Path, trained: SimpleNamespace) -> None:
+    serving = copied.parent / "serving"
+    assert train_model.main(["--config", str(copied), "--export-only", "--saved-model", str(serving)]) == 0
+    (version,) = serving.iterdir()
+    card = load_card(copied.parent / "model")
+    assert version.name == str(card.step)
+    serve = tf.saved_model.load(str(version)).signatures["serving_default"]
+    data = [path.read_bytes() for path in list_files(trained.config.test_image_dir)][:8]
+    pictures = np.stack([open_picture(one, Shape(16, 32)) for one in data])
+    answers = serve(pictures=tf.constant(pictures))["probabilities"].numpy()
+    read = Alphabet(card.characters).decode_batch(answers, card.decoding, card.lengths)
+    assert [one.text for one in read] == [one.text for one in Recognizer(copied.parent / "model").recognize(data)]
+
+
+def test_without_a_checkpoint_there_is_nothing_to_export(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(copied.parent / "model")
+    assert train_model.main(["--config", str(copied), "--export-only"]) == 2
+    assert "expected a model with a checkpoint; train one first" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        train_model.main(["--config", str(copied), "--saved-model", "elsewhere"])
