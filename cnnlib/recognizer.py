@@ -54,6 +54,11 @@ class Recognizer:
             fewer = allowed <= set(self.card.characters)  # then the others are just never read
             check_fits(self.card, self.model_dir, replace(wanted, char_set=None) if fewer else wanted)
 
+    @property
+    def resizes(self) -> bool:
+        """Whether pictures of another size than the model's are resized, not refused."""
+        return self._shape.resize
+
     def recognize(self, pictures: Sequence[Picture]) -> list[Recognition]:
         """Readings in the order of the pictures: encoded bytes, Pillow pictures or uint8 (height, width, channels).
 

@@ -19,13 +19,15 @@ SIGNAL_BASE = 128  # exit status after a signal: this and the signal's number, a
 Main = Callable[..., int]  # main(argv=None)
 
 
-def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG) -> ArgumentParser:
-    """A parser whose help is the script's docstring, with `--config`."""
+def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG, *, several: bool = False) -> ArgumentParser:
+    """A parser whose help is the script's docstring, with `--config`, a list of paths, maybe empty, if `several`."""
     parser = ArgumentParser(description=doc, formatter_class=RawDescriptionHelpFormatter)
-    shown = display_path(default_config)
-    parser.add_argument(
-        "--config", type=Path, default=default_config, metavar="PATH", help=f"config file (default: {shown})"
-    )
+    shown = f"(default: {display_path(default_config)})"
+    if several:
+        text = f"config file; more than one serve several models {shown}"
+        parser.add_argument("--config", type=Path, action="append", default=[], metavar="PATH", help=text)
+    else:
+        parser.add_argument("--config", type=Path, default=default_config, metavar="PATH", help=f"config file {shown}")
     return parser
 
 

@@ -84,6 +84,25 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     return SimpleNamespace(config_path=path, config=config, lines=lines, outcome=outcome)
 
 
+@pytest.fixture(scope="session")
+def other_size(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A model of 40 by 20 pictures, untrained, but always the same: `config`, a `picture` and the `text` it reads."""
+    from cnnlib.recognizer import Recognizer
+    from cnnlib.trainer import Trainer
+
+    folder = tmp_path_factory.mktemp("other")
+    config = load_sample_config(write_config(folder, image_width=40, image_height=20, network="positions"))
+    for number in range(4):
+        draw("01", config.train_image_dir / f"01_{number}.png", size=(40, 20), seed=number)
+    trainer = Trainer(config)
+    trainer.progress.step = 1
+    trainer.verify()
+    trainer.save()
+    picture = draw("10", folder / "10_1.png", size=(40, 20)).read_bytes()
+    text = Recognizer(config.model_save_dir).recognize([picture])[0].text
+    return SimpleNamespace(config=config, picture=picture, text=text)
+
+
 def run_script(name: str, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run one script of the suite as a user does; not from the project's folder, unless told."""
     options.setdefault("cwd", Path(options.pop("folder", PROJECT_ROOT.parent)))

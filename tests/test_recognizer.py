@@ -105,40 +105,20 @@ def test_model_that_litert_cannot_load_is_a_fault(trained: SimpleNamespace, tmp_
 
 
 def test_two_recognizers_of_different_sizes_from_several_threads(
-    recognizer: Recognizer, pictures: list[Path], other_size: tuple[Recognizer, bytes, str]
+    recognizer: Recognizer, pictures: list[Path], other_size: SimpleNamespace
 ) -> None:
     """Known bug 4 of the original suite."""
-    other, other_picture, other_text = other_size
+    other = Recognizer(other_size.config.model_save_dir)
     data = [path.read_bytes() for path in pictures]
     expected = [reading.text for reading in recognizer.recognize(data)]
 
     def read(number: int) -> bool:
         index = number % len(data)
         first = recognizer.recognize([data[index]])[0].text == expected[index]
-        return first and other.recognize([other_picture])[0].text == other_text
+        return first and other.recognize([other_size.picture])[0].text == other_size.text
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(read, range(400)))
-
-
-@pytest.fixture(scope="session")
-def other_size(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recognizer, bytes, str]:
-    """A recognizer of 40 by 20 pictures, a picture and its answer: an untrained one, but always the same."""
-    from cnnlib.config import load_sample_config
-    from cnnlib.trainer import Trainer
-    from tests.conftest import write_config
-
-    folder = tmp_path_factory.mktemp("other")
-    config = load_sample_config(write_config(folder, image_width=40, image_height=20, network="positions"))
-    for number in range(4):
-        draw("01", config.train_image_dir / f"01_{number}.png", size=(40, 20), seed=number)
-    trainer = Trainer(config)
-    trainer.progress.step = 1
-    trainer.verify()
-    trainer.save()
-    reader = Recognizer(config.model_save_dir)
-    picture = draw("10", folder / "10_1.png", size=(40, 20)).read_bytes()
-    return reader, picture, reader.recognize([picture])[0].text
 
 
 MEMORY = """

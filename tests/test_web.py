@@ -17,6 +17,7 @@ from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import list_files
 from cnnlib.web.captcha_source import create_captcha_app
+from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app, keep
 from cnnlib.web.serving import serve
 from tests.conftest import draw, free_port
@@ -28,8 +29,16 @@ def config(trained: SimpleNamespace, tmp_path: Path) -> SampleConfig:
 
 
 @pytest.fixture
-def client(trained: SimpleNamespace, config: SampleConfig) -> FlaskClient:
-    return create_recognition_app(Recognizer(trained.config.model_save_dir), config).test_client()
+def client(config: SampleConfig) -> FlaskClient:
+    return client_of(config)
+
+
+def client_of(*configs: SampleConfig) -> FlaskClient:
+    """A client of the API with the models of some configs, called a, b and so on."""
+    models = [Model(name, config) for name, config in zip("abc", configs, strict=False)]
+    for model in models:
+        model.load()
+    return create_recognition_app(Models(models)).test_client()
 
 
 @pytest.fixture
@@ -52,7 +61,7 @@ def test_picture_is_read_and_kept_under_its_reading(
 ) -> None:
     answer = client.post("/b", **upload(picture.read_bytes()))
     assert answer.status_code == 200
-    assert answer.json.keys() == {"time", "value", "speed_time(ms)", "confidence"}
+    assert answer.json.keys() == {"time", "value", "speed_time(ms)", "confidence", "character_confidences"}
     assert answer.json["value"] == text
     assert float(answer.json["time"]) > 1.5e9
     assert isinstance(answer.json["time"], str)
@@ -63,11 +72,8 @@ def test_picture_is_read_and_kept_under_its_reading(
     assert (label_of(kept.name), kept.suffix) == (answer.json["value"], ".png")
 
 
-def test_literal_client_of_the_original_works(
-    config: SampleConfig, trained: SimpleNamespace, picture: Path, text: str
-) -> None:
-    app = create_recognition_app(Recognizer(trained.config.model_save_dir), config)
-    server = make_server("127.0.0.1", 0, app)
+def test_literal_client_of_the_original_works(config: SampleConfig, picture: Path, text: str) -> None:
+    server = make_server("127.0.0.1", 0, client_of(config).application)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with picture.open("rb") as opened:
@@ -80,7 +86,7 @@ def test_literal_client_of_the_original_works(
 
 
 def test_without_picture_the_code_is_the_originals(client: FlaskClient) -> None:
-    for request in ({}, upload(b""), {"data": {"other": "x"}}):
+    for request in ({}, upload(b""), {"data": {"other": "x"}}, {"json": {}}, {"content_type": "image/png"}):
         answer = client.post("/b", **request)
         assert answer.status_code == 400
         assert answer.json["error_code"] == "1001"
@@ -118,13 +124,12 @@ def test_reading_of_dots_and_slashes_stays_in_the_folder(config: SampleConfig) -
 
 
 def test_folder_that_cannot_be_written_costs_the_copy_not_the_answer(
-    trained: SimpleNamespace, config: SampleConfig, picture: Path, tmp_path: Path
+    config: SampleConfig, picture: Path, tmp_path: Path
 ) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     config = config.model_copy(update={"api_image_dir": blocked})
-    client = create_recognition_app(Recognizer(trained.config.model_save_dir), config).test_client()
-    assert client.post("/b", **upload(picture.read_bytes())).status_code == 200
+    assert client_of(config).post("/b", **upload(picture.read_bytes())).status_code == 200
 
 
 def test_application_is_not_in_debug_mode(client: FlaskClient) -> None:

@@ -1,53 +1,74 @@
-"""The recognition API: `POST /b` with a picture, an answer in JSON."""
+"""The recognition API: `POST /b` with pictures, answers in JSON; `GET /models` tells what it reads with."""
 
 import logging
 import time
+from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
 
 from cnnlib.config import SampleConfig
 from cnnlib.errors import SampleError, SizeError
-from cnnlib.pictures import save_picture
-from cnnlib.recognizer import Recognizer
+from cnnlib.pictures import decode_picture, save_picture
+from cnnlib.recognizer import Recognition
+from cnnlib.web.intake import read_request
+from cnnlib.web.models import Model, Models
+from cnnlib.web.refusal import NOT_A_PICTURE, WRONG_SIZE, RefusalError, answer_refusals
 
 BODY_LIMIT_BYTES = 2**20
-NO_PICTURE, NO_DECODABLE_PICTURE, WRONG_SIZE = "1001", "1002", "1003"  # 1001 is the original's
 log = logging.getLogger(__name__)
 
 
-def create_recognition_app(recognizer: Recognizer, config: SampleConfig) -> Flask:
-    """A Flask application that reads pictures with `recognizer` and keeps them in the config's `api_image_dir`."""
+def create_recognition_app(models: Models) -> Flask:
+    """A Flask application that reads pictures with `models`, and keeps them where each model's config says so."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.register_error_handler(HTTPException, _http_error)
+    answer_refusals(app)
 
     @app.post("/b")
-    def recognize() -> Response | tuple[Response, int]:
-        upload = request.files.get("image_file")
-        data = upload.read() if upload else b""
-        if not data:
-            return _error(400, NO_PICTURE, "expected a picture in the multipart field image_file; got none")
-        start = time.perf_counter()
-        try:
-            reading = recognizer.recognize([data])[0]
-        except SizeError as error:
-            return _error(422, WRONG_SIZE, str(error))
-        except SampleError as error:
-            return _error(400, NO_DECODABLE_PICTURE, str(error))
-        elapsed_ms = 1000 * (time.perf_counter() - start)
-        keep(data, reading.text, config)
-        return jsonify(
-            {
-                "time": str(time.time()),
-                "value": reading.text,
-                "speed_time(ms)": round(elapsed_ms, 3),
-                "confidence": round(reading.confidence, 6),
-            }
-        )
+    @app.post("/b/<name>")
+    def recognize(name: str | None = None) -> Response:
+        asked = read_request(request)
+        chosen = name or asked.model
+        named = models.named(chosen) if chosen else None
+        done = [_read(number, data, named, models) for number, data in enumerate(asked.pictures, 1)]
+        for data, (model, reading, _) in zip(asked.pictures, done, strict=True):
+            keep(data, reading.text, model.config)
+        answers = [_answer(reading, seconds, asked.min_confidence) for _, reading, seconds in done]
+        return jsonify(answers if asked.as_list else answers[0])
+
+    @app.get("/models")
+    def list_models() -> Response:
+        return jsonify([model.describe() for model in models.by_name.values()])
 
     return app
+
+
+def _read(number: int, data: bytes, named: Model | None, models: Models) -> tuple[Model, Recognition, float]:
+    """Model, reading and seconds of one of the pictures of a request. Raises RefusalError, naming it by its number."""
+    start = time.perf_counter()
+    try:
+        picture = decode_picture(data)
+        model = named or models.fitting(picture.size)
+        reading = model.recognizer.recognize([picture])[0]
+    except SizeError as error:
+        raise RefusalError(422, WRONG_SIZE, f"picture {number}: {error}") from error
+    except SampleError as error:
+        raise RefusalError(400, NOT_A_PICTURE, f"picture {number}: {error}") from error
+    return model, reading, time.perf_counter() - start
+
+
+def _answer(reading: Recognition, seconds: float, min_confidence: float) -> dict[str, Any]:
+    """The original's keys and ours; a doubtful text is a candidate, not a value."""
+    answer = {
+        "time": str(time.time()),
+        "value": reading.text,
+        "speed_time(ms)": round(1000 * seconds, 3),
+        "confidence": round(reading.confidence, 6),
+        "character_confidences": [round(share, 6) for share in reading.character_confidences],
+    }
+    doubtful = reading.confidence < min_confidence
+    return answer | {"value": None, "candidate": reading.text} if doubtful else answer
 
 
 def keep(data: bytes, text: str, config: SampleConfig) -> None:
@@ -56,13 +77,3 @@ def keep(data: bytes, text: str, config: SampleConfig) -> None:
         save_picture(config.api_image_dir, text, config.image_suffix, data)
     except OSError as error:
         log.warning("%s: the received picture is not kept: %s", config.api_image_dir, error.strerror)
-
-
-def _error(status: int, code: str, message: str) -> tuple[Response, int]:
-    return jsonify({"error_code": code, "message": message}), status
-
-
-def _http_error(error: HTTPException) -> tuple[Response, int]:
-    """404, 405, 413 and the like, as JSON with the status as code."""
-    status = error.code or 500
-    return _error(status, str(status), error.description or error.name)

@@ -1,0 +1,124 @@
+"""The models that a server reads with, each from a config file, read anew when a training saves another one."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cnnlib.config import SampleConfig, load_sample_config
+from cnnlib.errors import ConfigError, ModelError
+from cnnlib.model_card import CARD, wanted_of
+from cnnlib.recognizer import Recognizer
+from cnnlib.web.refusal import MODEL_LOST, UNKNOWN_MODEL, RefusalError
+
+log = logging.getLogger(__name__)
+Stamp = tuple[int, int, int]  # of a card file: when it was written, its number on the disk, its size
+
+
+class Model:
+    """A config's model. A new one in its folder replaces it in the background; a broken one is left where it is."""
+
+    def __init__(self, name: str, config: SampleConfig) -> None:
+        self.name, self.config = name, config
+        self._loading = threading.Lock()
+        self._recognizer: Recognizer | None = None
+        self._stamp: Stamp | None = None
+
+    @property
+    def recognizer(self) -> Recognizer:
+        """The newest that could be loaded. Raises RefusalError when there is none any more."""
+        self._look()
+        if self._recognizer is None:
+            raise RefusalError(503, MODEL_LOST, f"the model {self.name} can't be loaded; the server's log says why")
+        return self._recognizer
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a model to read with."""
+        self._look()
+        return self._recognizer is not None
+
+    def load(self) -> None:
+        """Load the model in the folder. Raises ModelError and keeps the one that was there."""
+        self._stamp = self._stamp_now()  # before reading: what is saved meanwhile is seen as new
+        self._recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
+
+    def describe(self) -> dict[str, Any]:
+        """What `GET /models` tells."""
+        card = self.recognizer.card
+        return {
+            "name": self.name,
+            "path": f"/b/{self.name}",
+            "characters": "".join(card.characters),
+            "width": card.image_width,
+            "height": card.image_height,
+            "resize": self.recognizer.resizes,
+            "min_length": card.min_captcha,
+            "max_length": card.max_captcha,
+            "network": card.network,
+            "picture_accuracy": card.verification_picture_accuracy,
+            "verification_pictures": card.verification_pictures,
+            "step": card.step,
+            "saved_at": card.saved_at,
+        }
+
+    def _look(self) -> None:
+        """Start loading when the card is another one than the last that was tried."""
+        stamp = self._stamp_now()
+        if stamp not in (None, self._stamp) and self._loading.acquire(blocking=False):
+            threading.Thread(target=self._replace, daemon=True).start()
+
+    def _replace(self) -> None:
+        try:
+            self.load()
+            log.info("%s: a new model is read with, of step %d", self.name, self.recognizer.card.step)
+        except ModelError as error:
+            log.warning("%s: the new model is not taken: %s", self.name, error)
+        finally:
+            self._loading.release()
+
+    def _stamp_now(self) -> Stamp | None:
+        try:
+            found = (self.config.model_save_dir / CARD).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+class Models:
+    """Models by name, the first the default."""
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self.by_name = {model.name: model for model in models}
+
+    def named(self, name: str) -> Model:
+        """Raises RefusalError when there is none of this name."""
+        if name not in self.by_name:
+            raise RefusalError(404, UNKNOWN_MODEL, f"expected a model of {', '.join(self.by_name)}; got {name}")
+        return self.by_name[name]
+
+    def fitting(self, size: tuple[int, int]) -> Model:
+        """The first model for pictures of this width and height, else the first of all."""
+        models = [*self.by_name.values()]
+        if len(models) > 1:
+            for model in models:
+                card = model.recognizer.card
+                if (card.image_width, card.image_height) == size:
+                    return model
+        return models[0]
+
+
+def load_models(paths: Sequence[Path | str]) -> Models:
+    """The models of some config files, each named after its file.
+
+    Raises ConfigError for a faulty config, or two of one name, and ModelError when there is no model that fits one.
+    """
+    models = [Model(Path(path).stem, load_sample_config(path)) for path in paths]
+    names = [model.name for model in models]
+    doubles = {name for name in names if names.count(name) > 1}
+    if doubles:
+        raise ConfigError(f"--config: expected files of different names; got two named {', '.join(sorted(doubles))}")
+    for model in models:
+        model.load()
+    return Models(models)

@@ -1,0 +1,199 @@
+"""The forms that a recognition request can have, and how its model is chosen and replaced."""
+
+import base64
+import io
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from cnnlib.config import SampleConfig
+from cnnlib.errors import ConfigError
+from cnnlib.model_card import CARD, load_card
+from cnnlib.recognizer import Recognizer
+from cnnlib.samples import list_files
+from cnnlib.web.models import Model, Models, load_models
+from cnnlib.web.recognition import create_recognition_app
+
+
+@pytest.fixture
+def config(trained: SimpleNamespace, tmp_path: Path) -> SampleConfig:
+    """Over a copy of the trained model, which a test may replace."""
+    shutil.copytree(trained.config.model_save_dir, tmp_path / "model")
+    return trained.config.model_copy(update={"api_image_dir": tmp_path / "api", "model_save_dir": tmp_path / "model"})
+
+
+@pytest.fixture
+def model(config: SampleConfig) -> Model:
+    model = Model("small", config)
+    model.load()
+    return model
+
+
+@pytest.fixture
+def client(model: Model, other_size: SimpleNamespace) -> FlaskClient:
+    """Two models: `small`, the first, of 32x16, and `large` of 40x20 pictures."""
+    large = Model("large", other_size.config.model_copy(update={"api_image_dir": model.config.api_image_dir}))
+    large.load()
+    return create_recognition_app(Models([model, large])).test_client()
+
+
+@pytest.fixture
+def pictures(trained: SimpleNamespace) -> list[bytes]:
+    return [path.read_bytes() for path in list_files(trained.config.test_image_dir)[:3]]
+
+
+@pytest.fixture
+def texts(trained: SimpleNamespace, pictures: list[bytes]) -> list[str]:
+    return [reading.text for reading in Recognizer(trained.config.model_save_dir).recognize(pictures)]
+
+
+def form(*pictures: bytes, **options: Any) -> dict[str, Any]:
+    files = [(io.BytesIO(data), "captcha.png") for data in pictures]
+    return {"data": {"image_file": files, **options}, "content_type": "multipart/form-data"}
+
+
+def test_raw_body_json_and_data_url_are_read_as_the_form_is(
+    client: FlaskClient, pictures: list[bytes], texts: list[str]
+) -> None:
+    text = base64.b64encode(pictures[0]).decode()
+    for request in (
+        form(pictures[0]),
+        {"data": pictures[0], "content_type": "image/png"},
+        {"json": {"image": text}},
+        {"json": {"image": f"data:image/png;base64,{text}"}},
+    ):
+        answer = client.post("/b", **request)
+        assert answer.status_code == 200
+        assert answer.json["value"] == texts[0]
+        assert len(answer.json["character_confidences"]) == len(texts[0])
+
+
+def test_several_pictures_are_answered_in_their_order(
+    client: FlaskClient, pictures: list[bytes], texts: list[str], config: SampleConfig
+) -> None:
+    encoded = [base64.b64encode(one).decode() for one in pictures]
+    for request in (form(*pictures), {"json": {"image": encoded}}):
+        assert [one["value"] for one in client.post("/b", **request).json] == texts
+    assert [one["value"] for one in client.post("/b", json={"image": encoded[:1]}).json] == texts[:1]
+    assert len([*config.api_image_dir.iterdir()]) == 7
+
+
+def test_one_bad_picture_refuses_all_by_its_number_and_keeps_none(
+    client: FlaskClient, pictures: list[bytes], config: SampleConfig
+) -> None:
+    answer = client.post("/b", **form(pictures[0], b"no picture", pictures[1]))
+    assert (answer.status_code, answer.json["error_code"]) == (400, "1002")
+    assert answer.json["message"].startswith("picture 2: ")
+    assert not config.api_image_dir.exists()
+
+
+def test_doubtful_reading_is_a_candidate(client: FlaskClient, pictures: list[bytes], texts: list[str]) -> None:
+    for request in (
+        form(pictures[0], min_confidence="1"),
+        {"data": pictures[0], "content_type": "image/png", "query_string": {"min_confidence": 1}},
+        {"json": {"image": base64.b64encode(pictures[0]).decode(), "min_confidence": 1}},
+    ):
+        answer = client.post("/b", **request).json
+        assert (answer["value"], answer["candidate"]) == (None, texts[0])
+    sure = client.post("/b", **form(pictures[0], min_confidence="0")).json
+    assert (sure["value"], "candidate" in sure) == (texts[0], False)
+
+
+def test_model_is_chosen_by_path_field_and_size(
+    client: FlaskClient, pictures: list[bytes], texts: list[str], other_size: SimpleNamespace
+) -> None:
+    large, small = other_size.picture, pictures[0]
+    assert client.post("/b", **form(small, large)).json[1]["value"] == other_size.text
+    assert client.post("/b/large", **form(large)).json["value"] == other_size.text
+    assert client.post("/b", **form(large, model="large")).json["value"] == other_size.text
+    assert client.post("/b/small", **form(small)).json["value"] == texts[0]
+    wrong = client.post("/b/small", **form(large))
+    assert (wrong.status_code, wrong.json["error_code"]) == (422, "1003")
+    unknown = client.post("/b/tiny", **form(small))
+    assert (unknown.status_code, unknown.json["error_code"]) == (404, "1004")
+    assert unknown.json["message"] == "expected a model of small, large; got tiny"
+
+
+def test_models_are_listed_with_what_they_read(client: FlaskClient, config: SampleConfig) -> None:
+    small, large = client.get("/models").json
+    assert (small["name"], small["path"], large["name"]) == ("small", "/b/small", "large")
+    assert (small["characters"], small["width"], small["height"], small["resize"]) == ("01", 32, 16, False)
+    assert (small["min_length"], small["max_length"], small["network"]) == (2, 2, "columns")
+    assert small["picture_accuracy"] == load_card(config.model_save_dir).verification_picture_accuracy
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        ({"data": "x", "content_type": "text/plain"}, 415, "415"),
+        ({"data": "{", "content_type": "application/json"}, 400, "400"),
+        ({"data": "[" * 100_000, "content_type": "application/json"}, 400, "400"),
+        ({"json": ["image"]}, 400, "400"),
+        ({"json": {"image": 5}}, 400, "1002"),
+        ({"json": {"image": "no base64!"}}, 400, "1002"),
+        ({"json": {"image": "data:image/png,raw"}}, 400, "1002"),
+        ({"json": {"image": []}}, 400, "1001"),
+        ({"json": {"image": ["", ""]}}, 400, "1001"),
+        ({"data": {"image_file": "a text, no file"}}, 400, "1001"),
+        (form(b"x", min_confidence="much"), 400, "1005"),
+        (form(b"x", min_confidence="nan"), 400, "1005"),
+        ({"json": {"image": "eA==", "min_confidence": True}}, 400, "1005"),
+        ({"json": {"image": "eA==", "model": 5}}, 400, "1005"),
+    ],
+)
+def test_bad_requests_are_told_what_was_expected(
+    client: FlaskClient, request_: dict[str, Any], status: int, code: str
+) -> None:
+    answer = client.post("/b", **request_)
+    assert (answer.status_code, answer.json["error_code"]) == (status, code)
+    assert answer.json["message"]
+
+
+def wait_for(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_retrained_model_is_taken_up_and_a_broken_one_is_not(
+    client: FlaskClient, model: Model, pictures: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = model.config.model_save_dir / CARD
+    card = json.loads(path.read_text())
+    path.write_text(json.dumps(card | {"step": 7777}))
+    assert wait_for(lambda: client.get("/models").json[0]["step"] == 7777)
+    path.write_text('{"format": 1, "half": ')
+    assert client.post("/b", **form(pictures[0])).status_code == 200
+    assert wait_for(lambda: "the new model is not taken" in caplog.text)
+    path.unlink()
+    assert client.post("/b", **form(pictures[0])).status_code == 200
+    path.write_text(json.dumps(card | {"step": 8888}))
+    assert wait_for(lambda: client.get("/models").json[0]["step"] == 8888)
+
+
+def test_model_that_cannot_be_loaded_is_503_until_it_can(
+    config: SampleConfig, pictures: list[bytes], tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    config.model_save_dir.rename(away)
+    client = create_recognition_app(Models([Model("small", config)])).test_client()
+    answer = client.post("/b", **form(pictures[0]))
+    assert (answer.status_code, answer.json["error_code"]) == (503, "1006")
+    away.rename(config.model_save_dir)
+    assert wait_for(lambda: client.post("/b", **form(pictures[0])).status_code == 200)
+
+
+def test_configs_of_one_name_are_refused(trained: SimpleNamespace, tmp_path: Path) -> None:
+    same = tmp_path / trained.config_path.name
+    shutil.copy(trained.config_path, same)
+    with pytest.raises(ConfigError, match="expected files of different names; got two named sample_config"):
+        load_models([trained.config_path, same])
+    assert [*load_models([trained.config_path]).by_name] == ["sample_config"]
