@@ -177,6 +177,10 @@ class SampleConfig(Config):
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], Expected("auto, float32, bfloat16 or float16")
     ] = Field(default="auto", description="numbers that training computes with; auto: the fastest here")
+    api_save: Flag = Field(default=True, description="keep the pictures that the recognition API receives")
+    api_save_limit: Count = Field(
+        default=10_000, description="received pictures that are kept in `api_image_dir`; the oldest go first"
+    )
     log_dir: FilePath = Field(default=PROJECT_ROOT / "logs", description="folder of TensorBoard scalars")
 
     @property

@@ -17,8 +17,9 @@ from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import list_files
 from cnnlib.web.captcha_source import create_captcha_app
+from cnnlib.web.keeping import PRUNE_EVERY, Keeper, prune
 from cnnlib.web.models import Model, Models
-from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app, keep
+from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app
 from cnnlib.web.serving import serve
 from tests.conftest import draw, free_port
 
@@ -118,7 +119,7 @@ def test_file_name_of_the_upload_reaches_no_path(client: FlaskClient, config: Sa
 
 
 def test_reading_of_dots_and_slashes_stays_in_the_folder(config: SampleConfig) -> None:
-    keep(b"x", "../..", config)
+    Keeper(config).keep(b"x", "../..")
     (kept,) = config.api_image_dir.iterdir()
     assert label_of(kept.name) == "../.."
 
@@ -130,6 +131,30 @@ def test_folder_that_cannot_be_written_costs_the_copy_not_the_answer(
     blocked.write_text("not a folder")
     config = config.model_copy(update={"api_image_dir": blocked})
     assert client_of(config).post("/b", **upload(picture.read_bytes())).status_code == 200
+
+
+def test_kept_pictures_are_so_many_and_the_oldest_go_first(config: SampleConfig) -> None:
+    keeper = Keeper(config)
+    for number in range(7):
+        keeper.keep(bytes([number]), "01")
+    foreign = config.api_image_dir / "notes_1.txt"
+    foreign.write_text("not ours")
+    prune(config.api_image_dir, 3)
+    foreign.unlink()
+    kept = sorted(config.api_image_dir.iterdir(), key=lambda path: path.stem)
+    assert [path.read_bytes() for path in kept] == [bytes([number]) for number in (4, 5, 6)]
+
+
+def test_limit_is_held_while_pictures_come(config: SampleConfig) -> None:
+    keeper = Keeper(config.model_copy(update={"api_save_limit": 5}))
+    for _ in range(PRUNE_EVERY + 1):
+        keeper.keep(b"x", "01")
+    assert len([*config.api_image_dir.iterdir()]) == 5
+
+
+def test_pictures_are_not_kept_where_the_config_says_so(config: SampleConfig) -> None:
+    Keeper(config.model_copy(update={"api_save": False})).keep(b"x", "01")
+    assert not config.api_image_dir.exists()
 
 
 def test_application_is_not_in_debug_mode(client: FlaskClient) -> None:

@@ -10,6 +10,7 @@ from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.errors import ConfigError, ModelError
 from cnnlib.model_card import CARD, wanted_of
 from cnnlib.recognizer import Recognizer
+from cnnlib.web.keeping import Keeper
 from cnnlib.web.refusal import MODEL_LOST, UNKNOWN_MODEL, RefusalError
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ class Model:
 
     def __init__(self, name: str, config: SampleConfig) -> None:
         self.name, self.config = name, config
+        self.keeper = Keeper(config)
         self._loading = threading.Lock()
         self._recognizer: Recognizer | None = None
         self._stamp: Stamp | None = None

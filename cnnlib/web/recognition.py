@@ -1,21 +1,18 @@
 """The recognition API: `POST /b` with pictures, answers in JSON; `GET /models` tells what it reads with."""
 
-import logging
 import time
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
-from cnnlib.config import SampleConfig
 from cnnlib.errors import SampleError, SizeError
-from cnnlib.pictures import decode_picture, save_picture
+from cnnlib.pictures import decode_picture
 from cnnlib.recognizer import Recognition
 from cnnlib.web.intake import read_request
 from cnnlib.web.models import Model, Models
 from cnnlib.web.refusal import NOT_A_PICTURE, WRONG_SIZE, RefusalError, answer_refusals
 
 BODY_LIMIT_BYTES = 2**20
-log = logging.getLogger(__name__)
 
 
 def create_recognition_app(models: Models) -> Flask:
@@ -33,7 +30,7 @@ def create_recognition_app(models: Models) -> Flask:
         named = models.named(chosen) if chosen else None
         done = [_read(number, data, named, models) for number, data in enumerate(asked.pictures, 1)]
         for data, (model, reading, _) in zip(asked.pictures, done, strict=True):
-            keep(data, reading.text, model.config)
+            model.keeper.keep(data, reading.text)
         answers = [_answer(reading, seconds, asked.min_confidence) for _, reading, seconds in done]
         return jsonify(answers if asked.as_list else answers[0])
 
@@ -69,11 +66,3 @@ def _answer(reading: Recognition, seconds: float, min_confidence: float) -> dict
     }
     doubtful = reading.confidence < min_confidence
     return answer | {"value": None, "candidate": reading.text} if doubtful else answer
-
-
-def keep(data: bytes, text: str, config: SampleConfig) -> None:
-    """Keep a received picture under its reading; where that fails, the answer is given all the same."""
-    try:
-        save_picture(config.api_image_dir, text, config.image_suffix, data)
-    except OSError as error:
-        log.warning("%s: the received picture is not kept: %s", config.api_image_dir, error.strerror)
