@@ -1,7 +1,8 @@
 """Serve trained models: POST /b with a picture in the multipart field image_file gives its text as JSON.
 
 With --config more than once there are several models: each at /b/NAME, NAME being that of its config file, and at /b
-the one for pictures of the same size, the first where none is.
+the one for pictures of the same size, the first where none is. Where the environment variable CAPTCHA_API_TOKEN holds
+a token, requests have to bring it: Authorization: Bearer TOKEN.
 
 examples:
   python webserver_recognize_api.py
@@ -11,6 +12,7 @@ examples:
   gunicorn --bind 127.0.0.1:6000 "webserver_recognize_api:create_app()"
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,18 +20,23 @@ from pathlib import Path
 from flask import Flask
 
 from cnnlib.config import SAMPLE_CONFIG
-from cnnlib.script import DONE, argument_parser, port_number, script
+from cnnlib.script import DONE, argument_parser, port_number, script, whole_number
+from cnnlib.web.guard import TOKEN_VARIABLE
 from cnnlib.web.models import load_models
-from cnnlib.web.recognition import create_recognition_app
+from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app
 from cnnlib.web.serving import serve
 
 
-def create_app(*config_paths: Path | str) -> Flask:
+def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES) -> Flask:
     """The WSGI application for uwsgi, gunicorn and others; without a config the shipped one's.
+
+    The environment variable CAPTCHA_API_TOKEN holds the token that requests need, if any; pages of the web `origins`
+    may call the API; a larger request than `body_limit` bytes is refused.
 
     Raises ConfigError for a faulty config and ModelError when there is no model that fits it.
     """
-    return create_recognition_app(load_models(config_paths or (SAMPLE_CONFIG,)))
+    token = os.environ.get(TOKEN_VARIABLE) or None
+    return create_recognition_app(load_models(config_paths or (SAMPLE_CONFIG,)), token, origins, body_limit)
 
 
 @script
@@ -37,8 +44,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__, several=True)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=port_number, default=6000, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--cors", action="append", default=[], metavar="ORIGIN", help="web origin whose pages may call the API"
+    )
+    parser.add_argument(
+        "--body-limit",
+        type=whole_number,
+        default=BODY_LIMIT_BYTES,
+        metavar="BYTES",
+        help="largest request (default: %(default)s)",
+    )
     arguments = parser.parse_args(argv)
-    serve(create_app(*arguments.config), arguments.host, arguments.port, "/b")
+    app = create_app(*arguments.config, origins=arguments.cors, body_limit=arguments.body_limit)
+    serve(app, arguments.host, arguments.port, "/b", token=TOKEN_VARIABLE in os.environ)
     return DONE
 
 

@@ -1,26 +1,38 @@
 """The recognition API: `POST /b` with pictures, answers in JSON; `GET /models` tells what it reads with."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 
 from cnnlib.errors import SampleError, SizeError
 from cnnlib.pictures import decode_picture
 from cnnlib.recognizer import Recognition
+from cnnlib.web.guard import guard
 from cnnlib.web.intake import read_request
 from cnnlib.web.models import Model, Models
+from cnnlib.web.observation import CONFIDENCE, observe
+from cnnlib.web.openapi import describe_api
 from cnnlib.web.refusal import NOT_A_PICTURE, WRONG_SIZE, RefusalError, answer_refusals
 
 BODY_LIMIT_BYTES = 2**20
 
 
-def create_recognition_app(models: Models) -> Flask:
-    """A Flask application that reads pictures with `models`, and keeps them where each model's config says so."""
+def create_recognition_app(
+    models: Models, token: str | None = None, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES
+) -> Flask:
+    """A Flask application that reads pictures with `models`, and keeps them where each model's config says so.
+
+    A request needs the `token`, if there is one; pages of the `origins` may call it from a browser.
+    """
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = body_limit
     app.json.sort_keys = False  # type: ignore[attr-defined]
     answer_refusals(app)
+    observe(app, models)
+    guard(app, token, origins)
+    describe_api(app)
 
     @app.post("/b")
     @app.post("/b/<name>")
@@ -29,7 +41,9 @@ def create_recognition_app(models: Models) -> Flask:
         chosen = name or asked.model
         named = models.named(chosen) if chosen else None
         done = [_read(number, data, named, models) for number, data in enumerate(asked.pictures, 1)]
+        g.told = {"pictures": len(done), "model": done[0][0].name}
         for data, (model, reading, _) in zip(asked.pictures, done, strict=True):
+            CONFIDENCE.labels(model.name).observe(reading.confidence)
             model.keeper.keep(data, reading.text)
         answers = [_answer(reading, seconds, asked.min_confidence) for _, reading, seconds in done]
         return jsonify(answers if asked.as_list else answers[0])

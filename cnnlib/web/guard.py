@@ -1,0 +1,37 @@
+"""Who may use the API: a token, if one is set, and the web origins whose pages may call it."""
+
+import hmac
+from collections.abc import Sequence
+
+from flask import Flask, Response, request
+
+from cnnlib.web.refusal import RefusalError
+
+TOKEN_VARIABLE = "CAPTCHA_API_TOKEN"
+OPEN = ("/healthz", "/readyz")  # asked by supervisors that know no token; they tell nothing
+
+
+def guard(app: Flask, token: str | None, origins: Sequence[str]) -> None:
+    """Ask every request for `Authorization: Bearer <token>`, if there is a token, and answer pages of `origins`."""
+
+    @app.before_request
+    def check() -> None:
+        if not token or request.method == "OPTIONS" or request.path in OPEN:
+            return
+        kind, _, given = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+            raise RefusalError(401, "401", "expected the header Authorization: Bearer <token>, with the server's token")
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        if response.status_code == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        origin = request.headers.get("Origin")
+        if origin in origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        if origins:
+            response.vary.add("Origin")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response

@@ -1,0 +1,60 @@
+"""The API held against its own description, with requests that schemathesis makes up."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from cnnlib.web.models import Model, Models
+from cnnlib.web.openapi import api_description
+from cnnlib.web.recognition import create_recognition_app
+
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+)
+
+
+@pytest.fixture(scope="module")
+def app(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    folder: Path = tmp_path_factory.mktemp("api")
+    model = Model("small", trained.config.model_copy(update={"api_image_dir": folder}))
+    model.load()
+    return create_recognition_app(Models([model]))
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_answers_are_as_described(app: Flask, mode: GenerationMode) -> None:
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) == len(api_description()["paths"]) - 1  # the description itself is not tried
+    for operation in operations:
+        if mode is GenerationMode.NEGATIVE and not operation.body:
+            continue  # nothing that could be wrong
+
+        @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def answers_well(case: Any) -> None:
+            case.call_and_validate(checks=CHECKS)
+
+        answers_well()
+
+
+def test_every_route_is_described(app: Flask) -> None:
+    routes = {rule.rule.replace("<", "{").replace(">", "}") for rule in app.url_map.iter_rules()}
+    assert routes - {"/static/{path:filename}"} == set(api_description()["paths"])

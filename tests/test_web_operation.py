@@ -1,0 +1,118 @@
+"""What an operator of the API sees, and who may use it."""
+
+import base64
+import io
+import json
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from cnnlib.samples import list_files
+from cnnlib.web import ACCESS_LOG
+from cnnlib.web.models import Model, Models
+from cnnlib.web.recognition import create_recognition_app
+
+
+@pytest.fixture
+def picture(trained: SimpleNamespace) -> bytes:
+    return list_files(trained.config.test_image_dir)[0].read_bytes()
+
+
+@pytest.fixture
+def model(trained: SimpleNamespace, tmp_path: Path) -> Model:
+    model = Model("small", trained.config.model_copy(update={"api_image_dir": tmp_path / "api"}))
+    model.load()
+    return model
+
+
+@pytest.fixture
+def client(model: Model) -> FlaskClient:
+    return create_recognition_app(Models([model])).test_client()
+
+
+def form(data: bytes) -> dict[str, Any]:
+    return {"data": {"image_file": (io.BytesIO(data), "x.png")}, "content_type": "multipart/form-data"}
+
+
+def figure(client: FlaskClient, name: str) -> float:
+    """A metric's value, 0 before it is first told."""
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+def test_health_and_readiness(client: FlaskClient, trained: SimpleNamespace, tmp_path: Path) -> None:
+    assert (client.get("/healthz").status_code, client.get("/healthz").json) == (200, {"status": "alive"})
+    assert (client.get("/readyz").status_code, client.get("/readyz").json["models"]) == (200, {"small": True})
+    lost = Model("small", trained.config.model_copy(update={"model_save_dir": tmp_path / "nothing"}))
+    waiting = create_recognition_app(Models([lost])).test_client()
+    assert (waiting.get("/healthz").status_code, waiting.get("/readyz").status_code) == (200, 503)
+
+
+def test_metrics_count_requests_errors_times_and_confidences(
+    client: FlaskClient, picture: bytes, trained: SimpleNamespace
+) -> None:
+    names = (
+        'captcha_requests_total{method="POST",route="/b",status="200"}',
+        'captcha_requests_total{method="POST",route="/b",status="400"}',
+        'captcha_requests_total{method="GET",route="other",status="404"}',
+        'captcha_request_seconds_count{route="/b"}',
+        'captcha_confidence_count{model="small"}',
+    )
+    before = [figure(client, name) for name in names]
+    for request in (form(picture), form(picture), form(b"no picture")):
+        client.post("/b", **request)
+    client.get("/invented/by/anyone")
+    assert [figure(client, name) - one for name, one in zip(names, before, strict=True)] == [2, 1, 1, 3, 2]
+    assert figure(client, 'captcha_model_step{model="small"}') == trained.outcome.step
+
+
+def test_each_request_is_one_line_of_json(
+    client: FlaskClient, picture: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(ACCESS_LOG), "propagate", True)
+    caplog.set_level(logging.INFO, ACCESS_LOG)
+    client.post("/b", **form(picture))
+    client.get("/no%0Asuch")
+    read, missing = (json.loads(record.message) for record in caplog.records if record.name == ACCESS_LOG)
+    assert (read["path"], read["status"], read["pictures"], read["model"]) == ("/b", 200, 1, "small")
+    assert (missing["status"], missing["path"]) == (404, "/no\nsuch")
+    assert read["ms"] > 0
+
+
+def test_token_is_asked_of_everyone_but_supervisors(model: Model, picture: bytes) -> None:
+    client = create_recognition_app(Models([model]), token="sesame").test_client()
+    for header in (None, "Bearer wrong", "Basic sesame", "sesame", "Bearer \u00e9"):
+        refused = client.post("/b", headers={"Authorization": header} if header else {}, **form(picture))
+        assert (refused.status_code, refused.json["error_code"]) == (401, "401")
+        assert refused.headers["WWW-Authenticate"] == "Bearer"
+    assert client.post("/b", headers={"Authorization": "Bearer sesame"}, **form(picture)).status_code == 200
+    assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics", "/models")] == [
+        200,
+        200,
+        401,
+        401,
+    ]
+
+
+def test_pages_of_named_origins_alone_may_call(model: Model, client: FlaskClient) -> None:
+    page = "https://labels.example"
+    assert "Access-Control-Allow-Origin" not in client.get("/models", headers={"Origin": page}).headers
+    open_to_page = create_recognition_app(Models([model]), origins=[page]).test_client()
+    allowed = open_to_page.get("/models", headers={"Origin": page}).headers
+    assert (allowed["Access-Control-Allow-Origin"], allowed["Vary"]) == (page, "Origin")
+    other = open_to_page.get("/models", headers={"Origin": "https://evil.example"}).headers
+    assert "Access-Control-Allow-Origin" not in other
+    asked = open_to_page.options("/b", headers={"Origin": page, "Access-Control-Request-Method": "POST"})
+    assert (asked.status_code, asked.headers["Access-Control-Allow-Methods"]) == (200, "GET, POST")
+
+
+def test_body_limit_holds_for_every_form(model: Model, picture: bytes) -> None:
+    client = create_recognition_app(Models([model]), body_limit=len(picture)).test_client()
+    text = base64.b64encode(picture).decode()
+    for request in (form(picture), {"json": {"image": text}}, {"data": picture + b"x", "content_type": "image/png"}):
+        assert client.post("/b", **request).status_code == 413
+    assert client.post("/b", data=picture, content_type="image/png").status_code == 200
