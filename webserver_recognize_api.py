@@ -45,6 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=port_number, default=6000, help="port to listen on (default: %(default)s)")
     parser.add_argument(
+        "--page-port",
+        type=port_number,
+        default=6001,
+        help="port of the page for browsers, which refuse to go to port 6000 (default: %(default)s)",
+    )
+    parser.add_argument(
         "--cors", action="append", default=[], metavar="ORIGIN", help="web origin whose pages may call the API"
     )
     parser.add_argument(
@@ -56,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     app = create_app(*arguments.config, origins=arguments.cors, body_limit=arguments.body_limit)
-    serve(app, arguments.host, arguments.port, "/b", token=TOKEN_VARIABLE in os.environ)
+    token = TOKEN_VARIABLE in os.environ
+    serve(app, arguments.host, arguments.port, "/b", page_port=arguments.page_port, token=token)
     return DONE
 
 

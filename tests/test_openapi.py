@@ -57,4 +57,4 @@ def test_answers_are_as_described(app: Flask, mode: GenerationMode) -> None:
 
 def test_every_route_is_described(app: Flask) -> None:
     routes = {rule.rule.replace("<", "{").replace(">", "}") for rule in app.url_map.iter_rules()}
-    assert routes - {"/static/{path:filename}"} == set(api_description()["paths"])
+    assert routes - {"/", "/static/{path:filename}"} == set(api_description()["paths"])

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from cnnlib.web.refusal import RefusalError
 
 TOKEN_VARIABLE = "CAPTCHA_API_TOKEN"
-OPEN = ("/healthz", "/readyz")  # asked by supervisors that know no token; they tell nothing
+OPEN = ("/healthz", "/readyz", "/")  # of supervisors, and the page: they tell nothing of pictures
 
 
 def guard(app: Flask, token: str | None, origins: Sequence[str]) -> None:
@@ -16,7 +16,7 @@ def guard(app: Flask, token: str | None, origins: Sequence[str]) -> None:
 
     @app.before_request
     def check() -> None:
-        if not token or request.method == "OPTIONS" or request.path in OPEN:
+        if not token or request.method == "OPTIONS" or _open(request.path):
             return
         kind, _, given = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
@@ -35,3 +35,7 @@ def guard(app: Flask, token: str | None, origins: Sequence[str]) -> None:
             response.vary.add("Origin")
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
+
+
+def _open(path: str) -> bool:
+    return path in OPEN or path.startswith("/static/")

@@ -27,7 +27,7 @@ ERROR: Schema = {
     "type": "object",
     "required": ["error_code", "message"],
     "properties": {
-        "error_code": {"type": "string", "description": "1001 to 1006, or the HTTP status"},
+        "error_code": {"type": "string", "description": "1001 to 1007, or the HTTP status"},
         "message": {"type": "string"},
     },
     "additionalProperties": False,
@@ -63,8 +63,10 @@ REFUSALS = {
     "413": "the request is too large",
     "415": "neither a form, nor a picture, nor JSON",
     "422": "the picture has a size that the model doesn't read (1003)",
+    "502": "the captcha source can't be reached (1007)",
     "503": "the model can't be loaded (1006)",
 }
+READING_REFUSALS = [status for status in REFUSALS if status != "502"]
 
 
 def describe_api(app: Flask) -> None:
@@ -83,7 +85,7 @@ def api_description() -> Schema:
         "summary": "Read pictures",
         "description": "One picture gives an object, several a list in their order.",
         "requestBody": {"required": True, "content": _bodies()},
-        "responses": {"200": {"description": "what was read", **answer}, **_refusals(*REFUSALS)},
+        "responses": {"200": {"description": "what was read", **answer}, **_refusals(*READING_REFUSALS)},
     }
     options = [{"name": name, "in": "query", "schema": schema} for name, schema in TEXT_AND_OPTIONS.items()]
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
@@ -97,6 +99,7 @@ def api_description() -> Schema:
             "/b": {"post": {**read, "operationId": "read", "parameters": options}},
             "/b/{name}": {"post": {**read, "operationId": "readWith", "parameters": [name, *options]}},
             "/models": {"get": _get("The models", models, "401", "503")},
+            "/fresh": {"get": _get("A picture from the captcha source", {"content": {"image/*": {}}}, "401", "502")},
             "/healthz": {"get": _get("Whether the server lives", _json({"type": "object"}))},
             "/readyz": {"get": {"summary": "Whether every model is loaded", "responses": {"200": state, "503": state}}},
             "/metrics": {"get": _get("Prometheus metrics", {"content": {"text/plain": {}}}, "401")},

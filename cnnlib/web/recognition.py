@@ -14,6 +14,7 @@ from cnnlib.web.intake import read_request
 from cnnlib.web.models import Model, Models
 from cnnlib.web.observation import CONFIDENCE, observe
 from cnnlib.web.openapi import describe_api
+from cnnlib.web.page import add_page
 from cnnlib.web.refusal import NOT_A_PICTURE, WRONG_SIZE, RefusalError, answer_refusals
 
 BODY_LIMIT_BYTES = 2**20
@@ -33,6 +34,7 @@ def create_recognition_app(
     observe(app, models)
     guard(app, token, origins)
     describe_api(app)
+    add_page(app, models, body_limit)
 
     @app.post("/b")
     @app.post("/b/<name>")

@@ -9,6 +9,7 @@ WRONG_SIZE = "1003"
 UNKNOWN_MODEL = "1004"
 BAD_OPTION = "1005"
 MODEL_LOST = "1006"
+NO_SOURCE = "1007"
 
 
 class RefusalError(Exception):

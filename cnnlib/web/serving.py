@@ -1,6 +1,8 @@
 """The HTTP server that both applications run on."""
 
 import logging
+import os
+import socket
 
 import waitress
 from flask import Flask
@@ -9,6 +11,7 @@ from cnnlib.errors import ServiceError
 from cnnlib.web import ACCESS_LOG
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+BACKLOG = 1024  # connections that wait to be accepted
 
 
 def configure_logs() -> None:
@@ -21,21 +24,42 @@ def configure_logs() -> None:
     access.setLevel(logging.INFO)
 
 
-def serve(app: Flask, host: str, port: int, path: str, *, token: bool = False) -> None:
+def serve(app: Flask, host: str, port: int, path: str, *, page_port: int | None = None, token: bool = False) -> None:
     """Serve until Ctrl-C or SIGTERM, printing the address of `path`; `token`: requests need one.
 
+    `page_port` is another port for the same application, one that browsers go to; where it is taken, it is left out.
     Raises ServiceError when the address can't be bound.
     """
     configure_logs()
     shown = f"[{host}]" if ":" in host else host
     try:
-        server = waitress.create_server(app, host=host, port=port)
-    except (OSError, ValueError) as error:
+        listening = [_listen(host, port)]
+    except OSError as error:
         remedy = "is another program, or another run of this one, there? --host and --port take others"
         raise ServiceError(f"http://{shown}:{port}: can't serve there ({error}); {remedy}") from error
     if host not in LOOPBACK:
         who = "only those with the token are answered" if token else "nothing asks who it is"
         print(f"Listening on {host}: every machine that reaches this one can send requests; {who}")
-    listening = getattr(server, "effective_listen", None) or [(host, server.effective_port)]  # several for localhost
-    print(f"Serving http://{shown}:{listening[0][1]}{path} (Ctrl-C stops)", flush=True)
-    server.run()
+    print(f"Serving http://{shown}:{listening[0].getsockname()[1]}{path} (Ctrl-C stops)", flush=True)
+    if page_port is not None:
+        try:
+            listening.append(_listen(host, page_port))
+            print(f"The page is at http://{shown}:{listening[1].getsockname()[1]}/", flush=True)
+        except OSError as error:
+            print(f"http://{shown}:{page_port}: no page ({error}); --page-port takes another port", flush=True)
+    waitress.create_server(app, sockets=listening).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere this would let two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener

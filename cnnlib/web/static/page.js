@@ -1,0 +1,137 @@
+"use strict";
+
+const MOST_ROWS = 10;
+const byId = (id) => document.getElementById(id);
+const say = (text) => { byId("message").textContent = text; };
+const bodyLimit = Number(document.querySelector("main").dataset.bodyLimit);
+const percent = (share) => `${(100 * share).toFixed(share > 0.9 ? 1 : 0)}%`;
+
+let token = sessionStorage.getItem("token");
+
+/** Ask the server; a refusal becomes an error with the server's own words. */
+async function ask(path, options = {}) {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch {
+    throw new Error("The server can't be reached.");
+  }
+  if (response.ok) return response;
+  byId("token-form").hidden = response.status !== 401;
+  const answer = await response.json().catch(() => ({}));
+  throw new Error(answer.message || `The server answered ${response.status}.`);
+}
+
+/** Read pictures one after the other, so that one that can't be read keeps back no other. */
+async function readAll(files) {
+  say("");
+  for (const file of files) {
+    try {
+      await read(file);
+    } catch (error) {
+      say(`${file.name || "The picture"}: ${error.message}`);
+    }
+  }
+}
+
+async function read(file) {
+  const form = new FormData();
+  form.append("image_file", file, file.name || "pasted");
+  if (byId("model").value) form.append("model", byId("model").value);
+  if (file.size + 1024 > bodyLimit) throw new Error(`expected at most ${bodyLimit} bytes; it has ${file.size}`);
+  const start = performance.now();
+  const answer = await (await ask("/b", { method: "POST", body: form })).json();
+  show(URL.createObjectURL(file), answer, performance.now() - start);
+}
+
+/** The last reading, large, with a bar for each character, and a row for it in the table. */
+function show(address, answer, milliseconds) {
+  const characters = [...(answer.value ?? "")];
+  byId("picture").src = address;
+  byId("text").replaceChildren(characters.length ? answer.value : "(nothing)", element("small",
+    `${percent(answer.confidence)} sure, read in ${answer["speed_time(ms)"].toFixed(1)} ms, ` +
+    `answered in ${milliseconds.toFixed(0)} ms`));
+  byId("characters").replaceChildren(...characters.map((character, place) => {
+    const share = answer.character_confidences[place];
+    const meter = element("meter", percent(share));
+    meter.value = share;
+    meter.setAttribute("aria-hidden", "true");
+    const group = document.createElement("div");
+    group.append(element("dt", character), element("dd", meter, element("span", percent(share))));
+    return group;
+  }));
+  byId("reading").hidden = byId("history").hidden = false;
+  addRow(address, answer);
+}
+
+function addRow(address, answer) {
+  const picture = new Image();
+  picture.src = address;
+  picture.alt = "";
+  const row = element("tr", element("td", picture), element("td", answer.value ?? ""),
+    element("td", percent(answer.confidence)), element("td", `${answer["speed_time(ms)"].toFixed(1)} ms`));
+  const rows = byId("rows");
+  rows.prepend(row);
+  while (rows.rows.length > MOST_ROWS) {
+    URL.revokeObjectURL(rows.lastChild.querySelector("img").src);
+    rows.lastChild.remove();
+  }
+}
+
+function element(name, ...content) {
+  const made = document.createElement(name);
+  made.append(...content);
+  return made;
+}
+
+async function listModels() {
+  try {
+    const models = await (await ask("/models")).json();
+    byId("model").append(...models.map(({ name, width, height }) => {
+      const option = element("option", `${name} (${width}×${height})`);
+      option.value = name;
+      return option;
+    }));
+    byId("model-choice").hidden = models.length < 2;
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+byId("files").addEventListener("change", async (event) => {
+  await readAll([...event.target.files]);
+  event.target.value = "";
+});
+
+byId("fresh").addEventListener("click", async () => {
+  say("");
+  try {
+    const picture = await (await ask("/fresh")).blob();
+    await readAll([new File([picture], "captcha", { type: picture.type })]);
+  } catch (error) {
+    say(error.message);
+  }
+});
+
+byId("token-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  token = byId("token").value;
+  sessionStorage.setItem("token", token);
+  byId("token-form").hidden = true;
+  say("");
+  await listModels();
+});
+
+document.addEventListener("paste", (event) => readAll([...event.clipboardData.files]));
+
+const drop = byId("drop");
+for (const name of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", name === "dragover");
+    if (name === "drop") readAll([...event.dataTransfer.files]);
+  });
+}
+
+listModels();

@@ -1,0 +1,199 @@
+"""The page, in a real browser where Debian's Chromium is installed."""
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask, Response
+from playwright.sync_api import Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from cnnlib.config import SampleConfig
+from cnnlib.recognizer import Recognizer
+from cnnlib.samples import list_files
+from cnnlib.web.models import Model, Models
+from cnnlib.web.recognition import create_recognition_app
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
+
+
+@pytest.fixture
+def picture(trained: SimpleNamespace) -> Path:
+    return list_files(trained.config.test_image_dir)[0]
+
+
+@pytest.fixture
+def text(trained: SimpleNamespace, picture: Path) -> str:
+    return Recognizer(trained.config.model_save_dir).recognize([picture.read_bytes()])[0].text
+
+
+@pytest.fixture
+def config(trained: SimpleNamespace, tmp_path: Path, picture: Path) -> Iterator[SampleConfig]:
+    """With a captcha source that gives the one picture."""
+    source = Flask("source")
+    source.add_url_rule("/captcha/", view_func=lambda: Response(picture.read_bytes(), mimetype="image/png"))
+    with running(source) as address:
+        yield trained.config.model_copy(update={"api_image_dir": tmp_path / "api", "remote_url": f"{address}/captcha/"})
+
+
+class running:  # noqa: N801 (used as a function is)
+    """A server of an application in a thread; its address."""
+
+    def __init__(self, app: Flask) -> None:
+        self._server = make_server("127.0.0.1", 0, app, threaded=True)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.port}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def app_of(*configs: SampleConfig, **options: Any) -> Flask:
+    models = [Model(name, config) for name, config in zip(("small", "large"), configs, strict=False)]
+    for model in models:
+        model.load()
+    return create_recognition_app(Models(models), **options)
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A browser's page; what goes wrong in its script or against its policy fails the test."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+        yield page
+        browser.close()
+    assert not faults
+
+
+def test_page_is_served_with_a_strict_policy(config: SampleConfig) -> None:
+    answer = app_of(config).test_client().get("/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script>|style=|onclick=", answer.text)
+
+
+def test_fresh_picture_comes_from_the_source(config: SampleConfig, picture: Path) -> None:
+    client = app_of(config).test_client()
+    assert client.get("/fresh").data == picture.read_bytes()
+    gone = app_of(config.model_copy(update={"remote_url": "http://127.0.0.1:1/captcha/"})).test_client().get("/fresh")
+    assert (gone.status_code, gone.json["error_code"]) == (502, "1007")
+
+
+@needs_browser
+def test_chosen_pictures_are_read_and_listed(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
+    with running(app_of(config)) as address:
+        page.goto(address)
+        page.get_by_label("Choose pictures").set_input_files([picture, picture])
+        expect(page.get_by_role("status")).to_contain_text(text)
+        expect(page.get_by_role("row")).to_have_count(3)
+        expect(page.locator("meter")).to_have_count(len(text))
+        expect(page.locator("#model-choice")).to_be_hidden()
+        assert page.locator("#picture").evaluate("image => image.naturalWidth") == 32
+
+
+@needs_browser
+def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, config: SampleConfig, text: str) -> None:
+    with running(app_of(config)) as address:
+        page.goto(address)
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.id") == "fresh":
+                break
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text(text)
+
+
+@needs_browser
+def test_what_cannot_be_read_is_told_by_name(page: Page, config: SampleConfig, picture: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.png"
+    notes.write_text("no picture")
+    with running(app_of(config)) as address:
+        page.goto(address)
+        page.get_by_label("Choose pictures").set_input_files([notes, picture])
+        expect(page.get_by_role("alert")).to_contain_text("notes.png: picture 1: not a PNG, JPEG, GIF, BMP or WebP")
+        expect(page.get_by_role("row")).to_have_count(2)
+
+
+@needs_browser
+def test_pictures_are_dropped_and_pasted(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
+    with running(app_of(config)) as address:
+        page.goto(address)
+        for number, (kind, holder) in enumerate((("drop", "dataTransfer"), ("paste", "clipboardData")), 2):
+            page.evaluate(
+                """([kind, holder, bytes]) => {
+                  const transfer = new DataTransfer();
+                  transfer.items.add(new File([new Uint8Array(bytes)], "x.png", { type: "image/png" }));
+                  const event = new Event(kind, { bubbles: true, cancelable: true });
+                  Object.defineProperty(event, holder, { value: transfer });
+                  document.body.dispatchEvent(event);
+                }""",
+                [kind, holder, list(picture.read_bytes())],
+            )
+            expect(page.get_by_role("row")).to_have_count(number)
+        expect(page.get_by_role("status")).to_contain_text(text)
+
+
+@needs_browser
+def test_model_is_chosen_where_there_are_several(
+    page: Page, config: SampleConfig, picture: Path, other_size: SimpleNamespace
+) -> None:
+    large = other_size.config.model_copy(update={"api_image_dir": config.api_image_dir})
+    with running(app_of(config, large)) as address:
+        page.goto(address)
+        page.get_by_label("Model").select_option("large")
+        page.get_by_label("Choose pictures").set_input_files(picture)
+        expect(page.get_by_role("alert")).to_contain_text("expected 40x20 pixels; got 32x16")
+
+
+@needs_browser
+def test_token_is_asked_for_and_used(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
+    with running(app_of(config, token="sesame")) as address:
+        page.goto(address)
+        page.get_by_label("Token of this server").fill("sesame")
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_label("Choose pictures").set_input_files(picture)
+        expect(page.get_by_role("status")).to_contain_text(text)
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits_a_phone_and_its_text_stands_out(
+    page: Page, config: SampleConfig, picture: Path, scheme: Any
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.emulate_media(color_scheme=scheme)
+    with running(app_of(config)) as address:
+        page.goto(address)
+        page.get_by_label("Choose pictures").set_input_files(picture)
+        expect(page.get_by_role("row")).to_have_count(2)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        for selector in ("body", "#text small", "dd", "#fresh"):
+            assert page.eval_on_selector(selector, CONTRAST) >= 4.5, selector
+
+
+CONTRAST = """element => {
+  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = parse(colour).slice(0, 3).map((v) => v / 255)
+      .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  let ground = element;
+  while (ground && (parse(getComputedStyle(ground).backgroundColor)[3] ?? 1) === 0) ground = ground.parentElement;
+  const both = [light(getComputedStyle(element).color), light(getComputedStyle(ground).backgroundColor)];
+  return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+}"""
