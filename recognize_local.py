@@ -1,21 +1,33 @@
 """Read local pictures through the recognition API, and save each under its reading into local_image_dir.
 
+With --offline no server is needed: the model reads here, on all cores, and nothing is saved.
+
 examples:
   python recognize_local.py
   python recognize_local.py --image captcha.png
   python recognize_local.py --image sample/test/ --count 10 --url http://127.0.0.1:6000/b
+  python recognize_local.py --image sample/test/ --offline --csv readings.csv
 """
 
+import csv
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
-from cnnlib.client import API_URL, Answer, Client
-from cnnlib.config import display_path, load_sample_config
-from cnnlib.errors import SampleError, ServiceError
+from cnnlib.client import API_URL, Client
+from cnnlib.config import SampleConfig, display_path, load_sample_config
+from cnnlib.errors import CaptchaError, SampleError, ServiceError
+from cnnlib.model_card import wanted_of
 from cnnlib.pictures import label_of, read_picture, save_picture
+from cnnlib.recognizer import Recognizer
 from cnnlib.samples import first_test_picture, pictures_at
 from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, whole_number
+
+HEADER = ("picture", "reading", "confidence")
+Outcome = tuple[Path, str, float | None, str]  # picture, reading, confidence, a line about it
 
 
 @script
@@ -24,31 +36,68 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--url", default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--image", type=Path, help="picture or folder (default: the first picture of test_image_dir)")
     parser.add_argument("--count", type=whole_number, help="at most this many pictures of a folder")
+    parser.add_argument("--offline", action="store_true", help="read without a server, on all cores; save no picture")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write picture, reading and confidence here")
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
-    client, failed = Client(), 0
-    for path in pictures_at(arguments.image or first_test_picture(config))[: arguments.count]:
-        data = read_picture(path)
-        try:
-            answer = client.recognize(arguments.url, data, path.name)
-        except ServiceError as error:
-            print(f"{display_path(path)}: {error}", file=sys.stderr)
-            failed += 1
-            if error.status is None:  # nobody there: the next request would fail as well
-                break
-            continue
-        print(describe(path, answer))
-        save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
+    paths = pictures_at(arguments.image or first_test_picture(config))[: arguments.count]
+    read = read_here(config, paths) if arguments.offline else read_there(config, paths, arguments.url)
+    failed = 0
+    with ExitStack() as stack:
+        writer = None
+        if arguments.csv:
+            writer = csv.writer(stack.enter_context(arguments.csv.open("w", newline="", encoding="utf-8")))
+            writer.writerow(HEADER)
+        for outcome in read:
+            if isinstance(outcome, str):
+                print(outcome, file=sys.stderr)
+                failed += 1
+                continue
+            path, text, confidence, line = outcome
+            print(line)
+            if writer:
+                writer.writerow((display_path(path), text, "" if confidence is None else f"{confidence:.6f}"))
     return REQUESTS_FAILED if failed else DONE
 
 
-def describe(path: Path, answer: Answer) -> str:
-    """One line: picture, its label where the name holds one, reading and times."""
+def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterator[Outcome | str]:
+    """What the model reads, in the order of the pictures; a text about one that can't be read."""
+    recognizer = Recognizer(config.model_save_dir, wanted=wanted_of(config))
+
+    def read(path: Path) -> Outcome | str:
+        try:
+            reading = recognizer.recognize([read_picture(path)])[0]
+        except SampleError as error:
+            return f"{display_path(path)}: {error}"
+        line = f"{describe(path)}prediction: {reading.text}, confidence: {reading.confidence:.1%}"
+        return path, reading.text, reading.confidence, line
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(read, paths)
+
+
+def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterator[Outcome | str]:
+    """What the API answers, each picture then saved under its reading; a text about one that failed."""
+    client = Client()
+    for path in paths:
+        try:
+            data = read_picture(path)
+            answer = client.recognize(url, data, path.name)
+        except CaptchaError as error:
+            yield f"{display_path(path)}: {error}"
+            if isinstance(error, ServiceError) and error.status is None:
+                return  # nobody there: the next request would fail as well
+            continue
+        save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
+        yield path, answer.value, answer.confidence, describe(path) + answer.summary
+
+
+def describe(path: Path) -> str:
+    """The picture, and its label where the name holds one."""
     try:
-        label = f"label: {label_of(path.name)}, "
+        return f"{display_path(path)}: label: {label_of(path.name)}, "
     except SampleError:
-        label = ""
-    return f"{display_path(path)}: {label}{answer.summary}"
+        return f"{display_path(path)}: "
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+import csv
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import recognize_local
+from cnnlib.recognizer import Recognizer
+from cnnlib.samples import list_files
+
+
+def test_folder_is_read_without_a_server_into_a_table(
+    trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, table = tmp_path / "pictures", tmp_path / "out.csv"
+    shutil.copytree(trained.config.test_image_dir, folder)
+    arguments = ["--config", str(trained.config_path), "--image", str(folder), "--offline", "--csv", str(table)]
+    assert recognize_local.main(arguments) == 0
+    paths = list_files(folder)
+    expected = Recognizer(trained.config.model_save_dir).recognize([path.read_bytes() for path in paths])
+    with table.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["picture", "reading", "confidence"]
+    assert [(row[0], row[1], float(row[2])) for row in rows] == [
+        (path.as_posix(), one.text, pytest.approx(one.confidence, abs=1e-6))
+        for path, one in zip(paths, expected, strict=True)
+    ]
+    assert capsys.readouterr().out.count("prediction: ") == len(paths)
+    assert not trained.config.local_image_dir.exists()
+
+
+def test_picture_that_cannot_be_read_is_told_and_the_others_are_read(
+    trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(list_files(trained.config.test_image_dir)[0], tmp_path / "b_1.png")
+    (tmp_path / "a_1.png").write_text("no picture")
+    arguments = ["--config", str(trained.config_path), "--image", str(tmp_path), "--offline"]
+    assert recognize_local.main(arguments) == 1
+    said = capsys.readouterr()
+    assert said.out.count("prediction: ") == 1
+    assert "a_1.png: not a PNG, JPEG, GIF, BMP or WebP picture" in said.err
