@@ -78,6 +78,7 @@ def headline(
 RUNS = (
     *(headline("0.7.0", 3000, seed) for seed in (1, 2, 3)),
     *(headline("0.7.1", 3000, seed) for seed in (1, 2, 3)),
+    headline("0.7.0", 3000, 1, options=("--warm-start", "none")),
     headline("0.7.0", 3000, 1, network="classic"),
     headline("0.7.0", 12_000, 1),
     headline("0.7.0", 8000, 1, characters=UPPER, count=60_000, size=(192, 64)),
