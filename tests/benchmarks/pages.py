@@ -66,8 +66,9 @@ def write_statistics(found: Sequence[Result]) -> None:
         "# Accuracy and speed on captchas of the `captcha` library\n\n"
         + HEAD
         + "19 of 20 pictures are for training, 5% of those for verification; "
-        "5,000 unseen pictures are drawn with another seed after the training. Trainings start from the shipped general "
-        "model, which saw none of these pictures, unless the table says otherwise. Pictures: alphabet, size, version of "
+        "5,000 unseen pictures are drawn with another seed after the training. Trainings start from the shipped "
+        "general model, which saw none of these pictures, unless the table says otherwise. Pictures: alphabet, size, "
+        "version of "
         "`captcha`, number. Seconds to 98%: until the verification set was first measured at 98% or more.\n\n"
         + table(titles, rows)
         + "\n![Verification accuracy over steps](statistics.png)\n\n"
