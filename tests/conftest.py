@@ -6,13 +6,16 @@ import random
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from flask import Flask
 from PIL import Image, ImageDraw, ImageFont
+from werkzeug.serving import make_server
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -137,9 +140,25 @@ def serve() -> Iterator[Callable[..., str]]:
         assert process.stderr
         line = process.stdout.readline()
         assert line.startswith("Serving http://127.0.0.1:"), line + process.stderr.read()
+        threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would block the server
         return line.split()[1]
 
     yield start
     for process in running:
         process.terminate()
-        process.communicate()
+        process.wait()
+
+
+class running:  # noqa: N801 (used as a function is)
+    """A server of an application in a thread; its address."""
+
+    def __init__(self, app: Flask) -> None:
+        self._server = make_server("127.0.0.1", 0, app, threaded=True)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.port}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()

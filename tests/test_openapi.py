@@ -1,12 +1,13 @@
 """The API held against its own description, with requests that schemathesis makes up."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import schemathesis
-from flask import Flask
+from flask import Flask, Response
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -20,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from cnnlib.web.models import Model, Models
 from cnnlib.web.openapi import api_description
 from cnnlib.web.recognition import create_recognition_app
+from tests.conftest import running
 
 CHECKS = (
     not_a_server_error,
@@ -31,11 +33,14 @@ CHECKS = (
 
 
 @pytest.fixture(scope="module")
-def app(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+def app(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder: Path = tmp_path_factory.mktemp("api")
-    model = Model("small", trained.config.model_copy(update={"api_image_dir": folder}))
-    model.load()
-    return create_recognition_app(Models([model]))
+    source = Flask("source")
+    source.add_url_rule("/", view_func=lambda: Response(b"a picture", mimetype="image/png"))
+    with running(source) as address:
+        model = Model("small", trained.config.model_copy(update={"api_image_dir": folder, "remote_url": address}))
+        model.load()
+        yield create_recognition_app(Models([model]))
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

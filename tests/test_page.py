@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,13 +10,13 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 from playwright.sync_api import Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
 from cnnlib.config import SampleConfig
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import list_files
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
+from tests.conftest import running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
@@ -40,21 +39,6 @@ def config(trained: SimpleNamespace, tmp_path: Path, picture: Path) -> Iterator[
     source.add_url_rule("/captcha/", view_func=lambda: Response(picture.read_bytes(), mimetype="image/png"))
     with running(source) as address:
         yield trained.config.model_copy(update={"api_image_dir": tmp_path / "api", "remote_url": f"{address}/captcha/"})
-
-
-class running:  # noqa: N801 (used as a function is)
-    """A server of an application in a thread; its address."""
-
-    def __init__(self, app: Flask) -> None:
-        self._server = make_server("127.0.0.1", 0, app, threaded=True)
-
-    def __enter__(self) -> str:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{self._server.port}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def app_of(*configs: SampleConfig, **options: Any) -> Flask:

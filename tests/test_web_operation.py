@@ -15,6 +15,7 @@ from cnnlib.samples import list_files
 from cnnlib.web import ACCESS_LOG
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
+from cnnlib.web.serving import configure_logs
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def test_metrics_count_requests_errors_times_and_confidences(
         'captcha_requests_total{method="POST",route="/b",status="200"}',
         'captcha_requests_total{method="POST",route="/b",status="400"}',
         'captcha_requests_total{method="GET",route="other",status="404"}',
+        'captcha_requests_total{method="other",route="other",status="404"}',
         'captcha_request_seconds_count{route="/b"}',
         'captcha_confidence_count{model="small"}',
     )
@@ -66,18 +68,19 @@ def test_metrics_count_requests_errors_times_and_confidences(
     for request in (form(picture), form(picture), form(b"no picture")):
         client.post("/b", **request)
     client.get("/invented/by/anyone")
-    assert [figure(client, name) - one for name, one in zip(names, before, strict=True)] == [2, 1, 1, 3, 2]
+    client.open("/invented/by/anyone", method="BREW")
+    assert [figure(client, name) - one for name, one in zip(names, before, strict=True)] == [2, 1, 1, 1, 3, 2]
     assert figure(client, 'captcha_model_step{model="small"}') == trained.outcome.step
 
 
-def test_each_request_is_one_line_of_json(
-    client: FlaskClient, picture: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger(ACCESS_LOG), "propagate", True)
-    caplog.set_level(logging.INFO, ACCESS_LOG)
+def test_each_request_is_one_line_of_json(client: FlaskClient, picture: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(logging.getLogger(ACCESS_LOG), "handlers", [])
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logs()
     client.post("/b", **form(picture))
     client.get("/no%0Asuch")
-    read, missing = (json.loads(record.message) for record in caplog.records if record.name == ACCESS_LOG)
+    read, missing = map(json.loads, written.getvalue().splitlines())
     assert (read["path"], read["status"], read["pictures"], read["model"]) == ("/b", 200, 1, "small")
     assert (missing["status"], missing["path"]) == (404, "/no\nsuch")
     assert read["ms"] > 0

@@ -31,6 +31,7 @@ CONFIDENCE = Histogram(
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0),
 )
 MODEL_STEP = Gauge("captcha_model_step", "Training step of the model in use", ["model"], multiprocess_mode="mostrecent")
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 access = logging.getLogger(ACCESS_LOG)
 
@@ -66,8 +67,10 @@ def observe(app: Flask, models: Models) -> None:
     @app.after_request
     def count(response: Response) -> Response:
         seconds = time.perf_counter() - g.arrived
-        route = request.url_rule.rule if request.url_rule else "other"  # never the path, which anyone can invent
-        REQUESTS.labels(route, request.method, response.status_code).inc()
+        # Never the path or the method as they come, which anyone can invent.
+        route = request.url_rule.rule if request.url_rule else "other"
+        method = request.method if request.method in METHODS else "other"
+        REQUESTS.labels(route, method, response.status_code).inc()
         SECONDS.labels(route).observe(seconds)
         access.info("%s", _line(response.status_code, seconds))
         return response

@@ -38,7 +38,6 @@ def run_of(zoo: Path, name: str, labels: int | None = None, options: tuple[str, 
         if not proposed.exists():
             pictures = pictures_of(zoo, name)
             copy(pictures[HELD_BACK:][:labels], Path(config["origin_image_dir"]))
-            copy(pictures[:HELD_BACK], Path(config["test_image_dir"]))
             call(
                 "verify_and_split_data.py",
                 "--config",
@@ -50,6 +49,7 @@ def run_of(zoo: Path, name: str, labels: int | None = None, options: tuple[str, 
         config = json.loads(proposed.read_text(encoding="utf-8"))
         if not Path(config["train_image_dir"]).exists():
             Path(config["origin_image_dir"]).rename(config["train_image_dir"])
+        copy(pictures_of(zoo, name)[:HELD_BACK], Path(config["test_image_dir"]))  # after the proposal: never seen by it
         return config
 
     parts = ("zoo" if labels is None else "labels", name, *([] if labels is None else [str(labels)]))
