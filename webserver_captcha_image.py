@@ -8,6 +8,7 @@ examples:
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from cnnlib.config import CAPTCHA_CONFIG, LABEL_HEADER, load_captcha_config
 from cnnlib.drawing import check_fonts
@@ -25,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     config = load_captcha_config(arguments.config)
     check_fonts(config.characters, ())
-    serve(create_captcha_app(config, arguments.with_label), arguments.host, arguments.port, "/captcha/")
+    make_app = partial(create_captcha_app, config, arguments.with_label)
+    serve(make_app, arguments.host, arguments.port, "/captcha/")
     return DONE
 
 

@@ -15,6 +15,7 @@ examples:
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
@@ -24,7 +25,7 @@ from cnnlib.script import DONE, argument_parser, port_number, script, whole_numb
 from cnnlib.web.guard import TOKEN_VARIABLE
 from cnnlib.web.models import load_models
 from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app
-from cnnlib.web.serving import serve
+from cnnlib.web.serving import default_workers, serve
 
 
 def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES) -> Flask:
@@ -60,10 +61,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="BYTES",
         help="largest request (default: %(default)s)",
     )
+    parser.add_argument(
+        "--workers",
+        type=whole_number,
+        default=default_workers(),
+        help="processes that read, each with its models (default: %(default)s, a core each up to four)",
+    )
     arguments = parser.parse_args(argv)
-    app = create_app(*arguments.config, origins=arguments.cors, body_limit=arguments.body_limit)
-    token = TOKEN_VARIABLE in os.environ
-    serve(app, arguments.host, arguments.port, "/b", page_port=arguments.page_port, token=token)
+    serve(
+        partial(create_app, *arguments.config, origins=arguments.cors, body_limit=arguments.body_limit),
+        arguments.host,
+        arguments.port,
+        "/b",
+        page_port=arguments.page_port,
+        token=bool(os.environ.get(TOKEN_VARIABLE)),
+        workers=arguments.workers,
+        waiting=("/fresh",),
+    )
     return DONE
 
 

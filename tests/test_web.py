@@ -1,6 +1,7 @@
 import io
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote
@@ -195,4 +196,4 @@ def test_port_that_is_taken_is_one_line(look: CaptchaConfig, taken_port: int) ->
         ServiceError,
         match=f"http://127.0.0.1:{taken_port}: can't serve there \\(.*\\); .*--host and --port take others",
     ):
-        serve(create_captcha_app(look), "127.0.0.1", taken_port, "/captcha/")
+        serve(partial(create_captcha_app, look), "127.0.0.1", taken_port, "/captcha/")

@@ -1,17 +1,58 @@
-"""The HTTP server that both applications run on."""
+"""The HTTP server that both applications run on: uvicorn, with as many processes as wanted, on one port or two."""
 
 import logging
+import multiprocessing
 import os
+import signal
 import socket
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
-import waitress
+import uvicorn
 from flask import Flask
+from uvicorn.supervisors import Multiprocess
 
 from cnnlib.errors import ServiceError
 from cnnlib.web import ACCESS_LOG
+from cnnlib.web.gateway import Gateway
+from cnnlib.web.protocol import BoundedProtocol
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BACKLOG = 1024  # connections that wait to be accepted
+FINISH_S = 30  # that requests under way have when the server is stopped
+MANY_WORKERS = 4
+BODY_LIMIT_BYTES = 2**20  # of a request, where the application sets none
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus-client's processes meet
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What each process of a server does at its start: it makes the application anew."""
+
+    make_app: Callable[[], Flask]
+    waiting: tuple[str, ...]
+
+    def __call__(self) -> Gateway:
+        configure_logs()
+        parent = multiprocessing.parent_process()
+        if parent:
+            threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        app = self.make_app()
+        return Gateway(app, app.config["MAX_CONTENT_LENGTH"] or BODY_LIMIT_BYTES, self.waiting)
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    """Stop this process once its parent has gone, however it went."""
+    parent.join()
+    signal.raise_signal(signal.SIGTERM)
+
+
+def default_workers() -> int:
+    """A process for each core, at most four."""
+    return min(os.cpu_count() or 1, MANY_WORKERS)
 
 
 def configure_logs() -> None:
@@ -24,13 +65,50 @@ def configure_logs() -> None:
     access.setLevel(logging.INFO)
 
 
-def serve(app: Flask, host: str, port: int, path: str, *, page_port: int | None = None, token: bool = False) -> None:
+def serve(
+    make_app: Callable[[], Flask],
+    host: str,
+    port: int,
+    path: str,
+    *,
+    page_port: int | None = None,
+    token: bool = False,
+    workers: int = 1,
+    waiting: tuple[str, ...] = (),
+) -> None:
     """Serve until Ctrl-C or SIGTERM, printing the address of `path`; `token`: requests need one.
 
-    `page_port` is another port for the same application, one that browsers go to; where it is taken, it is left out.
-    Raises ServiceError when the address can't be bound.
+    `make_app` is called in each of the `workers`, processes that share the ports; one that dies is replaced where there
+    are several. `page_port` is another port for the same application, one that browsers go to; where it is taken, it is
+    left out. Requests to a path in `waiting`, which wait for other machines, don't hold up others.
+
+    Raises ServiceError when the address can't be bound, and what `make_app` raises.
     """
-    configure_logs()
+    make_app()  # in vain, but for its faults, which are told once and before anything listens
+    listening = _listen_on(host, port, path, page_port, token)
+    config = uvicorn.Config(
+        Worker(make_app, waiting),
+        factory=True,
+        interface="asgi3",
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        workers=workers,
+        timeout_graceful_shutdown=FINISH_S,
+    )
+    with suppress(KeyboardInterrupt, SystemExit):  # stopping as asked is no fault
+        if workers == 1:
+            uvicorn.Server(config).run(listening)
+        else:
+            with tempfile.TemporaryDirectory(prefix="captcha-metrics-") as folder:
+                os.environ.setdefault(METRICS_FOLDER, folder)
+                Multiprocess(config, listening).run()
+
+
+def _listen_on(host: str, port: int, path: str, page_port: int | None, token: bool) -> list[socket.socket]:
     shown = f"[{host}]" if ":" in host else host
     try:
         listening = [_listen(host, port)]
@@ -47,7 +125,7 @@ def serve(app: Flask, host: str, port: int, path: str, *, page_port: int | None 
             print(f"The page is at http://{shown}:{listening[1].getsockname()[1]}/", flush=True)
         except OSError as error:
             print(f"http://{shown}:{page_port}: no page ({error}); --page-port takes another port", flush=True)
-    waitress.create_server(app, sockets=listening).run()
+    return listening
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,210 @@
+"""The server: several processes on two ports, that die and stop as an operator expects, and bounds to requests."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import Popen
+from types import SimpleNamespace
+from wsgiref.validate import validator
+
+import pytest
+import uvicorn
+from flask import Flask, Response, request
+
+from cnnlib.samples import list_files
+from cnnlib.web import protocol
+from cnnlib.web.gateway import Gateway
+from tests.conftest import free_port, start_script
+
+HEAD = {"Content-Type": "image/png"}
+needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+def workers_of(server: Popen[str]) -> set[int]:
+    """Processes of a server that were spawned to serve."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return {int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+
+def post(port: int, body: bytes) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", "/b", body, HEAD)
+    return connection.getresponse().status
+
+
+@pytest.fixture
+def picture(trained: SimpleNamespace) -> bytes:
+    return list_files(trained.config.test_image_dir)[0].read_bytes()
+
+
+@pytest.fixture
+def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """The recognition server with two workers: its `process`, `port` and `page_port`."""
+    config = tmp_path / "model.json"
+    text = trained.config_path.read_text(encoding="utf-8")
+    config.write_text(text.replace('"image_suffix"', '"api_save": false, "image_suffix"'), encoding="utf-8")
+    port, page_port = free_port(), free_port()
+    ports = ("--port", str(port), "--page-port", str(page_port))
+    process = start_script("webserver_recognize_api.py", "--config", config, "--workers", "2", *ports)
+    assert process.stdout
+    assert process.stderr
+    assert process.stdout.readline().startswith("Serving")
+    threading.Thread(target=process.stderr.read, daemon=True).start()
+    yield SimpleNamespace(process=process, port=port, page_port=page_port)
+    process.terminate()
+    process.wait(40)
+
+
+@needs_proc
+def test_killed_worker_comes_back_and_others_go_on(server: SimpleNamespace, picture: bytes) -> None:
+    assert post(server.port, picture) == 200
+    before = workers_of(server.process)
+    assert len(before) == 2
+    failed, answered, stop = [], [], threading.Event()
+
+    def client() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        while not stop.is_set():
+            try:
+                connection.request("POST", "/b", picture, HEAD)
+                answered.append(connection.getresponse().read())
+            except OSError as error:
+                failed.append(error)
+                connection.close()
+
+    threads = [threading.Thread(target=client) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    assert eventually(lambda: len(answered) > 100)
+    os.kill(min(before), signal.SIGKILL)
+    assert eventually(lambda: len(workers_of(server.process) - {min(before)}) == 2)
+    seen = len(answered)
+    assert eventually(lambda: len(answered) > seen + 100)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert len(failed) <= 8, "what it worked on for each connection, and nothing more"
+
+
+@needs_proc
+def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes) -> None:
+    assert post(server.port, picture) == 200
+    workers = workers_of(server.process)
+    server.process.kill()
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+def test_stopping_finishes_what_is_under_way(server: SimpleNamespace, picture: bytes) -> None:
+    assert post(server.port, picture) == 200
+    with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
+        head = f"POST /b HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(picture)}\r\n\r\n"
+        connection.sendall(head.encode() + picture[:50])
+        time.sleep(0.5)
+        server.process.terminate()
+        time.sleep(1)
+        connection.sendall(picture[50:])
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+    assert server.process.wait(40) == 0
+
+
+def test_figures_of_all_workers_are_added(server: SimpleNamespace, picture: bytes) -> None:
+    for number in range(40):
+        assert post((server.port, server.page_port)[number % 2], picture) == 200
+    for _ in range(5):
+        connection = http.client.HTTPConnection("127.0.0.1", server.page_port, timeout=20)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        assert re.search(r'captcha_requests_total\{.*route="/b".*\} (\S+)', text)[1] == "40.0"  # type: ignore[index]
+        assert 'captcha_confidence_count{model="model"} 40.0' in text
+
+
+@pytest.fixture
+def bounded(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of a server of a small application, in a thread, whose requests have a second to arrive."""
+    app = Flask("small")
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+
+    @app.post("/size")
+    def size() -> Response:
+        return Response(f"{len(request.get_data())} {request.query_string.decode()} {request.headers.get('X-Y')}")
+
+    @app.get("/path/<path:name>")
+    def path(name: str) -> Response:
+        return Response(name)
+
+    monkeypatch.setattr(protocol, "ARRIVAL_S", 1)
+    listener = socket.create_server(("127.0.0.1", 0))
+    checked: Gateway = Gateway(validator(app), 1000, ("/path/waits",))
+    config = uvicorn.Config(checked, http=protocol.BoundedProtocol, ws="none", lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+def answer_to(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
+    """All that a server sends to these bytes."""
+    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(pause)
+        connection.settimeout(20)
+        got = b""
+        while more := connection.recv(4096):
+            got += more
+        return got
+
+
+POST = b"POST /size?a=%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+
+
+def test_request_reaches_the_application_as_it_was_sent(bounded: int) -> None:
+    whole = answer_to(
+        bounded, POST + b"X-Y: 1\r\nX_Y: evil\r\nX-Y: 2\r\nContent-Length: 5\r\n\r\nab", b"cde", pause=0.1
+    )
+    assert whole.endswith(b"\r\n\r\n5 a=%20b 1, 2")
+    chunked = answer_to(bounded, POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    assert chunked.endswith(b"\r\n\r\n5 a=%20b None")
+    for path in (b"/path/%C3%A4%2Fb", b"/path/waits"):
+        got = answer_to(bounded, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert got.startswith(b"HTTP/1.1 200 OK")
+        assert got.endswith({b"/path/waits": b"waits"}.get(path, "ä/b".encode()))
+
+
+def test_large_bodies_are_refused_and_not_kept(bounded: int) -> None:
+    declared = answer_to(bounded, POST + b"Content-Length: 1001\r\n\r\n" + b"a" * 1001)
+    chunked = answer_to(
+        bounded, POST + b"Transfer-Encoding: chunked\r\n\r\n", b"800\r\n" + b"a" * 0x800 + b"\r\n0\r\n\r\n"
+    )
+    assert declared.startswith(b"HTTP/1.1 413")
+    assert chunked.startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /size HT", POST + b"Content-Length: 9\r\n\r\nab"])
+def test_slow_request_is_ended_and_holds_up_nobody(bounded: int, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", bounded), 20) as slow:
+        slow.sendall(sent)
+        assert answer_to(bounded, POST + b"Content-Length: 1\r\n\r\na").startswith(b"HTTP/1.1 200")
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_endless_head_is_ended(bounded: int) -> None:
+    with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
+        connection.sendall(POST + b"X-Endless: " + b"a" * (protocol.HEAD_LIMIT_BYTES + 1))
+        assert connection.recv(100).startswith(b"HTTP/1.1 431")
