@@ -20,9 +20,8 @@ from pathlib import Path
 
 from flask import Flask
 
-from cnnlib.config import SAMPLE_CONFIG
+from cnnlib.config import SAMPLE_CONFIG, TOKEN_VARIABLE
 from cnnlib.script import DONE, argument_parser, port_number, script, whole_number
-from cnnlib.web.guard import TOKEN_VARIABLE
 from cnnlib.web.models import load_models
 from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app
 from cnnlib.web.serving import default_workers, serve

@@ -1,5 +1,6 @@
 """Requests to the recognition API and to a captcha source."""
 
+import os
 import time
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -9,7 +10,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
-from cnnlib.config import LABEL_HEADER
+from cnnlib.config import LABEL_HEADER, TOKEN_VARIABLE
 from cnnlib.errors import ServiceError
 
 API_URL = "http://127.0.0.1:6000/b"
@@ -48,6 +49,12 @@ class Captcha:
     label: str | None
 
 
+def token_headers() -> dict[str, str]:
+    """The headers that a server with a token asks for, where the environment has the token."""
+    token = os.environ.get(TOKEN_VARIABLE)
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 class Client:
     """One kept connection; not to be shared between threads. Failed tries are repeated with growing pauses."""
 
@@ -61,7 +68,8 @@ class Client:
     def recognize(self, url: str, data: bytes, name: str = "captcha.png") -> Answer:
         """The answer of the API at `url` to an encoded picture. Raises ServiceError."""
         start = time.perf_counter()
-        response = self._send("POST", url, files={"image_file": (name, data, "application")})
+        files = {"image_file": (name, data, "application")}
+        response = self._send("POST", url, files=files, headers=token_headers())
         total_ms = 1000 * (time.perf_counter() - start)
         try:
             answer = response.json()

@@ -14,6 +14,7 @@ from cnnlib.pictures import Shape, decode_picture, to_array
 INK = "#1f5fa8"
 PLAIN = "DejaVu Sans Mono"  # comes with matplotlib
 NOTHING = "∅"
+TIME_SPANS = 60
 
 
 def draw_curve(path: Path, title: str, points: Sequence[tuple[int, float]]) -> None:
@@ -31,20 +32,42 @@ def draw_curve(path: Path, title: str, points: Sequence[tuple[int, float]]) -> N
     figure.savefig(path, dpi=100)
 
 
-def draw_boxes(path: Path, title: str, values_ms: Mapping[str, Sequence[float]]) -> None:
-    """Write a PNG of a box plot for each named row of milliseconds; whiskers reach the 1st and 99th percentile."""
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    axes.boxplot(
+def draw_times(path: Path, title: str, values_ms: Mapping[str, Sequence[float]], at_s: Sequence[float]) -> None:
+    """Write a PNG of rows of milliseconds: a box for each, and the first of them over the seconds `at_s`.
+
+    Whiskers reach the 1st and 99th percentile.
+    """
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    boxes, course = figure.subplots(1, 2, width_ratios=(1, 1.4))
+    boxes.boxplot(
         list(values_ms.values()),
         tick_labels=list(values_ms),
         whis=(1, 99),
         showfliers=False,
         medianprops={"color": INK},
     )
-    axes.set(title=title, ylabel="milliseconds", ylim=(0, None))
-    axes.grid(axis="y", alpha=0.3)
+    name, first = next(iter(values_ms.items()))
+    course.plot(at_s, first, ",", color=INK, alpha=0.3, rasterized=True)
+    middles, medians, high = _over_time(np.array(at_s), np.array(first))
+    course.plot(middles, medians, color=INK, label="median")
+    course.plot(middles, high, color=INK, linestyle=":", label="99%")
+    course.legend(loc="upper right")
+    course.set(xlabel="seconds since the first request", ylim=(0, 1.5 * max(high)))
+    figure.suptitle(title)
+    boxes.set(ylabel="milliseconds", ylim=(0, None))
+    course.set_title(name, fontsize="medium")
+    for axes in (boxes, course):
+        axes.grid(axis="y", alpha=0.3)
     figure.savefig(path, dpi=100)
+
+
+def _over_time(at_s: np.ndarray, values_ms: np.ndarray) -> tuple[list[float], list[float], list[float]]:
+    """Middles of equal spans of time, with the median and the 99th percentile of the values in each."""
+    edges = np.linspace(0, at_s.max() + 1e-9, TIME_SPANS + 1)
+    spans = np.digitize(at_s, edges) - 1
+    seen = [(number, values_ms[spans == number]) for number in np.unique(spans)]
+    middles = [float(edges[number : number + 2].mean()) for number, _ in seen]
+    return middles, [float(np.median(some)) for _, some in seen], [float(np.percentile(some, 99)) for _, some in seen]
 
 
 def draw_confusions(path: Path, counts: Sequence[tuple[str, str, int]]) -> None:

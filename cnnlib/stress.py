@@ -1,74 +1,124 @@
 """Load on the recognition API: requests from several connections at once, and their figures."""
 
-import queue
+import multiprocessing
+import os
+import signal
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from multiprocessing.connection import Connection, wait
+from typing import Any
 
 import numpy as np
 
-from cnnlib.client import Answer, Client
-from cnnlib.errors import ServiceError
+from cnnlib.probe import Measurement, Probe
 
 PERCENTILES = (50, 90, 99)
+REPORT_S = 0.05  # from one report of a process to the next
+_spawn = multiprocessing.get_context("spawn")
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """One request: its number from 1, when it was sent, and its answer or what went wrong."""
+@dataclass
+class Load:
+    """Pictures to send to `url`, in turn, over `concurrency` kept connections; nothing is repeated.
 
-    index: int
-    sent_at: datetime
-    answer: Answer | None
-    fault: str = ""
-    unreached: bool = False  # no answer came at all
-
-
-def measure(url: str, pictures: Sequence[bytes], count: int, concurrency: int) -> Iterator[Measurement]:
-    """Send `count` requests over `concurrency` connections, the pictures in turn; nothing is repeated.
-
-    Yields a measurement for each as its answer comes; a slow one holds up its own connection alone. Closing the
-    iterator gives up what is not yet sent.
+    It ends after `count` requests or, if that is sooner, `duration_s` seconds. Processes of their own send them, at
+    most one a core, so that what is measured is not this one.
     """
-    indices = iter(range(1, count + 1))
-    drawing, done = threading.Lock(), queue.SimpleQueue[Measurement | BaseException]()
 
-    def work() -> None:
-        client = Client(retries=0)
-        while True:
-            with drawing:
-                index = next(indices, None)
-            if index is None:
-                return
-            try:
-                done.put(_send(client, url, index, pictures[(index - 1) % len(pictures)]))
-            except BaseException as error:  # raised again where the measurements are taken
-                done.put(error)
-                return
+    url: str
+    pictures: Sequence[bytes]
+    count: int
+    concurrency: int = 1
+    duration_s: float = float("inf")
+    own_cost_ms: float = 0.0  # processor time of the sending processes a request, known at the end
 
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(concurrency)]
-    for worker in workers:
-        worker.start()
+    def measurements(self) -> Generator[list[Measurement]]:
+        """Those that have come since the last ones; a slow answer holds up its own connection alone.
+
+        Closing the iterator gives up what is not yet sent. Raises what went wrong in a sending process.
+        """
+        taken = _spawn.Value("q", 0)  # requests that a connection has taken on
+        senders = [_Sender(self, share, taken) for share in _shares(self.concurrency, os.cpu_count() or 1)]
+        seen, spent_s = 0, 0.0
+        try:
+            while reporting := [sender.reports for sender in senders if not sender.reports.closed]:
+                for reports in wait(reporting):
+                    report = _received(reports)  # type: ignore[arg-type]
+                    if isinstance(report, BaseException):
+                        raise report
+                    if isinstance(report, float):
+                        spent_s += report
+                    elif report:
+                        seen += len(report)
+                        yield report
+            self.own_cost_ms = 1000 * spent_s / max(1, seen)
+        finally:
+            taken.value = self.count
+            for sender in senders:
+                sender.reports.close()
+                sender.process.join()
+
+
+class _Sender:
+    """A process that holds some of the connections."""
+
+    def __init__(self, load: Load, connections: int, taken: Any) -> None:
+        self.reports, theirs = _spawn.Pipe(duplex=False)
+        self.process = _spawn.Process(target=_send_all, args=(load, connections, taken, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+
+
+def _shares(connections: int, processes: int) -> list[int]:
+    """How many connections each of at most so many processes has."""
+    processes = min(connections, processes)
+    return [connections // processes + (number < connections % processes) for number in range(processes)]
+
+
+def _received(reports: Connection) -> list[Measurement] | float | BaseException | None:
+    """Measurements, at the end processor seconds, or an error; nothing more (None) closes the pipe."""
     try:
-        for _ in range(count):
-            one = done.get()
-            if isinstance(one, BaseException):
-                raise one
-            yield one
-    finally:
-        with drawing:
-            indices = iter(())
-        for worker in workers:
-            worker.join()
+        report: list[Measurement] | float | BaseException = reports.recv()
+    except EOFError:
+        reports.close()
+        return None
+    return report
 
 
-def _send(client: Client, url: str, index: int, picture: bytes) -> Measurement:
-    sent_at = datetime.now()
+def _send_all(load: Load, connections: int, taken: Any, reports: Connection) -> None:
+    """What a sending process does: its connections, a thread each, while it reports what they have measured."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the starting process ends this one
+    done: list[Measurement | BaseException] = []
+    deadline, start_s = time.monotonic() + load.duration_s, time.process_time()
+    threads = [threading.Thread(target=_send, args=(load, taken, deadline, done)) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
     try:
-        return Measurement(index, sent_at, client.recognize(url, picture))
-    except ServiceError as error:
-        return Measurement(index, sent_at, None, str(error), unreached=error.status is None)
+        while any(thread.is_alive() for thread in threads) or done:
+            time.sleep(REPORT_S)
+            batch = done[:]
+            del done[: len(batch)]
+            reports.send(next((one for one in batch if isinstance(one, BaseException)), batch))
+        reports.send(time.process_time() - start_s)
+    except OSError:  # nobody reads any more
+        taken.value = load.count
+
+
+def _send(load: Load, taken: Any, deadline: float, done: list[Measurement | BaseException]) -> None:
+    probe = Probe(load.url)
+    while time.monotonic() < deadline:
+        with taken.get_lock():
+            if taken.value >= load.count:
+                return
+            taken.value += 1
+            index = taken.value
+        try:
+            done.append(probe.measure(index, load.pictures[(index - 1) % len(load.pictures)]))
+        except BaseException as error:  # raised again where the measurements are taken
+            taken.value = load.count
+            done.append(error)
 
 
 def summary(name: str, values_ms: Sequence[float]) -> str:

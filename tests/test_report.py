@@ -2,17 +2,17 @@ from pathlib import Path
 
 from PIL import Image
 
-from cnnlib.report import draw_boxes, draw_curve, draw_sheet
+from cnnlib.report import draw_curve, draw_sheet, draw_times
 from tests.conftest import draw
 
 
 def test_curve_and_boxes_are_pictures_with_ink(tmp_path: Path) -> None:
     draw_curve(tmp_path / "curve.png", "Curve", [(10, 0.1), (20, 0.9)])
     draw_curve(tmp_path / "empty.png", "Nothing yet", [])
-    draw_boxes(tmp_path / "boxes.png", "Boxes", {"total": [3.0, 4, 5], "request": [1.0, 1, 2]})
+    draw_times(tmp_path / "boxes.png", "Times", {"total": [3.0, 4, 5], "request": [1.0, 1, 2]}, [0.0, 0.5, 1.0])
     for name in ("curve", "empty", "boxes"):
         picture = Image.open(tmp_path / f"{name}.png").convert("L")
-        assert picture.size == (800, 450)
+        assert picture.size == ((1100, 450) if name == "boxes" else (800, 450))
         assert picture.getextrema()[0] < 80
     assert (tmp_path / "curve.png").read_bytes() != (tmp_path / "empty.png").read_bytes()
 

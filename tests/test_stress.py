@@ -1,65 +1,108 @@
+"""Load from processes of its own, on a real server whose answers the pictures decide."""
+
+import threading
 import time
-from datetime import datetime
+from collections.abc import Iterator
 
 import pytest
+from flask import Flask, Response, jsonify, request
 
 from cnnlib import stress
-from cnnlib.client import Answer
-from cnnlib.errors import ServiceError
-from tests.conftest import free_port
+from cnnlib.probe import Measurement
+from cnnlib.stress import Load
+from tests.conftest import free_port, running
+
+LABEL = {b"one": "1", b"two": "2", b"slow": "3"}
 
 
-class Recorder:
-    """A client whose server takes its time for `slow`."""
+class Api:
+    """A recognition API of a few pictures; how many requests it saw, and how many at once at most."""
 
-    def __init__(self, retries: int) -> None:
-        assert retries == 0, "a repeated request would hide a failure"
+    def __init__(self) -> None:
+        self.seen, self.now, self.most, self.lock = 0, 0, 0, threading.Lock()
+        self.tokens: set[str | None] = set()
+        self.app = Flask("api")
+        self.app.add_url_rule("/b", view_func=self.answer, methods=["POST"])
 
-    def recognize(self, _url: str, data: bytes) -> Answer:
-        if data == b"bad":
-            raise ServiceError("refused", 400)
-        if data == b"slow":
-            time.sleep(1)
-        return Answer(data.decode(), None, 1.0, 3.0)
+    def answer(self) -> tuple[Response, int]:
+        with self.lock:
+            self.seen, self.now = self.seen + 1, self.now + 1
+            self.most = max(self.most, self.now)
+        self.tokens.add(request.headers.get("Authorization"))
+        picture = request.files["image_file"].read()
+        if picture == b"slow":
+            time.sleep(2)
+        with self.lock:
+            self.now -= 1
+        if picture == b"odd":
+            return jsonify(["what?"]), 200
+        if picture not in LABEL:
+            return jsonify({"error_code": "1002", "message": "refused"}), 400
+        return jsonify({"value": LABEL[picture], "confidence": 0.5, "speed_time(ms)": 0.25}), 200
 
 
-@pytest.mark.parametrize("concurrency", [1, 4])
-def test_each_request_is_measured_once(monkeypatch: pytest.MonkeyPatch, concurrency: int) -> None:
-    monkeypatch.setattr(stress, "Client", Recorder)
-    done = sorted(stress.measure("url", [b"one", b"two", b"bad"], 7, concurrency), key=lambda one: one.index)
-    assert [one.index for one in done] == list(range(1, 8))
-    assert [one.answer.value if one.answer else one.fault for one in done] == ["one", "two", "refused"] * 2 + ["one"]
-    assert all(isinstance(one.sent_at, datetime) for one in done)
+@pytest.fixture
+def api() -> Api:
+    return Api()
 
 
-def test_slow_answer_holds_up_its_own_connection_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stress, "Client", Recorder)
-    done = list(stress.measure("url", [b"slow", *[b"quick"] * 99], 100, 2))
+@pytest.fixture
+def url(api: Api) -> Iterator[str]:
+    with running(api.app) as address:
+        yield f"{address}/b"
+
+
+def all_of(load: Load) -> list[Measurement]:
+    return [one for some in load.measurements() for one in some]
+
+
+@pytest.mark.parametrize("concurrency", [1, 5])
+def test_each_request_is_measured_once(url: str, api: Api, concurrency: int) -> None:
+    start = time.time()
+    load = Load(url, [b"one", b"two", b"bad", b"odd"], 9, concurrency)
+    done = sorted(all_of(load), key=lambda one: one.index)
+    assert [one.index for one in done] == list(range(1, 10))
+    odd = f"{url}: no answer of the API (HTTP 200)"
+    expected = ["1", "2", "refused (HTTP 400)", odd] * 2 + ["1"]
+    assert [one.answer.value if one.answer else one.fault for one in done] == expected
+    assert all(start <= one.sent_at <= time.time() for one in done)
+    assert all(one.answer.total_ms > one.answer.recognition_ms == 0.25 for one in done if one.answer)
+    assert api.seen == 9, "a repeated request would hide a failure"
+    assert load.own_cost_ms > 0
+
+
+def test_slow_answer_holds_up_its_own_connection_alone(url: str, api: Api) -> None:
+    done = all_of(Load(url, [b"slow", *[b"one"] * 49], 50, 4))
     assert done[-1].index == 1, "all others are answered while the first one is waited for"
+    assert api.most <= 4
 
 
-def test_closed_iterator_sends_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = []
+def test_duration_ends_a_load(url: str) -> None:
+    start = time.monotonic()
+    done = all_of(Load(url, [b"one"], 10**9, 2, duration_s=1))
+    assert 1 < len(done) < 10**6
+    assert time.monotonic() - start < 60
 
-    class Counter(Recorder):
-        def recognize(self, url: str, data: bytes) -> Answer:
-            sent.append(1)
-            time.sleep(0.001)
-            return super().recognize(url, data)
 
-    monkeypatch.setattr(stress, "Client", Counter)
-    running = stress.measure("url", [b"x"], 10**6, 2)
-    next(running)
-    running.close()
-    count = len(sent)
-    time.sleep(0.05)
-    assert len(sent) == count < 10**6
+def test_closed_iterator_sends_no_more(url: str, api: Api) -> None:
+    measurements = Load(url, [b"one"], 10**9, 3).measurements()
+    next(measurements)
+    measurements.close()
+    count = api.seen
+    time.sleep(0.2)
+    assert api.seen == count
 
 
 def test_missing_server_is_a_fault_of_each_request() -> None:
-    done = list(stress.measure(f"http://127.0.0.1:{free_port()}/b", [b"x"], 3, 2))
+    done = all_of(Load(f"http://127.0.0.1:{free_port()}/b", [b"x"], 3, 2))
     assert [one.answer for one in done] == [None] * 3
     assert all("is it started" in one.fault and one.unreached for one in done)
+
+
+def test_token_of_the_environment_is_brought(url: str, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTCHA_API_TOKEN", "sesame")
+    assert len(all_of(Load(url, [b"one"], 2))) == 2
+    assert api.tokens == {"Bearer sesame"}
 
 
 def test_summary_has_average_and_percentiles() -> None:
@@ -68,11 +111,6 @@ def test_summary_has_average_and_percentiles() -> None:
     )
 
 
-def test_error_in_the_program_itself_ends_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(Recorder):
-        def recognize(self, _url: str, _data: bytes) -> Answer:
-            raise ZeroDivisionError
-
-    monkeypatch.setattr(stress, "Client", Broken)
-    with pytest.raises(ZeroDivisionError):
-        list(stress.measure("url", [b"x"], 10, 2))
+def test_error_in_the_program_itself_ends_the_measurement(url: str) -> None:
+    with pytest.raises(TypeError):
+        all_of(Load(url, ["text, where bytes are wanted"], 10, 2))  # type: ignore[list-item]

@@ -7,7 +7,6 @@ from flask import Flask, Response, request
 
 from cnnlib.web.refusal import RefusalError
 
-TOKEN_VARIABLE = "CAPTCHA_API_TOKEN"
 OPEN = ("/healthz", "/readyz", "/")  # of supervisors, and the page: they tell nothing of pictures
 
 

@@ -11,6 +11,7 @@ examples:
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.benchmarks import general, headline, zoo
@@ -26,13 +27,16 @@ def main() -> int:
     parser.add_argument("what", choices=("headline", "zoo", "labels", "general", "speed", "pages"))
     parser.add_argument("--zoo", type=Path, help="folder of tars, each with one folder of labelled pictures")
     parser.add_argument("--sets", nargs="+", help="names of the sets (default: all tars)")
+    parser.add_argument("--labels", nargs="+", type=int, default=LABELS, help="how many labels (default: %(default)s)")
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
     if arguments.what in ("zoo", "labels", "general") and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
     names = (arguments.sets or zoo.sets_in(arguments.zoo)) if arguments.zoo else []
-    missing = [run for run in chosen(arguments.what, arguments.zoo, names) if stored(run.name) is None]
+    missing = [
+        run for run in chosen(arguments.what, arguments.zoo, names, arguments.labels) if stored(run.name) is None
+    ]
     print(f"{len(missing)} missing: {', '.join(run.name for run in missing)}")
     for run in [] if arguments.list else missing[: arguments.most]:
         perform(run)
@@ -47,14 +51,14 @@ def main() -> int:
     return 0
 
 
-def chosen(what: str, folder: Path, names: list[str]) -> list[Run]:
+def chosen(what: str, folder: Path, names: list[str], counts: Sequence[int]) -> list[Run]:
     """The runs that `what` consists of."""
     if what == "headline":
         return list(headline.RUNS)
     if what == "zoo":
         return [zoo.run_of(folder, name) for name in names]
     if what == "labels":
-        return [zoo.run_of(folder, name, count, start) for name in names for count in LABELS for start in STARTS]
+        return [zoo.run_of(folder, name, count, start) for name in names for count in counts for start in STARTS]
     return []
 
 
