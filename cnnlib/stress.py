@@ -15,6 +15,7 @@ import numpy as np
 from cnnlib.probe import Measurement, Probe
 
 PERCENTILES = (50, 90, 99)
+PAUSE_S = 0.2  # of a connection that was not answered
 REPORT_S = 0.05  # from one report of a process to the next
 _spawn = multiprocessing.get_context("spawn")
 
@@ -115,7 +116,9 @@ def _send(load: Load, taken: Any, deadline: float, done: list[Measurement | Base
             taken.value += 1
             index = taken.value
         try:
-            done.append(probe.measure(index, load.pictures[(index - 1) % len(load.pictures)]))
+            done.append(one := probe.measure(index, load.pictures[(index - 1) % len(load.pictures)]))
+            if one.unreached:
+                time.sleep(PAUSE_S)
         except BaseException as error:  # raised again where the measurements are taken
             taken.value = load.count
             done.append(error)
