@@ -73,12 +73,17 @@ def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
     while True:
         path = folder / file_name(text, serial, suffix)
         try:
-            with path.open("xb") as file:
-                file.write(data)
+            file = path.open("xb")
         except FileExistsError:
             serial += 1  # clocks may tick slowly
-        else:
-            return path
+            continue
+        try:
+            with file:
+                file.write(data)
+        except OSError:  # the disk is full: no half a picture stays
+            path.unlink(missing_ok=True)
+            raise
+        return path
 
 
 def read_picture(path: Path) -> bytes:

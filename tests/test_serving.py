@@ -1,6 +1,7 @@
 """The server: several processes on two ports, that die and stop as an operator expects, and bounds to requests."""
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -55,8 +56,8 @@ def picture(trained: SimpleNamespace) -> bytes:
 def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace]:
     """The recognition server with two workers: its `process`, `port` and `page_port`."""
     config = tmp_path / "model.json"
-    text = trained.config_path.read_text(encoding="utf-8")
-    config.write_text(text.replace('"image_suffix"', '"api_save": false, "image_suffix"'), encoding="utf-8")
+    keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | {"api_save": False}
+    config.write_text(json.dumps(keys), encoding="utf-8")
     port, page_port = free_port(), free_port()
     ports = ("--port", str(port), "--page-port", str(page_port))
     process = start_script("webserver_recognize_api.py", "--config", config, "--workers", "2", *ports)
@@ -130,6 +131,30 @@ def test_figures_of_all_workers_are_added(server: SimpleNamespace, picture: byte
         text = connection.getresponse().read().decode()
         assert re.search(r'captcha_requests_total\{.*route="/b".*\} (\S+)', text)[1] == "40.0"  # type: ignore[index]
         assert 'captcha_confidence_count{model="model"} 40.0' in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sets a limit of POSIX systems")
+def test_full_disk_costs_the_kept_picture_and_not_the_answer(
+    trained: SimpleNamespace, tmp_path: Path, picture: bytes
+) -> None:
+    import resource
+
+    def no_file_beyond_ten_bytes() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+    kept, port = tmp_path / "kept", free_port()
+    keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | {"api_image_dir": str(kept)}
+    config = tmp_path / "model.json"
+    config.write_text(json.dumps(keys), encoding="utf-8")
+    arguments = ("--config", config, "--port", str(port), "--page-port", "0", "--workers", "1")
+    process = start_script("webserver_recognize_api.py", *arguments, preexec_fn=no_file_beyond_ten_bytes)
+    assert process.stdout
+    assert process.stdout.readline().startswith("Serving")
+    assert post(port, picture) == 200
+    process.terminate()
+    _, said = process.communicate(timeout=40)
+    assert "the received picture is not kept: File too large" in said
+    assert list(kept.iterdir()) == []
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ BACKLOG = 1024  # connections that wait to be accepted
 FINISH_S = 30  # that requests under way have when the server is stopped
 MANY_WORKERS = 4
 BODY_LIMIT_BYTES = 2**20  # of a request, where the application sets none
+MEMORY_FOLDER = "/dev/shm"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus-client's processes meet
 
 
@@ -103,9 +104,14 @@ def serve(
         if workers == 1:
             uvicorn.Server(config).run(listening)
         else:
-            with tempfile.TemporaryDirectory(prefix="captcha-metrics-") as folder:
+            with tempfile.TemporaryDirectory(prefix="captcha-metrics-", dir=_memory_folder()) as folder:
                 os.environ.setdefault(METRICS_FOLDER, folder)
                 Multiprocess(config, listening).run()
+
+
+def _memory_folder() -> str | None:
+    """A folder that a full disk does not touch, where there is one: a process dies when it can't write its figures."""
+    return MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else None
 
 
 def _listen_on(host: str, port: int, path: str, page_port: int | None, token: bool) -> list[socket.socket]:

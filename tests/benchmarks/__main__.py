@@ -6,6 +6,7 @@ examples:
   python -m tests.benchmarks labels --zoo path/to/tars --sets first second
   python -m tests.benchmarks general --zoo path/to/tars
   python -m tests.benchmarks speed
+  python -m tests.benchmarks service
   python -m tests.benchmarks pages
 """
 
@@ -14,18 +15,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import general, headline, zoo
+from cnnlib.config import PROJECT_ROOT
+from tests.benchmarks import general, headline, service, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import Run, perform, stored
 
+DEMO_CONFIG = PROJECT_ROOT / "conf" / "demo_sample_config.json"
 LABELS = (200, 500, 1000)
 STARTS = (("--warm-start", "model/general"), ("--warm-start", "none"))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("headline", "zoo", "labels", "general", "speed", "pages"))
+    parser.add_argument("what", choices=("headline", "zoo", "labels", "general", "speed", "service", "pages"))
     parser.add_argument("--zoo", type=Path, help="folder of tars, each with one folder of labelled pictures")
+    parser.add_argument("--config", type=Path, default=DEMO_CONFIG, help="of the service's model (default: the demo's)")
     parser.add_argument("--sets", nargs="+", help="names of the sets (default: all tars)")
     parser.add_argument("--labels", nargs="+", type=int, default=LABELS, help="how many labels (default: %(default)s)")
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
@@ -47,6 +51,8 @@ def main() -> int:
         from tests.benchmarks import speed  # the only one that computes with TensorFlow in this process
 
         speed.measure()
+    if arguments.what == "service":
+        service.measure(arguments.config)
     write_pages()
     return 0
 

@@ -1,0 +1,255 @@
+"""Figures of the recognition service: alone, over HTTP, under load and when a worker is killed (Linux).
+
+Each part is stored by its name and run when it is missing.
+"""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnlib.config import PROJECT_ROOT, load_sample_config
+from cnnlib.model_card import write_whole
+from cnnlib.probe import BOUNDARY, Measurement
+from cnnlib.samples import list_files
+from cnnlib.stress import Load
+from tests.benchmarks.runs import RESULTS, WORK, Result, machine, stored
+from tests.conftest import free_port
+
+FOLDER = WORK / "service"
+WORKERS = 2
+ROUNDS, ROUND_S = 4, 4
+MANY = 32  # pictures in one request
+TESTED = 1000  # pictures of the batch test
+STEADY_S, STEADY_CLIENTS = 60, 64
+KILLS = 5
+REQUESTS = 200_000
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running server: its address, and the process that started its workers."""
+
+    port: int
+    process: subprocess.Popen[str]
+
+    def url(self, route: str = "/b") -> str:
+        return f"http://127.0.0.1:{self.port}{route}"
+
+    def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+    def memory_mb(self) -> list[float]:
+        return [status_kb(pid) / 1024 for pid in self.workers()]
+
+
+def status_kb(pid: int) -> int:
+    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0])
+
+
+@contextmanager
+def serving(config: Path) -> Iterator[Service]:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.benchmarks.floor", str(config), str(port), str(WORKERS)]
+    with (FOLDER / "server.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert process.stdout
+        process.stdout.readline()
+        service = Service(port, process)
+        for _ in range(400):  # warm, in every worker
+            post(port, "/b", b"")
+        yield service
+        process.terminate()
+        process.wait()
+
+
+def post(port: int, route: str, body: bytes) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", route, body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
+    return connection.getresponse().read()
+
+
+def requests_of(load: Load) -> list[Measurement]:
+    return [one for some in load.measurements() for one in some]
+
+
+def rate(url: str, picture: bytes, connections: int) -> tuple[float, float, float]:
+    """Requests a second, their median in ms, and what sending one cost."""
+    load = Load(url, [picture], 10**9, connections, duration_s=ROUND_S)
+    done = requests_of(load)
+    assert all(one.answer for one in done)
+    return len(done) / ROUND_S, statistics.median(one.answer.total_ms for one in done if one.answer), load.own_cost_ms
+
+
+def alone(config: Path, picture: Path) -> Result:
+    command = [sys.executable, "-m", "tests.benchmarks.alone", str(config), str(picture)]
+    said = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout
+    result: Result = json.loads(said)
+    return result
+
+
+def over_http(config: Path, picture: Path) -> Result:
+    """Serial and with eight clients, side by side with the route that only decodes, and with wrk."""
+    data = picture.read_bytes()
+    rows: dict[str, list[tuple[float, float, float]]] = {}
+    with serving(config) as service:
+        for _ in range(ROUNDS):
+            for route in ("/b", "/floor"):
+                for connections in (1, 4, 8):
+                    rows.setdefault(f"{route} {connections}", []).append(rate(service.url(route), data, connections))
+        told = {name: list(np.median(some, axis=0)) for name, some in rows.items()}
+        shares = [one[0] / floor[0] for one, floor in zip(rows["/b 8"], rows["/floor 8"], strict=True)]
+        return {
+            "serial_ms": told["/b 1"][1],
+            "requests_per_s": {name: figures[0] for name, figures in told.items()},
+            "share_of_floor": statistics.median(shares),
+            "sending_ms": told["/b 8"][2],
+            "wrk_requests_per_s": {str(n): wrk(service.url(), data, n) for n in (1, 4, 8)},
+            "memory_mb": service.memory_mb(),
+        }
+
+
+def wrk(url: str, picture: bytes, connections: int) -> float | None:
+    """Requests a second as wrk counts them, where it is installed."""
+    if not shutil.which("wrk"):
+        return None
+    body, script = FOLDER / "body", FOLDER / "post.lua"
+    body.write_bytes(form([picture]))
+    script.write_text(
+        f'local f = io.open("{body}", "rb")\nwrk.method = "POST"\nwrk.body = f:read("*a")\n'
+        f'wrk.headers["Content-Type"] = "multipart/form-data; boundary={BOUNDARY}"\n'
+    )
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{ROUND_S}s", "-s", str(script), url]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
+
+
+def form(pictures: list[bytes]) -> bytes:
+    head = b'--%s\r\nContent-Disposition: form-data; name="image_file"; filename="x.png"\r\n\r\n' % BOUNDARY.encode()
+    return b"".join(head + one + b"\r\n" for one in pictures) + b"--%s--\r\n" % BOUNDARY.encode()
+
+
+def together(config: Path, picture: Path) -> Result:
+    """Pictures a second: one a request, and `MANY` a request, on one connection."""
+    data = picture.read_bytes()
+    rates: dict[int, list[float]] = {1: [], MANY: []}
+    with serving(config) as service:
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+        headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+        for _ in range(ROUNDS):
+            for many, found in rates.items():
+                body, count, start = form([data] * many), 0, time.perf_counter()
+                while time.perf_counter() < start + ROUND_S:
+                    connection.request("POST", "/b", body, headers)
+                    assert len(np.atleast_1d(json.loads(connection.getresponse().read()))) == many
+                    count += many
+                found.append(count / (time.perf_counter() - start))
+    gain = statistics.median(b / a for a, b in zip(rates[1], rates[MANY], strict=True))
+    return {"pictures": MANY, "pictures_per_s": {str(n): statistics.median(r) for n, r in rates.items()}, "gain": gain}
+
+
+def batch_test(config: Path, _picture: Path) -> Result:
+    """Seconds of a whole batch test of `TESTED` pictures without the pictures of its report."""
+    keys = json.loads(config.read_text(encoding="utf-8"))
+    keys.pop("$schema", None)
+    folder = FOLDER / "tested"
+    folder.mkdir(exist_ok=True)
+    for path in list_files(load_sample_config(config).train_image_dir)[:TESTED]:
+        shutil.copy2(path, folder)
+    copy = FOLDER / "tested.json"
+    copy.write_text(json.dumps(keys | {"test_image_dir": str(folder)}), encoding="utf-8")
+    command = [sys.executable, "test_batch.py", "--config", str(copy), "--no-pictures"]
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, check=True)
+        times.append(time.perf_counter() - start)
+    return {"pictures": TESTED, "seconds": statistics.median(times)}
+
+
+def steady(config: Path, picture: Path) -> Result:
+    """`STEADY_CLIENTS` clients for `STEADY_S` seconds."""
+    with serving(config) as service:
+        done = requests_of(Load(service.url(), [picture.read_bytes()], 10**9, STEADY_CLIENTS, duration_s=STEADY_S))
+    return {"clients": STEADY_CLIENTS, "seconds": STEADY_S, **counted(done)}
+
+
+def counted(done: list[Measurement]) -> Result:
+    times = [one.answer.total_ms for one in done if one.answer]
+    return {
+        "requests": len(done),
+        "failed": sum(one.answer is None for one in done),
+        "median_ms": statistics.median(times),
+        "p99_ms": float(np.percentile(times, 99)),
+    }
+
+
+def killed(config: Path, picture: Path) -> Result:
+    """Workers killed under the load of eight clients: requests lost, and seconds until there are as many again."""
+    back_s: list[float] = []
+
+    def kill(service: Service) -> None:
+        for number in range(KILLS):
+            time.sleep(3)
+            before = set(service.workers())
+            os.kill(sorted(before)[number % WORKERS], signal.SIGKILL)
+            start = time.monotonic()
+            while len(set(service.workers()) - before) < 1:
+                time.sleep(0.01)
+            back_s.append(time.monotonic() - start)
+
+    with serving(config) as service:
+        killer = threading.Thread(target=kill, args=(service,))
+        killer.start()
+        load = Load(service.url(), [picture.read_bytes()], 10**9, 8, duration_s=4 * KILLS + 2)
+        done = requests_of(load)
+        killer.join()
+    return {"clients": 8, "kills": KILLS, "process_back_s": max(back_s), **counted(done)}
+
+
+def growth(config: Path, picture: Path) -> Result:
+    """Memory of the workers after `REQUESTS` requests, against that after the first twentieth."""
+    data = picture.read_bytes()
+    with serving(config) as service:
+        requests_of(Load(service.url(), [data], REQUESTS // 20, 8))
+        before = service.memory_mb()
+        done = requests_of(Load(service.url(), [data], REQUESTS, 8))
+        after = service.memory_mb()
+    return {"before_mb": before, "after_mb": after, "growth_mb": max(np.subtract(after, before)), **counted(done)}
+
+
+PARTS: dict[str, Callable[[Path, Path], Result]] = {
+    "alone": alone,
+    "over-http": over_http,
+    "together": together,
+    "batch-test": batch_test,
+    "steady": steady,
+    "killed": killed,
+    "growth": growth,
+}
+
+
+def measure(config_path: Path) -> None:
+    """Run the parts whose results are missing, with the model of a config."""
+    config = load_sample_config(config_path)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, part in PARTS.items():
+        if stored(f"service-{name}") is None:
+            found = part(config_path.resolve(), list_files(config.test_image_dir)[0].resolve())
+            text = json.dumps({"name": f"service-{name}", **found, "machine": machine()}, indent=1) + "\n"
+            write_whole(RESULTS / f"service-{name}.json", text.encode())
+            print(name, found, flush=True)

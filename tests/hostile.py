@@ -1,0 +1,70 @@
+"""Pictures that were damaged or made to do harm, for the tests and the benchmark of the service."""
+
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+Change = tuple[str, int, int]  # kind, place, value
+
+
+def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def whole(size: tuple[int, int]) -> list[bytes]:
+    """The same picture in every format, and a few of its modes."""
+    picture = Image.new("RGB", size, "white")
+    ImageDraw.Draw(picture).text((2, 0), "10", "black")
+    modes = [encoded(picture.convert(mode), "PNG") for mode in ("1", "L", "LA", "P", "RGBA", "I;16")]
+    return [encoded(picture, kind) for kind in FORMATS] + modes + [encoded(picture.convert("CMYK"), "JPEG")]
+
+
+def damaged(data: bytes, changes: Sequence[Change]) -> bytes:
+    """Bytes of a picture after changes: a bit turned over, a byte set, a part cut, repeated or filled."""
+    content = bytearray(data)
+    for kind, place, value in changes:
+        at = place % max(1, len(content))
+        if kind == "set" and content:
+            content[at] = value
+        elif kind == "turn" and content:
+            content[at] ^= 1 << value % 8
+        elif kind == "cut":
+            del content[at : at + value]
+        elif kind == "end":
+            del content[at:]
+        elif kind == "repeat":
+            content[at:at] = content[at : at + value]
+        elif kind == "length":  # a size or an offset of four bytes, near its limits
+            content[at : at + 4] = struct.pack(">I", (2**32 - value) % 2**32 if value % 2 else value)
+    return bytes(content)
+
+
+def damaged_pictures(size: tuple[int, int]) -> st.SearchStrategy[bytes]:
+    kinds = st.sampled_from(("set", "turn", "cut", "end", "repeat", "length"))
+    changes = st.lists(st.tuples(kinds, st.integers(0, 3000), st.integers(0, 255)), min_size=1, max_size=6)
+    return st.builds(damaged, st.sampled_from(whole(size)), changes)
+
+
+def png_of_size(width: int, height: int, rows: bytes = b"") -> bytes:
+    """A grey PNG that says it has this size, with these compressed rows."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def text_bomb(size: tuple[int, int]) -> bytes:
+    """A PNG with a comment of 100 MB in 100 KB."""
+    info = PngInfo()
+    info.add_text("Comment", "a" * 100_000_000, zip=True)
+    return encoded(Image.new("L", size, "white"), "PNG", pnginfo=info)

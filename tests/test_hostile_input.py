@@ -1,0 +1,122 @@
+"""Pictures and requests that mean harm, through the real routes: an answer or a refusal, and nothing grows."""
+
+import io
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from PIL import Image
+
+from cnnlib.config import SampleConfig
+from cnnlib.samples import list_files
+from cnnlib.web.models import Model, Models
+from cnnlib.web.recognition import create_recognition_app
+from tests.conftest import HEIGHT, WIDTH
+from tests.hostile import damaged_pictures, encoded, png_of_size, text_bomb, whole
+
+SIZE = (WIDTH, HEIGHT)
+
+
+@pytest.fixture(scope="module")
+def config(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> SampleConfig:
+    config: SampleConfig = trained.config.model_copy(update={"api_image_dir": tmp_path_factory.mktemp("kept")})
+    return config
+
+
+@pytest.fixture(scope="module")
+def client(config: SampleConfig) -> FlaskClient:
+    """Of a model that takes its own size alone, and at /b/any of one that resizes."""
+    models = [Model("exact", config), Model("any", config.model_copy(update={"resize": True}))]
+    for model in models:
+        model.load()
+    return create_recognition_app(Models(models)).test_client()
+
+
+def post(client: FlaskClient, data: bytes, path: str = "/b", kind: str = "image/png") -> Any:
+    return client.post(path, data=data, content_type=kind)
+
+
+@settings(max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(data=damaged_pictures(SIZE))
+def test_damaged_pictures_are_read_or_refused(client: FlaskClient, data: bytes) -> None:
+    for path in ("/b/exact", "/b/any"):
+        answer = post(client, data, path)
+        assert answer.status_code in (200, 400, 422), answer.text
+        assert answer.is_json
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts open files in /proc")
+def test_bad_pictures_leave_no_open_files(client: FlaskClient) -> None:
+    def files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    post(client, b"not a picture")
+    before = files()
+    for data in whole(SIZE):
+        for end in range(0, len(data), 40):
+            post(client, data[:end])
+    assert files() <= before
+
+
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "sides of 65,535 pixels": lambda: png_of_size(65_535, 65_535),
+    "a side of 2 billion pixels": lambda: png_of_size(2**31 - 1, 1),
+    "no width": lambda: png_of_size(0, 16),
+    "rows that never come": lambda: png_of_size(*SIZE),
+    "a comment of 100 MB": lambda: text_bomb(SIZE),
+    "an SVG": lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="32" height="16"/>',
+    "an EPS": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 16\n",
+    "an ICO": lambda: encoded(Image.new("RGB", SIZE), "ICO"),
+    "a TIFF": lambda: encoded(Image.new("RGB", SIZE), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_and_other_formats_are_refused(client: FlaskClient, name: str) -> None:
+    answer = post(client, BOMBS[name](), "/b/any")
+    assert (answer.status_code, answer.json["error_code"]) == (400, "1002")
+
+
+def test_harmless_oddities_are_read(client: FlaskClient) -> None:
+    frames = [Image.new("L", SIZE, shade) for shade in (255, 0, 90)]
+    animated = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], loop=0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(Image.new("L", (HEIGHT, WIDTH), 255), "JPEG", exif=exif)
+    zipped = whole(SIZE)[0] + b"PK\x03\x04" + b"\0" * 100 + b"PK\x05\x06" + b"\0" * 18
+    largest = png_of_size(4096, 4096, zlib.compress(bytes(4097 * 4096)))
+    for data in (*whole(SIZE), animated, turned, zipped):
+        assert post(client, data, "/b/exact").status_code == 200
+    assert post(client, largest, "/b/any").status_code == 200
+
+
+def test_wrong_name_and_type_of_a_part_do_not_matter(client: FlaskClient) -> None:
+    png = whole(SIZE)[0]
+    for name, kind in (("x.gif", "image/gif"), ("../../etc/passwd", "text/html"), ("\0", "application")):
+        part = {"image_file": (io.BytesIO(png), name, kind)}
+        assert client.post("/b", data=part, content_type="multipart/form-data").status_code == 200
+
+
+def test_ten_thousand_parts_are_refused(client: FlaskClient) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n1\r\n'
+    answer = post(client, part * 10_000 + b"--x--\r\n", kind="multipart/form-data; boundary=x")
+    assert (answer.status_code, answer.json["error_code"]) == (413, "413")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"--x", b"--x\r\n\r\n", b"--x--", b'--x\r\nContent-Disposition: form-data; name="i']
+)
+def test_broken_forms_hold_no_picture(client: FlaskClient, body: bytes) -> None:
+    answer = post(client, body, kind="multipart/form-data; boundary=x")
+    assert (answer.status_code, answer.json["error_code"]) == (400, "1001")
+
+
+def test_every_kept_picture_lies_in_the_folder(client: FlaskClient, config: SampleConfig) -> None:
+    assert post(client, whole(SIZE)[0]).status_code == 200
+    assert all(path.parent == config.api_image_dir for path in list_files(config.api_image_dir))
