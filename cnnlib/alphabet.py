@@ -88,10 +88,11 @@ class Alphabet:
         path = decoder.path(probabilities, lengths)
         rows = decoder.rows(path, self.blank)
         numbers = [path[row[0]] for row in rows]
+        shares = probabilities[range(len(path)), path].tolist()
         return Reading(
-            "".join(self.characters[number] for number in numbers),
+            "".join([self.characters[number] for number in numbers]),
             decoder.confidence(probabilities, numbers, self.blank),
-            tuple(float(probabilities[row, number].max()) for row, number in zip(rows, numbers, strict=True)),
+            tuple([max(shares[at] for at in row) for row in rows]),
         )
 
     def decode_batch(

@@ -14,6 +14,7 @@ import numpy as np
 Decoding = Literal["positions", "columns"]  # how the rows of an answer become text
 Lengths = tuple[int, int]  # fewest and most characters of a text
 
+SURE = 1 - 1e-6  # the probability from which on a blank is certain
 TINY = 1e-12  # so that every row, and its logarithm, leaves something of every class
 
 
@@ -94,14 +95,21 @@ def _column_confidence(probabilities: np.ndarray, numbers: list[int], blank: int
     """
     states = [blank, *(state for number in numbers for state in (number, blank))]
     # A character may follow the one before without a blank between, unless the two are the same.
-    skips = [at > 1 and states[at] not in (blank, states[at - 2]) for at in range(len(states))]
-    first, *columns = probabilities[:, states].tolist()
+    skips = [
+        0.0,
+        0.0,
+        *(float(state not in (blank, before)) for before, state in zip(states, states[2:], strict=False)),
+    ]
+    sure = probabilities[:, blank] > SURE
+    told = np.append(True, ~(sure[1:] & sure[:-1]))  # a further blank that is sure changes nothing
+    first, *columns = probabilities[told][:, states].tolist()
     reached = [*first[:2], *(0.0 for _ in states[2:])]
     for column in columns:
-        before = [0.0, 0.0, *reached]
         reached = [
-            (here + before[at + 1] + (before[at] if skip else 0.0)) * value
-            for at, (here, skip, value) in enumerate(zip(reached, skips, column, strict=True))
+            (here + before + skip * earlier) * value
+            for here, before, earlier, skip, value in zip(
+                reached, [0.0, *reached], [0.0, 0.0, *reached], skips, column, strict=False
+            )
         ]
     return min(1.0, sum(reached[-2:]))
 

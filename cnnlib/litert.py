@@ -21,14 +21,16 @@ class LiteRT:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._idle = [self._interpreter()]
+        (given,), (answer,) = self._idle[0].get_input_details(), self._idle[0].get_output_details()
+        self._input, self._output = given["index"], answer["index"]
         self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def probabilities(self, picture: np.ndarray) -> np.ndarray:
         """float32 (rows, classes), each row adding up to 1, of uint8 (height, width, channels)."""
         with self._borrowed() as interpreter:
-            interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[np.newaxis])
+            interpreter.set_tensor(self._input, picture[np.newaxis])
             interpreter.invoke()
-            answer: np.ndarray = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+            answer: np.ndarray = interpreter.get_tensor(self._output)[0]
         return answer
 
     @contextmanager

@@ -115,7 +115,8 @@ def decode_picture(data: bytes) -> Image.Image:
         if max(picture.size) > SIDE_LIMIT:
             raise SampleError(f"expected sides of at most {SIDE_LIMIT} pixels; got {picture.width}x{picture.height}")
         picture.load()
-        return ImageOps.exif_transpose(picture)
+        ImageOps.exif_transpose(picture, in_place=True)
+        return picture
     except SampleError:
         raise
     except UnidentifiedImageError as error:

@@ -49,7 +49,8 @@ class Recognizer:
         except ModelError as error:
             raise ModelError(f"{display_path(self.model_dir)}: {error}") from error
         allowed = set((wanted.char_set if wanted else None) or self.card.characters)
-        self._kept = np.array([character in allowed for character in self.card.characters] + [True], np.float32)
+        kept = [character in allowed for character in self.card.characters] + [True]
+        self._kept = None if all(kept) else np.array(kept, np.float32)
         if wanted:
             fewer = allowed <= set(self.card.characters)  # then the others are just never read
             check_fits(self.card, self.model_dir, replace(wanted, char_set=None) if fewer else wanted)
@@ -83,6 +84,8 @@ class Recognizer:
         return array
 
     def _read(self, array: np.ndarray) -> Recognition:
-        probabilities = (self._model.probabilities(array) + 1e-9) * self._kept  # so that something is left of every row
-        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        probabilities = self._model.probabilities(array)
+        if self._kept is not None:
+            probabilities = (probabilities + 1e-9) * self._kept  # so that something is left of every row
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
         return self._alphabet.decode(probabilities, self.card.decoding, self.card.lengths)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnlib.errors import ServiceError
 from cnnlib.probe import Measurement, Probe
 
 PERCENTILES = (50, 90, 99)
@@ -44,14 +45,12 @@ class Load:
         senders = [_Sender(self, share, taken) for share in _shares(self.concurrency, os.cpu_count() or 1)]
         seen, spent_s = 0, 0.0
         try:
-            while reporting := [sender.reports for sender in senders if not sender.reports.closed]:
-                for reports in wait(reporting):
-                    report = _received(reports)  # type: ignore[arg-type]
-                    if isinstance(report, BaseException):
-                        raise report
+            while reporting := {sender.reports: sender for sender in senders if not sender.ended}:
+                for reports in wait(list(reporting)):
+                    report = reporting[reports].received()  # type: ignore[index]
                     if isinstance(report, float):
                         spent_s += report
-                    elif report:
+                    else:
                         seen += len(report)
                         yield report
             self.own_cost_ms = 1000 * spent_s / max(1, seen)
@@ -66,26 +65,28 @@ class _Sender:
     """A process that holds some of the connections."""
 
     def __init__(self, load: Load, connections: int, taken: Any) -> None:
+        self.ended = False
         self.reports, theirs = _spawn.Pipe(duplex=False)
         self.process = _spawn.Process(target=_send_all, args=(load, connections, taken, theirs), daemon=True)
         self.process.start()
         theirs.close()
+
+    def received(self) -> list[Measurement] | float:
+        """Some measurements; at the end the processor seconds that all took. Raises what went wrong."""
+        try:
+            report: list[Measurement] | float | BaseException = self.reports.recv()
+        except EOFError:
+            raise ServiceError("a process that sent requests has died") from None
+        if isinstance(report, BaseException):
+            raise report
+        self.ended = isinstance(report, float)
+        return report
 
 
 def _shares(connections: int, processes: int) -> list[int]:
     """How many connections each of at most so many processes has."""
     processes = min(connections, processes)
     return [connections // processes + (number < connections % processes) for number in range(processes)]
-
-
-def _received(reports: Connection) -> list[Measurement] | float | BaseException | None:
-    """Measurements, at the end processor seconds, or an error; nothing more (None) closes the pipe."""
-    try:
-        report: list[Measurement] | float | BaseException = reports.recv()
-    except EOFError:
-        reports.close()
-        return None
-    return report
 
 
 def _send_all(load: Load, connections: int, taken: Any, reports: Connection) -> None:

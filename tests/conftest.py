@@ -128,25 +128,39 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[..., str]]:
-    """Start a server script on a free port; gives its address once it serves. Stopped when the test ends."""
-    running = []
+class Servers:
+    """Server scripts on free ports, called to start one; all are stopped when the test ends."""
 
-    def start(name: str, *arguments: str | Path) -> str:
+    def __init__(self) -> None:
+        self._running: dict[str, subprocess.Popen[str]] = {}
+
+    def __call__(self, name: str, *arguments: str | Path) -> str:
+        """The address of a server once it serves."""
         process = start_script(name, *arguments, "--port", str(free_port()))
-        running.append(process)
         assert process.stdout
         assert process.stderr
         line = process.stdout.readline()
         assert line.startswith("Serving http://127.0.0.1:"), line + process.stderr.read()
         threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would block the server
-        return line.split()[1]
+        address = line.split()[1]
+        self._running[address] = process
+        return address
 
-    yield start
-    for process in running:
+    def stop(self, address: str) -> None:
+        process = self._running.pop(address)
         process.terminate()
         process.wait()
+
+    def stop_all(self) -> None:
+        for address in list(self._running):
+            self.stop(address)
+
+
+@pytest.fixture
+def serve() -> Iterator[Servers]:
+    servers = Servers()
+    yield servers
+    servers.stop_all()
 
 
 class running:  # noqa: N801 (used as a function is)

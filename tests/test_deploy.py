@@ -1,0 +1,106 @@
+"""What `deploy/` ships: nginx in front of two servers, for real where nginx is installed."""
+
+import http.client
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cnnlib.config import PROJECT_ROOT
+from cnnlib.samples import list_files
+from tests.conftest import Servers, free_port
+
+DEPLOY = PROJECT_ROOT / "deploy"
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+MAIN = """
+daemon off; pid {folder}/pid; error_log stderr warn;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    include {folder}/*.conf.d;
+}}
+"""
+needs_nginx = pytest.mark.skipif(NGINX is None, reason="no nginx is installed (Debian: apt install nginx-light)")
+
+
+@pytest.fixture
+def chain(trained: SimpleNamespace, serve: Servers, tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """nginx with the shipped configuration before two servers: `port`, `servers` (addresses), `routes` (URLs)."""
+    arguments = ("--config", trained.config_path, "--workers", "1", "--page-port", "0")
+    routes = [serve("webserver_recognize_api.py", *arguments) for _ in range(2)]
+    addresses = [route.split("/")[2] for route in routes]
+    port = free_port()
+    site = (DEPLOY / "nginx" / "captcha_api.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
+    machines = (DEPLOY / "nginx" / "upstream.conf").read_text()
+    for shipped, ours in zip(("127.0.0.1:6000", "192.0.2.2:6000"), addresses, strict=True):
+        assert shipped in machines
+        machines = machines.replace(shipped, ours)
+    (tmp_path / "site.conf.d").write_text(site)
+    (tmp_path / "machines.conf.d").write_text(machines)
+    (tmp_path / "nginx.conf").write_text(MAIN.format(folder=tmp_path))
+    process = subprocess.Popen([str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
+    for _ in range(100):
+        try:
+            http.client.HTTPConnection("127.0.0.1", port).connect()
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield SimpleNamespace(port=port, servers=addresses, routes=routes)
+    process.terminate()
+    process.wait()
+
+
+def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, body, {"Content-Type": "image/png"})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def served(address: str) -> float:
+    """Requests to /b that a server has answered."""
+    _, text = ask(int(address.split(":")[1]), "GET", "/metrics")
+    found = re.search(rb'captcha_requests_total\{.*route="/b".*\} (\S+)', text)
+    return float(found[1]) if found else 0
+
+
+@needs_nginx
+def test_chain_shares_bounds_and_survives(chain: SimpleNamespace, serve: Servers, trained: SimpleNamespace) -> None:
+    picture = list_files(trained.config.test_image_dir)[0].read_bytes()
+    for _ in range(20):
+        assert ask(chain.port, "POST", "/b", picture)[0] == 200
+    assert [served(address) for address in chain.servers] == [10, 10]
+
+    status, text = ask(chain.port, "POST", "/b", b"x" * (2**20 + 1))
+    assert (status, b'"error_code":"413"' in text) == (413, True)
+    assert [ask(chain.port, "GET", path)[0] for path in ("/metrics", "/readyz", "/healthz")] == [404, 404, 200]
+
+    serve.stop(chain.routes[0])
+    time.sleep(1)  # what was sent quickly is forgotten by the rate limit
+    assert {ask(chain.port, "POST", "/b", picture)[0] for _ in range(20)} == {200}, "the other machine answers"
+
+    time.sleep(1)
+    answers = (ask(chain.port, "POST", "/b", picture) for _ in range(2000))
+    refused = next(text for status, text in answers if status == 429)
+    assert b'"error_code":"429"' in refused
+    serve.stop(chain.routes[1])
+    time.sleep(3)
+    status, text = ask(chain.port, "POST", "/b", picture)
+    assert (status, b'"error_code":"502"' in text) == (502, True)
+
+
+def test_everything_that_the_image_copies_exists_and_reaches_the_builder() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    sources = re.findall(r"^COPY (\S+)", dockerfile, re.MULTILINE)
+    let_in = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert "requirements-serve.txt" in sources
+    for source in sources:
+        assert (PROJECT_ROOT / source).exists()
+        assert f"!{source}" in let_in
