@@ -101,7 +101,8 @@ def _column_confidence(probabilities: np.ndarray, numbers: list[int], blank: int
         *(float(state not in (blank, before)) for before, state in zip(states, states[2:], strict=False)),
     ]
     sure = probabilities[:, blank] > SURE
-    told = np.append(True, ~(sure[1:] & sure[:-1]))  # a further blank that is sure changes nothing
+    told = np.ones(len(sure), bool)
+    told[1:] = ~(sure[1:] & sure[:-1])  # a further blank that is sure changes nothing
     first, *columns = probabilities[told][:, states].tolist()
     reached = [*first[:2], *(0.0 for _ in states[2:])]
     for column in columns:

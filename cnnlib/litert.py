@@ -2,8 +2,6 @@
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -27,24 +25,18 @@ class LiteRT:
 
     def probabilities(self, picture: np.ndarray) -> np.ndarray:
         """float32 (rows, classes), each row adding up to 1, of uint8 (height, width, channels)."""
-        with self._borrowed() as interpreter:
-            interpreter.set_tensor(self._input, picture[np.newaxis])
-            interpreter.invoke()
-            answer: np.ndarray = interpreter.get_tensor(self._output)[0]
-        return answer
-
-    @contextmanager
-    def _borrowed(self) -> Iterator[Interpreter]:
-        """An interpreter that no other thread uses meanwhile; there are at most as many as cores."""
-        with self._slots:
+        with self._slots:  # as many at most as there are cores
             try:
                 interpreter = self._idle.pop()
             except IndexError:
                 interpreter = self._interpreter()
             try:
-                yield interpreter
+                interpreter.set_tensor(self._input, picture[np.newaxis])
+                interpreter.invoke()
+                answer: np.ndarray = interpreter.get_tensor(self._output)[0]
             finally:
                 self._idle.append(interpreter)
+        return answer
 
     def _interpreter(self) -> Interpreter:
         try:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cnnlib.web.keeping import Keeper
 from cnnlib.web.refusal import MODEL_LOST, UNKNOWN_MODEL, RefusalError
 
 log = logging.getLogger(__name__)
+LOOK_S = 0.1  # from one look for a new model to the next
 Stamp = tuple[int, int, int]  # of a card file: when it was written, its number on the disk, its size
 
 
@@ -26,6 +28,7 @@ class Model:
         self._loading = threading.Lock()
         self._recognizer: Recognizer | None = None
         self._stamp: Stamp | None = None
+        self._next_look = 0.0
 
     @property
     def recognizer(self) -> Recognizer:
@@ -66,7 +69,11 @@ class Model:
         }
 
     def _look(self) -> None:
-        """Start loading when the card is another one than the last that was tried."""
+        """Start loading when the card is another one than the last that was tried; once in a while."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_S
         stamp = self._stamp_now()
         if stamp not in (None, self._stamp) and self._loading.acquire(blocking=False):
             threading.Thread(target=self._replace, daemon=True).start()

@@ -1,7 +1,11 @@
 """The recognition API: `POST /b` with pictures, answers in JSON; `GET /models` tells what it reads with."""
 
+import itertools
+import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
@@ -35,6 +39,7 @@ def create_recognition_app(
     guard(app, token, origins)
     describe_api(app)
     add_page(app, models, body_limit)
+    readers = ThreadPoolExecutor(os.cpu_count(), "reader")  # of the pictures of one request
 
     @app.post("/b")
     @app.post("/b/<name>")
@@ -42,7 +47,9 @@ def create_recognition_app(
         asked = read_request(request)
         chosen = name or asked.model
         named = models.named(chosen) if chosen else None
-        done = [_read(number, data, named, models) for number, data in enumerate(asked.pictures, 1)]
+        several = len(asked.pictures) > 1
+        read = partial(_read, named=named, models=models)
+        done = [*(readers.map if several else map)(read, itertools.count(1), asked.pictures)]
         g.told = {"pictures": len(done), "model": done[0][0].name}
         for data, (model, reading, _) in zip(asked.pictures, done, strict=True):
             CONFIDENCE.labels(model.name).observe(reading.confidence)

@@ -1,5 +1,6 @@
 """The HTTP server that both applications run on: uvicorn, with as many processes as wanted, on one port or two."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -42,6 +43,8 @@ class Worker:
         if parent:
             threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         app = self.make_app()
+        gc.collect()
+        gc.freeze()  # what is there now stays: no collection needs to look at it again
         return Gateway(app, app.config["MAX_CONTENT_LENGTH"] or BODY_LIMIT_BYTES, self.waiting)
 
 
