@@ -39,6 +39,6 @@ bench-labels: .venv/installed-dev
 	$(VENV) -m pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
+.venv/installed-dev: requirements-dev.txt requirements-onnx.txt .venv/installed
 	$(VENV) -m pip install --quiet -r requirements-dev.txt
 	@touch $@

@@ -8,7 +8,7 @@ examples:
   python train_model.py
   python train_model.py --config conf/my_config.json
   python train_model.py --warm-start model/older/
-  python train_model.py --export-only --saved-model serving/captcha/
+  python train_model.py --export-only --saved-model serving/captcha/ --onnx captcha.onnx
   python train_model.py --recognize sample/test/2e8j_17322d.png
 """
 
@@ -76,16 +76,16 @@ class TrainModel:
         fits = self.config.network != "classic" and has_file(GENERAL_MODEL, "weights")
         return GENERAL_MODEL if fits else None
 
-    def export(self, saved_model: Path | None = None) -> int:
+    def export(self, saved_model: Path | None = None, onnx: Path | None = None) -> int:
         """Export the checkpoint anew, measured on the verification pictures; returns the exit status.
 
-        `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too.
+        `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
         Raises CaptchaError when config, pictures or the checkpoint can't be used.
         """
         with quiet():
             from cnnlib.training import export
 
-        show_exports(export(self.config, saved_model=saved_model))
+        show_exports(export(self.config, saved_model=saved_model, onnx=onnx))
         return DONE
 
     def recognize_captcha(self, picture: Path | None = None) -> str:
@@ -139,15 +139,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="with --export-only: also write a SavedModel, DIR/STEP/, for TensorFlow Serving",
     )
+    parser.add_argument(
+        "--onnx",
+        type=Path,
+        metavar="FILE",
+        help="with --export-only: also write an ONNX model (needs the packages of requirements-onnx.txt)",
+    )
     arguments = parser.parse_args(argv)
-    if arguments.saved_model and not arguments.export_only:
-        parser.error("--saved-model needs --export-only")
+    if (arguments.saved_model or arguments.onnx) and not arguments.export_only:
+        parser.error("--saved-model and --onnx need --export-only")
     model = TrainModel(load_sample_config(arguments.config))
     if arguments.recognize:
         model.recognize_captcha(arguments.recognize)
         return DONE
     if arguments.export_only:
-        return model.export(arguments.saved_model)
+        return model.export(arguments.saved_model, arguments.onnx)
     return model.train_cnn(arguments.warm_start)
 
 

@@ -16,6 +16,7 @@ from cnnlib.network import CNN
 from cnnlib.quiet import quiet
 
 TOLERANCE = 1e-3  # of a probability, between Keras and LiteRT in float32
+OPSET = 18  # version of the operations of an ONNX model
 LOSS = 0.001  # of picture accuracy, that the smaller and faster quantised model may cost
 
 
@@ -34,12 +35,32 @@ def to_saved_model(model: keras.Model, folder: Path, batch: int | None = None) -
     """
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint(
-        "serving_default",
-        lambda pictures: {"probabilities": tf.nn.softmax(model(pictures, training=False))},
-        input_signature=[tf.TensorSpec((batch, *model.input_shape[1:]), tf.uint8, name="pictures")],
-    )
+    archive.add_endpoint("serving_default", _probabilities(model), input_signature=_signature(model, batch))
     archive.write_out(folder, verbose=False)
+
+
+def _probabilities(model: keras.Model) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    return lambda pictures: {"probabilities": tf.nn.softmax(model(pictures, training=False))}
+
+
+def _signature(model: keras.Model, batch: int | None = None) -> list[tf.TensorSpec]:
+    return [tf.TensorSpec((batch, *model.input_shape[1:]), tf.uint8, name="pictures")]
+
+
+def to_onnx(model: keras.Model) -> bytes:
+    """An ONNX model with the input `pictures` and the output `probabilities`, as `to_saved_model` has them.
+
+    `model` computes in float32. Raises ModelError where tf2onnx is not installed.
+    """
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise ModelError(f"ONNX needs the packages of requirements-onnx.txt: {error}") from error
+    signature = _signature(model)
+    function = tf.function(_probabilities(model), input_signature=signature)
+    with quiet():
+        converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    return bytes(converted.SerializeToString())
 
 
 def to_litert(model: keras.Model, *, quantised: bool = False) -> bytes:
@@ -66,6 +87,14 @@ def check_saved_model(folder: Path, model: keras.Model, pictures: np.ndarray) ->
     """Raise ModelError when a SavedModel and Keras read uint8 (n, height, width, channels) pictures differently."""
     serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
     _check("the SavedModel", serve(pictures=tf.constant(pictures))["probabilities"].numpy(), model, pictures)
+
+
+def check_onnx(content: bytes, model: keras.Model, pictures: np.ndarray) -> None:
+    """Raise ModelError when ONNX Runtime and Keras read uint8 (n, height, width, channels) pictures differently."""
+    import onnxruntime
+
+    (answers,) = onnxruntime.InferenceSession(content).run(["probabilities"], {"pictures": pictures})
+    _check("ONNX Runtime", answers, model, pictures)
 
 
 def _check(name: str, answers: np.ndarray, model: keras.Model, pictures: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from cnnlib.checkpoint import Progress
 from cnnlib.config import SampleConfig
 from cnnlib.dataset import Dataset
 from cnnlib.evaluation import Accuracy
-from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of
+from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of, write_whole
 from cnnlib.network import NETWORKS
 from cnnlib.recipe import steps_for, strength_for
 from cnnlib.review import Review, review
@@ -200,6 +200,14 @@ class Trainer:
         export.to_saved_model(model, version)
         export.check_saved_model(version, model, self.verification.pictures[:CHECKED_PICTURES])
         return version
+
+    def save_as_onnx(self, path: Path) -> None:
+        """Write an ONNX model. Raises ModelError when it answers otherwise than Keras, or can't be made."""
+        model = export.to_float32(self.network, self.averaged)
+        content = export.to_onnx(model)
+        export.check_onnx(content, model, self.verification.pictures[:CHECKED_PICTURES])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
 
     def _exported_accuracy(self, content: bytes) -> float:
         return export.accuracy_of(content, self.verification.pictures, self.verification.texts, self._decode)

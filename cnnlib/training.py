@@ -65,10 +65,12 @@ def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None
         raise ModelError(f"{config.name}: memory ran out in training: {remedy}, or close other programs") from error
 
 
-def export(config: SampleConfig, say: Say = tqdm.write, saved_model: Path | None = None) -> ModelCard:
+def export(
+    config: SampleConfig, say: Say = tqdm.write, saved_model: Path | None = None, onnx: Path | None = None
+) -> ModelCard:
     """Export the checkpoint in `model_save_dir` anew, measured on the verification pictures; returns its new card.
 
-    `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too.
+    `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
     Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint.
     """
     with checkpoint.held(config.model_save_dir):
@@ -81,6 +83,9 @@ def export(config: SampleConfig, say: Say = tqdm.write, saved_model: Path | None
         trainer.save(final=True, anew=True)
         if saved_model:
             say(f"SavedModel: {display_path(trainer.save_for_serving(saved_model))}")
+        if onnx:
+            trainer.save_as_onnx(onnx)
+            say(f"ONNX: {display_path(onnx)}")
         return load_card(config.model_save_dir)
 
 

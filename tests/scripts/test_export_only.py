@@ -1,9 +1,11 @@
 import json
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import onnxruntime
 import pytest
 import tensorflow as tf
 
@@ -42,18 +44,23 @@ def test_checkpoint_is_exported_anew(
     assert [reading.text for reading in Recognizer(folder).recognize(pictures)] == before
 
 
-def test_saved_model_reads_as_the_recognizer_does(copied: Path, trained: SimpleNamespace) -> None:
-    serving = copied.parent / "serving"
-    assert train_model.main(["--config", str(copied), "--export-only", "--saved-model", str(serving)]) == 0
+def test_other_formats_read_as_the_recognizer_does(copied: Path, trained: SimpleNamespace) -> None:
+    serving, onnx = copied.parent / "serving", copied.parent / "new/model.onnx"
+    options = ["--export-only", "--saved-model", str(serving), "--onnx", str(onnx)]
+    assert train_model.main(["--config", str(copied), *options]) == 0
     (version,) = serving.iterdir()
     card = load_card(copied.parent / "model")
     assert version.name == str(card.step)
     serve = tf.saved_model.load(str(version)).signatures["serving_default"]
     data = [path.read_bytes() for path in list_files(trained.config.test_image_dir)][:8]
     pictures = np.stack([open_picture(one, Shape(16, 32)) for one in data])
-    answers = serve(pictures=tf.constant(pictures))["probabilities"].numpy()
-    read = Alphabet(card.characters).decode_batch(answers, card.decoding, card.lengths)
-    assert [one.text for one in read] == [one.text for one in Recognizer(copied.parent / "model").recognize(data)]
+    expected = [one.text for one in Recognizer(copied.parent / "model").recognize(data)]
+    for answers in (
+        serve(pictures=tf.constant(pictures))["probabilities"].numpy(),
+        onnxruntime.InferenceSession(onnx).run(["probabilities"], {"pictures": pictures})[0],
+    ):
+        read = Alphabet(card.characters).decode_batch(answers, card.decoding, card.lengths)
+        assert [one.text for one in read] == expected
 
 
 def test_without_a_checkpoint_there_is_nothing_to_export(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,3 +69,11 @@ def test_without_a_checkpoint_there_is_nothing_to_export(copied: Path, capsys: p
     assert "expected a model with a checkpoint; train one first" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         train_model.main(["--config", str(copied), "--saved-model", "elsewhere"])
+
+
+def test_onnx_without_its_packages_names_them(
+    copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    assert train_model.main(["--config", str(copied), "--export-only", "--onnx", str(copied.parent / "x.onnx")]) == 2
+    assert "requirements-onnx.txt" in capsys.readouterr().err
