@@ -6,9 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors alone, where the library listens to it
-
-
 _LOCK = threading.Lock()  # one at a time, or the last to leave would restore what it found: nothing
 
 

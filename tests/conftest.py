@@ -1,7 +1,6 @@
 """Small real pictures, configs over a temporary folder, and one tiny model that is trained once a session."""
 
 import json
-import os
 import random
 import socket
 import subprocess
@@ -16,8 +15,6 @@ import pytest
 from flask import Flask
 from PIL import Image, ImageDraw, ImageFont
 from werkzeug.serving import make_server
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from cnnlib.config import PROJECT_ROOT, SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.pictures import file_name
