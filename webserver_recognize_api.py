@@ -27,16 +27,22 @@ from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app
 from cnnlib.web.serving import default_workers, serve
 
 
-def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES) -> Flask:
+def create_app(
+    *config_paths: Path | str,
+    origins: Sequence[str] = (),
+    body_limit: int = BODY_LIMIT_BYTES,
+    patient: bool = False,
+) -> Flask:
     """The WSGI application for uwsgi, gunicorn and others; without a config the shipped one's.
 
     The environment variable CAPTCHA_API_TOKEN holds the token that requests need, if any; pages of the web `origins`
     may call the API; a larger request than `body_limit` bytes is refused.
 
-    Raises ConfigError for a faulty config and ModelError when there is no model that fits it.
+    Raises ConfigError for a faulty config and ModelError when there is no model that fits it; `patient`: that one is
+    waited for.
     """
     token = os.environ.get(TOKEN_VARIABLE) or None
-    return create_recognition_app(load_models(config_paths or (SAMPLE_CONFIG,)), token, origins, body_limit)
+    return create_recognition_app(load_models(config_paths or (SAMPLE_CONFIG,), patient), token, origins, body_limit)
 
 
 @script
@@ -67,8 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="processes that read, each with its models (default: %(default)s, a core each up to four)",
     )
     arguments = parser.parse_args(argv)
+    options = {"origins": arguments.cors, "body_limit": arguments.body_limit}
+    create_app(*arguments.config, **options)  # in vain, but for its faults, which are told before anything listens
     serve(
-        partial(create_app, *arguments.config, origins=arguments.cors, body_limit=arguments.body_limit),
+        partial(create_app, *arguments.config, **options, patient=True),  # a worker may start when a model was lost
         arguments.host,
         arguments.port,
         "/b",

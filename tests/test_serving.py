@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -55,8 +56,10 @@ def picture(trained: SimpleNamespace) -> bytes:
 @pytest.fixture
 def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace]:
     """The recognition server with two workers: its `process`, `port` and `page_port`."""
-    config = tmp_path / "model.json"
-    keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | {"api_save": False}
+    config, folder = tmp_path / "model.json", tmp_path / "model"
+    shutil.copytree(trained.config.model_save_dir, folder)
+    changes = {"api_save": False, "model_save_dir": str(folder)}
+    keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | changes
     config.write_text(json.dumps(keys), encoding="utf-8")
     port, page_port = free_port(), free_port()
     ports = ("--port", str(port), "--page-port", str(page_port))
@@ -99,6 +102,23 @@ def test_killed_worker_comes_back_and_others_go_on(server: SimpleNamespace, pict
     for thread in threads:
         thread.join()
     assert len(failed) <= 8, "what it worked on for each connection, and nothing more"
+
+
+@needs_proc
+def test_worker_that_starts_without_its_model_answers_503_until_it_is_back(
+    server: SimpleNamespace, picture: bytes, tmp_path: Path
+) -> None:
+    assert post(server.port, picture) == 200
+    folder = tmp_path / "model"
+    folder.rename(tmp_path / "away")
+    assert post(server.port, picture) == 200, "what was loaded stays"
+    before = workers_of(server.process)
+    for worker in before:
+        os.kill(worker, signal.SIGKILL)
+    assert eventually(lambda: len(workers_of(server.process) - before) == 2)
+    assert post(server.port, picture) == 503
+    (tmp_path / "away").rename(folder)
+    assert eventually(lambda: post(server.port, picture) == 200)
 
 
 @needs_proc

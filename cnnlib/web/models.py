@@ -118,10 +118,11 @@ class Models:
         return models[0]
 
 
-def load_models(paths: Sequence[Path | str]) -> Models:
+def load_models(paths: Sequence[Path | str], patient: bool = False) -> Models:
     """The models of some config files, each named after its file.
 
-    Raises ConfigError for a faulty config, or two of one name, and ModelError when there is no model that fits one.
+    Raises ConfigError for a faulty config, or two of one name, and ModelError when there is no model that fits one;
+    `patient`: that one is waited for, and what it should read is answered with 503.
     """
     models = [Model(Path(path).stem, load_sample_config(path)) for path in paths]
     names = [model.name for model in models]
@@ -129,5 +130,10 @@ def load_models(paths: Sequence[Path | str]) -> Models:
     if doubles:
         raise ConfigError(f"--config: expected files of different names; got two named {', '.join(sorted(doubles))}")
     for model in models:
-        model.load()
+        try:
+            model.load()
+        except ModelError as error:
+            if not patient:
+                raise
+            log.warning("%s: waiting for a model: %s", model.name, error)
     return Models(models)

@@ -82,13 +82,13 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, printing the address of `path`; `token`: requests need one.
 
-    `make_app` is called in each of the `workers`, processes that share the ports; one that dies is replaced where there
-    are several. `page_port` is another port for the same application, one that browsers go to; where it is taken, it is
-    left out. Requests to a path in `waiting`, which wait for other machines, don't hold up others.
+    `make_app` is called in each of the `workers`, processes that share the ports, and must not raise; one that dies is
+    replaced where there are several. `page_port` is another port for the same application, one that browsers go to;
+    where it is taken, it is left out. Requests to a path in `waiting`, which wait for other machines, don't hold up
+    others.
 
-    Raises ServiceError when the address can't be bound, and what `make_app` raises.
+    Raises ServiceError when the address can't be bound.
     """
-    make_app()  # in vain, but for its faults, which are told once and before anything listens
     listening = _listen_on(host, port, path, page_port, token)
     config = uvicorn.Config(
         Worker(make_app, waiting),
