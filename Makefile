@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: demo test lint style bench bench-zoo bench-labels
+.PHONY: demo test lint style bench bench-zoo bench-labels bench-service
 .DEFAULT_GOAL := test
 
 demo: .venv/installed
@@ -28,6 +28,10 @@ bench: .venv/installed-dev
 bench-zoo: .venv/installed-dev
 	$(VENV) -m tests.benchmarks general --zoo $(ZOO)
 	$(VENV) -m tests.benchmarks zoo --zoo $(ZOO)
+
+bench-service: .venv/installed-dev
+	test -e demo/model/model_card.json || $(VENV) tools/demo.py
+	$(VENV) -m tests.benchmarks service
 
 bench-labels: .venv/installed-dev
 	$(VENV) -m tests.benchmarks labels --zoo $(ZOO) $(if $(SETS),--sets $(SETS))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
+KINDS = ("set", "turn", "cut", "end", "repeat", "length")  # of changes
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 Change = tuple[str, int, int]  # kind, place, value
 
@@ -48,8 +49,9 @@ def damaged(data: bytes, changes: Sequence[Change]) -> bytes:
 
 
 def damaged_pictures(size: tuple[int, int]) -> st.SearchStrategy[bytes]:
-    kinds = st.sampled_from(("set", "turn", "cut", "end", "repeat", "length"))
-    changes = st.lists(st.tuples(kinds, st.integers(0, 3000), st.integers(0, 255)), min_size=1, max_size=6)
+    changes = st.lists(
+        st.tuples(st.sampled_from(KINDS), st.integers(0, 3000), st.integers(0, 255)), min_size=1, max_size=6
+    )
     return st.builds(damaged, st.sampled_from(whole(size)), changes)
 
 

@@ -1,4 +1,6 @@
-"""The pages and pictures that tell the stored results: docs/statistics.md, docs/zoo.md, docs/few_labels.md."""
+"""The pages and pictures that tell the stored results: docs/statistics.md, docs/zoo.md, docs/few_labels.md and
+docs/service.md.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,10 +13,11 @@ from PIL import Image
 from cnnlib.config import PROJECT_ROOT
 from cnnlib.pictures import Shape, decode_picture, to_array
 from tests.benchmarks.runs import RESULTS, WORK, Result
+from tests.benchmarks.service_page import service_rows
 
 DOCS = PROJECT_ROOT / "docs"
 GENERAL = ("picture_accuracy", "case_ignored", "alphabet_known")  # what is told of the general model
-HEAD = "Written by `make bench` from `tests/benchmarks/results/`; run it again to change this page.\n\n"
+HEAD = "Written by the benchmarks from `tests/benchmarks/results/`; run them again to change this page.\n\n"
 
 
 def results(prefix: str) -> list[Result]:
@@ -31,6 +34,8 @@ def write_pages() -> None:
         write_zoo(results("zoo-"), results("general-"))
     if results("labels-"):
         write_labels(results("labels-"))
+    if results("service-"):
+        write_service({one["name"].removeprefix("service-"): one for one in results("service-")})
 
 
 def write_statistics(found: Sequence[Result]) -> None:
@@ -139,6 +144,18 @@ def write_labels(found: Sequence[Result]) -> None:
         + machines(found)
     )
     (DOCS / "few_labels.md").write_text(text, encoding="utf-8")
+
+
+def write_service(found: dict[str, Result]) -> None:
+    text = (
+        "# The recognition service in figures\n\n"
+        + HEAD
+        + "The demonstration's model (network `columns`, pictures of 100×60, ten digits), served by two workers; what "
+        "sends the requests runs on the same two cores.\n\n"
+        + table(("what", "figure"), service_rows(found))
+        + f"\nMachine: {'; '.join(sorted({one['machine'] for one in found.values()}))}.\n"
+    )
+    (DOCS / "service.md").write_text(text, encoding="utf-8")
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -6,6 +6,7 @@ Each part is stored by its name and run when it is missing.
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from cnnlib.samples import list_files
 from cnnlib.stress import Load
 from tests.benchmarks.runs import RESULTS, WORK, Result, machine, stored
 from tests.conftest import free_port
+from tests.hostile import KINDS, damaged, whole
 
 FOLDER = WORK / "service"
 WORKERS = 2
@@ -37,6 +40,7 @@ TESTED = 1000  # pictures of the batch test
 STEADY_S, STEADY_CLIENTS = 60, 64
 KILLS = 5
 REQUESTS = 200_000
+DAMAGED, FIRST = 10_000, 1000  # damaged pictures, and those before memory and open files are counted
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,9 @@ class Service:
 
     def memory_mb(self) -> list[float]:
         return [status_kb(pid) / 1024 for pid in self.workers()]
+
+    def open_files(self) -> list[int]:
+        return [len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.workers()]
 
 
 def status_kb(pid: int) -> int:
@@ -232,6 +239,30 @@ def growth(config: Path, picture: Path) -> Result:
     return {"before_mb": before, "after_mb": after, "growth_mb": max(np.subtract(after, before)), **counted(done)}
 
 
+def fuzzed(config: Path, _picture: Path) -> Result:
+    """Pictures of every format, damaged at random, through the real route, over one connection to each worker."""
+    chance, shape = random.Random(1), load_sample_config(config).shape
+    pictures = whole((shape.width, shape.height))
+    statuses: Counter[int] = Counter()
+    with serving(config) as service:
+        connections = [http.client.HTTPConnection("127.0.0.1", service.port, timeout=20) for _ in range(8)]
+        for number in range(DAMAGED):
+            if number == FIRST:
+                memory_mb, files = service.memory_mb(), service.open_files()
+            changes = [(chance.choice(KINDS), chance.randrange(3000), chance.randrange(256)) for _ in range(3)]
+            connection = connections[number % len(connections)]
+            connection.request("POST", "/b", damaged(chance.choice(pictures), changes), {"Content-Type": "image/png"})
+            answer = connection.getresponse()
+            answer.read()
+            statuses[answer.status] += 1
+        return {
+            "pictures": DAMAGED,
+            "statuses": dict(sorted(statuses.items())),
+            "growth_mb": max(np.subtract(service.memory_mb(), memory_mb)),
+            "more_open_files": int(max(np.subtract(service.open_files(), files))),
+        }
+
+
 PARTS: dict[str, Callable[[Path, Path], Result]] = {
     "alone": alone,
     "over-http": over_http,
@@ -240,6 +271,7 @@ PARTS: dict[str, Callable[[Path, Path], Result]] = {
     "steady": steady,
     "killed": killed,
     "growth": growth,
+    "fuzzed": fuzzed,
 }
 
 
