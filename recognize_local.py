@@ -10,10 +10,8 @@ examples:
 """
 
 import csv
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from cnnlib.client import API_URL, Client
 from cnnlib.config import SampleConfig, display_path, load_sample_config
 from cnnlib.errors import CaptchaError, SampleError, ServiceError
 from cnnlib.model_card import wanted_of
+from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import label_of, read_picture, save_picture
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import first_test_picture, pictures_at
@@ -72,8 +71,7 @@ def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterator[Outcome |
         line = f"{describe(path)}prediction: {reading.text}, confidence: {reading.confidence:.1%}"
         return path, reading.text, reading.confidence, line
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(read, paths)
+    yield from on_all_cores(read, paths)
 
 
 def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterator[Outcome | str]:

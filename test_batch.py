@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from cnnlib.alphabet import Reading
 from cnnlib.config import SampleConfig, display_path, load_sample_config
 from cnnlib.errors import SampleError
 from cnnlib.model_card import wanted_of, write_whole
+from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import read_picture
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import first_test_picture, list_labelled
@@ -58,7 +60,7 @@ class TestBatch:
         found = list_labelled(self.config.test_image_dir, self.config.image_suffix)
         recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
         start = time.perf_counter()
-        readings = [read(recognizer, path) for path, _ in found]
+        readings = [*on_all_cores(partial(read, recognizer), [path for path, _ in found])]
         seconds = time.perf_counter() - start
         labels, texts = [label for _, label in found], [reading.text for reading in readings]
         for label, text in zip(labels, texts, strict=True):

@@ -1,9 +1,7 @@
 """Labelled pictures in memory, split from verification, shuffled and batched."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from cnnlib.alphabet import Alphabet
 from cnnlib.augment import augment
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
+from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import Shape, open_picture, read_picture
 from cnnlib.samples import list_labelled
 
@@ -75,8 +74,8 @@ def load(found: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, le
         except SampleError as error:
             raise SampleError(f"{display_path(path)}: {error}; verify_and_split_data.py tells what fits") from error
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(read, range(len(found))))
+    for _ in on_all_cores(read, range(len(found))):
+        pass
     return Dataset([path for path, _ in found], [label for _, label in found], pictures, labels)
 
 

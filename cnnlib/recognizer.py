@@ -12,6 +12,7 @@ from cnnlib.config import display_path
 from cnnlib.errors import ModelError, SizeError
 from cnnlib.litert import LiteRT
 from cnnlib.model_card import READING, Wanted, check_fits, load_model
+from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import open_picture, to_array
 
 Picture = bytes | Image.Image | np.ndarray  # encoded, opened, or uint8 (height, width, channels)
@@ -63,15 +64,19 @@ class Recognizer:
     def recognize(self, pictures: Sequence[Picture]) -> list[Recognition]:
         """Readings in the order of the pictures: encoded bytes, Pillow pictures or uint8 (height, width, channels).
 
-        Raises SampleError when one can't be opened, SizeError when it has another size than the model's and
-        neither the config nor the model's card says `resize` (an array is never resized).
+        Several are read on all cores. Raises SampleError when one can't be opened, SizeError when it has another size
+        than the model's and neither the config nor the model's card says `resize` (an array is never resized).
         """
-        arrays = [self._array(picture) for picture in pictures]
-        return [self._read(array) for array in arrays]
+        if len(pictures) == 1:
+            return [self._recognize(pictures[0])]
+        return [*on_all_cores(self._recognize, pictures)]
 
     def rec_image(self, img: Picture) -> str:
         """The text of one picture (the original's method)."""
         return self.recognize([img])[0].text
+
+    def _recognize(self, picture: Picture) -> Recognition:
+        return self._read(self._array(picture))
 
     def _array(self, picture: Picture) -> np.ndarray:
         shape = self._shape

@@ -11,7 +11,6 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
+from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import decode_picture, is_coloured, label_of, read_picture
 
 TEST_SHARE = 0.05  # 19:1
@@ -109,8 +109,7 @@ def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any
 
     `progress` wraps the iterator, as tqdm does.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(progress(pool.map(lambda path: check_file(path, config), list_files(folder))))
+    return list(progress(on_all_cores(lambda path: check_file(path, config), list_files(folder))))
 
 
 def check_file(path: Path, config: SampleConfig) -> Sample:

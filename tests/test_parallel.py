@@ -1,0 +1,23 @@
+import os
+import threading
+
+import pytest
+
+from cnnlib.parallel import on_all_cores
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    assert list(on_all_cores(lambda number: number * number, range(100))) == [n * n for n in range(100)]
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="there is one core")
+def test_items_are_worked_on_together() -> None:
+    both = threading.Barrier(2, timeout=20)
+    assert len(list(on_all_cores(lambda _: both.wait(), range(2)))) == 2
+
+
+def test_what_the_work_raises_comes_at_its_place() -> None:
+    results = on_all_cores(lambda number: 6 // number, [3, 0, 2])
+    assert next(results) == 2
+    with pytest.raises(ZeroDivisionError):
+        next(results)
