@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
 
 from cnnlib.config import PROJECT_ROOT
 from cnnlib.pictures import Shape, decode_picture, to_array
@@ -101,7 +102,7 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
         "seconds to 95%",
         "confused",
     )
-    draw_samples(DOCS / "zoo.png", [one["set"] for one in untrained])
+    draw_samples(DOCS / "zoo.png", [one["set"] for one in untrained], by_set)
     text = (
         "# Accuracy on pictures of real generators\n\n"
         + HEAD
@@ -211,17 +212,27 @@ def draw_curves(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
     figure.savefig(path, dpi=100)
 
 
-def draw_samples(path: Path, names: Sequence[str]) -> None:
-    """Three pictures of each set, a row a set."""
+def draw_samples(path: Path, names: Sequence[str], trained: dict[str, Result]) -> None:
+    """Three pictures of each set, a row a set, after what a training on it came to."""
     folders = [WORK / "zoo" / name for name in names]
     if not all(folder.exists() for folder in folders):
         return  # unpacked on another machine; the picture drawn there stays
-    width, height = 220, 76
-    sheet = Image.new("RGB", (3 * width, height * len(names)), "white")
-    for row, folder in enumerate(folders):
+    told, width, height = 270, 220, 76
+    sheet = Image.new("RGB", (told + 3 * width, height * len(names)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont("DejaVu Sans"), 13)
+    for row, (name, folder) in enumerate(zip(names, folders, strict=True)):
+        draw.multiline_text((6, row * height + 4), sample_caption(name, trained.get(name)), "black", font)
         for column, one in enumerate(sorted(folder.iterdir())[:3]):
             picture = decode_picture(one.read_bytes())
             shown = Image.fromarray(to_array(picture, Shape(picture.height, picture.width, 3)))
             shown.thumbnail((width - 8, height - 6))
-            sheet.paste(shown, (column * width, row * height))
+            sheet.paste(shown, (told + column * width, row * height))
     sheet.save(path)
+
+
+def sample_caption(name: str, one: Result | None) -> str:
+    if one is None:
+        return f"{name}\nnot trained on yet"
+    seconds = seconds_to(one, 0.95)
+    reached = f"95% after {int(seconds) / 60:.1f} minutes" if seconds else "95% not reached"
+    return f"{name}\n{accuracy(one)}\n{reached}\n{confused(one)}"
