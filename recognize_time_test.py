@@ -8,7 +8,6 @@ examples:
 
 import csv
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -48,9 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = arguments.output / "test.csv"
     arguments.output.mkdir(parents=True, exist_ok=True)
     keep_older(table)
-    start = time.perf_counter()
-    done = record(load, table)
-    return conclude(done, load, time.perf_counter() - start, table)
+    return conclude(record(load, table), load, table)
 
 
 def keep_older(table: Path) -> None:
@@ -103,7 +100,7 @@ def time_of_day(one: Measurement) -> str:
     return datetime.fromtimestamp(one.sent_at).strftime("%H:%M:%S")
 
 
-def conclude(done: Sequence[Measurement], load: Load, seconds: float, table: Path) -> int:
+def conclude(done: Sequence[Measurement], load: Load, table: Path) -> int:
     """Print averages and percentiles, draw them, count the failures by kind; returns the exit status."""
     answers = [(one.sent_at, one.answer) for one in done if one.answer]
     if answers:
@@ -115,9 +112,10 @@ def conclude(done: Sequence[Measurement], load: Load, seconds: float, table: Pat
         for name, values_ms in rows.items():
             print(summary(name, values_ms))
         first = min(sent_at for sent_at, _ in answers)
+        seconds = max(sent_at + answer.total_ms / 1000 for sent_at, answer in answers) - first
         title = f"{len(answers)} requests to the recognition API over {load.concurrency} connections"
         draw_times(table.with_suffix(".png"), title, rows, [sent_at - first for sent_at, _ in answers])
-        print(f"{len(done) / seconds:.0f} requests/s; the table is {display_path(table)}, test.png beside it")
+        print(f"{len(answers) / seconds:.0f} requests/s; the table is {display_path(table)}, test.png beside it")
         print(f"Sending took {load.own_cost_ms:.2f}ms of processor time a request, in processes of its own")
     failed = [one for one in done if not one.answer]
     if failed:

@@ -14,35 +14,37 @@ examples:
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from flask import Flask
 
-from cnnlib.config import SAMPLE_CONFIG, TOKEN_VARIABLE
-from cnnlib.script import DONE, argument_parser, port_number, script, whole_number
-from cnnlib.web.models import load_models
+from cnnlib.config import SAMPLE_CONFIG, TOKEN_VARIABLE, SampleConfig
+from cnnlib.script import DONE, argument_parser, port_number, script, web_origin, whole_number
+from cnnlib.web.models import load_configs, load_models
 from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app
 from cnnlib.web.serving import default_workers, serve
 
 
-def create_app(
-    *config_paths: Path | str,
-    origins: Sequence[str] = (),
-    body_limit: int = BODY_LIMIT_BYTES,
-    patient: bool = False,
-) -> Flask:
+def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES) -> Flask:
     """The WSGI application for uwsgi, gunicorn and others; without a config the shipped one's.
 
     The environment variable CAPTCHA_API_TOKEN holds the token that requests need, if any; pages of the web `origins`
     may call the API; a larger request than `body_limit` bytes is refused.
 
-    Raises ConfigError for a faulty config and ModelError when there is no model that fits it; `patient`: that one is
-    waited for.
+    Raises ConfigError for a faulty config and ModelError when there is no model that fits it.
     """
-    token = os.environ.get(TOKEN_VARIABLE) or None
-    return create_recognition_app(load_models(config_paths or (SAMPLE_CONFIG,), patient), token, origins, body_limit)
+    models = load_models(load_configs(config_paths or (SAMPLE_CONFIG,)))
+    return create_recognition_app(models, os.environ.get(TOKEN_VARIABLE) or None, origins, body_limit)
+
+
+def create_worker_app(configs: Mapping[str, SampleConfig], origins: Sequence[str], body_limit: int) -> Flask:
+    """The application of one of several processes: of configs as they were when the first one started, with models
+    that may come later.
+    """
+    models = load_models(configs, patient=True)
+    return create_recognition_app(models, os.environ.get(TOKEN_VARIABLE) or None, origins, body_limit)
 
 
 @script
@@ -57,7 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="port of the page for browsers, which refuse to go to port 6000 (default: %(default)s)",
     )
     parser.add_argument(
-        "--cors", action="append", default=[], metavar="ORIGIN", help="web origin whose pages may call the API"
+        "--cors",
+        type=web_origin,
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="web origin whose pages may call the API, such as https://example.org",
     )
     parser.add_argument(
         "--body-limit",
@@ -73,10 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="processes that read, each with its models (default: %(default)s, a core each up to four)",
     )
     arguments = parser.parse_args(argv)
-    options = {"origins": arguments.cors, "body_limit": arguments.body_limit}
-    create_app(*arguments.config, **options)  # in vain, but for its faults, which are told before anything listens
+    configs = load_configs(arguments.config or (SAMPLE_CONFIG,))
+    load_models(configs)  # in vain, but for its faults, which are told before anything listens
     serve(
-        partial(create_app, *arguments.config, **options, patient=True),  # a worker may start when a model was lost
+        partial(create_worker_app, configs, arguments.cors, arguments.body_limit),
         arguments.host,
         arguments.port,
         "/b",

@@ -73,6 +73,8 @@ class Client:
         total_ms = 1000 * (time.perf_counter() - start)
         try:
             answer = response.json()
+            if answer["value"] is None:
+                raise ServiceError(f"{url}: not sure enough; it may be {answer.get('candidate')}", 200)
             return Answer(str(answer["value"]), answer.get("confidence"), float(answer["speed_time(ms)"]), total_ms)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             got = response.text[:80]

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -15,6 +16,8 @@ class LiteRT:
 
     Raises ModelError when LiteRT can't load it.
     """
+
+    _announced = threading.Event()  # LiteRT names its delegate on standard error, once in a process
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -40,9 +43,10 @@ class LiteRT:
 
     def _interpreter(self) -> Interpreter:
         try:
-            with quiet():  # LiteRT announces its delegate
+            with nullcontext() if self._announced.is_set() else quiet():
                 interpreter = Interpreter(model_content=self._content, num_threads=1)
                 interpreter.allocate_tensors()
+            self._announced.set()
             interpreter.invoke()  # the first run is slower: it lays the weights out
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"LiteRT can't load the model: {error}") from error

@@ -105,15 +105,18 @@ def open_picture(data: bytes, shape: Shape) -> np.ndarray:
     return to_array(decode_picture(data), shape)
 
 
-def decode_picture(data: bytes) -> Image.Image:
+def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image:
     """The first frame of a picture, decoded to its last byte and turned upright.
 
-    Raises SampleError when `data` is no PNG, JPEG, GIF, BMP or WebP, is cut short, or is larger than `SIDE_LIMIT`.
+    Raises SampleError when `data` is no PNG, JPEG, GIF, BMP or WebP, is cut short, or has a side larger than
+    `SIDE_LIMIT` or more than `pixel_limit` pixels; those are told before they are decoded.
     """
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
         if max(picture.size) > SIDE_LIMIT:
             raise SampleError(f"expected sides of at most {SIDE_LIMIT} pixels; got {picture.width}x{picture.height}")
+        if picture.width * picture.height > pixel_limit:
+            raise SampleError(f"expected at most {pixel_limit} pixels; got {picture.width}x{picture.height}")
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
         return picture
@@ -157,7 +160,7 @@ def is_coloured(picture: Image.Image) -> bool:
 def _flat(picture: Image.Image) -> Image.Image:
     """The picture without palette, transparency or 16-bit samples."""
     if picture.mode.startswith("I"):
-        return Image.fromarray((np.asarray(picture, np.int64) >> 8).clip(0, 255).astype(np.uint8))
+        return Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
         coloured = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, "white")

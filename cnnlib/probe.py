@@ -49,7 +49,8 @@ class Probe:
             told = json.loads(content)
             if response.status != http.HTTPStatus.OK:
                 return Measurement(index, sent_at, None, f"{told['message']} (HTTP {response.status})")
-            answer = Answer(str(told["value"]), told.get("confidence"), float(told["speed_time(ms)"]), total_ms)
+            value = told.get("candidate", "") if told["value"] is None else str(told["value"])
+            answer = Answer(value, told.get("confidence"), float(told["speed_time(ms)"]), total_ms)
         except (ValueError, KeyError, TypeError, AttributeError):
             return Measurement(index, sent_at, None, f"{self._url}: no answer of the API (HTTP {response.status})")
         return Measurement(index, sent_at, answer)

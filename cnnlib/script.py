@@ -9,6 +9,7 @@ from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from cnnlib.config import SAMPLE_CONFIG, display_path
 from cnnlib.errors import CaptchaError
@@ -43,6 +44,14 @@ def port_number(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise ArgumentTypeError(f"expected a port, 0 to 65535; got {text}")
     return int(text)
+
+
+def web_origin(text: str) -> str:
+    """A web origin on the command line, as browsers send it: scheme, host and port."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise ArgumentTypeError(f"expected a web origin such as https://example.org; got {text}")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def script(main: Main) -> Main:

@@ -102,7 +102,8 @@ def _send_all(load: Load, connections: int, taken: Any, reports: Connection) -> 
             time.sleep(REPORT_S)
             batch = done[:]
             del done[: len(batch)]
-            reports.send(next((one for one in batch if isinstance(one, BaseException)), batch))
+            if batch:
+                reports.send(next((one for one in batch if isinstance(one, BaseException)), batch))
         reports.send(time.process_time() - start_s)
     except OSError:  # nobody reads any more
         taken.value = load.count

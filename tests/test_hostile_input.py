@@ -2,6 +2,7 @@
 
 import io
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 from cnnlib.config import SampleConfig
-from cnnlib.samples import list_files
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
 from tests.conftest import HEIGHT, WIDTH
@@ -67,6 +67,7 @@ def test_bad_pictures_leave_no_open_files(client: FlaskClient) -> None:
 BOMBS: dict[str, Callable[[], bytes]] = {
     "sides of 65,535 pixels": lambda: png_of_size(65_535, 65_535),
     "a side of 2 billion pixels": lambda: png_of_size(2**31 - 1, 1),
+    "16 million pixels": lambda: png_of_size(4096, 4096, zlib.compress(bytes(4097 * 4096))),
     "no width": lambda: png_of_size(0, 16),
     "rows that never come": lambda: png_of_size(*SIZE),
     "a comment of 100 MB": lambda: text_bomb(SIZE),
@@ -90,7 +91,7 @@ def test_harmless_oddities_are_read(client: FlaskClient) -> None:
     exif[0x0112] = 6
     turned = encoded(Image.new("L", (HEIGHT, WIDTH), 255), "JPEG", exif=exif)
     zipped = whole(SIZE)[0] + b"PK\x03\x04" + b"\0" * 100 + b"PK\x05\x06" + b"\0" * 18
-    largest = png_of_size(4096, 4096, zlib.compress(bytes(4097 * 4096)))
+    largest = png_of_size(2048, 2048, zlib.compress(bytes(2049 * 2048)))
     for data in (*whole(SIZE), animated, turned, zipped):
         assert post(client, data, "/b/exact").status_code == 200
     assert post(client, largest, "/b/any").status_code == 200
@@ -117,6 +118,19 @@ def test_broken_forms_hold_no_picture(client: FlaskClient, body: bytes) -> None:
     assert (answer.status_code, answer.json["error_code"]) == (400, "1001")
 
 
-def test_every_kept_picture_lies_in_the_folder(client: FlaskClient, config: SampleConfig) -> None:
-    assert post(client, whole(SIZE)[0]).status_code == 200
-    assert all(path.parent == config.api_image_dir for path in list_files(config.api_image_dir))
+def test_kept_pictures_lie_in_the_folder_whatever_the_name_sent(client: FlaskClient, config: SampleConfig) -> None:
+    def files() -> set[Path]:
+        return {path for path in config.api_image_dir.parent.rglob("*") if path.is_file()}
+
+    before = files()
+    part = {"image_file": (io.BytesIO(whole(SIZE)[0]), "../../evil.png")}
+    assert client.post("/b/exact", data=part, content_type="multipart/form-data").status_code == 200
+    (kept,) = files() - before
+    assert kept.parent == config.api_image_dir
+
+
+def test_large_form_needs_no_disk(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no such folder"))
+    head = b'--x\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n'
+    body = head + whole(SIZE)[0] + b"\0" * 700_000 + b"\r\n--x--\r\n"
+    assert post(client, body, "/b/exact", "multipart/form-data; boundary=x").status_code == 200

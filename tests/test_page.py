@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,6 +77,24 @@ def test_fresh_picture_comes_from_the_source(config: SampleConfig, picture: Path
     assert client.get("/fresh").data == picture.read_bytes()
     gone = app_of(config.model_copy(update={"remote_url": "http://127.0.0.1:1/captcha/"})).test_client().get("/fresh")
     assert (gone.status_code, gone.json["error_code"]) == (502, "1007")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"nonsense\r\n\r\n", b"HTTP/1.0 200 OK\r\nContent-Type: image/svg+xml\r\n\r\n<svg/>"]
+)
+def test_source_that_gives_no_picture_is_told(config: SampleConfig, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def give() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answer)
+
+        threading.Thread(target=give).start()
+        source = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        got = app_of(config.model_copy(update={"remote_url": source})).test_client().get("/fresh")
+    assert (got.status_code, got.json["error_code"]) == (502, "1007")
 
 
 @needs_browser

@@ -1,9 +1,10 @@
 import signal
+from argparse import ArgumentTypeError
 
 import pytest
 
 from cnnlib.errors import ConfigError
-from cnnlib.script import DONE, UNUSABLE, argument_parser, script
+from cnnlib.script import DONE, UNUSABLE, argument_parser, script, web_origin
 
 
 def test_fault_is_its_message_and_status_two(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,3 +48,10 @@ def test_help_names_the_default_config(capsys: pytest.CaptureFixture[str]) -> No
     shown = capsys.readouterr().out
     assert "What it does." in shown
     assert "(default: conf/sample_config.json)" in shown
+
+
+def test_web_origin_is_as_browsers_send_it() -> None:
+    assert web_origin("https://example.org:8443/") == "https://example.org:8443"
+    for wrong in ("*", "example.org", "https://example.org/page", "ftp://example.org"):
+        with pytest.raises(ArgumentTypeError, match="expected a web origin such as"):
+            web_origin(wrong)

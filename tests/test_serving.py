@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 from types import SimpleNamespace
@@ -48,6 +49,36 @@ def post(port: int, body: bytes) -> int:
     return connection.getresponse().status
 
 
+@contextmanager
+def clients(port: int, picture: bytes, count: int) -> Iterator[tuple[list[int], list[Exception]]]:
+    """Clients that post a picture again and again, each over a connection of its own: statuses, and what failed."""
+    statuses: list[int] = []
+    failed: list[Exception] = []
+    stop = threading.Event()
+
+    def client() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        while not stop.is_set():
+            try:
+                connection.request("POST", "/b", picture, HEAD)
+                answer = connection.getresponse()
+                answer.read()
+                statuses.append(answer.status)
+            except (OSError, http.client.HTTPException) as error:
+                failed.append(error)
+                connection.close()
+
+    threads = [threading.Thread(target=client) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield statuses, failed
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
 @pytest.fixture
 def picture(trained: SimpleNamespace) -> bytes:
     return list_files(trained.config.test_image_dir)[0].read_bytes()
@@ -78,30 +109,30 @@ def test_killed_worker_comes_back_and_others_go_on(server: SimpleNamespace, pict
     assert post(server.port, picture) == 200
     before = workers_of(server.process)
     assert len(before) == 2
-    failed, answered, stop = [], [], threading.Event()
-
-    def client() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
-        while not stop.is_set():
-            try:
-                connection.request("POST", "/b", picture, HEAD)
-                answered.append(connection.getresponse().read())
-            except OSError as error:
-                failed.append(error)
-                connection.close()
-
-    threads = [threading.Thread(target=client) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    assert eventually(lambda: len(answered) > 100)
-    os.kill(min(before), signal.SIGKILL)
-    assert eventually(lambda: len(workers_of(server.process) - {min(before)}) == 2)
-    seen = len(answered)
-    assert eventually(lambda: len(answered) > seen + 100)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    with clients(server.port, picture, 8) as (statuses, failed):
+        assert eventually(lambda: len(statuses) > 100)
+        os.kill(min(before), signal.SIGKILL)
+        assert eventually(lambda: len(workers_of(server.process) - {min(before)}) == 2)
+        seen = len(statuses)
+        assert eventually(lambda: len(statuses) > seen + 100)
+    assert set(statuses) == {200}
     assert len(failed) <= 8, "what it worked on for each connection, and nothing more"
+
+
+@needs_proc
+def test_many_clients_are_all_answered_and_nothing_grows(server: SimpleNamespace, picture: bytes) -> None:
+    def memory_mb() -> float:
+        told = [Path(f"/proc/{worker}/status").read_text() for worker in workers_of(server.process)]
+        return max(int(re.findall(r"VmRSS:\s+(\d+)", text)[0]) / 1024 for text in told)
+
+    with clients(server.port, picture, 64) as (statuses, failed):
+        assert eventually(lambda: len(statuses) > 1000)
+        before = memory_mb()
+        assert eventually(lambda: len(statuses) > 4000, 120)
+        after = memory_mb()
+    assert not failed
+    assert set(statuses) == {200}
+    assert after - before < 10
 
 
 @needs_proc
@@ -129,6 +160,7 @@ def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes) 
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals of POSIX systems")
 def test_stopping_finishes_what_is_under_way(server: SimpleNamespace, picture: bytes) -> None:
     assert post(server.port, picture) == 200
     with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
@@ -253,3 +285,30 @@ def test_endless_head_is_ended(bounded: int) -> None:
     with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
         connection.sendall(POST + b"X-Endless: " + b"a" * (protocol.HEAD_LIMIT_BYTES + 1))
         assert connection.recv(100).startswith(b"HTTP/1.1 431")
+
+
+def test_endless_end_of_a_chunked_body_is_ended(bounded: int) -> None:
+    with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
+        connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
+        connection.sendall(b"X-Endless: 1\r\n" * (protocol.HEAD_LIMIT_BYTES // 14 + 1))
+        assert connection.recv(100).startswith(b"HTTP/1.1 431")
+
+
+def test_body_of_many_small_chunks_is_read(bounded: int) -> None:
+    chunks = b"1\r\na\r\n" * 1000
+    got = answer_to(bounded, POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+    assert b"\r\n\r\n1000 " in got
+
+
+def test_wish_for_another_protocol_costs_no_body(bounded: int) -> None:
+    wish = b"Connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nHTTP2-Settings: AAEA\r\nContent-Length: 4\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
+        for _ in range(2):  # the second one over the same connection
+            connection.sendall(POST.replace(b"Connection: close\r\n", b"") + wish + b"\r\nab")
+            assert connection.recv(4096).partition(b"\r\n\r\n")[2].startswith(b"4 ")
+
+
+def test_what_is_no_request_is_refused_in_json(bounded: int) -> None:
+    got = answer_to(bounded, b"nonsense\r\n\r\n")
+    assert got.startswith(b"HTTP/1.1 400")
+    assert json.loads(got.partition(b"\r\n\r\n")[2])["error_code"] == "400"

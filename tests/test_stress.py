@@ -77,6 +77,13 @@ def test_slow_answer_holds_up_its_own_connection_alone(url: str, api: Api) -> No
     assert api.most <= 4
 
 
+def test_slow_first_answer_is_waited_for(url: str) -> None:
+    load = Load(url, [b"slow"], 2, 2)
+    reports = list(load.measurements())
+    assert all(reports), "nothing is reported before there is something"
+    assert [one.answer.value for some in reports for one in some if one.answer] == ["3", "3"]
+
+
 def test_duration_ends_a_load(url: str) -> None:
     start = time.monotonic()
     done = all_of(Load(url, [b"one"], 10**9, 2, duration_s=1))

@@ -53,6 +53,13 @@ def test_health_and_readiness(client: FlaskClient, trained: SimpleNamespace, tmp
     assert (waiting.get("/healthz").status_code, waiting.get("/readyz").status_code) == (200, 503)
 
 
+def test_wrong_method_is_told_the_right_one(client: FlaskClient) -> None:
+    answer = client.get("/b")
+    assert (answer.status_code, answer.json["error_code"]) == (405, "405")
+    assert "POST" in answer.headers["Allow"]
+    assert answer.headers["Content-Type"] == "application/json"
+
+
 def test_metrics_count_requests_errors_times_and_confidences(
     client: FlaskClient, picture: bytes, trained: SimpleNamespace
 ) -> None:

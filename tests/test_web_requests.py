@@ -2,7 +2,6 @@
 
 import base64
 import io
-import itertools
 import json
 import shutil
 import time
@@ -19,7 +18,7 @@ from cnnlib.errors import ConfigError
 from cnnlib.model_card import CARD, load_card
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import list_files
-from cnnlib.web.models import Model, Models, load_models
+from cnnlib.web.models import Model, Models, load_configs, load_models
 from cnnlib.web.recognition import create_recognition_app
 
 
@@ -146,6 +145,8 @@ def test_models_are_listed_with_what_they_read(client: FlaskClient, config: Samp
         (form(b"x", min_confidence="much"), 400, "1005"),
         (form(b"x", min_confidence="nan"), 400, "1005"),
         ({"json": {"image": "eA==", "min_confidence": True}}, 400, "1005"),
+        ({"json": {"image": "eA==", "min_confidence": 10**400}}, 400, "1005"),
+        ({"json": {"image": ["eA=="] * 101}}, 413, "413"),
         ({"json": {"image": "eA==", "model": 5}}, 400, "1005"),
     ],
 )
@@ -169,15 +170,50 @@ def test_retrained_model_is_taken_up_and_a_broken_one_is_not(
 ) -> None:
     path = model.config.model_save_dir / CARD
     card = json.loads(path.read_text())
+    statuses = set()
+
+    def reading_until(holds: Callable[[], bool]) -> bool:
+        def read_and_look() -> bool:
+            statuses.add(client.post("/b", **form(pictures[0])).status_code)
+            return holds()
+
+        return wait_for(read_and_look)
+
     path.write_text(json.dumps(card | {"step": 7777}))
-    assert wait_for(lambda: client.get("/models").json[0]["step"] == 7777)
+    assert reading_until(lambda: client.get("/models").json[0]["step"] == 7777)
     path.write_text('{"format": 1, "half": ')
-    answers = (client.post("/b", **form(pictures[0])).status_code for _ in itertools.count())
-    assert wait_for(lambda: next(answers) == 200 and "the new model is not taken" in caplog.text)
+    assert reading_until(lambda: "the new model is not taken" in caplog.text)
     path.unlink()
     assert client.post("/b", **form(pictures[0])).status_code == 200
     path.write_text(json.dumps(card | {"step": 8888}))
-    assert wait_for(lambda: client.get("/models").json[0]["step"] == 8888)
+    assert reading_until(lambda: client.get("/models").json[0]["step"] == 8888)
+    assert statuses == {200}
+
+
+def test_model_whose_card_comes_before_its_files_is_taken_when_they_are_there(
+    client: FlaskClient, model: Model, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    folder = model.config.model_save_dir
+    card = json.loads((folder / CARD).read_text())
+    for file in card["files"].values():
+        (folder / file["name"]).rename(tmp_path / file["name"])
+    (folder / CARD).write_text(json.dumps(card | {"step": 7777}))
+    assert wait_for(lambda: client.get("/readyz").json["status"] == "ready" and "is not taken" in caplog.text)
+    for file in card["files"].values():
+        (tmp_path / file["name"]).rename(folder / file["name"])
+    assert wait_for(lambda: client.get("/models").json[0]["step"] == 7777)
+
+
+def test_lost_model_does_not_take_the_others_down(
+    client: FlaskClient, model: Model, other_size: SimpleNamespace, pictures: list[bytes]
+) -> None:
+    lost = Model("lost", model.config.model_copy(update={"model_save_dir": model.config.model_save_dir / "nowhere"}))
+    large = Model("large", other_size.config.model_copy(update={"api_save": False}))
+    large.load()
+    client = create_recognition_app(Models([lost, large])).test_client()
+    assert client.post("/b", **form(other_size.picture)).json["value"] == other_size.text
+    assert client.post("/b/lost", **form(pictures[0])).status_code == 503
+    assert [(one["name"], one["ready"]) for one in client.get("/models").json] == [("lost", False), ("large", True)]
 
 
 def test_model_that_cannot_be_loaded_is_503_until_it_can(
@@ -196,5 +232,5 @@ def test_configs_of_one_name_are_refused(trained: SimpleNamespace, tmp_path: Pat
     same = tmp_path / trained.config_path.name
     shutil.copy(trained.config_path, same)
     with pytest.raises(ConfigError, match="expected files of different names; got two named sample_config"):
-        load_models([trained.config_path, same])
-    assert [*load_models([trained.config_path]).by_name] == ["sample_config"]
+        load_configs([trained.config_path, same])
+    assert [*load_models(load_configs([trained.config_path])).by_name] == ["sample_config"]

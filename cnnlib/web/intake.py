@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,15 @@ from flask import Request
 from cnnlib.web.refusal import BAD_OPTION, NO_PICTURE, NOT_A_PICTURE, RefusalError
 
 FIELD = "image_file"
+PICTURES_LIMIT = 100  # in one request
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded", "")
+
+
+class InMemory(Request):
+    """A request whose files stay in memory: its body is bounded, and there already; a full disk doesn't matter."""
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> io.BytesIO:
+        return io.BytesIO()
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,8 @@ def read_request(request: Request) -> Asked:
         raise RefusalError(
             400, NO_PICTURE, f"expected a picture in the multipart field {FIELD}, in JSON or as the body"
         )
+    if len(pictures) > PICTURES_LIMIT:
+        raise RefusalError(413, "413", f"expected at most {PICTURES_LIMIT} pictures; got {len(pictures)}")
     return Asked(pictures, as_list, _model(options.get("model")), _share(options.get("min_confidence", 0)))
 
 
@@ -87,7 +98,7 @@ def _model(value: Any) -> str | None:
 def _share(value: Any) -> float:
     try:
         share = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         share = -1
     if isinstance(value, bool) or not 0 <= share <= 1:
         raise RefusalError(400, BAD_OPTION, "expected min_confidence to be a number from 0 to 1")

@@ -33,8 +33,9 @@ class Keeper:
             save_picture(folder, text, self.config.image_suffix, data)
             if next(self._numbers) % PRUNE_EVERY == 0:
                 prune(folder, self.config.api_save_limit)
-        except OSError as error:
-            log.warning("%s: the received picture is not kept: %s", folder, error.strerror)
+        except (OSError, UnicodeError) as error:  # a name may not fit the system's encoding
+            reason = getattr(error, "strerror", None) or error
+            log.warning("%s: the received picture is not kept: %s", folder, reason)
 
 
 def prune(folder: Path, limit: int) -> None:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cnnlib.web.refusal import MODEL_LOST, UNKNOWN_MODEL, RefusalError
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.1  # from one look for a new model to the next
+AGAIN_S = 1.0  # from one try to load a model that can't be loaded to the next: its files may still be coming
 Stamp = tuple[int, int, int]  # of a card file: when it was written, its number on the disk, its size
 
 
@@ -29,6 +30,7 @@ class Model:
         self._recognizer: Recognizer | None = None
         self._stamp: Stamp | None = None
         self._next_look = 0.0
+        self._fault = ""  # of the last try, so that it is logged once
 
     @property
     def recognizer(self) -> Recognizer:
@@ -46,15 +48,21 @@ class Model:
 
     def load(self) -> None:
         """Load the model in the folder. Raises ModelError and keeps the one that was there."""
-        self._stamp = self._stamp_now()  # before reading: what is saved meanwhile is seen as new
-        self._recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
+        stamp = self._stamp_now()  # before reading: what is saved meanwhile is seen as new
+        try:
+            self._recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
+        except ModelError:
+            self._next_look = time.monotonic() + AGAIN_S
+            raise
+        self._stamp = stamp
 
     def describe(self) -> dict[str, Any]:
         """What `GET /models` tells."""
+        about = {"name": self.name, "path": f"/b/{self.name}", "ready": self.ready}
+        if not self.ready:
+            return about
         card = self.recognizer.card
-        return {
-            "name": self.name,
-            "path": f"/b/{self.name}",
+        return about | {
             "characters": "".join(card.characters),
             "width": card.image_width,
             "height": card.image_height,
@@ -82,8 +90,11 @@ class Model:
         try:
             self.load()
             log.info("%s: a new model is read with, of step %d", self.name, self.recognizer.card.step)
+            self._fault = ""
         except ModelError as error:
-            log.warning("%s: the new model is not taken: %s", self.name, error)
+            if str(error) != self._fault:
+                log.warning("%s: the new model is not taken: %s", self.name, error)
+            self._fault = str(error)
         finally:
             self._loading.release()
 
@@ -108,8 +119,8 @@ class Models:
         return self.by_name[name]
 
     def fitting(self, size: tuple[int, int]) -> Model:
-        """The first model for pictures of this width and height, else the first of all."""
-        models = [*self.by_name.values()]
+        """The first model for pictures of this width and height, else the first of all; of those that are loaded."""
+        models = [model for model in self.by_name.values() if model.ready] or [*self.by_name.values()]
         if len(models) > 1:
             for model in models:
                 card = model.recognizer.card
@@ -118,17 +129,22 @@ class Models:
         return models[0]
 
 
-def load_models(paths: Sequence[Path | str], patient: bool = False) -> Models:
-    """The models of some config files, each named after its file.
-
-    Raises ConfigError for a faulty config, or two of one name, and ModelError when there is no model that fits one;
-    `patient`: that one is waited for, and what it should read is answered with 503.
-    """
-    models = [Model(Path(path).stem, load_sample_config(path)) for path in paths]
-    names = [model.name for model in models]
+def load_configs(paths: Sequence[Path | str]) -> dict[str, SampleConfig]:
+    """Config files by name. Raises ConfigError for a faulty one, or two of one name."""
+    names = [Path(path).stem for path in paths]
     doubles = {name for name in names if names.count(name) > 1}
     if doubles:
         raise ConfigError(f"--config: expected files of different names; got two named {', '.join(sorted(doubles))}")
+    return {name: load_sample_config(path) for name, path in zip(names, paths, strict=True)}
+
+
+def load_models(configs: Mapping[str, SampleConfig], patient: bool = False) -> Models:
+    """The models of some configs.
+
+    Raises ModelError when there is no model that fits one; `patient`: it is waited for, and what it should read is
+    answered with 503.
+    """
+    models = [Model(name, config) for name, config in configs.items()]
     for model in models:
         try:
             model.load()

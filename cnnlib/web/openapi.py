@@ -4,6 +4,8 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 
+from cnnlib.web.intake import PICTURES_LIMIT
+
 Schema = dict[str, Any]
 
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -34,10 +36,11 @@ ERROR: Schema = {
 }
 MODEL: Schema = {
     "type": "object",
-    "required": ["name", "path", "characters", "width", "height", "picture_accuracy"],
+    "required": ["name", "path", "ready"],
     "properties": {
         "name": {"type": "string"},
         "path": {"type": "string"},
+        "ready": {"type": "boolean", "description": "whether it is loaded; what follows is known then"},
         "characters": {"type": "string", "description": "what it tells apart, in class order"},
         "width": {"type": "integer", "description": "pixels"},
         "height": {"type": "integer", "description": "pixels"},
@@ -98,7 +101,7 @@ def api_description() -> Schema:
         "paths": {
             "/b": {"post": {**read, "operationId": "read", "parameters": options}},
             "/b/{name}": {"post": {**read, "operationId": "readWith", "parameters": [name, *options]}},
-            "/models": {"get": _get("The models", models, "401", "503")},
+            "/models": {"get": _get("The models", models, "401")},
             "/fresh": {"get": _get("A picture from the captcha source", {"content": {"image/*": {}}}, "401", "502")},
             "/healthz": {"get": _get("Whether the server lives", _json({"type": "object"}))},
             "/readyz": {"get": {"summary": "Whether every model is loaded", "responses": {"200": state, "503": state}}},
@@ -115,9 +118,10 @@ def api_description() -> Schema:
 def _bodies() -> Schema:
     """The three forms of a request."""
     file = {"type": "string", "format": "binary"}
-    form = {"type": "object", "required": ["image_file"], "properties": {"image_file": file, **TEXT_AND_OPTIONS}}
+    files = {"anyOf": [file, {"type": "array", "items": file, "minItems": 1, "maxItems": PICTURES_LIMIT}]}
+    form = {"type": "object", "required": ["image_file"], "properties": {"image_file": files, **TEXT_AND_OPTIONS}}
     text = {"type": "string", "description": "base64, or a data URL"}
-    images = {"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]}
+    images = {"anyOf": [text, {"type": "array", "items": text, "minItems": 1, "maxItems": PICTURES_LIMIT}]}
     content = {"type": "object", "required": ["image"], "properties": {"image": images, **TEXT_AND_OPTIONS}}
     return {
         "multipart/form-data": {"schema": form},

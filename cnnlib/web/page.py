@@ -1,14 +1,17 @@
 """The page at GET /: pictures in, readings out, for people; and fresh pictures from the captcha source for it."""
 
 import urllib.request
+from http.client import HTTPException
 from urllib.error import URLError
 
 from flask import Flask, Response, render_template
 
+from cnnlib.pictures import FORMATS
 from cnnlib.web.models import Models
 from cnnlib.web.refusal import NO_SOURCE, RefusalError
 
 TIMEOUT_S = 10
+KINDS = [f"image/{name.lower()}" for name in FORMATS]  # an SVG, say, may hold a script
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -31,9 +34,9 @@ def add_page(app: Flask, models: Models, body_limit: int) -> None:
         try:
             with urllib.request.urlopen(source, timeout=TIMEOUT_S) as answer:
                 data, kind = answer.read(body_limit + 1), answer.headers.get_content_type()
-        except (URLError, OSError, ValueError) as error:
+        except (URLError, OSError, ValueError, HTTPException) as error:
             raise RefusalError(502, NO_SOURCE, f"{source}: the captcha source can't be reached") from error
-        if not kind.startswith("image/") or len(data) > body_limit:
+        if kind not in KINDS or len(data) > body_limit:
             raise RefusalError(
                 502, NO_SOURCE, f"{source}: expected a picture of at most {body_limit} bytes; got {kind}"
             )

@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol with bounds that it lacks: a request has so long to arrive, and so many bytes of head."""
 
 import asyncio
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -8,13 +9,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 ARRIVAL_S = 30  # from a connection, or a request's first byte, to the request's last byte
 HEAD_LIMIT_BYTES = 2**16
+CHUNK_COST = 6  # bytes that one of a body may take: in a chunk of its own, "1\r\nx\r\n"
+UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection whose request takes too long or has too large a head; others are not disturbed."""
 
     _timer: asyncio.TimerHandle | None = None
-    _head_bytes = 0
+    _head_bytes = 0  # of the request under way that are no body: its head, the lines between chunks, what follows them
+    _body_bytes = 0  # of the data that is being taken in
     _in_head = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -23,14 +27,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes, self._in_head = 0, True
+        self._head_bytes = 0
         self._start_timer()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
+        self._in_head = True  # of the next one
         self._stop_timer()
         super().on_message_complete()
 
@@ -39,11 +48,24 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
+        self._body_bytes = 0
+        super().data_received(self._without_upgrade(data) if self._in_head else data)
+        if self._timer and not self.transport.is_closing():
+            self._head_bytes += max(0, len(data) - CHUNK_COST * self._body_bytes)
             if self._head_bytes > HEAD_LIMIT_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    @staticmethod
+    def _without_upgrade(data: bytes) -> bytes:
+        """The data with the wish for another protocol made void: the parser would lose the body of such a request.
+
+        Java's client wishes for HTTP/2 so.
+        """
+        head, end, rest = data.partition(b"\r\n\r\n")
+        return UPGRADE.sub(b"\r\nIgnored:", head) + end + rest
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (the parser's words, of what it doesn't understand)
+        self._refuse(HTTPStatus.BAD_REQUEST)
 
     def _start_timer(self) -> None:
         self._stop_timer()

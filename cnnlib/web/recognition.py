@@ -14,7 +14,7 @@ from cnnlib.errors import SampleError, SizeError
 from cnnlib.pictures import decode_picture
 from cnnlib.recognizer import Recognition
 from cnnlib.web.guard import guard
-from cnnlib.web.intake import read_request
+from cnnlib.web.intake import InMemory, read_request
 from cnnlib.web.models import Model, Models
 from cnnlib.web.observation import CONFIDENCE, observe
 from cnnlib.web.openapi import describe_api
@@ -22,6 +22,7 @@ from cnnlib.web.page import add_page
 from cnnlib.web.refusal import NOT_A_PICTURE, WRONG_SIZE, RefusalError, answer_refusals
 
 BODY_LIMIT_BYTES = 2**20
+PIXEL_LIMIT = 2**22  # of the pictures of one request together: some tenths of a second to decode, at worst
 
 
 def create_recognition_app(
@@ -32,6 +33,7 @@ def create_recognition_app(
     A request needs the `token`, if there is one; pages of the `origins` may call it from a browser.
     """
     app = Flask(__name__)
+    app.request_class = InMemory
     app.config["MAX_CONTENT_LENGTH"] = body_limit
     app.json.sort_keys = False  # type: ignore[attr-defined]
     answer_refusals(app)
@@ -48,7 +50,8 @@ def create_recognition_app(
         chosen = name or asked.model
         named = models.named(chosen) if chosen else None
         several = len(asked.pictures) > 1
-        read = partial(_read, named=named, models=models)
+        most = PIXEL_LIMIT // len(asked.pictures)
+        read = partial(_read, named=named, models=models, pixel_limit=most)
         done = [*(readers.map if several else map)(read, itertools.count(1), asked.pictures)]
         g.told = {"pictures": len(done), "model": done[0][0].name}
         for data, (model, reading, _) in zip(asked.pictures, done, strict=True):
@@ -64,11 +67,13 @@ def create_recognition_app(
     return app
 
 
-def _read(number: int, data: bytes, named: Model | None, models: Models) -> tuple[Model, Recognition, float]:
+def _read(
+    number: int, data: bytes, named: Model | None, models: Models, pixel_limit: int
+) -> tuple[Model, Recognition, float]:
     """Model, reading and seconds of one of the pictures of a request. Raises RefusalError, naming it by its number."""
     start = time.perf_counter()
     try:
-        picture = decode_picture(data)
+        picture = decode_picture(data, pixel_limit)
         model = named or models.fitting(picture.size)
         reading = model.recognizer.recognize([picture])[0]
     except SizeError as error:

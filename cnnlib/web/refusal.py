@@ -28,6 +28,10 @@ def answer_refusals(app: Flask) -> None:
         return jsonify({"error_code": error.code, "message": str(error)}), error.status
 
     @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> tuple[Response, int]:
+    def http_error(error: HTTPException) -> Response:
         status = error.code or 500
-        return jsonify({"error_code": str(status), "message": error.description or error.name}), status
+        answer = jsonify({"error_code": str(status), "message": error.description or error.name})
+        answer.status_code = status
+        told = [one for one in error.get_headers() if one[0] not in ("Content-Type", "Content-Length")]
+        answer.headers.extend(told)  # such as Allow, of a 405
+        return answer

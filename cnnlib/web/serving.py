@@ -60,8 +60,9 @@ def default_workers() -> int:
 
 
 def configure_logs() -> None:
-    """Warnings, and a line of JSON for each request, on standard error."""
+    """Warnings, what happens to models, and a line of JSON for each request, on standard error."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("cnnlib").setLevel(logging.INFO)
     lines = logging.StreamHandler()
     lines.setFormatter(logging.Formatter("%(message)s"))
     access = logging.getLogger(ACCESS_LOG)

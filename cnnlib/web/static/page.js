@@ -87,7 +87,7 @@ function element(name, ...content) {
 
 async function listModels() {
   try {
-    const models = await (await ask("/models")).json();
+    const models = (await (await ask("/models")).json()).filter(({ ready }) => ready);
     byId("model").append(...models.map(({ name, width, height }) => {
       const option = element("option", `${name} (${width}×${height})`);
       option.value = name;
