@@ -115,7 +115,7 @@ class TestBatch:
 
         worst = sorted(misread, key=lambda one: -one.reading.confidence)[:SHOWN]
         captions = [
-            f"{one.label}\n→ {one.reading.text or report.NOTHING} {one.reading.confidence:.0%}" for one in worst
+            f"{one.label}\n→ {one.reading.text or evaluation.NOTHING} {one.reading.confidence:.0%}" for one in worst
         ]
         report.draw_sheet(sheet, [read_picture(one.path) for one in worst], captions)
         counts = evaluation.confusions([one.label for one in misread], [one.reading.text for one in misread])

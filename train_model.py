@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cnnlib.config import PROJECT_ROOT, SampleConfig, display_path, load_sample_config
 from cnnlib.errors import SampleError
+from cnnlib.evaluation import NOTHING
 from cnnlib.model_card import ModelCard, check_resumable, has_file, load_card, wanted_of
 from cnnlib.pictures import label_of, read_picture
 from cnnlib.quiet import quiet
@@ -28,7 +29,6 @@ from cnnlib.samples import first_test_picture
 from cnnlib.script import DONE, SIGNAL_BASE, argument_parser, script
 
 GENERAL_MODEL = PROJECT_ROOT / "model" / "general"
-NOTHING = "∅"
 
 
 class TrainModel:
@@ -108,9 +108,10 @@ def show_review(found: Review | None) -> None:
         shown = ", ".join(f"{a or NOTHING}→{b or NOTHING} {count}x" for a, b, count in found.confusions[:SHOWN])
         print(f"Still confused on the verification set (label→reading, {NOTHING}: none): {shown}")
     if found.suspects:
-        print(f"{len(found.suspects)} training pictures are surely read otherwise than labelled:")
+        print(f"{len(found.suspects)} pictures are surely read otherwise than labelled:")
     for one in found.suspects[:SHOWN]:
-        print(f"  {display_path(one.path)} label: {one.label} prediction: {one.text or NOTHING} loss {one.loss:.1f}")
+        text = one.reading.text or NOTHING
+        print(f"  {display_path(one.path)} label: {one.label} prediction: {text} loss {one.loss:.1f}")
     print(f"To try next: {advice(found)}")
 
 

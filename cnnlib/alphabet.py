@@ -6,6 +6,7 @@ without a character, or a column of a CTC head (Graves et al. 2006) between two 
 
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,7 +117,7 @@ def alphabet_faults(characters: Iterable[str]) -> list[str]:
     wrong = [c for c in characters if len(c) != 1 or not is_visible(c)]
     if wrong:
         faults.append(f"expected single printable characters; got {', '.join(map(ascii, wrong))}")
-    doubles = [c for c in dict.fromkeys(characters) if characters.count(c) > 1]
+    doubles = [c for c, count in Counter(characters).items() if count > 1]
     if doubles:
         faults.append(f"expected each character once; got more than one of {' '.join(doubles)}")
     return faults

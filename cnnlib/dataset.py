@@ -53,12 +53,14 @@ def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
 def choose_verification(names: Sequence[str], seed: int) -> set[str]:
     """The names whose pictures verify: 5% by a hash of seed and name, at least 1, the lowest hashes up to 2,000.
 
+    One at least of several is left to train on.
+
     A picture keeps its side when others come: beyond 40,000 pictures some go over to training, none the other way.
     """
     hashes = {name: int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big") for name in names}
     ordered = sorted(names, key=hashes.__getitem__)
     low = [name for name in ordered if hashes[name] < VERIFICATION_SHARE * 2**64]
-    return set(low[:VERIFICATION_LIMIT] or ordered[:1])
+    return set(low[: min(VERIFICATION_LIMIT, len(names) - 1)] or ordered[:1])
 
 
 def load(found: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, length: int) -> Dataset:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+NOTHING = "∅"  # what is shown for a character that was left out, or read where there is none
+
 
 @dataclass(frozen=True)
 class Accuracy:

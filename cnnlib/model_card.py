@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from cnnlib.pictures import Shape
 
 CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of files beside the card
+_OURS = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
 READING = "reading"  # the kind of file that pictures are read with: the one that the card says
 READ_TRIES = 10  # a file can go between reading the card and opening it when a training saves just then
 
@@ -58,6 +60,7 @@ class ModelCard(BaseModel):
     verification_character_accuracy: float
     best_picture_accuracy: float
     best_step: int
+    split_seed: int | None = None  # that told training from verification pictures
     saved_at: str
     versions: dict[str, str]
     reads: Literal["float32", "quantised"] = "float32"  # the exported file that pictures are read with
@@ -227,10 +230,9 @@ def write_whole(path: Path, content: bytes) -> None:
 def _remove_others(model_dir: Path, card: ModelCard) -> None:
     """Delete the files of earlier saves, and what a killed one left."""
     named = {file.name for file in card.files.values()}
-    for kind in KINDS:
-        for path in [*model_dir.glob(f"{kind}-*"), *model_dir.glob(f".{kind}-*.part")]:
-            if path.name not in named:
-                path.unlink(missing_ok=True)
+    for path in model_dir.iterdir():
+        if _OURS.fullmatch(path.name) and path.name not in named:
+            path.unlink(missing_ok=True)
 
 
 def versions(*packages: str) -> dict[str, str]:

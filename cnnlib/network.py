@@ -2,7 +2,7 @@
 
 Each takes uint8 (batch, height, width, channels), 0 to 255, as decoded, and gives float32 scores
 (batch, rows, classes): a row a position, or a column of the picture, the last class the blank.
-To add one: a subclass with `scores` and `loss`, and a line in `NETWORKS`.
+To add one: a subclass with `scores` and `loss`, a line in `NETWORKS`, and its name in `config`.
 """
 
 import math

@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
+from cnnlib.evaluation import NOTHING
 from cnnlib.pictures import Shape, decode_picture, to_array
 
 INK = "#1f5fa8"
 PLAIN = "DejaVu Sans Mono"  # comes with matplotlib
-NOTHING = "∅"
 TIME_SPANS = 60
 
 

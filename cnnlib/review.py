@@ -14,13 +14,18 @@ GAP = 0.02  # of an accuracy, that is worth mending
 
 
 @dataclass(frozen=True)
-class Suspect:
-    """A training picture that the trained network reads, and surely, otherwise than it is labelled."""
+class Read:
+    """A picture that the trained network has read."""
 
     path: Path
     label: str
-    text: str
+    reading: Reading
     loss: float
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it is read, and surely, otherwise than it is labelled."""
+        return self.reading.text != self.label and self.reading.confidence >= SURE
 
 
 @dataclass(frozen=True)
@@ -30,30 +35,26 @@ class Review:
     training: Accuracy
     verification: Accuracy
     confusions: list[tuple[str, str, int]]  # on the verification pictures
-    suspects: list[Suspect]  # by loss, the highest first
+    suspects: list[Read]  # of both, by loss, the highest first
 
 
-def review(
-    paths: Sequence[Path],
-    trained: tuple[Sequence[str], Sequence[Reading], Sequence[float]],
-    verified: tuple[Sequence[str], Sequence[Reading]],
-) -> Review:
-    """Review of labels, readings and losses of the training pictures at `paths`; labels and readings of the others."""
-    training = accuracy(trained[0], [reading.text for reading in trained[1]])
-    suspects = [
-        Suspect(path, label, reading.text, loss)
-        for path, label, reading, loss in zip(paths, *trained, strict=True)
-        if label != reading.text and reading.confidence >= SURE and training.picture >= MOST
-    ]
-    texts = [reading.text for reading in verified[1]]
-    verification = accuracy(verified[0], texts)
-    return Review(training, verification, confusions(verified[0], texts), sorted(suspects, key=lambda one: -one.loss))
+def review(trained: Sequence[Read], verified: Sequence[Read]) -> Review:
+    """Review of training and verification pictures. A network that reads few training pictures suspects no label."""
+    training, verification = _accuracy(trained), _accuracy(verified)
+    suspects = [one for one in (*trained, *verified) if one.suspect] if training.picture >= MOST else []
+    mistaken = confusions([one.label for one in verified], [one.reading.text for one in verified])
+    return Review(training, verification, mistaken, sorted(suspects, key=lambda one: -one.loss))
+
+
+def _accuracy(reads: Sequence[Read]) -> Accuracy:
+    return accuracy([one.label for one in reads], [one.reading.text for one in reads])
 
 
 def advice(found: Review) -> str:
     """The one thing to try next."""
+    pictures = found.training.pictures + found.verification.pictures
     misread = (1 - found.training.picture) * found.training.pictures
-    if len(found.suspects) >= max(5, 0.5 * misread, 0.005 * found.training.pictures):
+    if len(found.suspects) >= max(5, 0.5 * misread, 0.005 * pictures):
         return "look at the labels listed above: the network is sure of other readings"
     if found.training.picture < 1 - GAP:
         return "more steps: the training pictures themselves are not all read yet"

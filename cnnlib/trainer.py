@@ -1,6 +1,8 @@
 """One training's state: data, network, averaged weights, optimizer, progress; a step, a measurement, a save."""
 
 import math
+import shutil
+import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,14 @@ import tensorflow as tf
 from cnnlib import checkpoint, dataset, devices, evaluation, export, report, warm_start
 from cnnlib.alphabet import Reading
 from cnnlib.checkpoint import Progress
-from cnnlib.config import SampleConfig
+from cnnlib.config import SampleConfig, display_path
 from cnnlib.dataset import Dataset
+from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of, write_whole
 from cnnlib.network import NETWORKS
 from cnnlib.recipe import steps_for, strength_for
-from cnnlib.review import Review, review
+from cnnlib.review import Read, Review, review
 
 LINE_STEPS = 10  # steps from one console line to the next
 PREDICTION_BATCH = 256
@@ -68,6 +71,12 @@ class Trainer:
         if not check_resumable(folder, wanted_of(self.config)):
             return False
         card, content = load_model(folder, "checkpoint")
+        if card.split_seed not in (None, self.config.split_seed):
+            raise ModelError(
+                f"{display_path(folder)}: its split_seed is {card.split_seed}, {self.config.name} has "
+                f"{self.config.split_seed}: pictures that it was trained on would verify it; set it back, or name "
+                "another model_save_dir"
+            )
         self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
         if (card.training_pictures, card.verification_pictures) == (len(self.training), len(self.verification)):
             self._saved = (
@@ -93,9 +102,13 @@ class Trainer:
         )
 
     def satisfied(self) -> bool:
-        """Whether this very step was measured and reached an `acc_stop` below 1."""
-        reached = self.verified.picture >= self.config.acc_stop
-        return self.config.acc_stop < 1 and self._verified_step == self.progress.step and reached
+        """Whether this very step was measured and reached an `acc_stop` below 1, on enough pictures to tell.
+
+        Below 1 / (1 - acc_stop) pictures, 100 for 0.99, one misread picture makes the difference, and so does luck.
+        """
+        accuracy, wanted = self.verified, self.config.acc_stop
+        enough = wanted < 1 and accuracy.pictures >= round(1 / (1 - wanted))
+        return enough and self._verified_step == self.progress.step and accuracy.picture >= wanted
 
     def step(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         """Train on one batch; returns its loss and its probabilities, as they were in training."""
@@ -103,9 +116,9 @@ class Trainer:
         return self._train(pictures, labels)
 
     def measure(self, count: int | None = None) -> tuple[Accuracy, float]:
-        """Accuracy and mean loss on `count` verification pictures, another part at each step; None: on all."""
+        """Accuracy and mean loss on `count` verification pictures, others at each console line; None: on all."""
         size = len(self.verification)
-        first = self.progress.step * count % size if count else 0
+        first = self.progress.step // LINE_STEPS * count % size if count else 0
         chosen = (first + np.arange(min(count or size, size))) % size
         readings, losses = self.read(self.verification, chosen)
         labels = [self.verification.texts[number] for number in chosen]
@@ -124,12 +137,13 @@ class Trainer:
     def review(self) -> Review:
         """What the training came to, on the verification pictures and on training pictures, most often all."""
         training, verification = self.training, self.verification
-        verified, _ = self.read(verification, np.arange(len(verification)))
         count = min(len(training), REVIEWED_PICTURES)
         chosen = np.random.default_rng(self.config.split_seed).permutation(len(training))[:count]
-        trained, losses = self.read(training, chosen)
-        paths, labels = [training.paths[n] for n in chosen], [training.texts[n] for n in chosen]
-        return review(paths, (labels, trained, losses), (verification.texts, verified))
+        return review(self._reads(training, chosen), self._reads(verification, np.arange(len(verification))))
+
+    def _reads(self, data: Dataset, chosen: np.ndarray) -> list[Read]:
+        paths, labels = [data.paths[number] for number in chosen], [data.texts[number] for number in chosen]
+        return [Read(*one) for one in zip(paths, labels, *self.read(data, chosen), strict=True)]
 
     def verify(self) -> None:
         """Measure the whole verification set, once a step; note it on its curve and, if it is, as the best so far."""
@@ -197,8 +211,12 @@ class Trainer:
         """
         model = export.to_float32(self.network, self.averaged)
         version = folder / str(self.progress.step)
-        export.to_saved_model(model, version)
-        export.check_saved_model(version, model, self.verification.pictures[:CHECKED_PICTURES])
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as part:  # a server takes up whole versions alone
+            export.to_saved_model(model, Path(part) / "model")
+            export.check_saved_model(Path(part) / "model", model, self.verification.pictures[:CHECKED_PICTURES])
+            shutil.rmtree(version, ignore_errors=True)
+            (Path(part) / "model").rename(version)
         return version
 
     def save_as_onnx(self, path: Path) -> None:
@@ -232,6 +250,7 @@ class Trainer:
             verification_character_accuracy=self.verified.character,
             best_picture_accuracy=progress.best_accuracy,
             best_step=progress.best_step,
+            split_seed=config.split_seed,
             saved_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             versions=versions("tensorflow", "keras", "numpy"),
         )

@@ -35,7 +35,7 @@ class Outcome:
     gflops: float  # thousands of millions of operations a second, forward and back, attention left out
     best_accuracy: float
     best_step: int
-    review: Review | None = None  # None where a signal stopped the training, or nothing was left to train
+    review: Review | None = None  # None where a signal stopped the training
 
 
 def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None) -> Outcome:
@@ -54,7 +54,7 @@ def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None
                 trainer = Trainer(config)
                 introduce(trainer, say, start)
                 outcome = run(trainer, interrupted, say)
-            if outcome.signal or not outcome.pictures_per_s:
+            if outcome.signal or not outcome.step:
                 return outcome
             say("Reading the training and verification pictures once more")
             return replace(outcome, review=trainer.review())
@@ -62,7 +62,10 @@ def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None
         remedy = (
             f"lower train_batch_size (now {config.train_batch_size}) or test_batch_size (now {config.test_batch_size})"
         )
-        raise ModelError(f"{config.name}: memory ran out in training: {remedy}, or close other programs") from error
+        raise ModelError(
+            f"{config.name}: memory ran out in training: {remedy}, or close other programs; all pictures are held in "
+            f"it, {config.image_width * config.image_height * config.channels / 1e6:.3g} MB each"
+        ) from error
 
 
 def export(
@@ -73,6 +76,7 @@ def export(
     `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
     Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint.
     """
+    say(devices.use_gpu(config.enable_gpu))
     with checkpoint.held(config.model_save_dir):
         trainer = Trainer(config)
         if not trainer.resume():

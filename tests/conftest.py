@@ -70,7 +70,7 @@ def config(configure: Callable[..., SampleConfig]) -> SampleConfig:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A tiny trained suite: `config_path`, `config`, `lines` that the training said. Read it, do not change it."""
     folder = tmp_path_factory.mktemp("trained")
-    path = write_config(folder, cycle_stop=160, cycle_save=80, acc_stop=0.99)
+    path = write_config(folder, cycle_stop=160, cycle_save=80, acc_stop=0.98)
     config = load_sample_config(path)
     fill(config.train_image_dir, 1200, seed=1)
     fill(config.test_image_dir, 40, seed=2)

@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from cnnlib.augment import affine, augment
+from cnnlib.augment import augment
 
 SEED = tf.constant((0, 64))
 
@@ -33,7 +33,7 @@ def test_strength_zero_changes_nothing() -> None:
 
 def test_nothing_is_flipped() -> None:
     """The foot of the L stays right of its stem and below its top, at three times the strength."""
-    for picture in affine(letters(), SEED, 3.0).numpy()[..., 0] < 128:
+    for picture in augment(letters(), SEED, 3.0).numpy()[..., 0] < 128:
         rows = np.flatnonzero(picture.any(axis=1))
         top, foot = picture[rows[0] : rows[0] + 4], picture[rows[-1] - 3 : rows[-1] + 1]
         assert np.flatnonzero(foot.any(axis=0)).max() > np.flatnonzero(top.any(axis=0)).max()

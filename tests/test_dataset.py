@@ -34,6 +34,10 @@ def test_seed_chooses_others() -> None:
     assert choose_verification(names(1000), 0) != choose_verification(names(1000), 1)
 
 
+def test_two_pictures_are_one_to_train_on_and_one_to_verify_with() -> None:
+    assert {len(choose_verification(names(2), seed)) for seed in range(1000)} == {1}
+
+
 def test_every_picture_once_a_pass_the_last_ones_too() -> None:
     stream = np.concatenate([batch_indices(10, 4, step, 0) for step in range(10)])
     for start in range(0, 40, 10):

@@ -30,4 +30,6 @@ def test_rates_are_plausible_measurements() -> None:
 
 def test_hidden_gpu_and_missing_gpu_are_said() -> None:
     assert devices.use_gpu(False) == "Computing on the CPU (enable_gpu 0)"
+    if not tf.config.list_physical_devices("GPU"):
+        assert "enable_gpu is set, but TensorFlow finds no GPU" in devices.use_gpu(True)
     assert not tf.config.get_visible_devices("GPU")

@@ -48,10 +48,13 @@ def test_saved_model_is_read_back(tmp_path: Path) -> None:
 
 def test_next_save_replaces_the_files_of_the_one_before_and_nothing_else(tmp_path: Path) -> None:
     save(tmp_path, 1)
+    (tmp_path / "checkpoint-mine.npz").write_bytes(b"mine")
+    (tmp_path / "weights-backup").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
     second = save(tmp_path, 2, b"other")
     names = {file.name for file in second.files.values()}
-    assert {path.name for path in tmp_path.iterdir()} == names | {CARD, "notes.txt"}
+    mine = {"notes.txt", "checkpoint-mine.npz", "weights-backup"}
+    assert {path.name for path in tmp_path.iterdir()} == names | mine | {CARD}
     assert load_model(tmp_path, "checkpoint")[1] == b"other weights"
 
 

@@ -3,28 +3,34 @@ from pathlib import Path
 import pytest
 
 from cnnlib.alphabet import Reading
-from cnnlib.review import Review, advice, review
+from cnnlib.review import Read, Review, advice, review
 
-NAMES = [Path(f"{n}.png") for n in range(100)]
+LABEL = "a"
 
 
-def readings(text: str, count: int, confidence: float = 0.99) -> list[Reading]:
-    return [Reading(text, confidence, (confidence,))] * count
+def reads(text: str, count: int, confidence: float = 0.99) -> list[Read]:
+    return [Read(Path(f"{text}{n}.png"), LABEL, Reading(text, confidence, (confidence,)), n) for n in range(count)]
 
 
 def found(wrong: int, verified: int, confidence: float = 0.99) -> Review:
-    """Review of 100 training pictures, `wrong` of them misread, and 100 verification pictures."""
-    trained = readings("x", wrong, confidence) + readings("a", 100 - wrong)
-    labels = ["a"] * 100
-    losses = [float(n) for n in range(100)]
-    return review(NAMES, (labels, trained, losses), (labels, readings("a", verified) + readings("b", 100 - verified)))
+    """Review of 100 training pictures, `wrong` of them misread, and 100 verification pictures, misread unsurely."""
+    trained = reads("x", wrong, confidence) + reads(LABEL, 100 - wrong)
+    return review(trained, reads(LABEL, verified) + reads("b", 100 - verified, 0.5))
 
 
-def test_suspects_are_the_surely_misread_training_pictures_by_loss() -> None:
+def test_suspects_are_the_surely_misread_pictures_by_loss() -> None:
     one = found(3, 100)
-    assert [(s.path.name, s.label, s.text) for s in one.suspects] == [(f"{n}.png", "a", "x") for n in (2, 1, 0)]
+    assert [(s.path.name, s.label, s.reading.text) for s in one.suspects] == [
+        (f"x{n}.png", "a", "x") for n in (2, 1, 0)
+    ]
     assert one.training.picture == 0.97
     assert found(3, 100, confidence=0.6).suspects == [], "a network that hesitates blames no label"
+
+
+def test_wrong_labels_among_the_verification_pictures_are_suspected_too() -> None:
+    one = review(reads(LABEL, 100), reads("y", 6) + reads(LABEL, 94))
+    assert {suspect.path.name for suspect in one.suspects} == {f"y{n}.png" for n in range(6)}
+    assert advice(one).startswith("look at the labels")
 
 
 def test_network_that_reads_little_suspects_nobody() -> None:
@@ -51,7 +57,5 @@ def test_advice(wrong: int, verified: int, confidence: float, words: str) -> Non
 
 
 def test_handful_of_verification_pictures_does_not_prove_learning_by_heart() -> None:
-    one = review(
-        NAMES, (["a"] * 100, readings("a", 100), [0.0] * 100), (["a"] * 10, readings("a", 9) + readings("b", 1))
-    )
+    one = review(reads(LABEL, 100), reads(LABEL, 9) + reads("b", 1, 0.5))
     assert advice(one) == "more labelled pictures and more steps"
