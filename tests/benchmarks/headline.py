@@ -84,4 +84,5 @@ RUNS = (
     headline("0.7.0", 8000, 1, characters=UPPER, count=60_000, size=(192, 64)),
     headline("0.7.1", 12_000, 1),
     headline("0.7.1", 3000, 1, network="classic"),
+    headline("0.7.0", 12_000, 1, network="classic"),
 )

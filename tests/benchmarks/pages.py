@@ -72,7 +72,7 @@ def write_statistics(found: Sequence[Result]) -> None:
         "# Accuracy and speed on captchas of the `captcha` library\n\n"
         + HEAD
         + "19 of 20 pictures are for training, 5% of those for verification; "
-        "5,000 unseen pictures are drawn with another seed after the training. Trainings start from the shipped "
+        "5,000 unseen pictures are drawn with another seed after the first training. Trainings start from the shipped "
         "general model, which saw none of these pictures, unless the table says otherwise. Pictures: alphabet, size, "
         "version of "
         "`captcha`, number. Seconds to 98%: until the verification set was first measured at 98% or more.\n\n"
@@ -109,7 +109,8 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
         + "The same 400 pictures of each set are read, first by the shipped general model, which saw none of these "
         "generators, as it is: exactly, with upper and lower case taken for the same, and with the set's alphabet as "
         "`char_set`. Then with the default recipe: `verify_and_split_data.py --write-config` proposes the config, "
-        "`train_model.py` trains on all the other pictures. Empty cells were not run yet.\n\n"
+        "`train_model.py` trains on all the other pictures. Minutes are "
+        "those of the steps. No seconds: 95% of the verification pictures were never reached.\n\n"
         + table(titles, rows)
         + "\n![Three pictures of each set](zoo.png)\n\n"
         + (machines(trained) if trained else "")

@@ -1,4 +1,4 @@
-"""Labelled pictures of real generators, a folder or a tar each: the default recipe, nothing set by hand."""
+"""Labelled pictures of real generators, a tar each: the default recipe, nothing set by hand."""
 
 import hashlib
 import json
@@ -6,6 +6,8 @@ import shutil
 import tarfile
 from pathlib import Path
 
+from cnnlib.config import load_sample_config
+from cnnlib.samples import check_file, list_files
 from tests.benchmarks.runs import WORK, Config, Run, call, shipped_config, write_config
 
 HELD_BACK = 400  # pictures that are reported on
@@ -47,9 +49,14 @@ def run_of(zoo: Path, name: str, labels: int | None = None, options: tuple[str, 
                 log=folder / "propose.log",
             )
         config = json.loads(proposed.read_text(encoding="utf-8"))
-        if not Path(config["train_image_dir"]).exists():
-            Path(config["origin_image_dir"]).rename(config["train_image_dir"])
-        copy(pictures_of(zoo, name)[:HELD_BACK], Path(config["test_image_dir"]))  # after the proposal: never seen by it
+        training, test = Path(config["train_image_dir"]), Path(config["test_image_dir"])
+        if not training.exists():
+            call("verify_and_split_data.py", "--config", str(proposed), log=folder / "split.log")
+            copy(list_files(test), training)  # the script's own test pictures: others are held back here
+        shutil.rmtree(test)
+        checked = load_sample_config(proposed)
+        held_back = pictures_of(zoo, name)[:HELD_BACK]  # after the proposal: never seen by it
+        copy([path for path in held_back if not check_file(path, checked).fault], test)
         return config
 
     parts = ("zoo" if labels is None else "labels", name, *([] if labels is None else [str(labels)]))
