@@ -31,10 +31,11 @@ needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lo
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether it holds once within some seconds; of what workers do by turns, each may be at another point."""
     end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
+    while not (held := holds()) and time.monotonic() < end:
         time.sleep(0.05)
-    return holds()
+    return held
 
 
 def workers_of(server: Popen[str]) -> set[int]:
