@@ -3,17 +3,12 @@ docs/service.md.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
-
-from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont
-from PIL import Image, ImageDraw, ImageFont
+from collections.abc import Sequence
 
 from cnnlib.config import PROJECT_ROOT
-from cnnlib.pictures import Shape, decode_picture, to_array
-from tests.benchmarks.runs import RESULTS, WORK, Result
+from tests.benchmarks.cells import accuracy, confused, machines, pipeline, rate, seconds_to, table, training_cells
+from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
+from tests.benchmarks.runs import RESULTS, Result
 from tests.benchmarks.service_page import service_rows
 
 DOCS = PROJECT_ROOT / "docs"
@@ -118,31 +113,29 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
     (DOCS / "zoo.md").write_text(text, encoding="utf-8")
 
 
-def training_cells(one: Result | None) -> tuple[Any, ...]:
-    """The cells of a training, empty where it was not run."""
-    if one is None:
-        return ("",) * 6
-    minutes = f"{one['seconds'] / 60:.1f}"
-    return one["training_pictures"], one["step"], accuracy(one), minutes, seconds_to(one, 0.95), confused(one)
-
-
 def write_labels(found: Sequence[Result]) -> None:
     starts = {"random weights": ["--warm-start", "none"], "general model": ["--warm-start", "model/general"]}
-    names = sorted({one["set"] for one in found})
     counts = sorted({one["labels"] for one in found})
-    by_key = {(one["set"], one["labels"], tuple(one["options"])): one for one in found}
-    rows = []
-    for name in names:
-        for start, options in starts.items():
-            cells = [by_key.get((name, count, tuple(options))) for count in counts]
-            rows.append((name, start, *(accuracy(one) if one else "" for one in cells)))
+    by_set = {
+        name: {
+            start: {one["labels"]: one for one in found if (one["set"], one["options"]) == (name, options)}
+            for start, options in starts.items()
+        }
+        for name in sorted({one["set"] for one in found})
+    }
+    rows = [
+        (name, start, *(accuracy(by_count[count]) if count in by_count else "" for count in counts))
+        for name, lines in by_set.items()
+        for start, by_count in lines.items()
+    ]
+    draw_labels(DOCS / "few_labels.png", by_set)
     text = (
         "# Accuracy from few labels\n\n"
         + HEAD
         + "The same 400 unseen pictures of each set, read after training on a few labelled ones: from random weights "
         "(`--warm-start none`) and from the shipped general model, which never saw these generators.\n\n"
         + table(("set", "start", *(f"{count} labels" for count in counts)), rows)
-        + "\n"
+        + "\n![Accuracy over the number of labels](few_labels.png)\n\n"
         + machines(found)
     )
     (DOCS / "few_labels.md").write_text(text, encoding="utf-8")
@@ -158,82 +151,3 @@ def write_service(found: dict[str, Result]) -> None:
         + f"\nMachine: {'; '.join(sorted({one['machine'] for one in found.values()}))}.\n"
     )
     (DOCS / "service.md").write_text(text, encoding="utf-8")
-
-
-def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table."""
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
-
-
-def accuracy(one: Result) -> str:
-    low, high = one["interval"]
-    return f"{one['picture_accuracy']:.2%} ({low:.1%} to {high:.1%})"
-
-
-def pipeline(one: Result) -> str:
-    """What `speed` measured, in a paragraph."""
-    return (
-        f"One step of 128 pictures of 100×60, network `columns`: {one['repeated_ms']:.0f} ms on one batch again and "
-        f"again, {one['pipeline_ms']:.0f} ms with the input pipeline, augmented: {one['pipeline_cost']:+.1%}, "
-        f"the median of {one['rounds']} rounds side by side. The repeated step computes {one['gflops']:.0f} GFLOP/s, "
-        f"the machine's matrix product in bfloat16 beside it {one['matrix_product_gflops']:.0f}.\n\n"
-    )
-
-
-def rate(one: Result) -> str:
-    return f"{one['gflops']:.0f} of {max(one['machine_gflops'].values()):.0f}"
-
-
-def seconds_to(one: Result, share: float) -> str:
-    """Seconds to the first measurement at `share` or more, at the training's mean pace."""
-    step = next((step for step, value in one["curve"] if value >= share), None)
-    return "" if step is None else f"{one['seconds'] * step / one['step']:.0f}"
-
-
-def confused(one: Result) -> str:
-    return ", ".join(f"{c['label'] or '∅'}→{c['read'] or '∅'} {c['count']}×" for c in one["confusions"][:4])
-
-
-def machines(found: Sequence[Result]) -> str:
-    names = sorted({one["machine"] for one in found})
-    rates = [one["machine_gflops"]["bfloat16"] for one in found]
-    return f"Machine: {'; '.join(names)}; matrix product {min(rates):.0f} to {max(rates):.0f} GFLOP/s in bfloat16.\n"
-
-
-def draw_curves(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
-    """Errors on the verification set over steps, on a logarithmic scale."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = figure.add_subplot()
-    for name, curve in curves.items():
-        axes.plot([step for step, _ in curve], [100 * max(1 - share, 5e-4) for _, share in curve], label=name)
-    axes.set(xlabel="step", ylabel="verification pictures misread, %", yscale="log", ylim=(0.05, 110))
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=7)
-    figure.savefig(path, dpi=100)
-
-
-def draw_samples(path: Path, names: Sequence[str], trained: dict[str, Result]) -> None:
-    """Three pictures of each set, a row a set, after what a training on it came to."""
-    folders = [WORK / "zoo" / name for name in names]
-    if not all(folder.exists() for folder in folders):
-        return  # unpacked on another machine; the picture drawn there stays
-    told, width, height = 270, 220, 76
-    sheet = Image.new("RGB", (told + 3 * width, height * len(names)), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont("DejaVu Sans"), 13)
-    for row, (name, folder) in enumerate(zip(names, folders, strict=True)):
-        draw.multiline_text((6, row * height + 4), sample_caption(name, trained.get(name)), "black", font)
-        for column, one in enumerate(sorted(folder.iterdir())[:3]):
-            picture = decode_picture(one.read_bytes())
-            shown = Image.fromarray(to_array(picture, Shape(picture.height, picture.width, 3)))
-            shown.thumbnail((width - 8, height - 6))
-            sheet.paste(shown, (told + column * width, row * height))
-    sheet.save(path)
-
-
-def sample_caption(name: str, one: Result | None) -> str:
-    if one is None:
-        return f"{name}\nnot trained on yet"
-    seconds = seconds_to(one, 0.95)
-    reached = f"95% after {int(seconds) / 60:.1f} minutes" if seconds else "95% not reached"
-    return f"{name}\n{accuracy(one)}\n{reached}\n{confused(one)}"

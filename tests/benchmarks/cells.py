@@ -1,0 +1,55 @@
+"""What a stored result says, as cells of a table and as sentences."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tests.benchmarks.runs import Result
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def training_cells(one: Result | None) -> tuple[Any, ...]:
+    """The cells of a training, empty where it was not run."""
+    if one is None:
+        return ("",) * 6
+    minutes = f"{one['seconds'] / 60:.1f}"
+    return one["training_pictures"], one["step"], accuracy(one), minutes, seconds_to(one, 0.95), confused(one)
+
+
+def accuracy(one: Result) -> str:
+    low, high = one["interval"]
+    return f"{one['picture_accuracy']:.2%} ({low:.1%} to {high:.1%})"
+
+
+def rate(one: Result) -> str:
+    return f"{one['gflops']:.0f} of {max(one['machine_gflops'].values()):.0f}"
+
+
+def seconds_to(one: Result, share: float) -> str:
+    """Seconds to the first measurement at `share` or more, at the training's mean pace."""
+    step = next((step for step, value in one["curve"] if value >= share), None)
+    return "" if step is None else f"{one['seconds'] * step / one['step']:.0f}"
+
+
+def confused(one: Result) -> str:
+    return ", ".join(f"{c['label'] or '∅'}→{c['read'] or '∅'} {c['count']}×" for c in one["confusions"][:4])
+
+
+def pipeline(one: Result) -> str:
+    """What `speed` measured, in a paragraph."""
+    return (
+        f"One step of 128 pictures of 100×60, network `columns`: {one['repeated_ms']:.0f} ms on one batch again and "
+        f"again, {one['pipeline_ms']:.0f} ms with the input pipeline, augmented: {one['pipeline_cost']:+.1%}, "
+        f"the median of {one['rounds']} rounds side by side. The repeated step computes {one['gflops']:.0f} GFLOP/s, "
+        f"the machine's matrix product in bfloat16 beside it {one['matrix_product_gflops']:.0f}.\n\n"
+    )
+
+
+def machines(found: Sequence[Result]) -> str:
+    names = sorted({one["machine"] for one in found})
+    rates = [one["machine_gflops"]["bfloat16"] for one in found]
+    return f"Machine: {'; '.join(names)}; matrix product {min(rates):.0f} to {max(rates):.0f} GFLOP/s in bfloat16.\n"
