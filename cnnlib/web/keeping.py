@@ -9,7 +9,7 @@ from pathlib import Path
 from cnnlib.config import SampleConfig
 from cnnlib.pictures import save_picture
 
-PRUNE_EVERY = 100  # pictures that a process keeps from one look at the folder to the next
+PRUNE_EVERY = 100  # pictures, at least, that a process keeps from one look at the folder to the next
 _OURS = re.compile(r"_(\d{18,})\.[a-z]+$")  # a name that `save_picture` gave, by its serial number, a time
 log = logging.getLogger(__name__)
 
@@ -17,11 +17,13 @@ log = logging.getLogger(__name__)
 class Keeper:
     """Keeps received pictures as the config says; where that fails, the answer is given all the same.
 
-    Each process of a server looks at the folder after every 100 pictures, so that many may be over the limit.
+    Each process of a server looks at the folder after every 100 pictures, or a twentieth of the limit where that is
+    more, so that many may be over the limit.
     """
 
     def __init__(self, config: SampleConfig) -> None:
         self.config = config
+        self._every = max(PRUNE_EVERY, config.api_save_limit // 20)
         self._numbers = itertools.count()
 
     def keep(self, data: bytes, text: str) -> None:
@@ -31,7 +33,7 @@ class Keeper:
         folder = self.config.api_image_dir
         try:
             save_picture(folder, text, self.config.image_suffix, data)
-            if next(self._numbers) % PRUNE_EVERY == 0:
+            if next(self._numbers) % self._every == 0:
                 prune(folder, self.config.api_save_limit)
         except (OSError, UnicodeError) as error:  # a name may not fit the system's encoding
             reason = getattr(error, "strerror", None) or error
