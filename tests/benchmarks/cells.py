@@ -45,7 +45,7 @@ def pipeline(one: Result) -> str:
         f"One step of 128 pictures of 100×60, network `columns`: {one['repeated_ms']:.0f} ms on one batch again and "
         f"again, {one['pipeline_ms']:.0f} ms with the input pipeline, augmented: {one['pipeline_cost']:+.1%}, "
         f"the median of {one['rounds']} rounds side by side. The repeated step computes {one['gflops']:.0f} GFLOP/s, "
-        f"the machine's matrix product in bfloat16 beside it {one['matrix_product_gflops']:.0f}.\n\n"
+        f"the machine's matrix product in bfloat16 beside it {one['matrix_product_gflops']:.0f} ({one['machine']}).\n\n"
     )
 
 
