@@ -17,13 +17,13 @@ from pathlib import Path
 
 from cnnlib.client import API_URL, Client
 from cnnlib.config import SampleConfig, display_path, load_sample_config
-from cnnlib.errors import CaptchaError, SampleError, ServiceError
+from cnnlib.errors import CaptchaError, SampleError, UnreachableError
 from cnnlib.model_card import wanted_of
 from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import label_of, read_picture, save_picture
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import first_test_picture, pictures_at
-from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, whole_number
+from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 
 HEADER = ("picture", "reading", "confidence")
 Outcome = tuple[Path, str, float | None, str]  # picture, reading, confidence, a line about it
@@ -32,7 +32,7 @@ Outcome = tuple[Path, str, float | None, str]  # picture, reading, confidence, a
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
-    parser.add_argument("--url", default=API_URL, help="the recognition API (default: %(default)s)")
+    parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--image", type=Path, help="picture or folder (default: the first picture of test_image_dir)")
     parser.add_argument("--count", type=whole_number, help="at most this many pictures of a folder")
     parser.add_argument("--offline", action="store_true", help="read without a server, on all cores; save no picture")
@@ -65,9 +65,9 @@ def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterator[Outcome |
 
     def read(path: Path) -> Outcome | str:
         try:
-            reading = recognizer.recognize([read_picture(path)])[0]
+            reading = recognizer.recognize_file(path)
         except SampleError as error:
-            return f"{display_path(path)}: {error}"
+            return str(error)
         line = f"{describe(path)}prediction: {reading.text}, confidence: {reading.confidence:.1%}"
         return path, reading.text, reading.confidence, line
 
@@ -77,14 +77,16 @@ def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterator[Outcome |
 def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterator[Outcome | str]:
     """What the API answers, each picture then saved under its reading; a text about one that failed."""
     client = Client()
-    for path in paths:
+    for number, path in enumerate(paths, 1):
         try:
             data = read_picture(path)
             answer = client.recognize(url, data, path.name)
         except CaptchaError as error:
             yield f"{display_path(path)}: {error}"
-            if isinstance(error, ServiceError) and error.status is None:
-                return  # nobody there: the next request would fail as well
+            if isinstance(error, UnreachableError):
+                if number < len(paths):
+                    yield f"{len(paths) - number} more pictures were not sent"
+                return
             continue
         save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
         yield path, answer.value, answer.confidence, describe(path) + answer.summary

@@ -13,16 +13,16 @@ from collections.abc import Sequence
 
 from cnnlib.client import API_URL, Client
 from cnnlib.config import load_sample_config
-from cnnlib.errors import ServiceError
+from cnnlib.errors import ServiceError, UnreachableError
 from cnnlib.evaluation import accuracy
 from cnnlib.pictures import decode_picture, save_picture
-from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, whole_number
+from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
-    parser.add_argument("--url", default=API_URL, help="the recognition API (default: %(default)s)")
+    parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--count", type=whole_number, default=1, help="captchas to fetch (default: %(default)s)")
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except ServiceError as error:
             print(error, file=sys.stderr)
             failed += 1
-            if error.status is None:  # nobody there: the next request would fail as well
+            if isinstance(error, UnreachableError):
                 break
             continue
         label = "" if captcha.label is None else f"label: {captcha.label}, "

@@ -18,11 +18,12 @@ from tqdm import tqdm
 
 from cnnlib.client import API_URL
 from cnnlib.config import PROJECT_ROOT, display_path, load_sample_config
+from cnnlib.interruption import Interruption, interruption
 from cnnlib.pictures import read_picture
 from cnnlib.probe import Measurement
 from cnnlib.report import draw_times
 from cnnlib.samples import first_test_picture, pictures_at
-from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, whole_number
+from cnnlib.script import DONE, REQUESTS_FAILED, SIGNAL_BASE, argument_parser, script, web_address, whole_number
 from cnnlib.stress import Load, summary
 
 COUNT = 20_000
@@ -32,7 +33,7 @@ HEADER = ("index", "value", "time", "total_ms", "recognition_ms", "request_ms")
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
-    parser.add_argument("--url", default=API_URL, help="the recognition API (default: %(default)s)")
+    parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--count", type=whole_number, help=f"requests (default: {COUNT}, or as many as --duration has)")
     parser.add_argument("--duration", type=whole_number, metavar="SECONDS", help="end after so many seconds")
     parser.add_argument("--concurrency", type=whole_number, default=1, help="connections (default: %(default)s)")
@@ -47,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = arguments.output / "test.csv"
     arguments.output.mkdir(parents=True, exist_ok=True)
     keep_older(table)
-    return conclude(record(load, table), load, table)
+    with interruption() as interrupted:
+        done = record(load, table, interrupted)
+    status = conclude(done, load, table)
+    return SIGNAL_BASE + interrupted.signal if interrupted.signal else status
 
 
 def keep_older(table: Path) -> None:
@@ -57,8 +61,8 @@ def keep_older(table: Path) -> None:
         table.rename(table.with_name(f"{table.stem}-{stamp}{table.suffix}"))
 
 
-def record(load: Load, table: Path) -> list[Measurement]:
-    """Print a line for each measurement as it comes and write the answered ones into the table."""
+def record(load: Load, table: Path, interrupted: Interruption) -> list[Measurement]:
+    """Print a line for each measurement as it comes and write the answered ones into the table, until interrupted."""
     done: list[Measurement] = []
     total = load.count if load.count < sys.maxsize else None
     with (
@@ -74,8 +78,8 @@ def record(load: Load, table: Path) -> list[Measurement]:
                 print("\n".join(map(line, some)), flush=True)
             bar.update(len(some))
             writer.writerows(row(one) for one in some if one.answer)
-            if all(one.unreached for one in done):
-                break  # nobody is there: the rest would fail as well
+            if interrupted.signal or all(one.unreached for one in done):  # nobody is there: the rest would fail as well
+                break
     return done
 
 
@@ -116,7 +120,8 @@ def conclude(done: Sequence[Measurement], load: Load, table: Path) -> int:
         title = f"{len(answers)} requests to the recognition API over {load.concurrency} connections"
         draw_times(table.with_suffix(".png"), title, rows, [sent_at - first for sent_at, _ in answers])
         print(f"{len(answers) / seconds:.0f} requests/s; the table is {display_path(table)}, test.png beside it")
-        print(f"Sending took {load.own_cost_ms:.2f}ms of processor time a request, in processes of its own")
+        if load.own_cost_ms:
+            print(f"Sending took {load.own_cost_ms:.2f}ms of processor time a request, in processes of its own")
     failed = [one for one in done if not one.answer]
     if failed:
         print(f"{len(failed)} of {len(done)} requests failed, the first ones: {[one.index for one in failed][:20]}")

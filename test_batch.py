@@ -22,7 +22,8 @@ from cnnlib import evaluation
 from cnnlib.alphabet import Reading
 from cnnlib.config import SampleConfig, display_path, load_sample_config
 from cnnlib.errors import SampleError
-from cnnlib.model_card import wanted_of, write_whole
+from cnnlib.files import write_whole
+from cnnlib.model_card import wanted_of
 from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import read_picture
 from cnnlib.recognizer import Recognizer
@@ -124,13 +125,11 @@ class TestBatch:
 
 
 def read(recognizer: Recognizer, path: Path) -> Reading:
-    """The reading of one file. Raises SampleError naming it when it can't be used."""
+    """The reading of a test picture. Raises SampleError naming it when it can't be used."""
     try:
-        return recognizer.recognize([read_picture(path)])[0]
+        return recognizer.recognize_file(path)
     except SampleError as error:
-        raise SampleError(
-            f"{display_path(path)}: {error}; let verify_and_split_data.py fill the test folder"
-        ) from error
+        raise SampleError(f"{error}; let verify_and_split_data.py fill the test folder") from error
 
 
 @script

@@ -21,7 +21,7 @@ from cnnlib.config import PROJECT_ROOT, SampleConfig, display_path, load_sample_
 from cnnlib.errors import SampleError
 from cnnlib.evaluation import NOTHING
 from cnnlib.model_card import ModelCard, check_resumable, has_file, load_card, wanted_of
-from cnnlib.pictures import label_of, read_picture
+from cnnlib.pictures import label_of
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
 from cnnlib.review import SHOWN, Review, advice
@@ -92,7 +92,7 @@ class TrainModel:
         """Read one picture, the first of `test_image_dir` unless told, print label and reading; returns the reading."""
         path = picture or first_test_picture(self.config)
         recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
-        text = recognizer.recognize([read_picture(path)])[0].text
+        text = recognizer.recognize_file(path).text
         with suppress(SampleError):  # a picture need not have a label in its name
             print(f"label: {label_of(path.name)}, ", end="")
         print(f"prediction: {text}, picture: {display_path(path)}")

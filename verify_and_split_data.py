@@ -9,6 +9,7 @@ examples:
   python verify_and_split_data.py --write-config conf/my_config.json
 """
 
+import itertools
 import json
 import shutil
 import sys
@@ -22,7 +23,7 @@ from tqdm import tqdm
 from cnnlib import samples
 from cnnlib.config import SampleConfig, check_keys, display_path, load_sample_config, read_json_object
 from cnnlib.errors import ConfigError
-from cnnlib.model_card import write_whole
+from cnnlib.files import write_whole
 from cnnlib.samples import Sample
 from cnnlib.script import DONE, argument_parser, script
 
@@ -72,20 +73,20 @@ def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[S
             print(f"{len(twins)} pictures are in the training or test set already, the same byte for byte: {fate}")
         for twin in twins if moving else ():
             twin.unlink()
-        share(found, config, moving)
+        separate(found, config, moving)
     return found
 
 
 def check(folder: Path, config: SampleConfig) -> list[Sample]:
     """The files of a folder, held against the config under a progress bar."""
-    count = len(samples.list_files(folder))
+    count = len(samples.list_entries(folder))
     return samples.check_folder(
         folder, config, lambda one: tqdm(one, total=count, unit=" pictures", disable=None, leave=False)
     )
 
 
-def share(found: list[Sample], config: SampleConfig, moving: bool) -> None:
-    """List what is abnormal and share the rest between training and test set."""
+def separate(found: list[Sample], config: SampleConfig, moving: bool) -> None:
+    """List what is abnormal, and separate the rest into training and test set."""
     abnormal = [(index, sample) for index, sample in enumerate(found) if sample.fault]
     good = [sample.path for sample in found if not sample.fault]
     show_abnormal(abnormal, len(found))
@@ -126,7 +127,7 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
 def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
     """Write the template's keys with the proposed values, `cycle_stop` auto and `acc_stop` 1.
 
-    An older file is kept as PATH.bak.
+    An older file is kept as PATH.bak, one of an earlier time as PATH.bak2 and so on.
     Raises ConfigError, and writes nothing, when the result would not load.
     """
     keys = read_json_object(template) | proposed | {"cycle_stop": "auto", "acc_stop": 1, "use_labels_json_file": False}
@@ -135,10 +136,11 @@ def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
     check_keys(keys, path, SampleConfig)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        shutil.copy2(path, f"{path}.bak")
+        names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
+        shutil.copy2(path, next(name for name in names if not name.exists()))
     write_whole(path, f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode())
     shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
-    print(f"Wrote {display_path(path)}: {shown}")
+    print(f"Nothing was moved; wrote {display_path(path)}: {shown}")
     print(f"Move the pictures with: python verify_and_split_data.py --config {path}")
 
 

@@ -3,7 +3,8 @@
 import os
 import time
 from dataclasses import dataclass
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -11,11 +12,12 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
 from cnnlib.config import LABEL_HEADER, TOKEN_VARIABLE
-from cnnlib.errors import ServiceError
+from cnnlib.errors import ServiceError, UnreachableError
 
 API_URL = "http://127.0.0.1:6000/b"
 TIMEOUT_S = 10
 RETRIES = 3
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BUSY = (502, 503, 504)  # HTTP statuses after which a request is repeated
 
 
@@ -69,16 +71,16 @@ class Client:
         """The answer of the API at `url` to an encoded picture. Raises ServiceError."""
         start = time.perf_counter()
         files = {"image_file": (name, data, "application")}
-        response = self._send("POST", url, files=files, headers=token_headers())
+        response = self._send("POST", url, files=files, auth=_with_token)
         total_ms = 1000 * (time.perf_counter() - start)
         try:
             answer = response.json()
             if answer["value"] is None:
-                raise ServiceError(f"{url}: not sure enough; it may be {answer.get('candidate')}", 200)
+                raise ServiceError(f"{url}: not sure enough; it may be {answer.get('candidate')}")
             return Answer(str(answer["value"]), answer.get("confidence"), float(answer["speed_time(ms)"]), total_ms)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             got = response.text[:80]
-            raise ServiceError(f"{url}: expected JSON with value and speed_time(ms); got {got}", 200) from error
+            raise ServiceError(f"{url}: expected JSON with value and speed_time(ms); got {got}") from error
 
     def fetch_captcha(self, url: str) -> Captcha:
         """A picture from a captcha source. Raises ServiceError."""
@@ -88,16 +90,33 @@ class Client:
 
     def _send(self, method: str, url: str, **options: object) -> requests.Response:
         try:
-            response = self._session.request(method, url, timeout=self._timeout_s, **options)  # type: ignore[arg-type]
+            response = self._session.request(
+                method,
+                url,
+                timeout=self._timeout_s,
+                proxies=_proxies(url),
+                **options,  # type: ignore[arg-type]
+            )
         except requests.exceptions.ConnectionError as error:
             if isinstance(getattr(error.args[0], "reason", error.args[0]), ReadTimeoutError):
                 raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds") from error
-            raise ServiceError(f"{url}: the server can't be reached; is it started?") from error
+            raise UnreachableError(f"{url}: the server can't be reached; is it started?") from error
         except (requests.exceptions.RequestException, HTTPError) as error:
             raise ServiceError(f"{url}: {error}") from error
         if not response.ok:
-            raise ServiceError(f"{url}: {_message(response)} (HTTP {response.status_code})", response.status_code)
+            raise ServiceError(f"{url}: {_message(response)} (HTTP {response.status_code})")
         return response
+
+
+def _with_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """The request with the token, in whose place requests would put what a .netrc file holds for the machine."""
+    request.headers.update(token_headers())
+    return request
+
+
+def _proxies(url: str) -> Any:
+    """None, so that the environment's are used; for this very machine none."""
+    return dict.fromkeys(("http", "https", "all")) if urlsplit(url).hostname in LOOPBACK else None
 
 
 def _message(response: requests.Response) -> str:

@@ -98,8 +98,9 @@ def batches(data: Dataset, size: int, steps: range, seed: int, strength: float) 
         tf.TensorSpec((), tf.int32),
     )
     drawn = tf.data.Dataset.from_generator(draw, output_signature=signature)
+    folded = int(np.uint32(seed).view(np.int32))  # TensorFlow's seeds have a sign
     changed = drawn.map(
-        lambda pictures, labels, step: (augment(pictures, tf.stack([seed, step * 64]), strength), labels)
+        lambda pictures, labels, step: (augment(pictures, tf.stack([folded, step * 64]), strength), labels)
     )
     return changed.prefetch(2)
 

@@ -6,6 +6,7 @@ CaptchaError
 │   └── SizeError   a picture of another size
 ├── ModelError      a trained model or its card
 └── ServiceError    a server that does not answer, or answers with an error
+    └── UnreachableError   no server is there
 """
 
 
@@ -32,6 +33,6 @@ class ModelError(CaptchaError):
 class ServiceError(CaptchaError):
     """A request to a server failed."""
 
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status  # HTTP status; None when no answer came
+
+class UnreachableError(ServiceError):
+    """No server is there: another request would fail as well."""

@@ -6,7 +6,6 @@ so a reader sees the old model or the new one, whole, and a killed save changes 
 
 import hashlib
 import json
-import os
 import platform
 import re
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from cnnlib.alphabet import Alphabet
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.decoding import Decoding, Lengths
 from cnnlib.errors import ConfigError, ModelError
+from cnnlib.files import write_whole
 from cnnlib.pictures import Shape
 
 CARD = "model_card.json"
@@ -215,16 +215,6 @@ def save_model(model_dir: Path, card: ModelCard, contents: Mapping[str, tuple[st
     write_whole(model_dir / CARD, text.encode())
     _remove_others(model_dir, card)
     return card
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a kill, finds it as it was or whole."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _remove_others(model_dir: Path, card: ModelCard) -> None:

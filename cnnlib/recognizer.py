@@ -9,11 +9,11 @@ from PIL import Image
 
 from cnnlib.alphabet import Reading
 from cnnlib.config import display_path
-from cnnlib.errors import ModelError, SizeError
+from cnnlib.errors import ModelError, SampleError, SizeError
 from cnnlib.litert import LiteRT
 from cnnlib.model_card import READING, Wanted, check_fits, load_model
 from cnnlib.parallel import on_all_cores
-from cnnlib.pictures import open_picture, to_array
+from cnnlib.pictures import open_picture, read_picture, to_array
 
 Picture = bytes | Image.Image | np.ndarray  # encoded, opened, or uint8 (height, width, channels)
 Recognition = Reading  # text, confidence, character_confidences
@@ -70,6 +70,13 @@ class Recognizer:
         if len(pictures) == 1:
             return [self._recognize(pictures[0])]
         return [*on_all_cores(self._recognize, pictures)]
+
+    def recognize_file(self, path: Path) -> Recognition:
+        """The reading of a picture file. Raises SampleError naming it when it can't be opened or used."""
+        try:
+            return self.recognize([read_picture(path)])[0]
+        except SampleError as error:
+            raise SampleError(f"{display_path(path)}: {error}") from error
 
     def rec_image(self, img: Picture) -> str:
         """The text of one picture (the original's method)."""

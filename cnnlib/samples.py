@@ -49,7 +49,7 @@ class Split:
     test: list[Path]
 
 
-def list_files(folder: Path) -> list[Path]:
+def list_entries(folder: Path) -> list[Path]:
     """Files and folders in a sample folder, sorted by name, our own lock and temporary files left out.
 
     A missing folder has none.
@@ -64,13 +64,13 @@ def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
 
     Raises SampleError when a name holds no label.
     """
-    return [(path, _label(path)) for path in list_files(folder) if _has_suffix(path, suffix) and path.is_file()]
+    return [(path, _label(path)) for path in list_entries(folder) if _has_suffix(path, suffix) and path.is_file()]
 
 
 def labels_in(folder: Path, suffix: str) -> list[str]:
     """Labels of the pictures in any sample folder; names without one are left out."""
     labels = []
-    for path in list_files(folder):
+    for path in list_entries(folder):
         with suppress(SampleError):
             labels += [label_of(path.name)] if _has_suffix(path, suffix) else []
     return labels
@@ -78,7 +78,7 @@ def labels_in(folder: Path, suffix: str) -> list[str]:
 
 def pictures_at(path: Path) -> list[Path]:
     """The file itself, or the files of a folder, sorted by name. Raises SampleError when there is none."""
-    found = [one for one in list_files(path) if one.is_file()] if path.is_dir() else [path]
+    found = [one for one in list_entries(path) if one.is_file()] if path.is_dir() else [path]
     if not found or not found[0].is_file():
         raise SampleError(f"{display_path(path)}: expected a picture or a folder of pictures; found none")
     return found
@@ -86,7 +86,7 @@ def pictures_at(path: Path) -> list[Path]:
 
 def first_test_picture(config: SampleConfig) -> Path:
     """The first picture of `test_image_dir` by name. Raises SampleError when it has none."""
-    for path in list_files(config.test_image_dir):
+    for path in list_entries(config.test_image_dir):
         if _has_suffix(path, config.image_suffix) and path.is_file():
             return path
     raise SampleError(
@@ -109,7 +109,7 @@ def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any
 
     `progress` wraps the iterator, as tqdm does.
     """
-    return list(progress(on_all_cores(lambda path: check_file(path, config), list_files(folder))))
+    return list(progress(on_all_cores(lambda path: check_file(path, config), list_entries(folder))))
 
 
 def check_file(path: Path, config: SampleConfig) -> Sample:
@@ -144,7 +144,8 @@ def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConf
 
 
 def _has_suffix(path: Path, suffix: str) -> bool:
-    return path.suffix.lower() == f".{suffix}"
+    """Whether a file's suffix is this one; jpg and jpeg are one and the same."""
+    return path.suffix.lower()[1:].replace("jpeg", "jpg") == suffix.replace("jpeg", "jpg")
 
 
 def part_of(path: Path) -> Path:

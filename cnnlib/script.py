@@ -46,6 +46,18 @@ def port_number(text: str) -> int:
     return int(text)
 
 
+def web_address(text: str) -> str:
+    """An address on the command line: http or https, a host, and a port that exists where there is one."""
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # no port has such a number
+        sound = False
+    if not sound:
+        raise ArgumentTypeError(f"expected an address such as http://127.0.0.1:6000/b; got {text}")
+    return text
+
+
 def web_origin(text: str) -> str:
     """A web origin on the command line, as browsers send it: scheme, host and port."""
     parts = urlsplit(text)

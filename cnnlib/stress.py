@@ -34,7 +34,7 @@ class Load:
     count: int
     concurrency: int = 1
     duration_s: float = float("inf")
-    own_cost_ms: float = 0.0  # processor time of the sending processes a request, known at the end
+    own_cost_ms: float = 0.0  # processor time of the sending processes a request; 0 until the end
 
     def measurements(self) -> Generator[list[Measurement]]:
         """Those that have come since the last ones; a slow answer holds up its own connection alone.

@@ -6,7 +6,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.serving import make_server
 
 from cnnlib.client import Client
-from cnnlib.errors import ServiceError
+from cnnlib.errors import ServiceError, UnreachableError
 from tests.conftest import free_port
 
 Served = Callable[[Callable[[], object]], str]
@@ -68,9 +68,8 @@ def test_tries_are_bounded(served: Served) -> None:
 
 def test_error_of_the_server_is_told_in_its_words(served: Served) -> None:
     url = served(lambda: (jsonify({"error_code": "1002", "message": "not a picture"}), 400))
-    with pytest.raises(ServiceError, match=r"not a picture \(HTTP 400\)") as caught:
+    with pytest.raises(ServiceError, match=r"not a picture \(HTTP 400\)"):
         Client().recognize(url, b"data")
-    assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("text", ["<html>", "[]", '{"value": "x"}'])
@@ -80,9 +79,8 @@ def test_other_answers_are_refused(served: Served, text: str) -> None:
 
 
 def test_missing_server_is_a_clear_message() -> None:
-    with pytest.raises(ServiceError, match="the server can't be reached; is it started") as caught:
+    with pytest.raises(UnreachableError, match="the server can't be reached; is it started"):
         Client(retries=1).recognize(f"http://127.0.0.1:{free_port()}/b", b"data")
-    assert caught.value.status is None
 
 
 def test_silent_server_runs_into_the_time_out(served: Served) -> None:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from cnnlib.config import PROJECT_ROOT
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from tests.conftest import Servers, free_port
 
 DEPLOY = PROJECT_ROOT / "deploy"
@@ -73,7 +73,7 @@ def served(address: str) -> float:
 
 @needs_nginx
 def test_chain_shares_bounds_and_survives(chain: SimpleNamespace, serve: Servers, trained: SimpleNamespace) -> None:
-    picture = list_files(trained.config.test_image_dir)[0].read_bytes()
+    picture = list_entries(trained.config.test_image_dir)[0].read_bytes()
     for _ in range(20):
         assert ask(chain.port, "POST", "/b", picture)[0] == 200
     assert [served(address) for address in chain.servers] == [10, 10]

@@ -1,4 +1,3 @@
-import os
 import signal
 import threading
 
@@ -12,16 +11,16 @@ def test_first_signal_is_noted_and_handlers_come_back(number: signal.Signals) ->
     before = signal.getsignal(number)
     with interruption() as interrupted:
         assert interrupted.signal is None
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert interrupted.signal == number
     assert signal.getsignal(number) == before
 
 
 def test_second_ctrl_c_interrupts_at_once() -> None:
     with interruption():
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_other_threads_are_left_alone() -> None:

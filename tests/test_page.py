@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from cnnlib.config import SampleConfig
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
 from tests.conftest import running
@@ -26,7 +26,7 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is inst
 
 @pytest.fixture
 def picture(trained: SimpleNamespace) -> Path:
-    return list_files(trained.config.test_image_dir)[0]
+    return list_entries(trained.config.test_image_dir)[0]
 
 
 @pytest.fixture
@@ -80,9 +80,16 @@ def test_fresh_picture_comes_from_the_source(config: SampleConfig, picture: Path
 
 
 @pytest.mark.parametrize(
-    "answer", [b"nonsense\r\n\r\n", b"HTTP/1.0 200 OK\r\nContent-Type: image/svg+xml\r\n\r\n<svg/>"]
+    ("answer", "told"),
+    [
+        (b"nonsense\r\n\r\n", "can't be reached"),
+        (b"HTTP/1.0 404 Gone\r\n\r\n", "answered 404"),
+        (b"HTTP/1.0 200 OK\r\nContent-Type: image/svg+xml\r\n\r\n<svg/>", "got image/svg+xml"),
+        (b"HTTP/1.0 200 OK\r\nContent-Type: image/png\r\n\r\n" + bytes(2**20 + 1), "at most 1048576 bytes; got more"),
+    ],
+    ids=["nonsense", "404", "svg", "large"],
 )
-def test_source_that_gives_no_picture_is_told(config: SampleConfig, answer: bytes) -> None:
+def test_source_that_gives_no_picture_is_told(config: SampleConfig, answer: bytes, told: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def give() -> None:
@@ -95,6 +102,7 @@ def test_source_that_gives_no_picture_is_told(config: SampleConfig, answer: byte
         source = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         got = app_of(config.model_copy(update={"remote_url": source})).test_client().get("/fresh")
     assert (got.status_code, got.json["error_code"]) == (502, "1007")
+    assert told in got.json["message"]
 
 
 @needs_browser
@@ -123,12 +131,14 @@ def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, config: Sa
 
 @needs_browser
 def test_what_cannot_be_read_is_told_by_name(page: Page, config: SampleConfig, picture: Path, tmp_path: Path) -> None:
-    notes = tmp_path / "notes.png"
-    notes.write_text("no picture")
+    notes, other = tmp_path / "notes.png", tmp_path / "other.png"
+    for path in (notes, other):
+        path.write_text("no picture")
     with running(app_of(config)) as address:
         page.goto(address)
-        page.get_by_label("Choose pictures").set_input_files([notes, picture])
-        expect(page.get_by_role("alert")).to_contain_text("notes.png: picture 1: not a PNG, JPEG, GIF, BMP or WebP")
+        page.get_by_label("Choose pictures").set_input_files([notes, picture, other])
+        for name in ("notes.png", "other.png"):
+            expect(page.get_by_role("alert")).to_contain_text(f"{name}: picture 1: not a PNG, JPEG, GIF, BMP or WebP")
         expect(page.get_by_role("row")).to_have_count(2)
 
 

@@ -15,7 +15,7 @@ from cnnlib.errors import ModelError, SampleError, SizeError
 from cnnlib.model_card import load_card, save_model
 from cnnlib.pictures import Shape, label_of, open_picture
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from tests.conftest import draw
 
 
@@ -26,7 +26,7 @@ def recognizer(trained: SimpleNamespace) -> Recognizer:
 
 @pytest.fixture
 def pictures(trained: SimpleNamespace) -> list[Path]:
-    return list_files(trained.config.test_image_dir)
+    return list_entries(trained.config.test_image_dir)
 
 
 def test_bytes_pillow_and_arrays_are_read_alike(recognizer: Recognizer, pictures: list[Path]) -> None:

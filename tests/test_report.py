@@ -1,7 +1,11 @@
 from pathlib import Path
 
+import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
+from cnnlib import report
+from cnnlib.evaluation import NOTHING
 from cnnlib.report import draw_curve, draw_sheet, draw_times
 from tests.conftest import draw
 
@@ -25,3 +29,15 @@ def test_sheet_marks_the_misread_in_red(tmp_path: Path) -> None:
     assert right.size == wrong.size == (800, 320)
     assert not any(red > green + 100 for red, green, _ in right.get_flattened_data())
     assert any(red > green + 100 for red, green, _ in wrong.get_flattened_data())
+
+
+def test_confusions_are_drawn_with_labels_down_and_readings_across(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(report, "_save", lambda figure, _: drawn.append(figure))
+    report.draw_confusions(tmp_path / "confusion.png", [("a", "b", 3), ("c", "", 1)])
+    axes = drawn[0].axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "c"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == [NOTHING, "b"]
+    assert axes.images[0].get_array().tolist() == [[0, 3], [1, 0]]

@@ -140,7 +140,7 @@ def test_same_picture_in_a_target_is_told_from_another_of_its_name(tmp_path: Pat
     ):
         (folder / name).write_bytes(content)
     (train / "01_4.png").symlink_to(origin / "01_4.png")
-    found = [samples.Sample(path) for path in samples.list_files(origin)]
+    found = [samples.Sample(path) for path in samples.list_entries(origin)]
     others, twins = samples.find_taken_names(found, (train, test))
     assert twins == [origin / "01_1.png"]
     assert [(one.path.name, one.fault is None) for one in others] == [
@@ -168,7 +168,7 @@ def test_second_run_waits_and_then_says_who_holds_the_folder(tmp_path: Path, mon
 def test_half_copied_file_of_a_killed_run_is_cleared(tmp_path: Path) -> None:
     (tmp_path / ".01_1.png.part").write_bytes(b"half")
     with samples.locked(tmp_path):
-        assert samples.list_files(tmp_path) == []
+        assert samples.list_entries(tmp_path) == []
     assert not (tmp_path / ".01_1.png.part").exists()
 
 
@@ -229,7 +229,7 @@ def test_sigkill_at_random_moments_loses_none_and_doubles_none(tmp_path: Path, a
 
 def contents(folder: Path) -> Counter[tuple[str, bytes]]:
     """Names and bytes of the pictures in a folder, what is not yet whole left out."""
-    return Counter((path.name, path.read_bytes()) for path in samples.list_files(folder))
+    return Counter((path.name, path.read_bytes()) for path in samples.list_entries(folder))
 
 
 def test_bad_name_in_the_training_folder_is_refused(configure: Callable[..., SampleConfig]) -> None:
@@ -238,3 +238,9 @@ def test_bad_name_in_the_training_folder_is_refused(configure: Callable[..., Sam
     with pytest.raises(SampleError, match=r"train/01.png: the name has no underscore.*verify_and_split_data.py"):
         samples.list_labelled(config.train_image_dir, "png")
     assert samples.labels_in(config.train_image_dir, "png") == []
+
+
+def test_jpg_and_jpeg_are_one_suffix(configure: Callable[..., SampleConfig]) -> None:
+    path = draw("01", configure().origin_image_dir / "01_1.jpeg")
+    assert not samples.check_file(path, configure(image_suffix="jpg")).fault
+    assert "File extension" in str(samples.check_file(path, configure(image_suffix="png")).fault)

@@ -4,7 +4,7 @@ from argparse import ArgumentTypeError
 import pytest
 
 from cnnlib.errors import ConfigError
-from cnnlib.script import DONE, UNUSABLE, argument_parser, script, web_origin
+from cnnlib.script import DONE, UNUSABLE, argument_parser, script, web_address, web_origin
 
 
 def test_fault_is_its_message_and_status_two(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,3 +55,12 @@ def test_web_origin_is_as_browsers_send_it() -> None:
     for wrong in ("*", "example.org", "https://example.org/page", "ftp://example.org"):
         with pytest.raises(ArgumentTypeError, match="expected a web origin such as"):
             web_origin(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["127.0.0.1:6000/b", "ftp://host/b", "http:///b", "http://host:70000/b", "http://host:0/"]
+)
+def test_address_has_a_host_and_a_port_that_exists(wrong: str) -> None:
+    assert web_address("http://127.0.0.1:6000/b") == "http://127.0.0.1:6000/b"
+    with pytest.raises(ArgumentTypeError, match=r"expected an address such as http://127\.0\.0\.1:6000/b; got"):
+        web_address(wrong)

@@ -21,7 +21,7 @@ import pytest
 import uvicorn
 from flask import Flask, Response, request
 
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from cnnlib.web import protocol
 from cnnlib.web.gateway import Gateway
 from tests.conftest import free_port, start_script
@@ -82,7 +82,7 @@ def clients(port: int, picture: bytes, count: int) -> Iterator[tuple[list[int], 
 
 @pytest.fixture
 def picture(trained: SimpleNamespace) -> bytes:
-    return list_files(trained.config.test_image_dir)[0].read_bytes()
+    return list_entries(trained.config.test_image_dir)[0].read_bytes()
 
 
 @pytest.fixture

@@ -1,13 +1,17 @@
 """Load from processes of its own, on a real server whose answers the pictures decide."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask, Response, jsonify, request
 
+import recognize_time_test
 from cnnlib import stress
+from cnnlib.interruption import Interruption
 from cnnlib.probe import Measurement
 from cnnlib.stress import Load
 from tests.conftest import free_port, running
@@ -121,3 +125,14 @@ def test_summary_has_average_and_percentiles() -> None:
 def test_error_in_the_program_itself_ends_the_measurement(url: str) -> None:
     with pytest.raises(TypeError):
         all_of(Load(url, ["text, where bytes are wanted"], 10, 2))  # type: ignore[list-item]
+
+
+def test_interrupted_stress_keeps_what_it_measured(url: str, tmp_path: Path) -> None:
+    interrupted, table = Interruption(), tmp_path / "test.csv"
+    interrupted.signal = signal.SIGINT
+    load = Load(url, [b"one"], 10**6)
+    done = recognize_time_test.record(load, table, interrupted)
+    assert 0 < len(done) < 10**5
+    assert recognize_time_test.conclude(done, load, table) == 0
+    assert len(table.read_text().splitlines()) == len(done) + 1
+    assert (tmp_path / "test.png").exists()

@@ -16,11 +16,12 @@ from cnnlib.config import LABEL_HEADER, CaptchaConfig, SampleConfig
 from cnnlib.errors import ServiceError
 from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
+from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.captcha_source import create_captcha_app
 from cnnlib.web.keeping import PRUNE_EVERY, Keeper, prune
 from cnnlib.web.models import Model, Models
-from cnnlib.web.recognition import BODY_LIMIT_BYTES, create_recognition_app
+from cnnlib.web.recognition import create_recognition_app
 from cnnlib.web.serving import serve
 from tests.conftest import draw, free_port
 
@@ -45,7 +46,7 @@ def client_of(*configs: SampleConfig) -> FlaskClient:
 
 @pytest.fixture
 def picture(trained: SimpleNamespace) -> Path:
-    return list_files(trained.config.test_image_dir)[0]
+    return list_entries(trained.config.test_image_dir)[0]
 
 
 @pytest.fixture

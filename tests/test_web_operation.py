@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from cnnlib.web import ACCESS_LOG
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
@@ -20,7 +20,7 @@ from cnnlib.web.serving import configure_logs
 
 @pytest.fixture
 def picture(trained: SimpleNamespace) -> bytes:
-    return list_files(trained.config.test_image_dir)[0].read_bytes()
+    return list_entries(trained.config.test_image_dir)[0].read_bytes()
 
 
 @pytest.fixture

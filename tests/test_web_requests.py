@@ -17,7 +17,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.errors import ConfigError
 from cnnlib.model_card import CARD, load_card
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from cnnlib.web.models import Model, Models, load_configs, load_models
 from cnnlib.web.recognition import create_recognition_app
 
@@ -46,7 +46,7 @@ def client(model: Model, other_size: SimpleNamespace) -> FlaskClient:
 
 @pytest.fixture
 def pictures(trained: SimpleNamespace) -> list[bytes]:
-    return [path.read_bytes() for path in list_files(trained.config.test_image_dir)[:3]]
+    return [path.read_bytes() for path in list_entries(trained.config.test_image_dir)[:3]]
 
 
 @pytest.fixture

@@ -35,7 +35,8 @@ START_S = 60  # longest wait for the server
 def main(argv: Sequence[str] | None = None) -> int:
     ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter).parse_args(argv)
     start = time.perf_counter()
-    shutil.rmtree(ROOT / "demo", ignore_errors=True)
+    if (ROOT / "demo").exists():
+        shutil.rmtree(ROOT / "demo")  # whole, or the training would go on with the last demonstration's model
     for command in (
         ["gen_image/gen_sample_by_captcha.py", *CAPTCHAS],
         ["verify_and_split_data.py", *SAMPLES],

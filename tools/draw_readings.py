@@ -14,7 +14,7 @@ from cnnlib.config import PROJECT_ROOT, load_sample_config
 from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from cnnlib.report import draw_sheet
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from cnnlib.script import DONE, argument_parser, script, whole_number
 
 PICTURE = PROJECT_ROOT / "docs" / "readings.png"
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=whole_number, default=12, help="pictures to show (default: %(default)s)")
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
-    paths = list_files(config.test_image_dir)[: arguments.count]
+    paths = list_entries(config.test_image_dir)[: arguments.count]
     data = [path.read_bytes() for path in paths]
     readings = Recognizer(config.model_save_dir).recognize(data)
     right = [reading.text == label_of(path.name) for path, reading in zip(paths, readings, strict=True)]

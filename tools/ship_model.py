@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 
 from cnnlib.config import display_path
 from cnnlib.errors import ModelError
-from cnnlib.model_card import READING, load_model, save_model
+from cnnlib.model_card import READING, has_file, load_model, save_model
 from cnnlib.script import DONE, script
 
 SHIPPED = {"weights": ".npz", READING: ".tflite"}
@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.source.resolve() == arguments.target.resolve():
         raise ModelError(f"{display_path(arguments.target)}: expected another folder than the model's own")
+    if has_file(arguments.target, "checkpoint"):
+        raise ModelError(f"{display_path(arguments.target)}: a model that can be trained on is there; it stays")
     loaded = {kind: load_model(arguments.source, kind) for kind in SHIPPED}
     cards = [card for card, _ in loaded.values()]
     if cards[0] != cards[-1]:

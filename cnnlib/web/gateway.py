@@ -4,12 +4,16 @@ A reading computes for a millisecond, so it runs in the loop itself: threads wou
 for other machines gets a thread.
 """
 
+from __future__ import annotations
+
 import asyncio
 import io
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Any
-from wsgiref.types import StartResponse, WSGIApplication
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]

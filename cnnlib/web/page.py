@@ -2,7 +2,7 @@
 
 import urllib.request
 from http.client import HTTPException
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from flask import Flask, Response, render_template
 
@@ -34,10 +34,12 @@ def add_page(app: Flask, models: Models, body_limit: int) -> None:
         try:
             with urllib.request.urlopen(source, timeout=TIMEOUT_S) as answer:
                 data, kind = answer.read(body_limit + 1), answer.headers.get_content_type()
+        except HTTPError as error:
+            raise RefusalError(502, NO_SOURCE, f"{source}: the captcha source answered {error.code}") from error
         except (URLError, OSError, ValueError, HTTPException) as error:
             raise RefusalError(502, NO_SOURCE, f"{source}: the captcha source can't be reached") from error
-        if kind not in KINDS or len(data) > body_limit:
-            raise RefusalError(
-                502, NO_SOURCE, f"{source}: expected a picture of at most {body_limit} bytes; got {kind}"
-            )
+        if kind not in KINDS:
+            raise RefusalError(502, NO_SOURCE, f"{source}: expected one of {', '.join(KINDS)}; got {kind}")
+        if len(data) > body_limit:
+            raise RefusalError(502, NO_SOURCE, f"{source}: expected at most {body_limit} bytes; got more")
         return Response(data, mimetype=kind, headers={"Cache-Control": "no-store"})

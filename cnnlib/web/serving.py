@@ -17,15 +17,15 @@ from flask import Flask
 from uvicorn.supervisors import Multiprocess
 
 from cnnlib.errors import ServiceError
-from cnnlib.web import ACCESS_LOG
+from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
 from cnnlib.web.gateway import Gateway
 from cnnlib.web.protocol import BoundedProtocol
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BACKLOG = 1024  # connections that wait to be accepted
+SILENCE_S = 20  # after which a worker is taken for dead; one that starts on a busy machine is silent as it imports
 FINISH_S = 30  # that requests under way have when the server is stopped
 MANY_WORKERS = 4
-BODY_LIMIT_BYTES = 2**20  # of a request, where the application sets none
 MEMORY_FOLDER = "/dev/shm"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus-client's processes meet
 
@@ -70,6 +70,14 @@ def configure_logs() -> None:
     access.setLevel(logging.INFO)
 
 
+def _tell_deaths() -> None:
+    """Log that a worker died, in the process that replaces it; of what else the supervisor tells, warnings alone."""
+    configure_logs()
+    supervisor = logging.getLogger("uvicorn.error")
+    supervisor.setLevel(logging.INFO)
+    supervisor.addFilter(lambda record: record.levelno > logging.INFO or "died" in record.getMessage())
+
+
 def serve(
     make_app: Callable[[], Flask],
     host: str,
@@ -102,12 +110,14 @@ def serve(
         access_log=False,
         server_header=False,
         workers=workers,
+        timeout_worker_healthcheck=SILENCE_S,
         timeout_graceful_shutdown=FINISH_S,
     )
     with suppress(KeyboardInterrupt, SystemExit):  # stopping as asked is no fault
         if workers == 1:
             uvicorn.Server(config).run(listening)
         else:
+            _tell_deaths()
             with tempfile.TemporaryDirectory(prefix="captcha-metrics-", dir=_memory_folder()) as folder:
                 os.environ.setdefault(METRICS_FOLDER, folder)
                 Multiprocess(config, listening).run()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from cnnlib import evaluation
 from cnnlib.config import PROJECT_ROOT
-from cnnlib.model_card import Wanted, write_whole
+from cnnlib.files import write_whole
+from cnnlib.model_card import Wanted
 from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from tests.benchmarks.runs import RESULTS, Result, stored

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from cnnlib.config import PROJECT_ROOT, SAMPLE_CONFIG, read_json_object
-from cnnlib.model_card import load_card, load_model, write_whole
+from cnnlib.files import write_whole
+from cnnlib.model_card import load_card, load_model
 
 RESULTS = Path(__file__).parent / "results"
 WORK = PROJECT_ROOT / "bench"

@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 
 from cnnlib.config import PROJECT_ROOT, load_sample_config
-from cnnlib.model_card import write_whole
+from cnnlib.files import write_whole
 from cnnlib.probe import BOUNDARY, Measurement
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from cnnlib.stress import Load
 from tests.benchmarks.runs import RESULTS, WORK, Result, machine, stored
 from tests.conftest import free_port
@@ -175,7 +175,7 @@ def batch_test(config: Path, _picture: Path) -> Result:
     keys.pop("$schema", None)
     folder = FOLDER / "tested"
     folder.mkdir(exist_ok=True)
-    for path in list_files(load_sample_config(config).train_image_dir)[:TESTED]:
+    for path in list_entries(load_sample_config(config).train_image_dir)[:TESTED]:
         shutil.copy2(path, folder)
     copy = FOLDER / "tested.json"
     copy.write_text(json.dumps(keys | {"test_image_dir": str(folder)}), encoding="utf-8")
@@ -281,7 +281,7 @@ def measure(config_path: Path) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, part in PARTS.items():
         if stored(f"service-{name}") is None:
-            found = part(config_path.resolve(), list_files(config.test_image_dir)[0].resolve())
+            found = part(config_path.resolve(), list_entries(config.test_image_dir)[0].resolve())
             text = json.dumps({"name": f"service-{name}", **found, "machine": machine()}, indent=1) + "\n"
             write_whole(RESULTS / f"service-{name}.json", text.encode())
             print(name, found, flush=True)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from cnnlib.config import load_sample_config
 from cnnlib.devices import matmul_rate
-from cnnlib.model_card import write_whole
+from cnnlib.files import write_whole
 from cnnlib.network import operations
 from cnnlib.trainer import Trainer
 from tests.benchmarks.headline import headline

@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 from cnnlib.config import load_sample_config
-from cnnlib.samples import check_file, list_files
+from cnnlib.samples import check_file, list_entries
 from tests.benchmarks.runs import WORK, Config, Run, call, shipped_config, write_config
 
 HELD_BACK = 400  # pictures that are reported on
@@ -52,7 +52,7 @@ def run_of(zoo: Path, name: str, labels: int | None = None, options: tuple[str, 
         training, test = Path(config["train_image_dir"]), Path(config["test_image_dir"])
         if not training.exists():
             call("verify_and_split_data.py", "--config", str(proposed), log=folder / "split.log")
-            copy(list_files(test), training)  # the script's own test pictures: others are held back here
+            copy(list_entries(test), training)  # the script's own test pictures: others are held back here
         shutil.rmtree(test)
         checked = load_sample_config(proposed)
         held_back = pictures_of(zoo, name)[:HELD_BACK]  # after the proposal: never seen by it

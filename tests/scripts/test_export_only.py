@@ -14,7 +14,7 @@ from cnnlib.alphabet import Alphabet
 from cnnlib.model_card import KINDS, load_card
 from cnnlib.pictures import Shape, open_picture
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_checkpoint_is_exported_anew(
     copied: Path, trained: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied.parent / "model"
-    pictures = [path.read_bytes() for path in list_files(trained.config.test_image_dir)]
+    pictures = [path.read_bytes() for path in list_entries(trained.config.test_image_dir)]
     before = [reading.text for reading in Recognizer(folder).recognize(pictures)]
     assert train_model.main(["--config", str(copied), "--export-only"]) == 0
     card = load_card(folder)
@@ -52,7 +52,7 @@ def test_other_formats_read_as_the_recognizer_does(copied: Path, trained: Simple
     card = load_card(copied.parent / "model")
     assert version.name == str(card.step)
     serve = tf.saved_model.load(str(version)).signatures["serving_default"]
-    data = [path.read_bytes() for path in list_files(trained.config.test_image_dir)][:8]
+    data = [path.read_bytes() for path in list_entries(trained.config.test_image_dir)][:8]
     pictures = np.stack([open_picture(one, Shape(16, 32)) for one in data])
     expected = [one.text for one in Recognizer(copied.parent / "model").recognize(data)]
     for answers in (

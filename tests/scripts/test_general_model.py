@@ -13,7 +13,7 @@ from cnnlib.config import PROJECT_ROOT, load_sample_config
 from cnnlib.errors import ModelError
 from cnnlib.model_card import has_file, load_card
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from tests.conftest import fill, run_script, write_config
 from tools import ship_model
 
@@ -40,7 +40,7 @@ def test_general_config_is_that_of_the_shipped_model() -> None:
 def test_shipped_model_reads_alike_and_is_not_trained_on(trained: SimpleNamespace, tmp_path: Path) -> None:
     source, target = trained.config.model_save_dir, tmp_path / "model"
     assert ship_model.main([str(source), str(target)]) == 0
-    picture = list_files(trained.config.test_image_dir)[0].read_bytes()
+    picture = list_entries(trained.config.test_image_dir)[0].read_bytes()
     assert Recognizer(target).recognize([picture]) == Recognizer(source).recognize([picture])
     assert {path.suffix for path in target.iterdir()} == {".json", ".npz", ".tflite"}
     card = load_card(target)
@@ -50,6 +50,16 @@ def test_shipped_model_reads_alike_and_is_not_trained_on(trained: SimpleNamespac
     with pytest.raises(ModelError, match="expected a model with a checkpoint to train on from"):
         train_model.TrainModel(config).train_cnn("none")
     assert ship_model.main([str(target), str(target)]) == 2
+
+
+def test_shipping_spares_a_model_that_can_be_trained_on(
+    trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "other"
+    shutil.copytree(trained.config.model_save_dir, target)
+    assert ship_model.main([str(GENERAL), str(target)]) == 2
+    assert "a model that can be trained on is there; it stays" in capsys.readouterr().err
+    assert has_file(target, "checkpoint")
 
 
 def test_a_training_starts_from_the_general_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +83,7 @@ def test_many_looks_are_drawn_by_the_script(tmp_path: Path) -> None:
     path.write_text(json.dumps(look | {"width": 80, "height": 40, "root_dir": str(tmp_path / "origin")}))
     run = run_script("gen_image/gen_sample_of_many_looks.py", "--config", path, "--seed", "5")
     assert (run.returncode, run.stderr) == (0, "")
-    assert len(list_files(tmp_path / "origin")) == 6
+    assert len(list_entries(tmp_path / "origin")) == 6
     wrong = run_script("gen_image/gen_sample_of_many_looks.py", "--config", path, "--fonts", "missing.ttf")
     assert wrong.returncode == 2
     assert "missing.ttf: expected a TrueType or OpenType font; there is no such file" in wrong.stderr

@@ -6,8 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 import recognize_local
+from cnnlib.client import Answer
+from cnnlib.errors import ServiceError, UnreachableError
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
+from tests.conftest import draw, write_config
 
 
 def test_folder_is_read_without_a_server_into_a_table(
@@ -17,7 +20,7 @@ def test_folder_is_read_without_a_server_into_a_table(
     shutil.copytree(trained.config.test_image_dir, folder)
     arguments = ["--config", str(trained.config_path), "--image", str(folder), "--offline", "--csv", str(table)]
     assert recognize_local.main(arguments) == 0
-    paths = list_files(folder)
+    paths = list_entries(folder)
     expected = Recognizer(trained.config.model_save_dir).recognize([path.read_bytes() for path in paths])
     with table.open(newline="") as file:
         header, *rows = csv.reader(file)
@@ -33,10 +36,36 @@ def test_folder_is_read_without_a_server_into_a_table(
 def test_picture_that_cannot_be_read_is_told_and_the_others_are_read(
     trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(list_files(trained.config.test_image_dir)[0], tmp_path / "b_1.png")
+    shutil.copy(list_entries(trained.config.test_image_dir)[0], tmp_path / "b_1.png")
     (tmp_path / "a_1.png").write_text("no picture")
     arguments = ["--config", str(trained.config_path), "--image", str(tmp_path), "--offline"]
     assert recognize_local.main(arguments) == 1
     said = capsys.readouterr()
     assert said.out.count("prediction: ") == 1
     assert "a_1.png: not a PNG, JPEG, GIF, BMP or WebP picture" in said.err
+
+
+def test_picture_that_is_not_answered_in_time_does_not_end_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        draw("01", tmp_path / f"01_{number}.png")
+    good = Answer("01", 1.0, 1.0, 2.0)
+    answers = [good, ServiceError("no answer"), good, UnreachableError("gone")]
+
+    def recognize(*_: object) -> Answer:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(recognize_local.Client, "recognize", recognize)
+    config = write_config(tmp_path / "suite")
+    assert recognize_local.main(["--config", str(config), "--image", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out.count("prediction: 01") == 2
+    assert said.err.splitlines() == [
+        f"{(tmp_path / '01_1.png').as_posix()}: no answer",
+        f"{(tmp_path / '01_3.png').as_posix()}: gone",
+        "1 more pictures were not sent",
+    ]

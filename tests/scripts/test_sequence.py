@@ -20,7 +20,7 @@ from cnnlib.config import PROJECT_ROOT, load_sample_config
 from cnnlib.errors import CaptchaError
 from cnnlib.model_card import CARD, load_card
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_files
+from cnnlib.samples import list_entries
 from tests.conftest import fill, free_port, run_script, start_script, write_config
 
 SCRIPTS = sorted(
@@ -71,18 +71,18 @@ def test_batch_test_draws_what_it_misread_unless_told(suite: SimpleNamespace, tm
     shutil.copytree(suite.folder / "model", tmp_path / "model", ignore=shutil.ignore_patterns("report"))
     wrong = tmp_path / "test" / "00_1.png"  # a label of two characters on a picture of one
     wrong.parent.mkdir()
-    shutil.copy(list_files(suite.folder / "sample" / "test")[0], wrong)
+    shutil.copy(list_entries(suite.folder / "sample" / "test")[0], wrong)
     path = tmp_path / "config.json"
     changed = {"test_image_dir": str(wrong.parent), "model_save_dir": str(tmp_path / "model")}
     path.write_text(json.dumps(keys | changed))
     assert batch_script.main(["--config", str(path), "--no-pictures"]) == 0
-    assert [one.name for one in list_files(report)] == ["test.json"]
+    assert [one.name for one in list_entries(report)] == ["test.json"]
     assert batch_script.main(["--config", str(path)]) == 0
-    assert [one.name for one in list_files(report)] == ["confusion.png", "misread.png", "test.json"]
+    assert [one.name for one in list_entries(report)] == ["confusion.png", "misread.png", "test.json"]
     text = Recognizer(tmp_path / "model").recognize([wrong.read_bytes()])[0].text
     wrong.rename(wrong.with_name(f"{text}_1.png"))
     assert batch_script.main(["--config", str(path)]) == 0
-    assert [one.name for one in list_files(report)] == ["test.json"], "nothing is misread any more"
+    assert [one.name for one in list_entries(report)] == ["test.json"], "nothing is misread any more"
 
 
 def test_training_starts_from_another_model_and_ends_with_advice(suite: SimpleNamespace, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_batch_test_shows_all_when_asked_and_works_from_python(
 
 def test_recognition_demonstration_reads_one_picture(suite: SimpleNamespace) -> None:
     run = run_script(
-        "train_model.py", "--config", suite.config_path, "--recognize", list_files(suite.folder / "sample/test")[0]
+        "train_model.py", "--config", suite.config_path, "--recognize", list_entries(suite.folder / "sample/test")[0]
     )
     assert run.returncode == 0
     assert re.search(r"label: [01], prediction: [01]?, picture: .*\.png\n", run.stdout)
@@ -121,7 +121,7 @@ def test_server_clients_and_stress_work_together(suite: SimpleNamespace, serve: 
     local = run_script("recognize_local.py", "--config", suite.config_path, "--url", api)
     assert local.returncode == 0, local.stderr
     assert re.search(r"label: [01], prediction: [01]?, total time: [\d.]+ms, identification: [\d.]+ms", local.stdout)
-    assert len(list_files(suite.folder / "sample" / "local")) == 1
+    assert len(list_entries(suite.folder / "sample" / "local")) == 1
 
     folder = run_script(
         "recognize_local.py",
@@ -141,13 +141,13 @@ def test_server_clients_and_stress_work_together(suite: SimpleNamespace, serve: 
     online_config.write_text(json.dumps(keys | {"remote_url": source}))
     online = run_script("recognize_online.py", "--config", online_config, "--url", api, "--count", "10")
     assert online.returncode == 0, online.stderr
-    assert len(list_files(suite.folder / "sample" / "online")) == 10
+    assert len(list_entries(suite.folder / "sample" / "online")) == 10
     accuracy = re.search(r"Picture accuracy of 10 captchas: ([\d.]+)%", online.stdout)
     assert accuracy, "the source tells its labels"
     assert float(accuracy[1]) >= 50
 
     check_stress(suite, api)
-    assert len(list_files(suite.folder / "sample" / "api")) == 1 + 5 + 10 + 30 + 3
+    assert len(list_entries(suite.folder / "sample" / "api")) == 1 + 5 + 10 + 30 + 3
 
 
 def check_stress(suite: SimpleNamespace, api: str) -> None:
@@ -296,7 +296,7 @@ def test_killed_training_leaves_a_whole_model_to_go_on_from(tmp_path: Path) -> N
     process.communicate()
     step = load_card(tmp_path / "model").step
     reading = run_script(
-        "train_model.py", "--config", path, "--recognize", list_files(tmp_path / "sample" / "train")[0]
+        "train_model.py", "--config", path, "--recognize", list_entries(tmp_path / "sample" / "train")[0]
     )
     assert reading.returncode == 0
     again = start_script("train_model.py", "--config", path)
@@ -315,7 +315,7 @@ def test_wsgi_application_is_what_servers_load(suite: SimpleNamespace) -> None:
     import webserver_recognize_api
 
     client = webserver_recognize_api.create_app(suite.config_path).test_client()
-    picture = list_files(suite.folder / "sample" / "test")[0]
+    picture = list_entries(suite.folder / "sample" / "test")[0]
     with picture.open("rb") as opened:
         answer = client.post("/b", data={"image_file": (opened, "x.png")})
     assert answer.json["value"] == Recognizer(suite.folder / "model").recognize([picture.read_bytes()])[0].text

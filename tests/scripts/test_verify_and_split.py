@@ -5,6 +5,7 @@ import pytest
 
 import verify_and_split_data
 from cnnlib.config import load_sample_config
+from cnnlib.errors import ConfigError
 from tests.conftest import draw, fill, run_script, write_config
 
 
@@ -100,6 +101,13 @@ def test_same_folder_twice_is_refused_and_nothing_is_lost(tmp_path: Path) -> Non
     assert len(names(tmp_path, "origin")) == 10
 
 
+def test_folder_whose_oldest_pictures_go_is_no_other_one(tmp_path: Path) -> None:
+    for key in ("new_image_dir", "local_image_dir"):
+        path = write_config(tmp_path, api_image_dir=str(tmp_path / "one"), **{key: str(tmp_path / "one")})
+        with pytest.raises(ConfigError, match=r"'api_image_dir'.*expected different folders"):
+            load_sample_config(path)
+
+
 def test_config_that_would_not_load_is_not_written(config_path: Path, tmp_path: Path) -> None:
     draw("1", tmp_path / "sample" / "origin" / "11_1.png", size=(6, 5))
     written = tmp_path / "new.json"
@@ -145,6 +153,9 @@ def test_older_config_is_kept_when_it_is_written_over(config_path: Path, tmp_pat
     verify_and_split_data.main(["--config", str(config_path), "--write-config", str(config_path)])
     assert (tmp_path / "sample_config.json.bak").read_text() == before
     assert json.loads(config_path.read_text())["char_set"] == "1a"
+    verify_and_split_data.main(["--config", str(config_path), "--write-config", str(config_path)])
+    assert (tmp_path / "sample_config.json.bak").read_text() == before, "the first one is not written over"
+    assert json.loads((tmp_path / "sample_config.json.bak2").read_text())["char_set"] == "1a"
 
 
 def test_name_that_is_taken_stays_and_is_named(

@@ -25,12 +25,14 @@ async function ask(path, options = {}) {
 
 /** Read pictures one after the other, so that one that can't be read keeps back no other. */
 async function readAll(files) {
+  const faults = [];
   say("");
   for (const file of files) {
     try {
       await read(file);
     } catch (error) {
-      say(`${file.name || "The picture"}: ${error.message}`);
+      faults.push(`${file.name || "The picture"}: ${error.message}`);
+      say(faults.join("\n"));
     }
   }
 }
@@ -88,7 +90,7 @@ function element(name, ...content) {
 async function listModels() {
   try {
     const models = (await (await ask("/models")).json()).filter(({ ready }) => ready);
-    byId("model").append(...models.map(({ name, width, height }) => {
+    byId("model").replaceChildren(byId("model").options[0], ...models.map(({ name, width, height }) => {
       const option = element("option", `${name} (${width}×${height})`);
       option.value = name;
       return option;
