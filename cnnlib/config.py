@@ -172,7 +172,7 @@ class SampleConfig(Config):
     )
     augmentation: Annotated[float, Field(ge=0, le=4)] | Literal["auto"] = Field(
         default="auto",
-        description='strength of the random changes of training pictures; 0: none; "auto": from their number',
+        description='strength of the random changes of training pictures; 0: none; "auto": from how often each is seen',
         json_schema_extra={"expected": 'a number from 0 to 4, or "auto"'},
     )
     precision: Annotated[
@@ -272,9 +272,10 @@ def check_keys(content: dict[str, Any], path: Path, kind: type[AnyConfig]) -> An
 
 
 def _check_folders(config: SampleConfig) -> None:
-    """Raise ConfigError when folders coincide between which pictures are moved."""
-    keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir")
-    for one, other in itertools.combinations(keys, 2):
+    """Raise ConfigError when folders coincide that pictures are moved between, or whose oldest pictures go."""
+    keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir")
+    saved = (("api_image_dir", key) for key in ("online_image_dir", "local_image_dir"))
+    for one, other in (*itertools.combinations(keys, 2), *saved):
         if os.path.realpath(getattr(config, one)) == os.path.realpath(getattr(config, other)):
             got = display_path(getattr(config, one))
             raise ConfigError(f"{config.name}: keys '{one}', '{other}': expected different folders; got {got} for both")

@@ -18,7 +18,8 @@ from cnnlib.config import SampleConfig, display_path
 from cnnlib.dataset import Dataset
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
-from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of, write_whole
+from cnnlib.files import write_whole
+from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of
 from cnnlib.network import NETWORKS
 from cnnlib.recipe import steps_for, strength_for
 from cnnlib.review import Read, Review, review
@@ -38,7 +39,8 @@ class Trainer:
         self.lengths = min(map(len, self.training.texts + self.verification.texts)), config.max_captcha
         batch_size = config.train_batch_size
         self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
-        strength = strength_for(len(self.training)) if config.augmentation == "auto" else config.augmentation
+        self.passes = self.stop * batch_size / len(self.training)
+        strength = strength_for(self.passes) if config.augmentation == "auto" else config.augmentation
         self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
         self.strength = strength if self.network.augmented else 0.0
         policy, self.precision = devices.choose_policy(config.precision)
@@ -79,10 +81,9 @@ class Trainer:
             )
         self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
         if (card.training_pictures, card.verification_pictures) == (len(self.training), len(self.verification)):
-            self._saved = (
-                self.progress.step,
-                "quantised" in card.files,
-            )  # else there are other pictures now, and the card shall say so
+            self._saved = (self.progress.step, "quantised" in card.files)
+        else:  # other pictures now: the card shall say so, and what was best on the old ones says nothing
+            self.progress.best_accuracy, self.progress.best_step = 0.0, self.progress.step
         return True
 
     def carry_over(self, folder: Path) -> str:

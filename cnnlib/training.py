@@ -1,5 +1,8 @@
 """The training: steps, console lines, when to stop, saving and resuming."""
 
+import errno
+import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +23,7 @@ from cnnlib.review import Review
 from cnnlib.trainer import LINE_STEPS, Trainer
 
 Say = Callable[[str], None]
+NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None
             say("Reading the training and verification pictures once more")
             return replace(outcome, review=trainer.review())
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        if NO_SPACE in str(error):  # TensorFlow's one error for both
+            raise ModelError(f"{config.name}: a disk is full, that of model_save_dir or of temporary files") from error
         remedy = (
             f"lower train_batch_size (now {config.train_batch_size}) or test_batch_size (now {config.test_batch_size})"
         )
@@ -95,12 +101,11 @@ def export(
 
 def introduce(trainer: Trainer, say: Say, start: Path | None) -> None:
     """Take up an older training, or start from an older model; say what is trained, on what and for how long."""
-    config, pictures = trainer.config, len(trainer.training)
-    passes = trainer.stop * config.train_batch_size / pictures
+    config, size = trainer.config, trainer.config.train_batch_size
     say(trainer.precision)
     say(f"Network {config.network}: {trainer.model.count_params():,} parameters, {config.alphabet.classes} classes")
-    say(f"{pictures} training and {len(trainer.verification)} verification pictures")
-    say(f"cycle_stop {trainer.stop} steps of {config.train_batch_size} pictures: {passes:.1f} passes over the pictures")
+    say(f"{len(trainer.training)} training and {len(trainer.verification)} verification pictures")
+    say(f"cycle_stop {trainer.stop} steps of {size} pictures: {trainer.passes:.1f} passes over the pictures")
     say(f"augmentation {trainer.strength:.2g}" if trainer.network.augmented else "No augmentation")
     if trainer.resume():
         unused = f"; {display_path(start)} is not started from" if start else ""
@@ -158,8 +163,16 @@ def _reason(trainer: Trainer, interrupted: Interruption) -> str:
 
 
 def show_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities: np.ndarray, say: Say) -> None:
-    """The original's three lines on the batch just trained and on some verification pictures."""
+    """The original's three lines on the batch just trained and on some verification pictures.
+
+    Raises ModelError when the loss is no number any more.
+    """
     step = trainer.progress.step
+    if not math.isfinite(loss):
+        raise ModelError(
+            f"{trainer.config.name}: at step {step} the loss is {loss}, so nothing is learned any more; the last save "
+            "stays. Start again, with precision float32 or less augmentation"
+        )
     trained = trainer.accuracy(labels, probabilities)
     verified, verification_loss = trainer.measure(trainer.config.test_batch_size)
     trainer.progress.training_curve.append((step, trained.picture))

@@ -133,7 +133,7 @@ class Servers:
 
     def __call__(self, name: str, *arguments: str | Path) -> str:
         """The address of a server once it serves."""
-        process = start_script(name, *arguments, "--port", str(free_port()))
+        process = start_script(name, *arguments, "--port", "0")
         assert process.stdout
         assert process.stderr
         line = process.stdout.readline()

@@ -21,6 +21,7 @@ from cnnlib.web.recognition import create_recognition_app
 from tests.conftest import running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+expect.set_options(timeout=30_000)  # milliseconds: a busy machine
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
 
 
@@ -114,7 +115,7 @@ def test_chosen_pictures_are_read_and_listed(page: Page, config: SampleConfig, p
         expect(page.get_by_role("row")).to_have_count(3)
         expect(page.locator("meter")).to_have_count(len(text))
         expect(page.locator("#model-choice")).to_be_hidden()
-        assert page.locator("#picture").evaluate("image => image.naturalWidth") == 32
+        expect(page.locator("#picture")).to_have_js_property("naturalWidth", 32)
 
 
 @needs_browser

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import train_model
 from cnnlib.alphabet import Alphabet
+from cnnlib.export import choose
 from cnnlib.model_card import KINDS, load_card
 from cnnlib.pictures import Shape, open_picture
 from cnnlib.recognizer import Recognizer
@@ -40,8 +41,10 @@ def test_checkpoint_is_exported_anew(
     card = load_card(folder)
     assert set(card.files) == set(KINDS)
     assert card.exported_picture_accuracy["float32"] == pytest.approx(card.verification_picture_accuracy)
-    assert "pictures are read with quantised" in capsys.readouterr().out
-    assert [reading.text for reading in Recognizer(folder).recognize(pictures)] == before
+    assert card.reads == choose(card.exported_picture_accuracy)
+    assert f"pictures are read with {card.reads}" in capsys.readouterr().out
+    after = [reading.text for reading in Recognizer(folder).recognize(pictures)]
+    assert sum(map(str.__eq__, before, after)) >= len(before) - 1, "quantised, one may be at the brink"
 
 
 def test_other_formats_read_as_the_recognizer_does(copied: Path, trained: SimpleNamespace) -> None:

@@ -39,7 +39,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     look = {"image_suffix": "png", "characters": "01", "count": 400, "char_count": 1, "width": 40, "height": 60}
     captcha_path.write_text(json.dumps(look | {"root_dir": str(folder / "sample" / "origin")}))
     size = {"image_width": 40, "image_height": 60, "max_captcha": 1}
-    config_path = write_config(folder, **size, cycle_stop=60, cycle_save=30, acc_stop=1)
+    config_path = write_config(folder, **size, cycle_stop=120, cycle_save=60, acc_stop=1)
     drawn = run_script("gen_image/gen_sample_by_captcha.py", "--config", captcha_path, "--seed", "1")
     split = run_script("verify_and_split_data.py", "--config", config_path)
     trained = run_script("train_model.py", "--config", config_path, "--warm-start", "none")
