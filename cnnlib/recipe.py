@@ -1,10 +1,10 @@
-"""What `auto` stands for in a training's config, from the number of training pictures and of passes over them."""
+"""What `auto` stands for in a training's config, from the number of training pictures."""
 
 import math
 
 import numpy as np
 
-FEW, MANY = 20, 50  # passes over the training pictures between which their changes go from plain to strong
+FEW, MANY = 2000, 20_000  # training pictures between which the changes of pictures go from strong to plain
 
 
 def steps_for(pictures: int, batch_size: int) -> int:
@@ -15,9 +15,6 @@ def steps_for(pictures: int, batch_size: int) -> int:
     return max(300, math.ceil(65_000 * (pictures / 1000) ** 0.6 / batch_size))
 
 
-def strength_for(passes: float) -> float:
-    """Strength of the random changes of pictures that `augmentation` "auto" stands for: 1 for few passes, 2 for many.
-
-    The more often a picture comes again, the more it has to change, lest the network learn it by heart.
-    """
-    return float(np.interp(math.log(passes), (math.log(FEW), math.log(MANY)), (1.0, 2.0)))
+def strength_for(pictures: int) -> float:
+    """Strength of the random changes of pictures that `augmentation` "auto" stands for: 2 for few, 1 for many."""
+    return float(np.interp(math.log(pictures), (math.log(FEW), math.log(MANY)), (2.0, 1.0)))
