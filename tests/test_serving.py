@@ -24,6 +24,7 @@ from flask import Flask, Response, request
 from cnnlib.samples import list_entries
 from cnnlib.web import protocol
 from cnnlib.web.gateway import Gateway
+from cnnlib.web.serving import SILENCE_S
 from tests.conftest import free_port, start_script
 
 HEAD = {"Content-Type": "image/png"}
@@ -128,6 +129,15 @@ def test_killed_worker_comes_back_and_others_go_on(server: SimpleNamespace, pict
         assert eventually(lambda: len(statuses) > seen + 100)
     assert set(statuses) == {200}
     assert len(failed) <= 8, "what it worked on for each connection, and nothing more"
+
+
+@needs_proc
+def test_death_is_seen_while_the_supervisor_waits_for_an_answer(server: SimpleNamespace) -> None:
+    worker = min(workers_of(server.process))
+    os.kill(worker, signal.SIGSTOP)
+    time.sleep(1)  # it is asked, and can't answer
+    os.kill(worker, signal.SIGKILL)
+    assert eventually(lambda: len(workers_of(server.process) - {worker}) == 2, SILENCE_S / 2)
 
 
 @needs_proc

@@ -48,6 +48,15 @@ class Worker:
         return Gateway(app, app.config["MAX_CONTENT_LENGTH"] or BODY_LIMIT_BYTES, self.waiting)
 
 
+class Supervisor(Multiprocess):
+    """uvicorn's, which replaces a worker that has died, but sees a death at once while it waits for an answer too."""
+
+    def keep_subprocess_alive(self) -> None:
+        for process in self.processes:
+            process.child_conn.close()  # the worker has its own; with this one open, its end would not be seen
+        super().keep_subprocess_alive()
+
+
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
     """Stop this process once its parent has gone, however it went."""
     parent.join()
@@ -120,7 +129,7 @@ def serve(
             _tell_deaths()
             with tempfile.TemporaryDirectory(prefix="captcha-metrics-", dir=_memory_folder()) as folder:
                 os.environ.setdefault(METRICS_FOLDER, folder)
-                Multiprocess(config, listening).run()
+                Supervisor(config, listening).run()
 
 
 def _memory_folder() -> str | None:
