@@ -334,3 +334,14 @@ def test_what_is_no_request_is_refused_in_json(bounded: int) -> None:
     got = answer_to(bounded, b"nonsense\r\n\r\n")
     assert got.startswith(b"HTTP/1.1 400")
     assert json.loads(got.partition(b"\r\n\r\n")[2])["error_code"] == "400"
+
+
+def test_connection_is_given_up_after_many_requests_and_says_so(bounded: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", bounded, timeout=20)
+    closing = []
+    for _ in range(protocol.KEPT_REQUESTS + 1):
+        connection.request("POST", "/size", b"a")
+        answer = connection.getresponse()
+        assert answer.read().startswith(b"1 ")
+        closing.append(answer.will_close)
+    assert closing == [False] * (protocol.KEPT_REQUESTS - 1) + [True, False]

@@ -9,17 +9,23 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 ARRIVAL_S = 30  # from a connection, or a request's first byte, to the request's last byte
 HEAD_LIMIT_BYTES = 2**16
+KEPT_REQUESTS = 100  # over one connection
 CHUNK_COST = 6  # bytes that one of a body may take: in a chunk of its own, "1\r\nx\r\n"
 UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request takes too long or has too large a head; others are not disturbed."""
+    """Closes a connection whose request takes too long or has too large a head; others are not disturbed.
+
+    After 100 requests the client has to connect anew: a worker takes all connections that wait when it looks, so one
+    may have many, and another none; the idle one takes what comes singly.
+    """
 
     _timer: asyncio.TimerHandle | None = None
     _head_bytes = 0  # of the request under way that are no body: its head, the lines between chunks, what follows them
     _body_bytes = 0  # of the data that is being taken in
     _in_head = True
+    _requests = 0  # that have begun
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -28,11 +34,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head_bytes = 0
+        self._requests += 1
         self._start_timer()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+        if self._requests >= KEPT_REQUESTS:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
