@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cnnlib.config import SampleConfig
@@ -25,6 +26,7 @@ class Keeper:
         self.config = config
         self._every = max(PRUNE_EVERY, config.api_save_limit // 20)
         self._numbers = itertools.count()
+        self._beside = ThreadPoolExecutor(1, "pruning")  # answers don't wait for it
 
     def keep(self, data: bytes, text: str) -> None:
         """Keep one picture under its reading."""
@@ -33,11 +35,18 @@ class Keeper:
         folder = self.config.api_image_dir
         try:
             save_picture(folder, text, self.config.image_suffix, data)
-            if next(self._numbers) % self._every == 0:
-                prune(folder, self.config.api_save_limit)
         except (OSError, UnicodeError) as error:  # a name may not fit the system's encoding
             reason = getattr(error, "strerror", None) or error
             log.warning("%s: the received picture is not kept: %s", folder, reason)
+        if next(self._numbers) % self._every == 0:
+            self._beside.submit(self._prune)
+
+    def _prune(self) -> None:
+        folder = self.config.api_image_dir
+        try:
+            prune(folder, self.config.api_save_limit)
+        except OSError as error:
+            log.warning("%s: old pictures can't be deleted: %s", folder, error.strerror)
 
 
 def prune(folder: Path, limit: int) -> None:
