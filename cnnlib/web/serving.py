@@ -5,7 +5,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import socket
 import tempfile
 import threading
 from collections.abc import Callable
@@ -16,13 +15,11 @@ import uvicorn
 from flask import Flask
 from uvicorn.supervisors import Multiprocess
 
-from cnnlib.errors import ServiceError
 from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
 from cnnlib.web.gateway import Gateway
+from cnnlib.web.listening import listen_on
 from cnnlib.web.protocol import BoundedProtocol
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-BACKLOG = 1024  # connections that wait to be accepted
 SILENCE_S = 20  # after which a worker is taken for dead; one that starts on a busy machine is silent as it imports
 FINISH_S = 30  # that requests under way have when the server is stopped
 MANY_WORKERS = 4
@@ -107,7 +104,7 @@ def serve(
 
     Raises ServiceError when the address can't be bound.
     """
-    listening = _listen_on(host, port, path, page_port, token)
+    listening = listen_on(host, port, path, page_port, token)
     config = uvicorn.Config(
         Worker(make_app, waiting),
         factory=True,
@@ -135,38 +132,3 @@ def serve(
 def _memory_folder() -> str | None:
     """A folder that a full disk does not touch, where there is one: a process dies when it can't write its figures."""
     return MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else None
-
-
-def _listen_on(host: str, port: int, path: str, page_port: int | None, token: bool) -> list[socket.socket]:
-    shown = f"[{host}]" if ":" in host else host
-    try:
-        listening = [_listen(host, port)]
-    except OSError as error:
-        remedy = "is another program, or another run of this one, there? --host and --port take others"
-        raise ServiceError(f"http://{shown}:{port}: can't serve there ({error}); {remedy}") from error
-    if host not in LOOPBACK:
-        who = "only those with the token are answered" if token else "nothing asks who it is"
-        print(f"Listening on {host}: every machine that reaches this one can send requests; {who}")
-    print(f"Serving http://{shown}:{listening[0].getsockname()[1]}{path} (Ctrl-C stops)", flush=True)
-    if page_port is not None:
-        try:
-            listening.append(_listen(host, page_port))
-            print(f"The page is at http://{shown}:{listening[1].getsockname()[1]}/", flush=True)
-        except OSError as error:
-            print(f"http://{shown}:{page_port}: no page ({error}); --page-port takes another port", flush=True)
-    return listening
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises OSError."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        if os.name == "posix":  # elsewhere this would let two programs share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener

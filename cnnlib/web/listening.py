@@ -1,0 +1,48 @@
+"""The sockets of a server: one for programs and one for browsers, and what is said about them at the start."""
+
+import os
+import socket
+
+from cnnlib.errors import ServiceError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+BACKLOG = 1024  # connections that wait to be accepted
+
+
+def listen_on(host: str, port: int, path: str, page_port: int | None, token: bool) -> list[socket.socket]:
+    """Sockets at the port and, where that is free, the page's; prints the addresses, that of `path` first.
+
+    `token`: requests need one. Raises ServiceError when the port can't be had.
+    """
+    shown = f"[{host}]" if ":" in host else host
+    try:
+        listening = [_listen(host, port)]
+    except OSError as error:
+        remedy = "is another program, or another run of this one, there? --host and --port take others"
+        raise ServiceError(f"http://{shown}:{port}: can't serve there ({error}); {remedy}") from error
+    if host not in LOOPBACK:
+        who = "only those with the token are answered" if token else "nothing asks who it is"
+        print(f"Listening on {host}: every machine that reaches this one can send requests; {who}")
+    print(f"Serving http://{shown}:{listening[0].getsockname()[1]}{path} (Ctrl-C stops)", flush=True)
+    if page_port is not None:
+        try:
+            listening.append(_listen(host, page_port))
+            print(f"The page is at http://{shown}:{listening[1].getsockname()[1]}/", flush=True)
+        except OSError as error:
+            print(f"http://{shown}:{page_port}: no page ({error}); --page-port takes another port", flush=True)
+    return listening
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere this would let two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
