@@ -11,13 +11,12 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
-from cnnlib.config import LABEL_HEADER, TOKEN_VARIABLE
+from cnnlib.config import LABEL_HEADER, LOOPBACK, TOKEN_VARIABLE
 from cnnlib.errors import ServiceError, UnreachableError
 
 API_URL = "http://127.0.0.1:6000/b"
 TIMEOUT_S = 10
 RETRIES = 3
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BUSY = (502, 503, 504)  # HTTP statuses after which a request is repeated
 
 

@@ -31,6 +31,7 @@ from cnnlib.pictures import Shape
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_CONFIG = PROJECT_ROOT / "conf" / "sample_config.json"
 LABEL_HEADER = "X-Captcha-Label"  # in which a captcha source tells a label, percent-encoded UTF-8
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # hosts that are this very machine
 TOKEN_VARIABLE = "CAPTCHA_API_TOKEN"  # environment variable of the token that the API asks for and clients bring
 CAPTCHA_CONFIG = PROJECT_ROOT / "conf" / "captcha_config.json"
 

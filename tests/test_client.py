@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask, Response, jsonify, request
@@ -95,3 +96,21 @@ def test_captcha_comes_with_the_label_that_the_source_tells(served: Served) -> N
     url = served(lambda: Response(b"png", headers={"X-Captcha-Label": "%E5%A4%A9"}))
     captcha = Client().fetch_captcha(url)
     assert (captcha.data, captcha.label) == (b"png", "天")
+
+
+def test_environment_puts_nothing_between_this_machine_and_itself(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login someone password else")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("CAPTCHA_API_TOKEN", "sesame")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    seen = []
+
+    def answer() -> Response:
+        seen.append(request.headers.get("Authorization"))
+        return good()
+
+    Client(retries=0).recognize(served(answer), b"data")
+    assert seen == ["Bearer sesame"]

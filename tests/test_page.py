@@ -141,6 +141,10 @@ def test_what_cannot_be_read_is_told_by_name(page: Page, config: SampleConfig, p
         for name in ("notes.png", "other.png"):
             expect(page.get_by_role("alert")).to_contain_text(f"{name}: picture 1: not a PNG, JPEG, GIF, BMP or WebP")
         expect(page.get_by_role("row")).to_have_count(2)
+        assert [line.split(":")[0] for line in page.get_by_role("alert").inner_text().splitlines()] == [
+            "notes.png",
+            "other.png",
+        ]
 
 
 @needs_browser

@@ -25,7 +25,7 @@ from cnnlib.samples import list_entries
 from cnnlib.web import protocol
 from cnnlib.web.gateway import Gateway
 from cnnlib.web.serving import SILENCE_S
-from tests.conftest import free_port, start_script
+from tests.conftest import start_script
 
 HEAD = {"Content-Type": "image/png"}
 needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
@@ -96,7 +96,7 @@ def picture(trained: SimpleNamespace) -> bytes:
 
 @pytest.fixture
 def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace]:
-    """The recognition server with two workers: its `process`, `port` and `page_port`."""
+    """The recognition server with two workers: its `process`, `port`, `page_port` and what it `said`."""
     config, folder = tmp_path / "model.json", tmp_path / "model"
     shutil.copytree(trained.config.model_save_dir, folder)
     changes = {"api_save": False, "model_save_dir": str(folder)}
@@ -107,11 +107,12 @@ def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace
     assert process.stdout
     assert process.stderr
     port, page_port = (int(re.findall(r":(\d+)/", process.stdout.readline())[0]) for _ in range(2))
-    threading.Thread(target=process.stderr.read, daemon=True).start()
+    said: list[str] = []
+    threading.Thread(target=said.extend, args=(process.stderr,), daemon=True).start()
     with socket.create_connection(("127.0.0.1", port), 60) as connection:  # answered once a worker has started
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
-    yield SimpleNamespace(process=process, port=port, page_port=page_port)
+    yield SimpleNamespace(process=process, port=port, page_port=page_port, said=said)
     process.terminate()
     process.wait(40)
 
@@ -127,6 +128,7 @@ def test_killed_worker_comes_back_and_others_go_on(server: SimpleNamespace, pict
         assert eventually(lambda: len(workers_of(server.process) - {min(before)}) == 2)
         seen = len(statuses)
         assert eventually(lambda: len(statuses) > seen + 100)
+    assert eventually(lambda: any(f"Child process [{min(before)}] died" in line for line in server.said))
     assert set(statuses) == {200}
     assert len(failed) <= 8, "what it worked on for each connection, and nothing more"
 
@@ -216,14 +218,14 @@ def test_full_disk_costs_the_kept_picture_and_not_the_answer(
     def no_file_beyond_ten_bytes() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
 
-    kept, port = tmp_path / "kept", free_port()
+    kept = tmp_path / "kept"
     keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | {"api_image_dir": str(kept)}
     config = tmp_path / "model.json"
     config.write_text(json.dumps(keys), encoding="utf-8")
-    arguments = ("--config", config, "--port", str(port), "--page-port", "0", "--workers", "1")
+    arguments = ("--config", config, "--port", "0", "--page-port", "0", "--workers", "1")
     process = start_script("webserver_recognize_api.py", *arguments, preexec_fn=no_file_beyond_ten_bytes)
     assert process.stdout
-    assert process.stdout.readline().startswith("Serving")
+    port = int(re.findall(r":(\d+)/", process.stdout.readline())[0])
     assert post(port, picture) == 200
     process.terminate()
     _, said = process.communicate(timeout=40)

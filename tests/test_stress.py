@@ -1,6 +1,7 @@
 """Load from processes of its own, on a real server whose answers the pictures decide."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,10 +12,9 @@ from flask import Flask, Response, jsonify, request
 
 import recognize_time_test
 from cnnlib import stress
-from cnnlib.interruption import Interruption
 from cnnlib.probe import Measurement
 from cnnlib.stress import Load
-from tests.conftest import free_port, running
+from tests.conftest import free_port, running, start_script, write_config
 
 LABEL = {b"one": "1", b"two": "2", b"slow": "3"}
 
@@ -134,12 +134,20 @@ def test_error_in_the_program_itself_ends_the_measurement(url: str) -> None:
         all_of(Load(url, ["text, where bytes are wanted"], 10, 2))  # type: ignore[list-item]
 
 
-def test_interrupted_stress_keeps_what_it_measured(url: str, tmp_path: Path) -> None:
-    interrupted, table = Interruption(), tmp_path / "test.csv"
-    interrupted.signal = signal.SIGINT
-    load = Load(url, [b"one"], 10**6)
-    done = recognize_time_test.record(load, table, interrupted)
-    assert 0 < len(done) < 10**5
-    assert recognize_time_test.conclude(done, load, table) == 0
-    assert len(table.read_text().splitlines()) == len(done) + 1
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_stress_concludes_on_what_it_measured(url: str, tmp_path: Path, number: int, status: int) -> None:
+    picture = tmp_path / "picture"
+    picture.write_bytes(b"one")
+    arguments = ("--url", url, "--image", picture, "--output", tmp_path)
+    process = start_script("recognize_time_test.py", "--config", write_config(tmp_path), *arguments)
+    assert process.stdout
+    first = process.stdout.readline()
+    process.send_signal(number)
+    out = process.stdout.read()
+    assert process.wait(120) == status
+    measured = len((first + out).split("total: average")[0].splitlines())
+    assert 0 < measured < recognize_time_test.COUNT
+    assert len((tmp_path / "test.csv").read_text().splitlines()) == measured + 1
+    assert "requests/s; the table is" in out
     assert (tmp_path / "test.png").exists()

@@ -38,6 +38,7 @@ class Keeper:
         except (OSError, UnicodeError) as error:  # a name may not fit the system's encoding
             reason = getattr(error, "strerror", None) or error
             log.warning("%s: the received picture is not kept: %s", folder, reason)
+            return
         if next(self._numbers) % self._every == 0:
             self._beside.submit(self._prune)
 

@@ -3,9 +3,9 @@
 import os
 import socket
 
+from cnnlib.config import LOOPBACK
 from cnnlib.errors import ServiceError
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BACKLOG = 1024  # connections that wait to be accepted
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 import train_model
 from cnnlib.alphabet import Alphabet
 from cnnlib.export import choose
-from cnnlib.model_card import KINDS, load_card
+from cnnlib.model_card import CARD, KINDS, load_card
 from cnnlib.pictures import Shape, open_picture
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import list_entries
@@ -45,6 +45,8 @@ def test_checkpoint_is_exported_anew(
     assert f"pictures are read with {card.reads}" in capsys.readouterr().out
     after = [reading.text for reading in Recognizer(folder).recognize(pictures)]
     assert sum(map(str.__eq__, before, after)) >= len(before) - 1, "quantised, one may be at the brink"
+    (folder / CARD).write_text(json.dumps(card.model_dump() | {"reads": "float32"}))
+    assert [reading.text for reading in Recognizer(folder).recognize(pictures)] == before
 
 
 def test_other_formats_read_as_the_recognizer_does(copied: Path, trained: SimpleNamespace) -> None:
