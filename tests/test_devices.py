@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import tensorflow as tf
 
@@ -11,21 +13,27 @@ def test_configured_precision_is_taken(precision: str, policy: str) -> None:
     assert devices.choose_policy(precision) == (policy, f"Precision {precision}, as configured")
 
 
-@pytest.mark.parametrize(("rate", "policy"), [(2.0, "mixed_bfloat16"), (0.1, "float32")])
+@pytest.mark.parametrize(("rate", "policy"), [(1.5, "mixed_bfloat16"), (0.1, "float32")])
 def test_auto_takes_bfloat16_where_convolutions_are_measured_faster(
     monkeypatch: pytest.MonkeyPatch, rate: float, policy: str
 ) -> None:
-    monkeypatch.setattr(devices, "convolution_rate", lambda dtype: 100 * (rate if dtype == tf.bfloat16 else 1))
-    monkeypatch.setattr(devices, "matmul_rate", lambda dtype: 300 if dtype == tf.bfloat16 else 200)
+    measured = {devices.convolution: [100 * rate, 100], devices.matrix_product: [300, 200]}
+    monkeypatch.setattr(devices, "rates", lambda timed, _: measured[timed])
     chosen, reason = devices.choose_policy("auto")
     assert chosen == policy
     assert f"convolution {100 * rate:.0f} GFLOP/s in bfloat16, 100 in float32" in reason
     assert "matrix product 300 GFLOP/s in bfloat16, 200 in float32" in reason
 
 
-def test_rates_are_plausible_measurements() -> None:
-    assert 0.1 < devices.matmul_rate(tf.float32) < 1e6
-    assert 0.1 < devices.convolution_rate(tf.float32) < 1e6
+@pytest.mark.parametrize("timed", [devices.convolution, devices.matrix_product])
+def test_rates_are_plausible_measurements(timed: Callable[[tf.DType], devices.Timed]) -> None:
+    assert all(0.1 < rate < 1e6 for rate in devices.rates(timed, 1))
+
+
+def test_a_busy_moment_slows_neither_type_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0, 1, 1, 3, 3, 103, 103, 203])  # one round of 1 and 2 s, one of 100 s each
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: next(clock))
+    assert devices.rates(lambda _: (lambda: None, 10**9), 2) == [1.0, 0.5]
 
 
 def test_hidden_gpu_and_missing_gpu_are_said() -> None:

@@ -9,10 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import tensorflow as tf
-
 from cnnlib.config import load_sample_config
-from cnnlib.devices import matmul_rate
+from cnnlib.devices import matrix_product, rates
 from cnnlib.files import write_whole
 from cnnlib.network import operations
 from cnnlib.trainer import Trainer
@@ -34,11 +32,11 @@ def measure() -> Result:
     batches = iter(trainer.batches())
     batch = next(batches)
     seconds_of(trainer, iter([batch] * 5), 5)  # the first steps trace and lay out
-    repeated, piped, rates = [], [], []
+    repeated, piped, products = [], [], []
     for _ in range(ROUNDS):
         repeated.append(seconds_of(trainer, iter([batch] * STEPS), STEPS))
         piped.append(seconds_of(trainer, batches, STEPS))
-        rates.append(matmul_rate(tf.bfloat16))
+        products.append(rates(matrix_product, 10)[0])
     step = statistics.median(repeated) / STEPS
     size = trainer.config.train_batch_size
     result = {
@@ -48,7 +46,7 @@ def measure() -> Result:
         "pipeline_ms": 1000 * statistics.median(piped) / STEPS,
         "pipeline_cost": statistics.median(b / a for a, b in zip(repeated, piped, strict=True)) - 1,
         "gflops": 3 * operations(trainer.model) * size / step / 1e9,
-        "matrix_product_gflops": statistics.median(rates),
+        "matrix_product_gflops": statistics.median(products),
         "machine": machine(),
     }
     write_whole(RESULTS / f"{NAME}.json", (json.dumps(result, indent=1) + "\n").encode())
