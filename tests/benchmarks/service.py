@@ -16,14 +16,15 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cnnlib.config import PROJECT_ROOT, load_sample_config
+from cnnlib.config import PROJECT_ROOT, load_sample_config, read_json_object
 from cnnlib.files import write_whole
 from cnnlib.probe import BOUNDARY, Measurement
 from cnnlib.samples import list_entries
@@ -34,6 +35,7 @@ from tests.hostile import KINDS, damaged, whole
 
 FOLDER = WORK / "service"
 WORKERS = 2
+Rates = dict[str, list[tuple[float, float, float]]]
 ROUNDS, ROUND_S = 4, 4
 MANY = 32  # pictures in one request
 TESTED = 1000  # pictures of the batch test
@@ -110,24 +112,43 @@ def alone(config: Path, picture: Path) -> Result:
 
 
 def over_http(config: Path, picture: Path) -> Result:
-    """Serial and with eight clients, side by side with the route that only decodes, and with wrk."""
+    """Serial and with several clients, with wrk, and with eight clients of a server that keeps no pictures."""
     data = picture.read_bytes()
-    rows: dict[str, list[tuple[float, float, float]]] = {}
     with serving(config) as service:
-        for _ in range(ROUNDS):
-            for route in ("/b", "/floor"):
-                for connections in (1, 4, 8):
-                    rows.setdefault(f"{route} {connections}", []).append(rate(service.url(route), data, connections))
+        rows = beside_floor(service, data, (1, 4, 8))
         told = {name: list(np.median(some, axis=0)) for name, some in rows.items()}
-        shares = [one[0] / floor[0] for one, floor in zip(rows["/b 8"], rows["/floor 8"], strict=True)]
-        return {
+        result = {
             "serial_ms": told["/b 1"][1],
             "requests_per_s": {name: figures[0] for name, figures in told.items()},
-            "share_of_floor": statistics.median(shares),
+            "share_of_floor": share_of_floor(rows),
             "sending_ms": told["/b 8"][2],
             "wrk_requests_per_s": {str(n): wrk(service.url(), data, n) for n in (1, 4, 8)},
             "memory_mb": service.memory_mb(),
         }
+    with serving(changed(config, "unkept", api_save=False)) as service:
+        return result | {"share_of_floor_unkept": share_of_floor(beside_floor(service, data, (8,)))}
+
+
+def beside_floor(service: Service, picture: bytes, clients: Sequence[int]) -> Rates:
+    """What `rate` finds in each round, by route and number of clients, beside the route that only decodes."""
+    rows: Rates = {}
+    for _ in range(ROUNDS):
+        for route in ("/b", "/floor"):
+            for count in clients:
+                rows.setdefault(f"{route} {count}", []).append(rate(service.url(route), picture, count))
+    return rows
+
+
+def share_of_floor(rows: Rates) -> float:
+    return statistics.median(one[0] / floor[0] for one, floor in zip(rows["/b 8"], rows["/floor 8"], strict=True))
+
+
+def changed(config: Path, name: str, **keys: Any) -> Path:
+    """A copy of a config with other values."""
+    path = FOLDER / f"{name}.json"
+    content = {key: value for key, value in read_json_object(config).items() if key != "$schema"}
+    path.write_text(json.dumps(content | keys), encoding="utf-8")
+    return path
 
 
 def wrk(url: str, picture: bytes, connections: int) -> float | None:
@@ -171,14 +192,11 @@ def together(config: Path, picture: Path) -> Result:
 
 def batch_test(config: Path, _picture: Path) -> Result:
     """Seconds of a whole batch test of `TESTED` pictures without the pictures of its report."""
-    keys = json.loads(config.read_text(encoding="utf-8"))
-    keys.pop("$schema", None)
     folder = FOLDER / "tested"
     folder.mkdir(exist_ok=True)
     for path in list_entries(load_sample_config(config).train_image_dir)[:TESTED]:
         shutil.copy2(path, folder)
-    copy = FOLDER / "tested.json"
-    copy.write_text(json.dumps(keys | {"test_image_dir": str(folder)}), encoding="utf-8")
+    copy = changed(config, "tested", test_image_dir=str(folder))
     command = [sys.executable, "test_batch.py", "--config", str(copy), "--no-pictures"]
     times = []
     for _ in range(5):

@@ -30,7 +30,10 @@ def _over_http(one: Result) -> Iterator[Row]:
         by_wrk = "" if counted is None else f"; counted by wrk: {counted:.0f}"
         what = f"requests/s over {connections} connections, 2 workers"
         yield what, f"{told[0]}, of {told[1]} where form and picture are only decoded{by_wrk}"
-    yield "share of that floor over 8 connections", f"{share:.2f}"
+    yield (
+        "share of that floor over 8 connections",
+        f"{share:.2f}; {one['share_of_floor_unkept']:.2f} where received pictures are not kept",
+    )
     yield "processor time that sending a request took", f"{one['sending_ms']:.2f} ms"
     yield "memory of a server worker", f"{max(one['memory_mb']):.0f} MB"
 
