@@ -11,6 +11,7 @@ examples:
 
 import itertools
 import json
+import math
 import shutil
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from cnnlib.errors import ConfigError
 from cnnlib.files import write_whole
 from cnnlib.samples import Sample
 from cnnlib.script import DONE, argument_parser, script
+
+LARGE_PIXELS = 14_000  # 200x70; a larger picture takes longer, and its letters are read as well at this size
 
 
 @script
@@ -46,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for d in (config.train_image_dir, config.test_image_dir)
         for label in samples.labels_in(d, config.image_suffix)
     ]
-    proposed = samples.propose_config(found, labels, config)
+    most_pixels = LARGE_PIXELS if arguments.write_config else math.inf
+    proposed = samples.propose_config(found, labels, config, most_pixels)
     if arguments.write_config:
         if not proposed:
             folders = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
@@ -141,6 +145,9 @@ def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
     write_whole(path, f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode())
     shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
     print(f"Nothing was moved; wrote {display_path(path)}: {shown}")
+    if proposed["resize"]:
+        size = f"{proposed['image_width']}x{proposed['image_height']}"
+        print(f"Pictures of another size will be resized to {size} pixels, at which they are trained on and read")
     print(f"Move the pictures with: python verify_and_split_data.py --config {path}")
 
 

@@ -6,6 +6,7 @@ device, copied under a temporary name, renamed and only then deleted where it wa
 
 import errno
 import filecmp
+import math
 import os
 import random
 import shutil
@@ -157,11 +158,14 @@ def _is_part(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(_PART)
 
 
-def propose_config(samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig) -> dict[str, Any]:
+def propose_config(
+    samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig, most_pixels: float = math.inf
+) -> dict[str, Any]:
     """The keys and values that would fit all decodable, labelled pictures; empty without any.
 
     `known_labels` are those of pictures verified earlier: where there are some, size, suffix and colour are settled.
-    Otherwise they are the most common ones, other sizes are resized, and colour is read where pictures have some.
+    Otherwise they are the most common ones, other sizes are resized, and colour is read where pictures have some;
+    a size of more than `most_pixels` is reduced.
     """
     readable = [sample for sample in samples if sample.label is not None and sample.size is not None]
     if not readable:
@@ -173,6 +177,9 @@ def propose_config(samples: Sequence[Sample], known_labels: Sequence[str], confi
         suffix, _ = Counter(sample.path.suffix.lower()[1:] for sample in readable).most_common(1)[0]  # type: ignore[assignment]
         rare = RARE_SHARE * len(readable)
         mixed = mixed or sum(sample.size != (width, height) for sample in readable) > rare
+        if width * height > most_pixels:
+            scale, mixed = math.sqrt(most_pixels / (width * height)), True
+            width, height = int(width * scale), int(height * scale)
         channels = 3 if sum(sample.coloured for sample in readable) > rare else 1
     labels = [str(sample.label) for sample in readable] + list(known_labels)
     return {

@@ -101,6 +101,17 @@ def test_colour_is_proposed_where_pictures_have_some(config: SampleConfig) -> No
     assert samples.disagreements(proposed, config) == {}
 
 
+def test_a_large_size_is_reduced_in_its_proportions(config: SampleConfig) -> None:
+    draw("01", config.origin_image_dir / "01_0.png", size=(400, 100))
+    found = samples.check_folder(config.origin_image_dir, config)
+    proposed = samples.propose_config(found, [], config, 10_000)
+    assert (proposed["image_width"], proposed["image_height"], proposed["resize"]) == (200, 50, True)
+    settled = samples.propose_config(found, ["01"], config, 10_000)
+    assert (settled["image_width"], settled["image_height"], settled["resize"]) == (32, 16, False)
+    whole = samples.propose_config(found, [], config, 40_000)
+    assert (whole["image_width"], whole["image_height"], whole["resize"]) == (400, 100, False)
+
+
 def test_other_sizes_are_let_in_where_they_are_resized(configure: Callable[..., SampleConfig]) -> None:
     config = configure(resize=True)
     draw("01", config.origin_image_dir / "01_0.png", size=(50, 20))

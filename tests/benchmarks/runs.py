@@ -116,9 +116,16 @@ def figures(model_dir: Path, said: str) -> Result:
         "machine_gflops": {"bfloat16": float(rates[0]), "float32": float(rates[1])},
         "curve": [[int(step), round(share, 4)] for step, share in curve],
         "date": date.today().isoformat(),
+        "commit": commit(),
         "machine": machine(),
         "versions": load_card(model_dir).versions,
     }
+
+
+def commit() -> str:
+    """The commit that was run, with -dirty where files were changed since; empty without Git."""
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def machine() -> str:
