@@ -123,8 +123,8 @@ def figures(model_dir: Path, said: str) -> Result:
 
 
 def commit() -> str:
-    """The commit that was run, with -dirty where files were changed since; empty without Git."""
-    command = ["git", "describe", "--always", "--dirty"]
+    """The last commit that changed code; empty without Git."""
+    command = ["git", "log", "-1", "--format=%h", "--", "*.py"]
     return subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
