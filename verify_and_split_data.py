@@ -21,14 +21,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cnnlib import samples
+from cnnlib import proposal, samples
 from cnnlib.config import SampleConfig, check_keys, display_path, load_sample_config, read_json_object
 from cnnlib.errors import ConfigError
 from cnnlib.files import write_whole
 from cnnlib.samples import Sample
 from cnnlib.script import DONE, argument_parser, script
-
-LARGE_PIXELS = 14_000  # 200x70; a larger picture takes longer, and its letters are read as well at this size
 
 
 @script
@@ -49,15 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         for d in (config.train_image_dir, config.test_image_dir)
         for label in samples.labels_in(d, config.image_suffix)
     ]
-    most_pixels = LARGE_PIXELS if arguments.write_config else math.inf
-    proposed = samples.propose_config(found, labels, config, most_pixels)
+    most_pixels = proposal.LARGE_PIXELS if arguments.write_config else math.inf
+    proposed = proposal.propose(found, labels, config, most_pixels)
     if arguments.write_config:
         if not proposed:
             folders = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
             raise ConfigError(f"{folders}: expected labelled pictures that can be opened; found none, wrote no config")
         write_config(arguments.write_config, arguments.config, proposed)
     else:
-        show_disagreements(samples.disagreements(proposed, config), config)
+        show_disagreements(proposal.disagreements(proposed, config), config)
         if arguments.dry_run:
             print("Dry run: nothing was moved")
     return DONE

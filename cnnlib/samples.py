@@ -1,4 +1,4 @@
-"""Folders of labelled pictures: check them, propose a config that fits, split and move them.
+"""Folders of labelled pictures: check, split and move them.
 
 No picture is ever lost or doubled, whenever the program is killed: a picture is renamed, or, to another
 device, copied under a temporary name, renamed and only then deleted where it was.
@@ -6,11 +6,9 @@ device, copied under a temporary name, renamed and only then deleted where it wa
 
 import errno
 import filecmp
-import math
 import os
 import random
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -25,7 +23,6 @@ from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import decode_picture, is_coloured, label_of, read_picture
 
 TEST_SHARE = 0.05  # 19:1
-RARE_SHARE = 0.05  # of the pictures; fewer coloured ones, or ones of another size, do not settle a config
 LOCK_WAIT_S = 10
 _LOCK = ".lock"
 _PART = ".part"  # ending of a copy under way
@@ -156,55 +153,6 @@ def part_of(path: Path) -> Path:
 
 def _is_part(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(_PART)
-
-
-def propose_config(
-    samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig, most_pixels: float = math.inf
-) -> dict[str, Any]:
-    """The keys and values that would fit all decodable, labelled pictures; empty without any.
-
-    `known_labels` are those of pictures verified earlier: where there are some, size, suffix and colour are settled.
-    Otherwise they are the most common ones, other sizes are resized, and colour is read where pictures have some;
-    a size of more than `most_pixels` is reduced.
-    """
-    readable = [sample for sample in samples if sample.label is not None and sample.size is not None]
-    if not readable:
-        return {}
-    width, height, suffix, channels = config.image_width, config.image_height, config.image_suffix, config.channels
-    mixed = config.resize
-    if not known_labels:
-        (width, height), _ = Counter(sample.size for sample in readable if sample.size).most_common(1)[0]
-        suffix, _ = Counter(sample.path.suffix.lower()[1:] for sample in readable).most_common(1)[0]  # type: ignore[assignment]
-        rare = RARE_SHARE * len(readable)
-        mixed = mixed or sum(sample.size != (width, height) for sample in readable) > rare
-        if width * height > most_pixels:
-            scale, mixed = math.sqrt(most_pixels / (width * height)), True
-            width, height = int(width * scale), int(height * scale)
-        channels = 3 if sum(sample.coloured for sample in readable) > rare else 1
-    labels = [str(sample.label) for sample in readable] + list(known_labels)
-    return {
-        "image_width": width,
-        "image_height": height,
-        "max_captcha": max(map(len, labels)),
-        "channels": channels,
-        "resize": mixed,
-        "image_suffix": suffix,
-        "char_set": "".join(sorted(set("".join(labels)))),
-    }
-
-
-def disagreements(proposed: dict[str, Any], config: SampleConfig) -> dict[str, Any]:
-    """The proposed keys whose values in the config keep pictures out."""
-    fits = {
-        "image_width": lambda value: config.resize or value == config.image_width,
-        "image_height": lambda value: config.resize or value == config.image_height,
-        "max_captcha": lambda value: value <= config.max_captcha,
-        "channels": lambda _: True,  # grey or colour, the pictures are let in
-        "resize": lambda value: value <= config.resize,
-        "image_suffix": lambda value: value == config.image_suffix,
-        "char_set": lambda value: not config.alphabet.unknown_in(value),
-    }
-    return {key: value for key, value in proposed.items() if not fits[key](value)}
 
 
 def split(paths: Sequence[Path], seed: int) -> Split:

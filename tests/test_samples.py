@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from PIL import Image
 
 from cnnlib import samples
 from cnnlib.config import PROJECT_ROOT, SampleConfig
@@ -65,65 +64,6 @@ def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
     shuffled = random.Random(1).sample(paths, 100)
     assert set(samples.split(paths, 7).test) == set(samples.split(shuffled, 7).test)
     assert set(samples.split(paths, 7).test) != set(samples.split(paths, 8).test)
-
-
-def test_proposal_is_the_common_size_and_all_characters(config: SampleConfig) -> None:
-    origin = config.origin_image_dir
-    for number, label in enumerate(("b01", "a1", "a0")):
-        draw(label, origin / f"{label}_{number}.jpg", size=(50, 20))
-    draw("01", origin / "01_9.jpg")
-    found = samples.check_folder(origin, config)
-    proposed = samples.propose_config(found, [], config)
-    assert proposed == {
-        "image_width": 50,
-        "image_height": 20,
-        "max_captcha": 3,
-        "channels": 1,
-        "resize": True,
-        "image_suffix": "jpg",
-        "char_set": "01ab",
-    }
-    wrong = samples.disagreements(proposed, config)
-    assert wrong == {key: value for key, value in proposed.items() if key != "channels"}
-    assert samples.propose_config([], [], config) == {}
-    settled = samples.propose_config(found, ["0c"], config)
-    assert (settled["image_width"], settled["image_suffix"], settled["char_set"]) == (32, "png", "01abc")
-
-
-def test_colour_is_proposed_where_pictures_have_some(config: SampleConfig) -> None:
-    for number in range(5):
-        draw("01", config.origin_image_dir / f"01_{number}.png")
-    Image.new("RGB", (32, 16), (200, 40, 200)).save(config.origin_image_dir / "01_9.png")
-    proposed = samples.propose_config(samples.check_folder(config.origin_image_dir, config), [], config)
-    assert (proposed["channels"], proposed["resize"]) == (3, False)
-    found = samples.check_folder(config.origin_image_dir, config)
-    assert samples.propose_config(found, ["01"], config)["channels"] == 1, "a model may have been trained already"
-    assert samples.disagreements(proposed, config) == {}
-
-
-def test_a_large_size_is_reduced_in_its_proportions(config: SampleConfig) -> None:
-    draw("01", config.origin_image_dir / "01_0.png", size=(400, 100))
-    found = samples.check_folder(config.origin_image_dir, config)
-    proposed = samples.propose_config(found, [], config, 10_000)
-    assert (proposed["image_width"], proposed["image_height"], proposed["resize"]) == (200, 50, True)
-    settled = samples.propose_config(found, ["01"], config, 10_000)
-    assert (settled["image_width"], settled["image_height"], settled["resize"]) == (32, 16, False)
-    whole = samples.propose_config(found, [], config, 40_000)
-    assert (whole["image_width"], whole["image_height"], whole["resize"]) == (400, 100, False)
-
-
-def test_other_sizes_are_let_in_where_they_are_resized(configure: Callable[..., SampleConfig]) -> None:
-    config = configure(resize=True)
-    draw("01", config.origin_image_dir / "01_0.png", size=(50, 20))
-    assert faults(config) == {"01_0.png": None}
-    proposed = samples.propose_config(samples.check_folder(config.origin_image_dir, config), [], config)
-    assert samples.disagreements(proposed, config) == {}
-
-
-def test_nothing_is_proposed_where_pictures_fit(config: SampleConfig) -> None:
-    fill(config.origin_image_dir, 3, characters="0", length=1)
-    proposed = samples.propose_config(samples.check_folder(config.origin_image_dir, config), [], config)
-    assert samples.disagreements(proposed, config) == {}
 
 
 def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""The config that fits a folder of labelled pictures."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from cnnlib.config import SampleConfig
+from cnnlib.samples import Sample
+
+LARGE_PIXELS = 14_000  # 200x70; what is larger takes longer, and its letters are read as well at this size
+RARE_SHARE = 0.05  # of the pictures; fewer coloured ones, or ones of another size, do not settle a config
+
+Keys = dict[str, Any]
+
+
+def propose(
+    samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig, most_pixels: float = math.inf
+) -> Keys:
+    """The keys and values that would fit all decodable, labelled pictures; empty without any.
+
+    `known_labels` are those of pictures verified earlier: where there are some, size, suffix and colour are settled.
+    Otherwise they are the most common ones, other sizes are resized, and colour is read where pictures have some;
+    a size of more than `most_pixels` is reduced.
+    """
+    readable = [sample for sample in samples if sample.label is not None and sample.size is not None]
+    if not readable:
+        return {}
+    labels = [str(sample.label) for sample in readable] + list(known_labels)
+    look = _settled(config) if known_labels else _common(readable, config.resize, most_pixels)
+    return look | {"max_captcha": max(map(len, labels)), "char_set": "".join(sorted(set("".join(labels))))}
+
+
+def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
+    """The proposed keys whose values in the config keep pictures out."""
+    fits = {
+        "image_width": lambda value: config.resize or value == config.image_width,
+        "image_height": lambda value: config.resize or value == config.image_height,
+        "max_captcha": lambda value: value <= config.max_captcha,
+        "channels": lambda _: True,  # grey or colour, the pictures are let in
+        "resize": lambda value: value <= config.resize,
+        "image_suffix": lambda value: value == config.image_suffix,
+        "char_set": lambda value: not config.alphabet.unknown_in(value),
+    }
+    return {key: value for key, value in proposed.items() if not fits[key](value)}
+
+
+def _settled(config: SampleConfig) -> Keys:
+    return config.model_dump(include={"image_width", "image_height", "image_suffix", "channels", "resize"})
+
+
+def _common(samples: Sequence[Sample], resize: bool, most_pixels: float) -> Keys:
+    """Size, suffix and colours of most samples, all of which have a size."""
+    rare = RARE_SHARE * len(samples)
+    sizes = Counter(sample.size for sample in samples if sample.size)
+    ((width, height), count), *_ = sizes.most_common(1)
+    (suffix, _), *_ = Counter(sample.path.suffix.lower()[1:] for sample in samples).most_common(1)
+    scale = min(1.0, math.sqrt(most_pixels / (width * height)))
+    return {
+        "image_width": int(width * scale),
+        "image_height": int(height * scale),
+        "image_suffix": suffix,
+        "channels": 3 if sum(sample.coloured for sample in samples) > rare else 1,
+        "resize": resize or len(samples) - count > rare or scale < 1,
+    }
