@@ -25,6 +25,10 @@ def accuracy(one: Result) -> str:
     return f"{one['picture_accuracy']:.2%} ({low:.1%} to {high:.1%})"
 
 
+def accuracy_in_time(one: Result) -> str:
+    return f"{accuracy(one)}, {one['step']} steps, {one['seconds'] / 60:.1f} min"
+
+
 def rate(one: Result) -> str:
     return f"{one['gflops']:.0f} of {max(one['machine_gflops'].values()):.0f}"
 

@@ -6,7 +6,17 @@ import json
 from collections.abc import Sequence
 
 from cnnlib.config import PROJECT_ROOT
-from tests.benchmarks.cells import accuracy, confused, machines, pipeline, rate, seconds_to, table, training_cells
+from tests.benchmarks.cells import (
+    accuracy,
+    accuracy_in_time,
+    confused,
+    machines,
+    pipeline,
+    rate,
+    seconds_to,
+    table,
+    training_cells,
+)
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
 from tests.benchmarks.runs import RESULTS, Result
 from tests.benchmarks.service_page import service_rows
@@ -124,7 +134,7 @@ def write_labels(found: Sequence[Result]) -> None:
         for name in sorted({one["set"] for one in found})
     }
     rows = [
-        (name, start, *(accuracy(by_count[count]) if count in by_count else "" for count in counts))
+        (name, start, *(accuracy_in_time(by_count[count]) if count in by_count else "" for count in counts))
         for name, lines in by_set.items()
         for start, by_count in lines.items()
     ]
