@@ -49,7 +49,7 @@ def test_a_large_size_is_reduced_in_its_proportions(config: SampleConfig) -> Non
     assert (proposed["image_width"], proposed["image_height"], proposed["resize"]) == (200, 50, True)
     settled = propose(found, ["01"], config, 10_000)
     assert (settled["image_width"], settled["image_height"], settled["resize"]) == (32, 16, False)
-    whole = propose(found, [], config, 40_000)
+    whole = propose(found, [], config, 33_000)  # 1.2 times as many are not worth the blur
     assert (whole["image_width"], whole["image_height"], whole["resize"]) == (400, 100, False)
 
 

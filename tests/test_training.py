@@ -225,6 +225,11 @@ def test_auto_steps_are_a_sensible_number_of_passes(pictures: int, passes: tuple
     assert passes[0] <= steps_for(pictures, 128) * 128 / pictures <= passes[1]
 
 
+def test_auto_steps_double_with_four_times_the_pictures() -> None:
+    assert [steps_for(count, 1) for count in (1000, 4000, 16_000)] == [88_000, 176_000, 352_000]
+    assert steps_for(10, 128) == 300
+
+
 @pytest.mark.parametrize(("pictures", "strength"), [(1, 2.0), (2000, 2.0), (6325, 1.5), (20_000, 1.0), (10**6, 1.0)])
 def test_auto_changes_are_stronger_for_few_pictures(pictures: int, strength: float) -> None:
     assert strength_for(pictures) == pytest.approx(strength, abs=1e-3)

@@ -29,7 +29,7 @@ from cnnlib.files import write_whole
 from cnnlib.probe import BOUNDARY, Measurement
 from cnnlib.samples import list_entries
 from cnnlib.stress import Load
-from tests.benchmarks.runs import RESULTS, WORK, Result, machine, stored
+from tests.benchmarks.runs import RESULTS, WORK, Result, machine, stored, write_config
 from tests.conftest import free_port
 from tests.hostile import KINDS, damaged, whole
 
@@ -147,7 +147,7 @@ def changed(config: Path, name: str, **keys: Any) -> Path:
     """A copy of a config with other values."""
     path = FOLDER / f"{name}.json"
     content = {key: value for key, value in read_json_object(config).items() if key != "$schema"}
-    path.write_text(json.dumps(content | keys), encoding="utf-8")
+    write_config(path, content | keys)
     return path
 
 

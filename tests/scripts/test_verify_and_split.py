@@ -117,6 +117,23 @@ def test_config_that_would_not_load_is_not_written(config_path: Path, tmp_path: 
     assert not written.exists()
 
 
+def test_a_config_for_large_pictures_reduces_them_and_they_fit_as_they_are(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        draw("01", tmp_path / "sample" / "origin" / f"01_{number}.png", size=(350, 160))
+    origin = {"origin_image_dir": str(tmp_path / "sample" / "origin")}
+    whole = write_config(tmp_path / "whole", image_width=350, image_height=160, **origin)
+    assert verify_and_split_data.main(["--config", str(whole), "--dry-run"]) == 0
+    assert "disagree" not in capsys.readouterr().out
+    written = tmp_path / "new.json"
+    assert verify_and_split_data.main(["--config", str(config_path), "--write-config", str(written)]) == 0
+    assert "Pictures of another size will be resized to 175x80 pixels" in capsys.readouterr().out
+    assert verify_and_split_data.main(["--config", str(written)]) == 0
+    assert "disagree" not in capsys.readouterr().out
+    assert names(tmp_path, "origin") == set()
+
+
 def test_disagreement_ends_with_the_lines_that_fit(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
