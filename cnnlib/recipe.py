@@ -1,10 +1,10 @@
-"""What `auto` stands for in a training's config, from the number of training pictures."""
+"""What `auto` stands for in a training's config, from the number of its pictures."""
 
 import math
 
 import numpy as np
 
-FEW, MANY = 2000, 20_000  # training pictures between which the changes of pictures go from strong to plain
+RARELY, OFTEN = 20, 62  # passes between which the changes of pictures go from plain to strong
 
 
 def steps_for(pictures: int, batch_size: int) -> int:
@@ -15,6 +15,10 @@ def steps_for(pictures: int, batch_size: int) -> int:
     return max(300, math.ceil(88_000 * math.sqrt(pictures / 1000) / batch_size))
 
 
-def strength_for(pictures: int) -> float:
-    """Strength of the random changes of pictures that `augmentation` "auto" stands for: 2 for few, 1 for many."""
-    return float(np.interp(math.log(pictures), (math.log(FEW), math.log(MANY)), (2.0, 1.0)))
+def strength_for(passes: float) -> float:
+    """Strength of the random changes of pictures that `augmentation` "auto" stands for, 1 to 2.
+
+    What is seen more often has to look different more often: 2 for up to 2,000 pictures with `cycle_stop` "auto", 1 for
+    20,000, and 2 for 20,000 that are seen four times as often.
+    """
+    return float(np.interp(math.log(passes), (math.log(RARELY), math.log(OFTEN)), (1.0, 2.0)))

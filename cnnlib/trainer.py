@@ -39,7 +39,8 @@ class Trainer:
         self.lengths = min(map(len, self.training.texts + self.verification.texts)), config.max_captcha
         batch_size = config.train_batch_size
         self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
-        strength = strength_for(len(self.training)) if config.augmentation == "auto" else config.augmentation
+        passes = self.stop * batch_size / len(self.training)
+        strength = strength_for(passes) if config.augmentation == "auto" else config.augmentation
         self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
         self.strength = strength if self.network.augmented else 0.0
         policy, self.precision = devices.choose_policy(config.precision)

@@ -230,9 +230,9 @@ def test_auto_steps_double_with_four_times_the_pictures() -> None:
     assert steps_for(10, 128) == 300
 
 
-@pytest.mark.parametrize(("pictures", "strength"), [(1, 2.0), (2000, 2.0), (6325, 1.5), (20_000, 1.0), (10**6, 1.0)])
-def test_auto_changes_are_stronger_for_few_pictures(pictures: int, strength: float) -> None:
-    assert strength_for(pictures) == pytest.approx(strength, abs=1e-3)
+@pytest.mark.parametrize(("passes", "strength"), [(0.1, 1.0), (20, 1.0), (35.214, 1.5), (62, 2.0), (10_000, 2.0)])
+def test_auto_changes_are_stronger_for_pictures_that_are_seen_often(passes: float, strength: float) -> None:
+    assert strength_for(passes) == pytest.approx(strength, abs=1e-3)
 
 
 def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., SampleConfig]) -> None:
@@ -241,6 +241,7 @@ def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., Samp
     trainer = Trainer(config)
     assert trainer.stop == steps_for(len(trainer.training), 32)
     assert trainer.strength == 2
+    assert Trainer(configure(cycle_stop=len(trainer.training) * 20 // 32)).strength == 1
     assert Trainer(configure(augmentation=0.5)).strength == 0.5
     assert Trainer(configure(network="classic")).strength == 0
 
