@@ -75,13 +75,16 @@ def headline(
     return Run(name, prepare, unseen, options, about)
 
 
+# Pictures that hardly ever come twice: what is misread after this, more of them would not mend.
+FRESH = headline("0.7.0", 12_000, 1, count=420_000)
 RUNS = (
     *(headline("0.7.0", 3000, seed) for seed in (1, 2, 3)),
     *(headline("0.7.1", 3000, seed) for seed in (1, 2, 3)),
     headline("0.7.0", 3000, 1, options=("--warm-start", "none")),
     headline("0.7.0", 3000, 1, network="classic"),
     headline("0.7.0", 12_000, 1),
-    headline("0.7.0", 8000, 1, characters=UPPER, count=60_000, size=(192, 64)),
+    headline("0.7.0", 6000, 1, characters=UPPER, count=60_000, size=(192, 64)),
+    FRESH,
     headline("0.7.1", 12_000, 1),
     headline("0.7.1", 3000, 1, network="classic"),
     headline("0.7.0", 12_000, 1, network="classic"),

@@ -3,6 +3,7 @@ docs/service.md.
 """
 
 import json
+import shutil
 from collections.abc import Sequence
 
 from cnnlib.config import PROJECT_ROOT
@@ -18,7 +19,8 @@ from tests.benchmarks.cells import (
     training_cells,
 )
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
-from tests.benchmarks.runs import RESULTS, Result
+from tests.benchmarks.headline import FRESH
+from tests.benchmarks.runs import RESULTS, WORK, Result, stored
 from tests.benchmarks.service_page import service_rows
 
 DOCS = PROJECT_ROOT / "docs"
@@ -83,10 +85,27 @@ def write_statistics(found: Sequence[Result]) -> None:
         "`captcha`, number. Seconds to 98%: until the verification set was first measured at 98% or more.\n\n"
         + table(titles, rows)
         + "\n![Verification accuracy over steps](statistics.png)\n\n"
+        + limit()
         + "".join(map(pipeline, results("speed")))
         + machines(found)
     )
     (DOCS / "statistics.md").write_text(text, encoding="utf-8")
+
+
+def limit() -> str:
+    """What is misread after a training on pictures that hardly ever come twice, with the sheet of those pictures."""
+    one = stored(FRESH.name)
+    if one is None:
+        return ""
+    sheet = WORK / FRESH.name / "model" / "report" / "misread.png"
+    if sheet.exists():  # drawn on another machine otherwise, and there already
+        shutil.copy(sheet, DOCS / "limit.png")
+    passes = one["step"] * 128 / one["training_pictures"]
+    return (
+        f"What these pictures hold: after {one['step']:,} steps on {one['training_pictures']:,} pictures, each seen "
+        f"{passes:.0f} times, {accuracy(one)} are read right. These are misread:\n\n"
+        "![The pictures that are still misread](limit.png)\n\n"
+    )
 
 
 def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
