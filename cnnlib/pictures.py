@@ -87,11 +87,14 @@ def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
 
 
 def read_picture(path: Path) -> bytes:
-    """The bytes of a picture file. Raises SampleError when it is larger than `FILE_LIMIT_BYTES`."""
-    size = path.stat().st_size
-    if size > FILE_LIMIT_BYTES:
-        raise SampleError(f"expected a file of at most {FILE_LIMIT_BYTES} bytes; got {size}")
-    return path.read_bytes()
+    """The bytes of a picture file. Raises SampleError when it can't be read or is larger than `FILE_LIMIT_BYTES`."""
+    try:
+        size = path.stat().st_size
+        if size > FILE_LIMIT_BYTES:
+            raise SampleError(f"expected a file of at most {FILE_LIMIT_BYTES} bytes; got {size}")
+        return path.read_bytes()
+    except OSError as error:
+        raise SampleError(f"can't be read: {error.strerror}") from error
 
 
 def open_picture(data: bytes, shape: Shape) -> np.ndarray:
@@ -138,7 +141,7 @@ def encode_picture(picture: Image.Image, suffix: str) -> bytes:
 def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
     """Pixels of a Pillow picture, uint8 (height, width, channels), 0 to 255, on white where it is transparent.
 
-    Raises SizeError when it has another size and `shape` does not resize.
+    Raises SizeError when it has another size and `shape` does not resize, SampleError when it can't be converted.
     """
     size = (shape.width, shape.height)
     if picture.size != size and not shape.resize:
@@ -149,7 +152,7 @@ def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
 
 
 def is_coloured(picture: Image.Image) -> bool:
-    """Whether more than a few pixels are far from grey."""
+    """Whether more than a few pixels are far from grey. Raises SampleError when it can't be converted."""
     if picture.mode in ("1", "L", "LA", "I", "F"):
         return False
     pixels = np.asarray(_flat(picture).convert("RGB"))
@@ -158,7 +161,17 @@ def is_coloured(picture: Image.Image) -> bool:
 
 
 def _flat(picture: Image.Image) -> Image.Image:
-    """The picture without palette, transparency or 16-bit samples."""
+    """The picture without palette, transparency or 16-bit samples.
+
+    Raises SampleError when those contradict each other, such as a transparent colour that the palette lacks.
+    """
+    try:
+        return _flattened(picture)
+    except Exception as error:  # Pillow raises ValueError and others
+        raise SampleError(f"can't be decoded: {error}") from error
+
+
+def _flattened(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):
         return Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:

@@ -114,7 +114,7 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
     """One file held against the config; all that could be found out, and the first fault."""
     if path.is_symlink() or not path.is_file():  # a link, moved, may point nowhere
         return Sample(path, fault="Not a file")
-    label, picture, faults = None, None, []
+    label, size, coloured, faults = None, None, False, []
     if not _has_suffix(path, config.image_suffix):
         faults.append("File extension is incorrect")
     try:
@@ -123,11 +123,11 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
         faults.append(f"Bad name: {error}")
     try:
         picture = decode_picture(read_picture(path))
-    except (SampleError, OSError) as error:
+        size, coloured = picture.size, is_coloured(picture)
+    except SampleError as error:
         faults.append(f"Cannot be opened: {error}")
-    size = picture.size if picture else None
     faults += _misfits(label, size, config)
-    return Sample(path, label, size, bool(picture and is_coloured(picture)), faults[0] if faults else None)
+    return Sample(path, label, size, coloured, faults[0] if faults else None)
 
 
 def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConfig) -> Iterator[str]:

@@ -18,7 +18,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
 from tests.conftest import HEIGHT, WIDTH
-from tests.hostile import damaged_pictures, encoded, png_of_size, text_bomb, whole
+from tests.hostile import damaged_pictures, encoded, png_of_no_colour, png_of_size, text_bomb, whole
 
 SIZE = (WIDTH, HEIGHT)
 
@@ -70,6 +70,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "16 million pixels": lambda: png_of_size(4096, 4096, zlib.compress(bytes(4097 * 4096))),
     "no width": lambda: png_of_size(0, 16),
     "rows that never come": lambda: png_of_size(*SIZE),
+    "a transparent colour that the palette lacks": lambda: png_of_no_colour(*SIZE),
     "a comment of 100 MB": lambda: text_bomb(SIZE),
     "an SVG": lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="32" height="16"/>',
     "an EPS": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 16\n",

@@ -16,8 +16,11 @@ from cnnlib.pictures import (
     is_coloured,
     label_of,
     open_picture,
+    read_picture,
     save_picture,
+    to_array,
 )
+from tests.hostile import png_of_no_colour
 
 SHAPE = Shape(4, 6)
 
@@ -124,6 +127,18 @@ def test_truncated_picture_is_refused() -> None:
 def test_other_files_are_refused(data: bytes) -> None:
     with pytest.raises(SampleError, match="not a PNG, JPEG, GIF, BMP or WebP picture"):
         open_picture(data, SHAPE)
+
+
+def test_file_that_has_gone_is_a_sample_error(tmp_path: Path) -> None:
+    with pytest.raises(SampleError, match="can't be read: No such file or directory"):
+        read_picture(tmp_path / "gone_1.png")
+
+
+def test_palette_that_lacks_the_transparent_colour_is_refused() -> None:
+    picture = decode_picture(png_of_no_colour(6, 4))
+    for use in (is_coloured, lambda one: to_array(one, SHAPE)):
+        with pytest.raises(SampleError, match="can't be decoded: palette index"):
+            use(picture)
 
 
 def test_tiff_is_not_opened() -> None:

@@ -17,6 +17,7 @@ from cnnlib import samples
 from cnnlib.config import PROJECT_ROOT, SampleConfig
 from cnnlib.errors import SampleError
 from tests.conftest import draw, fill, write_config
+from tests.hostile import png_of_no_colour
 
 
 def faults(config: SampleConfig) -> dict[str, str | None]:
@@ -36,6 +37,7 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
     whole = (origin / "01_0.png").read_bytes()
     (origin / "01_7.png").write_bytes(whole[: len(whole) - 30])
     (origin / "01_8.png").write_bytes(b"")
+    (origin / "01_9.png").write_bytes(png_of_no_colour(32, 16))
     (origin / ".DStore").write_bytes(b"")
     (origin / "folder_9.png").mkdir()
     found = faults(config)
@@ -48,6 +50,7 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
     assert found["011_6.png"] == "Label '011': expected at most 2 characters (max_captcha); got 3"
     assert str(found["01_7.png"]).startswith("Cannot be opened: can't be decoded: ")
     assert found["01_8.png"] == "Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture"
+    assert found["01_9.png"] == "Cannot be opened: can't be decoded: palette index out of range"
     assert found["folder_9.png"] == "Not a file"
 
 
