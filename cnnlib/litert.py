@@ -24,6 +24,8 @@ class LiteRT:
         self._idle = [self._interpreter()]
         (given,), (answer,) = self._idle[0].get_input_details(), self._idle[0].get_output_details()
         self._input, self._output = given["index"], answer["index"]
+        self.input_shape: tuple[int, ...] = tuple(map(int, given["shape"][1:]))  # (height, width, channels)
+        self.classes = int(answer["shape"][-1])
         self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def probabilities(self, picture: np.ndarray) -> np.ndarray:

@@ -10,11 +10,12 @@ import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cnnlib.alphabet import Alphabet
 from cnnlib.config import SampleConfig, display_path
@@ -36,6 +37,11 @@ class ModelFile(BaseModel):
     model_config = ConfigDict(frozen=True)
     name: str
     sha256: str
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
 
 
 class ModelCard(BaseModel):
@@ -61,7 +67,7 @@ class ModelCard(BaseModel):
     best_picture_accuracy: float
     best_step: int
     split_seed: int | None = None  # that told training from verification pictures
-    saved_at: str
+    saved_at: Annotated[str, AfterValidator(_moment)]  # in ISO 8601
     versions: dict[str, str]
     reads: Literal["float32", "quantised"] = "float32"  # the exported file that pictures are read with
     exported_picture_accuracy: dict[str, float] = {}  # of the verification set, by exported file

@@ -47,6 +47,7 @@ class Recognizer:
         self._alphabet = self.card.alphabet
         try:
             self._model = LiteRT(content)
+            self._check_model()
         except ModelError as error:
             raise ModelError(f"{display_path(self.model_dir)}: {error}") from error
         allowed = set((wanted.char_set if wanted else None) or self.card.characters)
@@ -84,6 +85,16 @@ class Recognizer:
 
     def _recognize(self, picture: Picture) -> Recognition:
         return self._read(self._array(picture))
+
+    def _check_model(self) -> None:
+        """Raise ModelError where the card tells of another model than the file beside it."""
+        shape, told = self._shape, (*self._model.input_shape, self._model.classes)
+        expected = (shape.height, shape.width, shape.channels, self._alphabet.classes)
+        if told != expected:
+            raise ModelError(
+                f"the card's height, width, channels and classes are {expected}, its model's {told}; export it again "
+                "with train_model.py --export-only"
+            )
 
     def _array(self, picture: Picture) -> np.ndarray:
         shape = self._shape

@@ -53,6 +53,17 @@ def test_other_size_is_resized_where_the_card_says_so(
         reader.recognize([np.zeros((48, 96, 1), np.uint8)])
 
 
+@pytest.mark.parametrize("change", [{"image_width": 40}, {"channels": 3}, {"characters": ("0", "1", "2")}])
+def test_card_of_another_model_than_the_one_beside_it_is_refused(
+    trained: SimpleNamespace, tmp_path: Path, change: dict[str, object]
+) -> None:
+    card = load_card(trained.config.model_save_dir)
+    content = (trained.config.model_save_dir / card.files[card.reads].name).read_bytes()
+    save_model(tmp_path, card.model_copy(update=change), {card.reads: (".tflite", content)})
+    with pytest.raises(ModelError, match="the card's height, width, channels and classes"):
+        Recognizer(tmp_path)
+
+
 def test_confidences_are_shares_one_for_each_character(recognizer: Recognizer, pictures: list[Path]) -> None:
     for reading in recognizer.recognize([path.read_bytes() for path in pictures]):
         assert 0 < reading.confidence <= 1
