@@ -110,8 +110,10 @@ def test_source_that_gives_no_picture_is_told(config: SampleConfig, answer: byte
 def test_chosen_pictures_are_read_and_listed(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
     with running(app_of(config)) as address:
         page.goto(address)
+        expect(page.get_by_role("status")).to_have_count(1)  # screen readers announce only what was there before
         page.get_by_label("Choose pictures").set_input_files([picture, picture])
         expect(page.get_by_role("status")).to_contain_text(text)
+        expect(page.locator("#text")).to_contain_text(text)
         expect(page.get_by_role("row")).to_have_count(3)
         expect(page.locator("meter")).to_have_count(len(text))
         expect(page.locator("#model-choice")).to_be_hidden()

@@ -22,9 +22,9 @@ import uvicorn
 from flask import Flask, Response, request
 
 from cnnlib.samples import list_entries
-from cnnlib.web import protocol
+from cnnlib.web import ACCESS_LOG, protocol
 from cnnlib.web.gateway import Gateway
-from cnnlib.web.serving import SILENCE_S
+from cnnlib.web.serving import METRICS_FOLDER, SILENCE_S
 from tests.conftest import start_script
 
 HEAD = {"Content-Type": "image/png"}
@@ -179,8 +179,12 @@ def test_worker_that_starts_without_its_model_answers_503_until_it_is_back(
 def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes) -> None:
     assert post(server.port, picture) == 200
     workers = workers_of(server.process)
+    environment = Path(f"/proc/{min(workers)}/environ").read_bytes().decode()
+    folder = Path(re.findall(rf"{METRICS_FOLDER}=([^\0]+)", environment)[0])
+    assert folder.is_dir()
     server.process.kill()
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    assert not folder.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals of POSIX systems")
@@ -297,12 +301,17 @@ def test_large_bodies_are_refused_and_not_kept(bounded: int) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /size HT", POST + b"Content-Length: 9\r\n\r\nab"])
-def test_slow_request_is_ended_and_holds_up_nobody(bounded: int, sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_request_is_ended_and_holds_up_nobody(
+    bounded: int, sent: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", ACCESS_LOG)
     monkeypatch.setattr(protocol, "ARRIVAL_S", 1)
     with socket.create_connection(("127.0.0.1", bounded), 20) as slow:
         slow.sendall(sent)
         assert answer_to(bounded, POST + b"Content-Length: 1\r\n\r\na").startswith(b"HTTP/1.1 200")
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
+    logged = [json.loads(record.getMessage())["status"] for record in caplog.records if record.name == ACCESS_LOG]
+    assert logged == ([408] if sent else []), "what never began is no request"
 
 
 def test_endless_head_is_ended(bounded: int) -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cnnlib.model_card import load_card
 from cnnlib.samples import list_entries
 from cnnlib.web import ACCESS_LOG
 from cnnlib.web.models import Model, Models
@@ -78,6 +80,8 @@ def test_metrics_count_requests_errors_times_and_confidences(
     client.open("/invented/by/anyone", method="BREW")
     assert [figure(client, name) - one for name, one in zip(names, before, strict=True)] == [2, 1, 1, 1, 3, 2]
     assert figure(client, 'captcha_model_step{model="small"}') == trained.outcome.step
+    saved = datetime.fromisoformat(load_card(trained.config.model_save_dir).saved_at)
+    assert figure(client, 'captcha_model_saved_timestamp_seconds{model="small"}') == saved.timestamp()
 
 
 def test_each_request_is_one_line_of_json(client: FlaskClient, picture: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

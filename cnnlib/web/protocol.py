@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from cnnlib.web.metrics import OTHER, REQUESTS, log_request
+
 ARRIVAL_S = 30  # from a connection, or a request's first byte, to the request's last byte
 HEAD_LIMIT_BYTES = 2**16
 KEPT_REQUESTS = 100  # over one connection
@@ -87,6 +89,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         if not self.transport.is_closing():
+            if self._head_bytes:  # something has come: browsers open connections that they may never use
+                REQUESTS.labels(OTHER, OTHER, status.value).inc()
+                log_request(self.client and self.client[0], status.value)
             body = f'{{"error_code":"{status.value}","message":"{status.phrase}"}}\n'.encode()
             head: list[Any] = [status.value, status.phrase, len(body)]
             line = "HTTP/1.1 {} {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n"

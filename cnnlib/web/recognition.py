@@ -16,8 +16,9 @@ from cnnlib.recognizer import Recognition
 from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.guard import guard
 from cnnlib.web.intake import InMemory, read_request
+from cnnlib.web.metrics import CONFIDENCE
 from cnnlib.web.models import Model, Models
-from cnnlib.web.observation import CONFIDENCE, observe
+from cnnlib.web.observation import observe
 from cnnlib.web.openapi import describe_api
 from cnnlib.web.page import add_page
 from cnnlib.web.refusal import NOT_A_PICTURE, WRONG_SIZE, RefusalError, answer_refusals

@@ -4,12 +4,14 @@ import gc
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from flask import Flask
@@ -25,6 +27,7 @@ FINISH_S = 30  # that requests under way have when the server is stopped
 MANY_WORKERS = 4
 MEMORY_FOLDER = "/dev/shm"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus-client's processes meet
+METRICS_PREFIX = "captcha-metrics-"  # of the name of such a folder that is ours
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,11 @@ class Supervisor(Multiprocess):
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
-    """Stop this process once its parent has gone, however it went."""
+    """Stop this process once its parent has gone, however it went, and remove the folder that the parent could not."""
     parent.join()
+    folder = Path(os.environ[METRICS_FOLDER])
+    if folder.name.startswith(METRICS_PREFIX):
+        shutil.rmtree(folder, ignore_errors=True)
     signal.raise_signal(signal.SIGTERM)
 
 
@@ -124,7 +130,7 @@ def serve(
             uvicorn.Server(config).run(listening)
         else:
             _tell_deaths()
-            with tempfile.TemporaryDirectory(prefix="captcha-metrics-", dir=_memory_folder()) as folder:
+            with tempfile.TemporaryDirectory(prefix=METRICS_PREFIX, dir=_memory_folder()) as folder:
                 os.environ.setdefault(METRICS_FOLDER, folder)
                 Supervisor(config, listening).run()
 

@@ -63,6 +63,7 @@ function show(address, answer, milliseconds) {
     group.append(element("dt", character), element("dd", meter, element("span", percent(share))));
     return group;
   }));
+  byId("announced").textContent = `Read ${answer.value || "nothing"}, ${percent(answer.confidence)} sure`;
   byId("reading").hidden = byId("history").hidden = false;
   addRow(address, answer);
 }

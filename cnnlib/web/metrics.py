@@ -1,0 +1,44 @@
+"""What is counted of requests and readings for Prometheus, and the log of requests.
+
+In a server of several processes the figures of all are told when each has `PROMETHEUS_MULTIPROC_DIR` in its
+environment before it starts.
+"""
+
+import json
+import logging
+import time
+from typing import Any
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from cnnlib.web import ACCESS_LOG
+
+OTHER = "other"  # a route or method that is not ours: never as it comes, which anyone can invent
+
+REQUESTS = Counter("captcha_requests", "Requests answered", ["route", "method", "status"])
+SECONDS = Histogram(
+    "captcha_request_seconds",
+    "Seconds from a request's arrival to its answer",
+    ["route"],
+    buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 4.096),
+)
+CONFIDENCE = Histogram(
+    "captcha_confidence",
+    "Confidence of each reading",
+    ["model"],
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0),
+)
+MODEL_STEP = Gauge("captcha_model_step", "Training step of the model in use", ["model"], multiprocess_mode="mostrecent")
+MODEL_SAVED = Gauge(
+    "captcha_model_saved_timestamp_seconds",
+    "When the model in use was saved, in seconds since 1970",
+    ["model"],
+    multiprocess_mode="mostrecent",
+)
+
+_access = logging.getLogger(ACCESS_LOG)
+
+
+def log_request(client: str | None, status: int, **more: Any) -> None:
+    """A line for one request, a JSON object."""
+    _access.info("%s", json.dumps({"time": round(time.time(), 3), "client": client, "status": status, **more}))
