@@ -21,6 +21,7 @@ import pytest
 import uvicorn
 from flask import Flask, Response, request
 
+from cnnlib.config import TOKEN_VARIABLE
 from cnnlib.samples import list_entries
 from cnnlib.web import ACCESS_LOG, protocol
 from cnnlib.web.gateway import Gateway
@@ -115,6 +116,37 @@ def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace
     yield SimpleNamespace(process=process, port=port, page_port=page_port, said=said)
     process.terminate()
     process.wait(40)
+
+
+def test_settings_of_the_script_reach_its_workers(trained: SimpleNamespace, tmp_path: Path, picture: bytes) -> None:
+    keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | {"api_save": False}
+    config = tmp_path / "model.json"
+    config.write_text(json.dumps(keys), encoding="utf-8")
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        ports = ("--host", "0.0.0.0", "--port", "0", "--page-port", str(taken.getsockname()[1]))
+        settings = ("--cors", "https://example.org", "--body-limit", str(len(picture)), "--workers", "2")
+        environment = {**os.environ, TOKEN_VARIABLE: "sesame"}
+        process = start_script("webserver_recognize_api.py", "--config", config, *ports, *settings, env=environment)
+        assert process.stdout
+        told, serving, no_page = (process.stdout.readline() for _ in range(3))
+    assert "every machine that reaches this one can send requests; only those with the token are answered" in told
+    assert "no page (" in no_page
+    connection = http.client.HTTPConnection("127.0.0.1", int(re.findall(r":(\d+)/", serving)[0]), timeout=60)
+
+    def statuses(**headers: str) -> list[int]:
+        found = []
+        for body in (picture, picture + b"0"):
+            connection.request("POST", "/b", body, HEAD | headers)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
+            found.append(answer.status)
+        return found
+
+    assert statuses(Origin="https://example.org") == [401, 401]
+    assert statuses(Origin="https://example.org", Authorization="Bearer sesame") == [200, 413]
+    process.terminate()
+    assert process.wait(40) == 0
 
 
 @needs_proc

@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from cnnlib.files import write_whole
 from cnnlib.probe import BOUNDARY, Measurement
 from cnnlib.samples import list_entries
 from cnnlib.stress import Load
-from tests.benchmarks.runs import RESULTS, WORK, Result, machine, stored, write_config
+from tests.benchmarks.runs import RESULTS, WORK, Result, commit, machine, stored, write_config
 from tests.conftest import free_port
 from tests.hostile import KINDS, damaged, whole
 
@@ -41,6 +43,7 @@ MANY = 32  # pictures in one request
 TESTED = 1000  # pictures of the batch test
 STEADY_S, STEADY_CLIENTS = 60, 64
 KILLS = 5
+UNDER_WAY = 8  # requests when the server is stopped
 REQUESTS = 200_000
 DAMAGED, FIRST = 10_000, 1000  # damaged pictures, and those before memory and open files are counted
 
@@ -119,10 +122,10 @@ def over_http(config: Path, picture: Path) -> Result:
         told = {name: list(np.median(some, axis=0)) for name, some in rows.items()}
         result = {
             "serial_ms": told["/b 1"][1],
-            "requests_per_s": {name: figures[0] for name, figures in told.items()},
+            "requests_per_s": {name: figures[0] for name, figures in told.items() if name.startswith("/")},
             "share_of_floor": share_of_floor(rows),
             "sending_ms": told["/b 8"][2],
-            "wrk_requests_per_s": {str(n): wrk(service.url(), data, n) for n in (1, 4, 8)},
+            "wrk_requests_per_s": {str(n): told[f"wrk {n}"][0] if f"wrk {n}" in told else None for n in (1, 4, 8)},
             "memory_mb": service.memory_mb(),
         }
     with serving(changed(config, "unkept", api_save=False)) as service:
@@ -130,9 +133,11 @@ def over_http(config: Path, picture: Path) -> Result:
 
 
 def beside_floor(service: Service, picture: bytes, clients: Sequence[int]) -> Rates:
-    """What `rate` finds in each round, by route and number of clients, beside the route that only decodes."""
+    """What `rate` finds in each round, by route and number of clients, beside the route that only decodes, and wrk."""
     rows: Rates = {}
     for _ in range(ROUNDS):
+        for count in clients if shutil.which("wrk") else ():
+            rows.setdefault(f"wrk {count}", []).append((wrk(service.url(), picture, count), 0.0, 0.0))
         for route in ("/b", "/floor"):
             for count in clients:
                 rows.setdefault(f"{route} {count}", []).append(rate(service.url(route), picture, count))
@@ -151,10 +156,8 @@ def changed(config: Path, name: str, **keys: Any) -> Path:
     return path
 
 
-def wrk(url: str, picture: bytes, connections: int) -> float | None:
-    """Requests a second as wrk counts them, where it is installed."""
-    if not shutil.which("wrk"):
-        return None
+def wrk(url: str, picture: bytes, connections: int) -> float:
+    """Requests a second as wrk counts them."""
     body, script = FOLDER / "body", FOLDER / "post.lua"
     body.write_bytes(form([picture]))
     script.write_text(
@@ -246,6 +249,23 @@ def killed(config: Path, picture: Path) -> Result:
     return {"clients": 8, "kills": KILLS, "process_back_s": max(back_s), **counted(done)}
 
 
+def stopped(config: Path, picture: Path) -> Result:
+    """Requests that are half sent when the server is told to stop, and how many of them are answered."""
+    data = picture.read_bytes()
+    head = f"POST /b HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(data)}\r\n\r\n"
+    with serving(config) as service:
+        begun = [socket.create_connection(("127.0.0.1", service.port), 20) for _ in range(UNDER_WAY)]
+        for connection in begun:
+            connection.sendall(head.encode() + data[:50])
+        time.sleep(1)
+        service.process.terminate()
+        time.sleep(1)
+        for connection in begun:
+            connection.sendall(data[50:])
+        answered = sum(connection.recv(15) == b"HTTP/1.1 200 OK" for connection in begun)
+        return {"under_way": UNDER_WAY, "answered": answered, "status": service.process.wait()}
+
+
 def growth(config: Path, picture: Path) -> Result:
     """Memory of the workers after `REQUESTS` requests, against that after the first twentieth."""
     data = picture.read_bytes()
@@ -288,6 +308,7 @@ PARTS: dict[str, Callable[[Path, Path], Result]] = {
     "batch-test": batch_test,
     "steady": steady,
     "killed": killed,
+    "stopped": stopped,
     "growth": growth,
     "fuzzed": fuzzed,
 }
@@ -300,6 +321,7 @@ def measure(config_path: Path) -> None:
     for name, part in PARTS.items():
         if stored(f"service-{name}") is None:
             found = part(config_path.resolve(), list_entries(config.test_image_dir)[0].resolve())
-            text = json.dumps({"name": f"service-{name}", **found, "machine": machine()}, indent=1) + "\n"
+            about = {"date": date.today().isoformat(), "commit": commit(), "machine": machine()}
+            text = json.dumps({"name": f"service-{name}", **found, **about}, indent=1) + "\n"
             write_whole(RESULTS / f"service-{name}.json", text.encode())
             print(name, found, flush=True)

@@ -57,9 +57,14 @@ def _steady(one: Result) -> Iterator[Row]:
 
 
 def _killed(one: Result) -> Iterator[Row]:
-    lost = f"{one['failed']} of {one['requests']:,} requests lost"
-    told = f"{lost}; there was another worker after {one['process_back_s']:.1f} s at most"
+    lost = f"{one['failed']} of {one['requests']:,} requests lost, those under way on the worker's connections"
+    told = f"{lost}; another process was started after {one['process_back_s']:.1f} s at most"
     yield f"{one['kills']} workers killed with SIGKILL under {one['clients']} clients", told
+
+
+def _stopped(one: Result) -> Iterator[Row]:
+    what = f"{one['under_way']} requests half sent when the server was told to stop (SIGTERM)"
+    yield what, f"{one['answered']} answered, then it ended with status {one['status']}"
 
 
 def _growth(one: Result) -> Iterator[Row]:
@@ -79,6 +84,7 @@ ROWS: dict[str, Callable[[Result], Iterator[Row]]] = {
     "batch-test": _batch_test,
     "steady": _steady,
     "killed": _killed,
+    "stopped": _stopped,
     "growth": _growth,
     "fuzzed": _fuzzed,
 }
