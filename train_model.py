@@ -12,6 +12,7 @@ examples:
   python train_model.py --recognize sample/test/2e8j_17322d.png
 """
 
+import csv
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -57,8 +58,10 @@ class TrainModel:
             print(f"Best picture accuracy there: {outcome.best_accuracy:.2%} at step {outcome.best_step}")
             if outcome.pictures_per_s:
                 speed = f"{outcome.pictures_per_s:.0f} pictures/s, {outcome.gflops:.0f} GFLOP/s"
-                print(f"{outcome.seconds:.0f} seconds, {speed}")
-            show_review(outcome.review)
+                beside = f" (a product of matrices in bfloat16: {outcome.machine_gflops:.0f})"
+                print(f"{outcome.seconds:.0f} seconds, {speed}{beside if outcome.machine_gflops else ''}")
+            if outcome.review:
+                show_review(outcome.review, self.config.model_save_dir / "report" / "suspects.csv")
             show_exports(load_card(self.config.model_save_dir))
             print(f"The model is in {display_path(self.config.model_save_dir)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
@@ -99,20 +102,31 @@ class TrainModel:
         return text
 
 
-def show_review(found: Review | None) -> None:
-    """Print what is confused, which labels look wrong and what to try next."""
-    if found is None:
-        return
-    print(f"Training pictures, unchanged: picture accuracy {found.training.picture:.2%}")
+def show_review(found: Review, table: Path) -> None:
+    """Print what is confused, which labels look wrong and what to try next; `table` gets all such labels."""
+    some = f", {found.training.pictures} of {found.training.pictures + found.unread}" if found.unread else ""
+    print(f"Training pictures, unchanged{some}: picture accuracy {found.training.picture:.2%}")
     if found.confusions:
         shown = ", ".join(f"{a or NOTHING}→{b or NOTHING} {count}x" for a, b, count in found.confusions[:SHOWN])
         print(f"Still confused on the verification set (label→reading, {NOTHING}: none): {shown}")
     if found.suspects:
-        print(f"{len(found.suspects)} pictures are surely read otherwise than labelled:")
+        print(f"{len(found.suspects)} pictures are surely read otherwise than labelled, see {display_path(table)}:")
     for one in found.suspects[:SHOWN]:
         text = one.reading.text or NOTHING
         print(f"  {display_path(one.path)} label: {one.label} prediction: {text} loss {one.loss:.1f}")
+    write_suspects(found, table)
     print(f"To try next: {advice(found)}")
+
+
+def write_suspects(found: Review, table: Path) -> None:
+    table.parent.mkdir(parents=True, exist_ok=True)
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("picture", "label", "reading", "confidence", "loss"))
+        for one in found.suspects:
+            reading = one.reading
+            row = display_path(one.path), one.label, reading.text, f"{reading.confidence:.6f}", f"{one.loss:.3f}"
+            writer.writerow(row)
 
 
 def show_exports(card: ModelCard) -> None:

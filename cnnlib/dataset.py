@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -109,5 +110,10 @@ def batch_indices(count: int, size: int, step: int, seed: int) -> np.ndarray:
     """Which of `count` pictures step `step` trains on, int64 (size,): pass after pass, each in an order of its own."""
     places = range(step * size, (step + 1) * size)
     passes = range(places[0] // count, places[-1] // count + 1)
-    orders = {number: np.random.default_rng((seed, number)).permutation(count) for number in passes}
+    orders = {number: _order(count, seed, number) for number in passes}
     return np.array([orders[place // count][place % count] for place in places])
+
+
+@lru_cache(maxsize=2)
+def _order(count: int, seed: int, number: int) -> np.ndarray:
+    return np.random.default_rng((seed, number)).permutation(count)

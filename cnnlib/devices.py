@@ -49,6 +49,12 @@ def choose_policy(precision: str) -> tuple[str, str]:
     return "float32", f"Precision float32 ({shown})"
 
 
+def product_rate() -> float:
+    """GFLOP/s of a product of matrices in bfloat16, which a training's own rate is held against."""
+    with quiet():
+        return rates(matrix_product, 10)[0]
+
+
 def rates(timed: Callable[[tf.DType], Timed], rounds: int) -> list[float]:
     """GFLOP/s in bfloat16 and in float32, the fastest of rounds in turn, so that a busy moment slows neither alone."""
     both = [timed(dtype) for dtype in (tf.bfloat16, tf.float32)]

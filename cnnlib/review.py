@@ -36,6 +36,7 @@ class Review:
     verification: Accuracy
     confusions: list[tuple[str, str, int]]  # on the verification pictures
     suspects: list[Read]  # of both, by loss, the highest first
+    unread: int = 0  # training pictures that were left out
 
 
 def review(trained: Sequence[Read], verified: Sequence[Read]) -> Review:

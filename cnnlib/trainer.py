@@ -3,6 +3,7 @@
 import math
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Trainer:
         self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
         passes = self.stop * batch_size / len(self.training)
         strength = strength_for(passes) if config.augmentation == "auto" else config.augmentation
+        keras.utils.set_random_seed(config.split_seed)  # of first weights and dropout
         self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
         self.strength = strength if self.network.augmented else 0.0
         policy, self.precision = devices.choose_policy(config.precision)
@@ -140,7 +142,8 @@ class Trainer:
         training, verification = self.training, self.verification
         count = min(len(training), REVIEWED_PICTURES)
         chosen = np.random.default_rng(self.config.split_seed).permutation(len(training))[:count]
-        return review(self._reads(training, chosen), self._reads(verification, np.arange(len(verification))))
+        found = review(self._reads(training, chosen), self._reads(verification, np.arange(len(verification))))
+        return replace(found, unread=len(training) - count)
 
     def _reads(self, data: Dataset, chosen: np.ndarray) -> list[Read]:
         paths, labels = [data.paths[number] for number in chosen], [data.texts[number] for number in chosen]

@@ -40,6 +40,7 @@ class Outcome:
     best_accuracy: float
     best_step: int
     review: Review | None = None  # None where a signal stopped the training
+    machine_gflops: float = 0.0  # of a product of matrices in bfloat16, measured after the training
 
 
 def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None) -> Outcome:
@@ -61,7 +62,7 @@ def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None
             if outcome.signal or not outcome.step:
                 return outcome
             say("Reading the training and verification pictures once more")
-            return replace(outcome, review=trainer.review())
+            return replace(outcome, review=trainer.review(), machine_gflops=devices.product_rate())
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         if NO_SPACE in str(error):  # TensorFlow's one error for both
             raise ModelError(f"{config.name}: a disk is full, that of model_save_dir or of temporary files") from error

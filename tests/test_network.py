@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from cnnlib.alphabet import Alphabet
+from cnnlib.config import SampleConfig
 from cnnlib.errors import ConfigError
 from cnnlib.layers import BatchNorm, Standardise
 from cnnlib.network import NETWORKS, operations
@@ -48,6 +49,10 @@ def test_thirty_two_pictures_are_learned_by_heart(name: str, tmp_path: pytest.Te
         train()
     probabilities = tf.nn.softmax(model(pictures, training=False)).numpy()
     assert [reading.text for reading in alphabet.decode_batch(probabilities, network.decoding)] == labels
+
+
+def test_every_network_can_be_configured() -> None:
+    assert SampleConfig.model_json_schema()["properties"]["network"]["enum"] == [*NETWORKS]
 
 
 def test_standardised_picture_has_zero_mean_and_unit_spread_in_each_channel() -> None:

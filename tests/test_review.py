@@ -1,9 +1,12 @@
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cnnlib.alphabet import Reading
-from cnnlib.review import Read, Review, advice, review
+from cnnlib.review import SHOWN, Read, Review, advice, review
+from train_model import show_review
 
 LABEL = "a"
 
@@ -25,6 +28,20 @@ def test_suspects_are_the_surely_misread_pictures_by_loss() -> None:
     ]
     assert one.training.picture == 0.97
     assert found(3, 100, confidence=0.6).suspects == [], "a network that hesitates blames no label"
+
+
+def test_suspects_are_told_and_all_of_them_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = review(reads("x", 12) + reads(LABEL, 188), reads(LABEL, 100))
+    table = tmp_path / "report" / "suspects.csv"
+    show_review(replace(one, unread=50), table)
+    said = capsys.readouterr().out
+    assert "Training pictures, unchanged, 200 of 250: picture accuracy 94.00%" in said
+    assert said.count("label: a prediction: x loss") == SHOWN
+    with table.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["picture", "label", "reading", "confidence", "loss"]
+    assert [row[0] for row in rows] == [f"x{n}.png" for n in reversed(range(12))]
+    assert rows[0][1:] == ["a", "x", "0.990000", "11.000"]
 
 
 def test_wrong_labels_among_the_verification_pictures_are_suspected_too() -> None:

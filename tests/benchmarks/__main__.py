@@ -42,7 +42,9 @@ def main() -> int:
         run for run in chosen(arguments.what, arguments.zoo, names, arguments.labels) if stored(run.name) is None
     ]
     print(f"{len(missing)} missing: {', '.join(run.name for run in missing)}")
-    for run in [] if arguments.list else missing[: arguments.most]:
+    if arguments.list:
+        return 0
+    for run in missing[: arguments.most]:
         perform(run)
         write_pages()
     for name in names if arguments.what == "general" else []:

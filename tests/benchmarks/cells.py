@@ -29,8 +29,14 @@ def accuracy_in_time(one: Result) -> str:
     return f"{accuracy(one)}, {one['step']} steps, {one['seconds'] / 60:.1f} min"
 
 
+def trained(one: Result) -> str:
+    """Accuracy on the training pictures themselves, empty where it was not kept."""
+    share = one.get("training_picture_accuracy")
+    return "" if share is None else f"{share:.2%}"
+
+
 def rate(one: Result) -> str:
-    return f"{one['gflops']:.0f} of {max(one['machine_gflops'].values()):.0f}"
+    return f"{one['gflops']:.0f} of {one['machine_gflops']['bfloat16']:.0f}"
 
 
 def seconds_to(one: Result, share: float) -> str:

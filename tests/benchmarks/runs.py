@@ -99,7 +99,8 @@ def figures(model_dir: Path, said: str) -> Result:
     with np.load(io.BytesIO(content)) as arrays:
         curve = arrays["progress/verification_curve"].tolist()
     test = read_json_object(model_dir / "report" / "test.json")
-    rates = [*re.findall(r"matrix product (\d+) GFLOP/s in bfloat16, (\d+) in float32", said), (0, 0)][0]
+    rates = [(0, 0), *re.findall(r"matrix product (\d+) GFLOP/s in bfloat16, (\d+) in float32", said)][-1]
+    trained = re.findall(r"Training pictures, unchanged.*: picture accuracy ([\d.]+)%", said)
     speed = [(0, 0), *re.findall(r"(\d+) pictures/s, (\d+) GFLOP/s", said)][-1]  # none where it was killed at its end
     return {
         "warm_start": "Warm start from" in said,
@@ -108,6 +109,7 @@ def figures(model_dir: Path, said: str) -> Result:
         "samples": test["samples"],
         "character_accuracy": test["character_accuracy"],
         "confusions": test["confusions"][:8],
+        "training_picture_accuracy": float(trained[-1]) / 100 if trained else None,
         "training_pictures": card.training_pictures,
         "step": card.step,
         "seconds": card.training_seconds,
