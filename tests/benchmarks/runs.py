@@ -109,7 +109,7 @@ def figures(model_dir: Path, said: str) -> Result:
         "samples": test["samples"],
         "character_accuracy": test["character_accuracy"],
         "confusions": test["confusions"][:8],
-        "training_picture_accuracy": float(trained[-1]) / 100 if trained else None,
+        "training_picture_accuracy": round(float(trained[-1]) / 100, 6) if trained else None,
         "training_pictures": card.training_pictures,
         "step": card.step,
         "seconds": card.training_seconds,
