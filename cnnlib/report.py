@@ -15,6 +15,7 @@ from cnnlib.pictures import Shape, decode_picture, to_array
 INK = "#1f5fa8"
 PLAIN = "DejaVu Sans Mono"  # comes with matplotlib
 TIME_SPANS = 60
+CELL_WIDTH, TALLEST = 2.0, 2.0  # of a sheet of pictures: inches, and the height of a row as a share of that
 
 
 def draw_curve(path: Path, title: str, points: Sequence[tuple[int, float]]) -> None:
@@ -93,14 +94,15 @@ def draw_sheet(
     """Write a PNG of encoded pictures, four in a row, each over its caption, red where it is said not to be right."""
     rows = -(-len(pictures) // 4)
     lines = max(caption.count("\n") for caption in captions) + 1
-    figure = Figure(figsize=(8, (1.3 + 0.3 * lines) * rows), layout="constrained")
+    shown = [decode_picture(data) for data in pictures]
+    height = CELL_WIDTH * min(TALLEST, max(picture.height / picture.width for picture in shown))  # of a row, in inches
+    figure = Figure(figsize=(4 * CELL_WIDTH, (height + 0.3 * lines) * rows), layout="constrained")
     style: dict[str, Any] = {"family": _fonts("".join(captions)), "parse_math": False, "fontsize": 11, "va": "top"}
     for axes in figure.subplots(rows, 4, squeeze=False).flat:
         axes.set_axis_off()
-    for axes, data, caption, fits in zip(
-        figure.axes, pictures, captions, right or [True] * len(pictures), strict=False
+    for axes, picture, caption, fits in zip(
+        figure.axes, shown, captions, right or [True] * len(pictures), strict=False
     ):
-        picture = decode_picture(data)
         axes.imshow(to_array(picture, Shape(picture.height, picture.width, 3)))
         axes.text(
             0.5, -0.08, caption, transform=axes.transAxes, ha="center", color="black" if fits else "crimson", **style

@@ -75,6 +75,7 @@ def headline(
     return Run(name, prepare, unseen, options, about)
 
 
+UPPER_CASE = headline("0.7.0", 6000, 1, characters=UPPER, count=60_000, size=(192, 64))
 # Pictures that each come four times, and changed: what is misread after this, more of them would hardly mend.
 FRESH = headline("0.7.0", 12_000, 1, count=420_000)
 RUNS = (
@@ -83,7 +84,7 @@ RUNS = (
     headline("0.7.0", 3000, 1, options=("--warm-start", "none")),
     headline("0.7.0", 3000, 1, network="classic"),
     headline("0.7.0", 12_000, 1),
-    headline("0.7.0", 6000, 1, characters=UPPER, count=60_000, size=(192, 64)),
+    UPPER_CASE,
     FRESH,
     headline("0.7.1", 12_000, 1),
     headline("0.7.1", 3000, 1, network="classic"),

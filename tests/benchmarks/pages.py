@@ -3,8 +3,9 @@ docs/service.md.
 """
 
 import json
-import shutil
 from collections.abc import Sequence
+
+from PIL import Image
 
 from cnnlib.config import PROJECT_ROOT
 from tests.benchmarks.cells import (
@@ -20,7 +21,7 @@ from tests.benchmarks.cells import (
     training_cells,
 )
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
-from tests.benchmarks.headline import FRESH
+from tests.benchmarks.headline import FRESH, UPPER_CASE
 from tests.benchmarks.runs import RESULTS, WORK, Result, stored
 from tests.benchmarks.service_page import service_rows
 
@@ -90,26 +91,27 @@ def write_statistics(found: Sequence[Result]) -> None:
         "until the verification set was first measured at 98% or more.\n\n"
         + table(titles, rows)
         + "\n![Verification accuracy over steps](statistics.png)\n\n"
-        + limit()
+        + limit(UPPER_CASE.name, "misread_upper.png")
+        + limit(FRESH.name, "misread_lower.png")
         + "".join(map(pipeline, results("speed")))
         + machines(found)
     )
     (DOCS / "statistics.md").write_text(text, encoding="utf-8")
 
 
-def limit() -> str:
-    """What is misread after a training on very many pictures, with the sheet of those misread."""
-    one = stored(FRESH.name)
+def limit(name: str, sheet: str) -> str:
+    """What a training on very many pictures comes to, with a sheet of what it misreads, a file in `docs/`."""
+    one = stored(name)
     if one is None:
         return ""
-    sheet = WORK / FRESH.name / "model" / "report" / "misread.png"
-    if sheet.exists():  # drawn on another machine otherwise, and there already
-        shutil.copy(sheet, DOCS / "limit.png")
+    drawn = WORK / name / "model" / "report" / "misread.png"
+    if drawn.exists():  # on another machine otherwise, and there already
+        Image.open(drawn).convert("RGB").quantize(64).save(DOCS / sheet, optimize=True)
     passes = one["step"] * 128 / one["training_pictures"]
     return (
-        f"What these pictures hold: after {one['step']:,} steps on {one['training_pictures']:,} pictures, each seen "
+        f"What `{one['look']}` holds: after {one['step']:,} steps on {one['training_pictures']:,} pictures, each seen "
         f"{passes:.0f} times, {accuracy(one)} of the unseen ones are read right, and {trained(one)} of those that were "
-        "trained on. These are misread:\n\n![The pictures that are still misread](limit.png)\n\n"
+        f"trained on. The surest of those that are misread:\n\n![Pictures that are misread]({sheet})\n\n"
     )
 
 
