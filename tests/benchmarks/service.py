@@ -297,7 +297,7 @@ def fuzzed(config: Path, _picture: Path) -> Result:
             "pictures": DAMAGED,
             "statuses": dict(sorted(statuses.items())),
             "growth_mb": max(np.subtract(service.memory_mb(), memory_mb)),
-            "more_open_files": int(max(np.subtract(service.open_files(), files))),
+            "more_open_files": sum(service.open_files()) - sum(files),  # connections change from worker to worker
         }
 
 
