@@ -26,7 +26,7 @@ def test_sheet_marks_the_misread_in_red(tmp_path: Path) -> None:
     draw_sheet(tmp_path / "right.png", pictures, ["01"] * 5, [True] * 5)
     draw_sheet(tmp_path / "wrong.png", pictures, ["01"] * 5, [True] * 4 + [False])
     right, wrong = (Image.open(tmp_path / f"{name}.png").convert("RGB") for name in ("right", "wrong"))
-    assert right.size == wrong.size == (800, 320)
+    assert right.size == wrong.size == (800, 260)
     assert not any(red > green + 100 for red, green, _ in right.get_flattened_data())
     assert any(red > green + 100 for red, green, _ in wrong.get_flattened_data())
 

@@ -41,7 +41,7 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         verification_character_accuracy=0,
         best_picture_accuracy=0,
         best_step=0,
-        saved_at="",
+        saved_at="2026-01-01T00:00:00+00:00",
         versions={},
     )
     save_model(folder, card, {"weights": (".npz", warm_start.pack(model))})
