@@ -307,6 +307,11 @@ def answer_to(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
         return got
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> list[int]:
+    """The status of each request that has a line in the log."""
+    return [json.loads(record.getMessage())["status"] for record in caplog.records if record.name == ACCESS_LOG]
+
+
 POST = b"POST /size?a=%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
 
@@ -342,8 +347,7 @@ def test_slow_request_is_ended_and_holds_up_nobody(
         slow.sendall(sent)
         assert answer_to(bounded, POST + b"Content-Length: 1\r\n\r\na").startswith(b"HTTP/1.1 200")
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
-    logged = [json.loads(record.getMessage())["status"] for record in caplog.records if record.name == ACCESS_LOG]
-    assert logged == ([408] if sent else []), "what never began is no request"
+    assert logged(caplog) == ([408] if sent else []), "what never began is no request"
 
 
 def test_endless_head_is_ended(bounded: int) -> None:
@@ -373,10 +377,12 @@ def test_wish_for_another_protocol_costs_no_body(bounded: int) -> None:
             assert connection.recv(4096).partition(b"\r\n\r\n")[2].startswith(b"4 ")
 
 
-def test_what_is_no_request_is_refused_in_json(bounded: int) -> None:
+def test_what_is_no_request_is_refused_in_json_and_logged(bounded: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", ACCESS_LOG)
     got = answer_to(bounded, b"nonsense\r\n\r\n")
     assert got.startswith(b"HTTP/1.1 400")
     assert json.loads(got.partition(b"\r\n\r\n")[2])["error_code"] == "400"
+    assert logged(caplog) == [400]
 
 
 def test_connection_is_given_up_after_many_requests_and_says_so(bounded: int) -> None:

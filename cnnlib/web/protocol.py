@@ -89,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         if not self.transport.is_closing():
-            if self._head_bytes:  # something has come: browsers open connections that they may never use
+            if self._head_bytes or status != HTTPStatus.REQUEST_TIMEOUT:  # browsers open connections that stay unused
                 REQUESTS.labels(OTHER, OTHER, status.value).inc()
                 log_request(self.client and self.client[0], status.value)
             body = f'{{"error_code":"{status.value}","message":"{status.phrase}"}}\n'.encode()
