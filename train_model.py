@@ -12,7 +12,6 @@ examples:
   python train_model.py --recognize sample/test/2e8j_17322d.png
 """
 
-import csv
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,7 +24,7 @@ from cnnlib.model_card import ModelCard, check_resumable, has_file, load_card, w
 from cnnlib.pictures import label_of
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
-from cnnlib.review import SHOWN, Review, advice
+from cnnlib.review import SHOWN, Review, advice, write_suspects
 from cnnlib.samples import first_test_picture
 from cnnlib.script import DONE, SIGNAL_BASE, argument_parser, script
 
@@ -114,19 +113,8 @@ def show_review(found: Review, table: Path) -> None:
     for one in found.suspects[:SHOWN]:
         text = one.reading.text or NOTHING
         print(f"  {display_path(one.path)} label: {one.label} prediction: {text} loss {one.loss:.1f}")
-    write_suspects(found, table)
+    write_suspects(found.suspects, table)
     print(f"To try next: {advice(found)}")
-
-
-def write_suspects(found: Review, table: Path) -> None:
-    table.parent.mkdir(parents=True, exist_ok=True)
-    with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("picture", "label", "reading", "confidence", "loss"))
-        for one in found.suspects:
-            reading = one.reading
-            row = display_path(one.path), one.label, reading.text, f"{reading.confidence:.6f}", f"{one.loss:.3f}"
-            writer.writerow(row)
 
 
 def show_exports(card: ModelCard) -> None:

@@ -1,10 +1,12 @@
 """What a training came to: accuracies, what is still confused, labels that look wrong, and what to try next."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlib.alphabet import Reading
+from cnnlib.config import display_path
 from cnnlib.evaluation import Accuracy, accuracy, confusions, interval
 
 SHOWN = 10  # confusions, and suspicious labels, that are listed
@@ -49,6 +51,20 @@ def review(trained: Sequence[Read], verified: Sequence[Read]) -> Review:
 
 def _accuracy(reads: Sequence[Read]) -> Accuracy:
     return accuracy([one.label for one in reads], [one.reading.text for one in reads])
+
+
+def write_suspects(suspects: Sequence[Read], table: Path) -> None:
+    """Write a CSV of pictures with their labels, readings, confidences and losses over an older one.
+
+    Raises OSError where it can't be written.
+    """
+    table.parent.mkdir(parents=True, exist_ok=True)
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("picture", "label", "reading", "confidence", "loss"))
+        for one in suspects:
+            confidence, loss = f"{one.reading.confidence:.6f}", f"{one.loss:.3f}"
+            writer.writerow((display_path(one.path), one.label, one.reading.text, confidence, loss))
 
 
 def advice(found: Review) -> str:

@@ -15,10 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 from cnnlib.config import SampleConfig
+from cnnlib.errors import SampleError
+from cnnlib.pictures import decode_picture
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
 from tests.conftest import HEIGHT, WIDTH
-from tests.hostile import damaged_pictures, encoded, png_of_no_colour, png_of_size, text_bomb, whole
+from tests.hostile import damaged, damaged_pictures, encoded, png_of_no_colour, png_of_size, text_bomb, whole
 
 SIZE = (WIDTH, HEIGHT)
 
@@ -49,6 +51,14 @@ def test_damaged_pictures_are_read_or_refused(client: FlaskClient, data: bytes) 
         answer = post(client, data, path)
         assert answer.status_code in (200, 400, 422), answer.text
         assert answer.is_json
+
+
+def test_mended_png_is_decoded_again() -> None:
+    png = whole(SIZE)[0]
+    change = ("set", 29, png[29] ^ 1)  # in the checksum of its head
+    with pytest.raises(SampleError):
+        decode_picture(damaged(png, [change]))
+    assert damaged(png, [change, ("mend", 0, 0)]) == png
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts open files in /proc")

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from wsgiref.validate import validator
 import pytest
 import uvicorn
 from flask import Flask, Response, request
+from prometheus_client import REGISTRY
 
 from cnnlib.config import TOKEN_VARIABLE
 from cnnlib.samples import list_entries
@@ -118,7 +120,9 @@ def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace
     process.wait(40)
 
 
-def test_settings_of_the_script_reach_its_workers(trained: SimpleNamespace, tmp_path: Path, picture: bytes) -> None:
+@pytest.fixture
+def guarded(trained: SimpleNamespace, tmp_path: Path, picture: bytes) -> Iterator[SimpleNamespace]:
+    """With a token, another origin, a limit, to the world, its page's port taken: its `port`, what it `told`."""
     keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | {"api_save": False}
     config = tmp_path / "model.json"
     config.write_text(json.dumps(keys), encoding="utf-8")
@@ -128,25 +132,30 @@ def test_settings_of_the_script_reach_its_workers(trained: SimpleNamespace, tmp_
         environment = {**os.environ, TOKEN_VARIABLE: "sesame"}
         process = start_script("webserver_recognize_api.py", "--config", config, *ports, *settings, env=environment)
         assert process.stdout
-        told, serving, no_page = (process.stdout.readline() for _ in range(3))
-    assert "every machine that reaches this one can send requests; only those with the token are answered" in told
-    assert "no page (" in no_page
-    connection = http.client.HTTPConnection("127.0.0.1", int(re.findall(r":(\d+)/", serving)[0]), timeout=60)
+        told = [process.stdout.readline() for _ in range(3)]
+    yield SimpleNamespace(port=int(re.findall(r":(\d+)/", told[1])[0]), told=told)
+    process.terminate()
+    process.wait(40)
+
+
+def test_settings_of_the_script_reach_its_workers(guarded: SimpleNamespace, picture: bytes) -> None:
+    who, _, page = guarded.told
+    assert "every machine that reaches this one can send requests; only those with the token are answered" in who
+    assert "no page (" in page
+    connection = http.client.HTTPConnection("127.0.0.1", guarded.port, timeout=60)
 
     def statuses(**headers: str) -> list[int]:
         found = []
         for body in (picture, picture + b"0"):
-            connection.request("POST", "/b", body, HEAD | headers)
+            connection.request("POST", "/b", body, HEAD | {"Origin": "https://example.org", **headers})
             answer = connection.getresponse()
             answer.read()
             assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
             found.append(answer.status)
         return found
 
-    assert statuses(Origin="https://example.org") == [401, 401]
-    assert statuses(Origin="https://example.org", Authorization="Bearer sesame") == [200, 413]
-    process.terminate()
-    assert process.wait(40) == 0
+    assert statuses() == [401, 401]
+    assert statuses(Authorization="Bearer sesame") == [200, 413]
 
 
 @needs_proc
@@ -307,9 +316,18 @@ def answer_to(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
         return got
 
 
-def logged(caplog: pytest.LogCaptureFixture) -> list[int]:
-    """The status of each request that has a line in the log."""
-    return [json.loads(record.getMessage())["status"] for record in caplog.records if record.name == ACCESS_LOG]
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
+    """Tells the status of each request that has a line in the log so far."""
+    monkeypatch.setattr(logging.getLogger(ACCESS_LOG), "propagate", True)  # a server in this process may have ended it
+    caplog.set_level("INFO", ACCESS_LOG)
+    return lambda: [json.loads(one.getMessage())["status"] for one in caplog.records if one.name == ACCESS_LOG]
+
+
+def refused(status: int) -> float:
+    """Requests that were counted as refused with this status before the application."""
+    labels = {"route": "other", "method": "other", "status": str(status)}
+    return REGISTRY.get_sample_value("captcha_requests_total", labels) or 0.0
 
 
 POST = b"POST /size?a=%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -339,15 +357,16 @@ def test_large_bodies_are_refused_and_not_kept(bounded: int) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"POST /size HT", POST + b"Content-Length: 9\r\n\r\nab"])
 def test_slow_request_is_ended_and_holds_up_nobody(
-    bounded: int, sent: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bounded: int, sent: bytes, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[int]]
 ) -> None:
-    caplog.set_level("INFO", ACCESS_LOG)
+    before = refused(408)
     monkeypatch.setattr(protocol, "ARRIVAL_S", 1)
     with socket.create_connection(("127.0.0.1", bounded), 20) as slow:
         slow.sendall(sent)
         assert answer_to(bounded, POST + b"Content-Length: 1\r\n\r\na").startswith(b"HTTP/1.1 200")
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
-    assert logged(caplog) == ([408] if sent else []), "what never began is no request"
+    assert logged() == ([408] if sent else []), "what never began is no request"
+    assert refused(408) - before == len(logged())
 
 
 def test_endless_head_is_ended(bounded: int) -> None:
@@ -377,12 +396,15 @@ def test_wish_for_another_protocol_costs_no_body(bounded: int) -> None:
             assert connection.recv(4096).partition(b"\r\n\r\n")[2].startswith(b"4 ")
 
 
-def test_what_is_no_request_is_refused_in_json_and_logged(bounded: int, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", ACCESS_LOG)
+def test_what_is_no_request_is_refused_in_json_counted_and_logged(
+    bounded: int, logged: Callable[[], list[int]]
+) -> None:
+    before = refused(400)
     got = answer_to(bounded, b"nonsense\r\n\r\n")
     assert got.startswith(b"HTTP/1.1 400")
     assert json.loads(got.partition(b"\r\n\r\n")[2])["error_code"] == "400"
-    assert logged(caplog) == [400]
+    assert logged() == [400]
+    assert refused(400) - before == 1
 
 
 def test_connection_is_given_up_after_many_requests_and_says_so(bounded: int) -> None:

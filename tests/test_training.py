@@ -50,6 +50,7 @@ def test_training_stops_when_the_whole_verification_set_reaches_acc_stop(trained
     assert outcome.verification.picture >= 0.98
     assert outcome.verification.pictures == load_card(trained.config.model_save_dir).verification_pictures
     assert outcome.step < 160
+    assert outcome.machine_gflops > 0
 
 
 def test_acc_stop_of_one_trains_all_steps(configure: Callable[..., SampleConfig]) -> None:
@@ -244,6 +245,16 @@ def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., Samp
     assert Trainer(configure(cycle_stop=len(trainer.training) * 20 // 32)).strength == 1
     assert Trainer(configure(augmentation=0.5)).strength == 0.5
     assert Trainer(configure(network="classic")).strength == 0
+
+
+def test_split_seed_fixes_the_first_weights(configure: Callable[..., SampleConfig]) -> None:
+    fill(configure().train_image_dir, 60)
+
+    def first_weights(seed: int) -> list[float]:
+        return Trainer(configure(split_seed=seed)).model.get_layer("stem").kernel.numpy().ravel().tolist()  # type: ignore[no-any-return]
+
+    assert first_weights(1) == first_weights(1)
+    assert first_weights(1) != first_weights(2)
 
 
 @pytest.mark.parametrize("network", ["positions", "classic"])

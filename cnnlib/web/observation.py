@@ -17,7 +17,12 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 def observe(app: Flask, models: Models) -> None:
     """Add the routes, and time, count and log every request of `app`."""
+    _tell_health(app, models)
+    _tell_metrics(app, models)
+    _count_requests(app)
 
+
+def _tell_health(app: Flask, models: Models) -> None:
     @app.get("/healthz")
     def healthz() -> Response:
         return jsonify({"status": "alive"})
@@ -28,6 +33,8 @@ def observe(app: Flask, models: Models) -> None:
         ready = all(states.values())
         return jsonify({"status": "ready" if ready else "not ready", "models": states}), 200 if ready else 503
 
+
+def _tell_metrics(app: Flask, models: Models) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
         for name, model in models.by_name.items():
@@ -41,6 +48,8 @@ def observe(app: Flask, models: Models) -> None:
             MultiProcessCollector(registry)
         return Response(in_text_form(registry), content_type=CONTENT_TYPE_LATEST)
 
+
+def _count_requests(app: Flask) -> None:
     @app.before_request
     def arrive() -> None:
         g.arrived = time.perf_counter()

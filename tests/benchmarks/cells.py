@@ -1,6 +1,6 @@
 """What a stored result says, as cells of a table and as sentences."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tests.benchmarks.runs import Result
@@ -63,3 +63,20 @@ def machines(found: Sequence[Result]) -> str:
     names = sorted({one["machine"] for one in found})
     rates = [one["machine_gflops"]["bfloat16"] for one in found]
     return f"Machine: {'; '.join(names)}; matrix product {min(rates):.0f} to {max(rates):.0f} GFLOP/s in bfloat16.\n"
+
+
+# The columns of docs/statistics.md: of a title, what its cells say.
+STATISTICS: dict[str, Callable[[Result], Any]] = {
+    "pictures": lambda one: one["look"],
+    "network": lambda one: one["network"] + ("" if one["warm_start"] else ", from random weights"),
+    "steps": lambda one: f"{one['steps']:,}",
+    "seed": lambda one: one["seed"],
+    "unseen pictures read right (95% interval)": accuracy,
+    "characters": lambda one: f"{one['character_accuracy']:.2%}",
+    "training pictures": trained,
+    "minutes": lambda one: f"{one['seconds'] / 60:.1f}",
+    "seconds to 98%": lambda one: seconds_to(one, 0.98),
+    "pictures/s": lambda one: f"{one['pictures_per_s']:.0f}",
+    "GFLOP/s, of the machine's": rate,
+    "confused": confused,
+}

@@ -1,15 +1,13 @@
 """The shipped general model on pictures of generators that it never saw, without any training."""
 
-import json
 from pathlib import Path
 
 from cnnlib import evaluation
 from cnnlib.config import PROJECT_ROOT
-from cnnlib.files import write_whole
 from cnnlib.model_card import Wanted
 from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
-from tests.benchmarks.runs import RESULTS, Result, stored
+from tests.benchmarks.runs import Result, store, stored
 from tests.benchmarks.zoo import HELD_BACK, pictures_of
 
 MODEL = PROJECT_ROOT / "model" / "general"
@@ -29,8 +27,7 @@ def read_set(zoo: Path, name: str) -> Result:
     exact = evaluation.accuracy(labels, texts)
     known = evaluation.accuracy(labels, [reading.text for reading in narrow])
     folded = evaluation.accuracy([label.lower() for label in labels], [text.lower() for text in texts])
-    result = {
-        "name": f"general-{name}",
+    measured = {
         "set": name,
         "samples": len(paths),
         "picture_accuracy": exact.picture,
@@ -39,6 +36,4 @@ def read_set(zoo: Path, name: str) -> Result:
         "alphabet_known": known.picture,
         "character_accuracy": exact.character,
     }
-    RESULTS.mkdir(exist_ok=True)
-    write_whole(RESULTS / f"general-{name}.json", (json.dumps(result, indent=1) + "\n").encode())
-    return result
+    return store(f"general-{name}", measured)

@@ -9,20 +9,18 @@ from PIL import Image
 
 from cnnlib.config import PROJECT_ROOT
 from tests.benchmarks.cells import (
+    STATISTICS,
     accuracy,
     accuracy_in_time,
-    confused,
     machines,
     pipeline,
-    rate,
-    seconds_to,
     table,
     trained,
     training_cells,
 )
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
 from tests.benchmarks.headline import FRESH, UPPER_CASE
-from tests.benchmarks.runs import RESULTS, WORK, Result, stored
+from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
 
 DOCS = PROJECT_ROOT / "docs"
@@ -49,37 +47,6 @@ def write_pages() -> None:
 
 
 def write_statistics(found: Sequence[Result]) -> None:
-    rows = [
-        (
-            one["look"],
-            one["network"] + ("" if one["warm_start"] else ", from random weights"),
-            f"{one['steps']:,}",
-            one["seed"],
-            accuracy(one),
-            f"{one['character_accuracy']:.2%}",
-            trained(one),
-            f"{one['seconds'] / 60:.1f}",
-            seconds_to(one, 0.98),
-            f"{one['pictures_per_s']:.0f}",
-            rate(one),
-            confused(one),
-        )
-        for one in found
-    ]
-    titles = (
-        "pictures",
-        "network",
-        "steps",
-        "seed",
-        "unseen pictures read right (95% interval)",
-        "characters",
-        "training pictures",
-        "minutes",
-        "seconds to 98%",
-        "pictures/s",
-        "GFLOP/s, of the machine's",
-        "confused",
-    )
     draw_curves(DOCS / "statistics.png", {one["name"]: one["curve"] for one in found})
     text = (
         "# Accuracy and speed on captchas of the `captcha` library\n\n"
@@ -89,29 +56,28 @@ def write_statistics(found: Sequence[Result]) -> None:
         "general model, which saw none of these pictures, unless the table says otherwise. Pictures: alphabet, size, "
         "version of `captcha`, number. Minutes are those of the steps, without loading and export. Seconds to 98%: "
         "until the verification set was first measured at 98% or more.\n\n"
-        + table(titles, rows)
+        + table([*STATISTICS], [[cell(one) for cell in STATISTICS.values()] for one in found])
         + "\n![Verification accuracy over steps](statistics.png)\n\n"
-        + limit(UPPER_CASE.name, "misread_upper.png")
-        + limit(FRESH.name, "misread_lower.png")
+        + limit(UPPER_CASE, "misread_upper.png")
+        + limit(FRESH, "misread_lower.png")
         + "".join(map(pipeline, results("speed")))
         + machines(found)
     )
     (DOCS / "statistics.md").write_text(text, encoding="utf-8")
 
 
-def limit(name: str, sheet: str) -> str:
+def limit(run: Run, sheet: str) -> str:
     """What a training on very many pictures comes to, with a sheet of what it misreads, a file in `docs/`."""
-    one = stored(name)
+    one = stored(run.name)
     if one is None:
         return ""
-    drawn = WORK / name / "model" / "report" / "misread.png"
+    drawn = WORK / run.name / "model" / "report" / "misread.png"
     if drawn.exists():  # on another machine otherwise, and there already
         Image.open(drawn).convert("RGB").quantize(64).save(DOCS / sheet, optimize=True)
-    passes = one["step"] * 128 / one["training_pictures"]
     return (
-        f"What `{one['look']}` holds: after {one['step']:,} steps on {one['training_pictures']:,} pictures, each seen "
-        f"{passes:.0f} times, {accuracy(one)} of the unseen ones are read right, and {trained(one)} of those that were "
-        f"trained on. The surest of those that are misread:\n\n![Pictures that are misread]({sheet})\n\n"
+        f"What `{one['look']}` holds: after {one['step']:,} steps on {one['training_pictures']:,} pictures "
+        f"{accuracy(one)} of the unseen ones are read right, and {trained(one)} of those that were trained on. "
+        f"The surest of those that are misread:\n\n![Pictures that are misread]({sheet})\n\n"
     )
 
 

@@ -62,6 +62,15 @@ def stored(name: str) -> Result | None:
     return read_json_object(path) if path.exists() else None
 
 
+def store(name: str, measured: Result) -> Result:
+    """Write what was measured under a name, with the day, the commit and the machine; returns all of it."""
+    origin = {"date": date.today().isoformat(), "commit": commit(), "machine": machine()}
+    result = {"name": name, **measured, **origin}
+    RESULTS.mkdir(exist_ok=True)
+    write_whole(RESULTS / f"{name}.json", (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+    return result
+
+
 def perform(run: Run) -> Result:
     """The stored result of a run, or that of running it now."""
     found = stored(run.name)
@@ -75,9 +84,7 @@ def perform(run: Run) -> Result:
     said = call("train_model.py", "--config", str(path), *run.options, log=folder / "train.log")
     run.unseen(config)
     call("test_batch.py", "--config", str(path), log=folder / "test.log")
-    result = {"name": run.name, **run.about, **figures(Path(config["model_save_dir"]), said)}
-    RESULTS.mkdir(exist_ok=True)
-    write_whole(RESULTS / f"{run.name}.json", (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+    result = store(run.name, {**run.about, **figures(Path(config["model_save_dir"]), said)})
     print(f"{run.name}: {result['picture_accuracy']:.2%} in {result['seconds']:.0f} s", flush=True)
     return result
 
@@ -117,9 +124,6 @@ def figures(model_dir: Path, said: str) -> Result:
         "gflops": float(speed[1]),
         "machine_gflops": {"bfloat16": float(rates[0]), "float32": float(rates[1])},
         "curve": [[int(step), round(share, 4)] for step, share in curve],
-        "date": date.today().isoformat(),
-        "commit": commit(),
-        "machine": machine(),
         "versions": load_card(model_dir).versions,
     }
 

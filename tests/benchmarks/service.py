@@ -20,24 +20,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnlib.config import PROJECT_ROOT, load_sample_config, read_json_object
-from cnnlib.files import write_whole
 from cnnlib.probe import BOUNDARY, Measurement
 from cnnlib.samples import list_entries
 from cnnlib.stress import Load
-from tests.benchmarks.runs import RESULTS, WORK, Result, commit, machine, stored, write_config
+from tests.benchmarks.runs import WORK, Result, store, stored, write_config
 from tests.conftest import free_port
 from tests.hostile import KINDS, damaged, whole
 
 FOLDER = WORK / "service"
 WORKERS = 2
-Rates = dict[str, list[tuple[float, float, float]]]
+Figures = tuple[float, ...]  # what one measurement comes to, its rate first
+Rates = dict[str, list[Figures]]  # of each round, by what is measured
 ROUNDS, ROUND_S = 4, 4
 MANY = 32  # pictures in one request
 TESTED = 1000  # pictures of the batch test
@@ -99,7 +99,7 @@ def requests_of(load: Load) -> list[Measurement]:
     return [one for some in load.measurements() for one in some]
 
 
-def rate(url: str, picture: bytes, connections: int) -> tuple[float, float, float]:
+def rate(url: str, picture: bytes, connections: int) -> Figures:
     """Requests a second, their median in ms, and what sending one cost."""
     load = Load(url, [picture], 10**9, connections, duration_s=ROUND_S)
     done = requests_of(load)
@@ -116,32 +116,32 @@ def alone(config: Path, picture: Path) -> Result:
 
 def over_http(config: Path, picture: Path) -> Result:
     """Serial and with several clients, with wrk, and with eight clients of a server that keeps no pictures."""
-    data = picture.read_bytes()
+    data, counts = picture.read_bytes(), (1, 4, 8)
     with serving(config) as service:
-        rows = beside_floor(service, data, (1, 4, 8))
+        by_wrk = {f"wrk {n}": partial(wrk, service.url(), data, n) for n in counts if shutil.which("wrk")}
+        rows = by_turns(beside_floor(service, data, counts) | by_wrk)
         told = {name: list(np.median(some, axis=0)) for name, some in rows.items()}
         result = {
             "serial_ms": told["/b 1"][1],
-            "requests_per_s": {name: figures[0] for name, figures in told.items() if name.startswith("/")},
+            "requests_per_s": {name: figures[0] for name, figures in told.items() if name not in by_wrk},
             "share_of_floor": share_of_floor(rows),
             "sending_ms": told["/b 8"][2],
-            "wrk_requests_per_s": {str(n): told[f"wrk {n}"][0] if f"wrk {n}" in told else None for n in (1, 4, 8)},
+            "wrk_requests_per_s": {str(n): told[f"wrk {n}"][0] if by_wrk else None for n in counts},
             "memory_mb": service.memory_mb(),
         }
     with serving(changed(config, "unkept", api_save=False)) as service:
-        return result | {"share_of_floor_unkept": share_of_floor(beside_floor(service, data, (8,)))}
+        return result | {"share_of_floor_unkept": share_of_floor(by_turns(beside_floor(service, data, (8,))))}
 
 
-def beside_floor(service: Service, picture: bytes, clients: Sequence[int]) -> Rates:
-    """What `rate` finds in each round, by route and number of clients, beside the route that only decodes, and wrk."""
-    rows: Rates = {}
-    for _ in range(ROUNDS):
-        for count in clients if shutil.which("wrk") else ():
-            rows.setdefault(f"wrk {count}", []).append((wrk(service.url(), picture, count), 0.0, 0.0))
-        for route in ("/b", "/floor"):
-            for count in clients:
-                rows.setdefault(f"{route} {count}", []).append(rate(service.url(route), picture, count))
-    return rows
+def beside_floor(service: Service, picture: bytes, counts: Sequence[int]) -> dict[str, Callable[[], Figures]]:
+    """What measures `rate` with so many clients, at /b and at the route that only decodes."""
+    return {f"{route} {n}": partial(rate, service.url(route), picture, n) for route in ("/b", "/floor") for n in counts}
+
+
+def by_turns(measures: dict[str, Callable[[], Figures]]) -> Rates:
+    """Each measurement once in every round."""
+    rounds = [{name: measure() for name, measure in measures.items()} for _ in range(ROUNDS)]
+    return {name: [one[name] for one in rounds] for name in measures}
 
 
 def share_of_floor(rows: Rates) -> float:
@@ -156,7 +156,7 @@ def changed(config: Path, name: str, **keys: Any) -> Path:
     return path
 
 
-def wrk(url: str, picture: bytes, connections: int) -> float:
+def wrk(url: str, picture: bytes, connections: int) -> Figures:
     """Requests a second as wrk counts them."""
     body, script = FOLDER / "body", FOLDER / "post.lua"
     body.write_bytes(form([picture]))
@@ -166,7 +166,7 @@ def wrk(url: str, picture: bytes, connections: int) -> float:
     )
     command = ["wrk", "-t1", f"-c{connections}", f"-d{ROUND_S}s", "-s", str(script), url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
+    return (float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0]),)
 
 
 def form(pictures: list[bytes]) -> bytes:
@@ -321,7 +321,5 @@ def measure(config_path: Path) -> None:
     for name, part in PARTS.items():
         if stored(f"service-{name}") is None:
             found = part(config_path.resolve(), list_entries(config.test_image_dir)[0].resolve())
-            about = {"date": date.today().isoformat(), "commit": commit(), "machine": machine()}
-            text = json.dumps({"name": f"service-{name}", **found, **about}, indent=1) + "\n"
-            write_whole(RESULTS / f"service-{name}.json", text.encode())
+            store(f"service-{name}", found)
             print(name, found, flush=True)

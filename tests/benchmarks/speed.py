@@ -3,7 +3,6 @@
 Side by side in one process: a step on one batch again and again, and on the batches of the pipeline, augmented.
 """
 
-import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -11,11 +10,10 @@ from typing import Any
 
 from cnnlib.config import load_sample_config
 from cnnlib.devices import matrix_product, rates
-from cnnlib.files import write_whole
 from cnnlib.network import operations
 from cnnlib.trainer import Trainer
 from tests.benchmarks.headline import headline
-from tests.benchmarks.runs import RESULTS, WORK, Result, machine, stored, write_config
+from tests.benchmarks.runs import WORK, Result, store, stored, write_config
 
 ROUNDS, STEPS = 8, 10
 NAME = "speed"
@@ -39,18 +37,15 @@ def measure() -> Result:
         products.append(rates(matrix_product, 10)[0])
     step = statistics.median(repeated) / STEPS
     size = trainer.config.train_batch_size
-    result = {
-        "name": NAME,
+    measured = {
         "rounds": ROUNDS,
         "repeated_ms": 1000 * step,
         "pipeline_ms": 1000 * statistics.median(piped) / STEPS,
         "pipeline_cost": statistics.median(b / a for a, b in zip(repeated, piped, strict=True)) - 1,
         "gflops": 3 * operations(trainer.model) * size / step / 1e9,
         "matrix_product_gflops": statistics.median(products),
-        "machine": machine(),
     }
-    write_whole(RESULTS / f"{NAME}.json", (json.dumps(result, indent=1) + "\n").encode())
-    return result
+    return store(NAME, measured)
 
 
 def seconds_of(trainer: Trainer, batches: Iterator[Any], count: int) -> float:

@@ -72,8 +72,8 @@ def run_of(zoo: Path, name: str, labels: int | None = None, options: tuple[str, 
 
 def testable(path: Path, config: SampleConfig) -> bool:
     """Whether a picture can be read; a label that the training could not know is a mistake like others."""
-    fault = check_file(path, config).fault
-    return fault is None or fault.startswith("Label")
+    found, size = check_file(path, config), (config.image_width, config.image_height)
+    return found.label is not None and found.size is not None and (config.resize or found.size == size)
 
 
 def copy(pictures: list[Path], folder: Path) -> None:
