@@ -73,7 +73,7 @@ def limit(run: Run, sheet: str) -> str:
         return ""
     drawn = WORK / run.name / "model" / "report" / "misread.png"
     if drawn.exists():  # on another machine otherwise, and there already
-        Image.open(drawn).convert("RGB").quantize(64).save(DOCS / sheet, optimize=True)
+        Image.open(drawn).convert("RGB").quantize(256).save(DOCS / sheet, optimize=True)
     return (
         f"What `{one['look']}` holds: after {one['step']:,} steps on {one['training_pictures']:,} pictures "
         f"{accuracy(one)} of the unseen ones are read right, and {trained(one)} of those that were trained on. "
