@@ -1,7 +1,7 @@
 """Weights, optimizer and progress of a training as the bytes of one .npz file, and back; who may write them."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +10,18 @@ import keras
 import numpy as np
 from filelock import FileLock, Timeout
 
+from cnnlib.alphabet import Reading
 from cnnlib.config import display_path
 from cnnlib.errors import ModelError
+from cnnlib.review import Read
 
 Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
+DOUBT_COLUMNS = 5  # path, label, text, confidence, loss
 
 
 @dataclass
 class Progress:
-    """Where a training stands: step, best verification accuracy so far, and its curves."""
+    """Where a training stands: step, best verification accuracy so far, its curves, and labels that it doubts."""
 
     step: int = 0
     seconds: float = 0.0  # that training took, interruptions left out
@@ -26,6 +29,8 @@ class Progress:
     best_step: int = 0
     training_curve: Curve = field(default_factory=list)  # of single batches, as they were trained on
     verification_curve: Curve = field(default_factory=list)  # of the whole verification set
+    judged: bool = False  # whether the labels of the training pictures were looked at
+    doubts: list[Read] = field(default_factory=list)  # training pictures that were read then otherwise than labelled
 
 
 @contextmanager
@@ -47,7 +52,9 @@ def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.
     arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.weights}
     arrays |= {f"averaged/{variable.path}": variable.numpy() for variable in averaged.weights}
     arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(_plain(optimizer).variables)}
-    arrays |= {f"progress/{name}": np.array(value) for name, value in vars(progress).items()}
+    plain = {name: value for name, value in vars(progress).items() if name != "doubts"}
+    arrays |= {f"progress/{name}": np.array(value) for name, value in plain.items()}
+    arrays["progress/doubts"] = np.array([_row(one) for one in progress.doubts], np.str_).reshape(-1, DOUBT_COLUMNS)
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
     return content.getvalue()
@@ -74,6 +81,8 @@ def unpack(
                 int(arrays["progress/best_step"]),
                 _curve(arrays["progress/training_curve"]),
                 _curve(arrays["progress/verification_curve"]),
+                bool(arrays["progress/judged"]) if "progress/judged" in arrays else False,
+                [_doubt(row) for row in arrays["progress/doubts"].tolist()] if "progress/doubts" in arrays else [],
             )
     except (KeyError, ValueError) as error:
         raise ModelError(f"checkpoint: expected the weights of this network; got others: {error}") from error
@@ -86,3 +95,13 @@ def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
 
 def _curve(array: np.ndarray) -> Curve:
     return [(int(step), float(share)) for step, share in array]
+
+
+def _row(doubt: Read) -> tuple[str, ...]:
+    reading = doubt.reading
+    return doubt.path.as_posix(), doubt.label, reading.text, str(reading.confidence), str(doubt.loss)
+
+
+def _doubt(row: Sequence[str]) -> Read:
+    path, label, text, confidence, loss = row
+    return Read(Path(path), label, Reading(text, float(confidence), ()), float(loss))

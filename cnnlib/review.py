@@ -11,13 +11,14 @@ from cnnlib.evaluation import Accuracy, accuracy, confusions, interval
 
 SHOWN = 10  # confusions, and suspicious labels, that are listed
 SURE = 0.95  # confidence in a reading that is not the label, from which on the label looks wrong
+SURE_EARLY = 0.8  # the same for a reading early in the training, when the network is less sure of everything
 MOST = 0.9  # share of the training pictures read right, below which a network is no judge of labels
 GAP = 0.02  # of an accuracy, that is worth mending
 
 
 @dataclass(frozen=True)
 class Read:
-    """A picture that the trained network has read."""
+    """A picture that the network has read."""
 
     path: Path
     label: str
@@ -37,16 +38,21 @@ class Review:
     training: Accuracy
     verification: Accuracy
     confusions: list[tuple[str, str, int]]  # on the verification pictures
-    suspects: list[Read]  # of both, by loss, the highest first
+    suspects: list[Read]  # of both, as they were read early or at the end, by loss, the highest first
     unread: int = 0  # training pictures that were left out
 
 
-def review(trained: Sequence[Read], verified: Sequence[Read]) -> Review:
-    """Review of training and verification pictures. A network that reads few training pictures suspects no label."""
+def review(trained: Sequence[Read], verified: Sequence[Read], doubts: Sequence[Read] = ()) -> Review:
+    """Review of training and verification pictures, and of training pictures as they were read early in the training.
+
+    A network that reads few training pictures suspects no label.
+    """
     training, verification = _accuracy(trained), _accuracy(verified)
-    suspects = [one for one in (*trained, *verified) if one.suspect] if training.picture >= MOST else []
     mistaken = confusions([one.label for one in verified], [one.reading.text for one in verified])
-    return Review(training, verification, mistaken, sorted(suspects, key=lambda one: -one.loss))
+    suspects = {one.path: one for one in doubts if one.reading.confidence >= SURE_EARLY}
+    suspects |= {one.path: one for one in (*trained, *verified) if one.suspect}
+    listed = sorted(suspects.values(), key=lambda one: -one.loss) if training.picture >= MOST else []
+    return Review(training, verification, mistaken, listed)
 
 
 def _accuracy(reads: Sequence[Read]) -> Accuracy:

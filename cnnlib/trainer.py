@@ -1,10 +1,7 @@
-"""One training's state: data, network, averaged weights, optimizer, progress; a step, a measurement, a save."""
+"""One training's state: data, network, averaged weights, optimizer, progress; a step, a measurement, a review."""
 
 import math
-import shutil
-import tempfile
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +9,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cnnlib import checkpoint, dataset, devices, evaluation, export, report, warm_start
+from cnnlib import checkpoint, dataset, devices, evaluation, warm_start
 from cnnlib.alphabet import Reading
 from cnnlib.checkpoint import Progress
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.dataset import Dataset
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
-from cnnlib.files import write_whole
-from cnnlib.model_card import ModelCard, check_resumable, load_model, save_model, versions, wanted_of
+from cnnlib.model_card import check_resumable, load_model, wanted_of
 from cnnlib.network import NETWORKS
 from cnnlib.recipe import steps_for, strength_for
 from cnnlib.review import Read, Review, review
 
 LINE_STEPS = 10  # steps from one console line to the next
 PREDICTION_BATCH = 256
-CHECKED_PICTURES = 16  # verification pictures on which every export is compared with the network
-REVIEWED_PICTURES = 20_000  # training pictures that are read at the end, at most
+REVIEWED_PICTURES = 20_000  # training pictures that are read at the end, and once early, at most
+JUDGE_PASSES = 12  # over the training pictures, or a quarter of the steps, before their labels are looked at: later
+JUDGE_ACCURACY = 0.7  # on the verification set; wrong labels are learned by heart like right ones
 
 
 class Trainer:
@@ -57,7 +54,7 @@ class Trainer:
         self.progress = Progress()
         self.verified = Accuracy(0, 0.0, 0.0)
         self._verified_step = -1
-        self._saved = (-1, False)  # the step that was saved last, and whether as the final one
+        self.saved = (-1, False)  # the step that was saved last, and whether as the final one
         self._train = tf.function(self._train_batch)
         # One trace for batches of any number of pictures.
         shapes = [
@@ -83,7 +80,7 @@ class Trainer:
             )
         self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
         if (card.training_pictures, card.verification_pictures) == (len(self.training), len(self.verification)):
-            self._saved = (self.progress.step, "quantised" in card.files)
+            self.saved = (self.progress.step, "quantised" in card.files)
         else:  # other pictures now: the card shall say so, and what was best on the old ones says nothing
             self.progress.best_accuracy, self.progress.best_step = 0.0, self.progress.step
         return True
@@ -133,17 +130,28 @@ class Trainer:
         losses: list[float] = []
         for part in np.split(chosen, range(PREDICTION_BATCH, len(chosen), PREDICTION_BATCH)):
             loss, probabilities = self._predict(data.pictures[part], data.labels[part])
-            readings += self._decode(probabilities.numpy())
+            readings += self.decode(probabilities.numpy())
             losses += loss.numpy().tolist()
         return readings, losses
 
     def review(self) -> Review:
         """What the training came to, on the verification pictures and on training pictures, most often all."""
-        training, verification = self.training, self.verification
-        count = min(len(training), REVIEWED_PICTURES)
-        chosen = np.random.default_rng(self.config.split_seed).permutation(len(training))[:count]
-        found = review(self._reads(training, chosen), self._reads(verification, np.arange(len(verification))))
-        return replace(found, unread=len(training) - count)
+        chosen = self._reviewed()
+        trained = self._reads(self.training, chosen)
+        verified = self._reads(self.verification, np.arange(len(self.verification)))
+        return replace(review(trained, verified, self._doubts()), unread=len(self.training) - len(chosen))
+
+    def _doubts(self) -> list[Read]:
+        """The training pictures that were read otherwise than labelled, without those whose labels are others now."""
+        labels = zip((path.name for path in self.training.paths), self.training.texts, strict=True)
+        paths = dict(zip(labels, self.training.paths, strict=True))
+        found = [(paths.get((one.path.name, one.label)), one) for one in self.progress.doubts]
+        return [replace(one, path=path) for path, one in found if path]
+
+    def _reviewed(self) -> np.ndarray:
+        """The numbers of the training pictures that are reviewed."""
+        count = len(self.training)
+        return np.random.default_rng(self.config.split_seed).permutation(count)[:REVIEWED_PICTURES]
 
     def _reads(self, data: Dataset, chosen: np.ndarray) -> list[Read]:
         paths, labels = [data.paths[number] for number in chosen], [data.texts[number] for number in chosen]
@@ -161,103 +169,30 @@ class Trainer:
             tf.summary.scalar("verification/picture_accuracy", self.verified.picture, progress.step)
         if self.verified.picture >= progress.best_accuracy:
             progress.best_accuracy, progress.best_step = self.verified.picture, progress.step
+        if not progress.judged and self._can_judge():
+            progress.judged = True
+            read = self._reads(self.training, self._reviewed())
+            progress.doubts = [one for one in read if one.reading.text != one.label]
+
+    def _can_judge(self) -> bool:
+        """Whether the network reads already, but has not learned the training labels by heart yet."""
+        passes = self.progress.step * self.config.train_batch_size / len(self.training)
+        seen = passes >= JUDGE_PASSES or self.progress.step >= self.stop // 4
+        return seen and self.verified.picture >= JUDGE_ACCURACY
 
     def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
         """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""
-        read = [reading.text for reading in self._decode(probabilities)]
+        read = [reading.text for reading in self.decode(probabilities)]
         return evaluation.accuracy([self.config.alphabet.text(numbers) for numbers in labels], read)
 
-    def _decode(self, probabilities: np.ndarray) -> list[Reading]:
+    def decode(self, probabilities: np.ndarray) -> list[Reading]:
+        """Readings of float32 (n, rows, classes) probabilities."""
         return self.config.alphabet.decode_batch(probabilities, self.network.decoding, self.lengths)
 
     def verification_interval(self) -> int:
         """Steps between measurements of the whole verification set, such that they take about 3% of the time."""
         cost_steps = len(self.verification) / (3 * self.config.train_batch_size)  # forward alone is a third of a step
         return LINE_STEPS * max(5, math.ceil(cost_steps / 0.03 / LINE_STEPS))
-
-    def save(self, *, final: bool = False, anew: bool = False) -> None:
-        """Swap checkpoint, card and LiteRT file of this step in, with the curves as pictures beside them.
-
-        `verify` comes first: the card tells what it found. `final`: also the quantised LiteRT file, measured beside
-        the other on the verification set, and taken for reading where it reads as well. A step that was saved is not
-        saved again unless `anew`.
-        """
-        if not anew and self._saved in ((self.progress.step, final), (self.progress.step, True)):
-            return
-        folder = self.config.model_save_dir
-        model = export.to_float32(self.network, self.averaged)
-        litert = export.to_litert(model)
-        export.check_litert(litert, model, self.verification.pictures[:CHECKED_PICTURES])
-        contents = {
-            "checkpoint": (".npz", checkpoint.pack(self.model, self.averaged, self.optimizer, self.progress)),
-            "weights": (".npz", warm_start.pack(self.averaged)),
-            "float32": (".tflite", litert),
-        }
-        card = self._card()
-        if final:
-            contents["quantised"] = (".tflite", export.to_litert(model, quantised=True))
-            accuracies = {kind: self._exported_accuracy(contents[kind][1]) for kind in ("float32", "quantised")}
-            found = {"reads": export.choose(accuracies), "exported_picture_accuracy": accuracies}
-            card = card.model_copy(update=found)
-        save_model(folder, card, contents)
-        report.draw_curve(
-            folder / "train_acc.png", "Picture accuracy of training batches", self.progress.training_curve
-        )
-        report.draw_curve(
-            folder / "test_acc.png", "Picture accuracy of the verification set", self.progress.verification_curve
-        )
-        self._saved = (self.progress.step, final)
-
-    def save_for_serving(self, folder: Path) -> Path:
-        """A SavedModel of this step, in the versioned layout of TensorFlow Serving; returns its folder.
-
-        Raises ModelError when it answers otherwise than Keras.
-        """
-        model = export.to_float32(self.network, self.averaged)
-        version = folder / str(self.progress.step)
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as part:  # a server takes up whole versions alone
-            export.to_saved_model(model, Path(part) / "model")
-            export.check_saved_model(Path(part) / "model", model, self.verification.pictures[:CHECKED_PICTURES])
-            shutil.rmtree(version, ignore_errors=True)
-            (Path(part) / "model").rename(version)
-        return version
-
-    def save_as_onnx(self, path: Path) -> None:
-        """Write an ONNX model. Raises ModelError when it answers otherwise than Keras, or can't be made."""
-        model = export.to_float32(self.network, self.averaged)
-        content = export.to_onnx(model)
-        export.check_onnx(content, model, self.verification.pictures[:CHECKED_PICTURES])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
-
-    def _exported_accuracy(self, content: bytes) -> float:
-        return export.accuracy_of(content, self.verification.pictures, self.verification.texts, self._decode)
-
-    def _card(self) -> ModelCard:
-        config, progress = self.config, self.progress
-        return ModelCard(
-            network=config.network,
-            decoding=self.network.decoding,
-            image_height=config.image_height,
-            image_width=config.image_width,
-            channels=config.channels,
-            resize=config.resize,
-            characters=config.alphabet.characters,
-            min_captcha=self.lengths[0],
-            max_captcha=config.max_captcha,
-            step=progress.step,
-            training_seconds=round(progress.seconds, 1),
-            training_pictures=len(self.training),
-            verification_pictures=self.verified.pictures,
-            verification_picture_accuracy=self.verified.picture,
-            verification_character_accuracy=self.verified.character,
-            best_picture_accuracy=progress.best_accuracy,
-            best_step=progress.best_step,
-            split_seed=config.split_seed,
-            saved_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            versions=versions("tensorflow", "keras", "numpy"),
-        )
 
     def _train_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:

@@ -20,6 +20,7 @@ from cnnlib.interruption import Interruption, interruption
 from cnnlib.model_card import ModelCard, load_card
 from cnnlib.network import operations
 from cnnlib.review import Review
+from cnnlib.saving import save, save_as_onnx, save_for_serving
 from cnnlib.trainer import LINE_STEPS, Trainer
 
 Say = Callable[[str], None]
@@ -91,11 +92,11 @@ def export(
                 f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first"
             )
         trainer.verify()
-        trainer.save(final=True, anew=True)
+        save(trainer, final=True, anew=True)
         if saved_model:
-            say(f"SavedModel: {display_path(trainer.save_for_serving(saved_model))}")
+            say(f"SavedModel: {display_path(save_for_serving(trainer, saved_model))}")
         if onnx:
-            trainer.save_as_onnx(onnx)
+            save_as_onnx(trainer, onnx)
             say(f"ONNX: {display_path(onnx)}")
         return load_card(config.model_save_dir)
 
@@ -136,11 +137,11 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
             if progress.step % interval == 0 or progress.step % config.cycle_save == 0:
                 trainer.verify()
             if progress.step % config.cycle_save == 0:
-                trainer.save()
+                save(trainer)
                 say(f"Saved step {progress.step} into {display_path(config.model_save_dir)}")
         if progress.step:  # stopped before the first step, there is nothing to keep
             trainer.verify()
-            trainer.save(final=not interrupted.signal)
+            save(trainer, final=not interrupted.signal)
     trained = progress.step - first
     rate = trained * size / max(progress.seconds - before, 1e-9)
     return Outcome(

@@ -88,6 +88,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 def other_size(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A model of 40 by 20 pictures, untrained, but always the same: `config`, a `picture` and the `text` it reads."""
     from cnnlib.recognizer import Recognizer
+    from cnnlib.saving import save
     from cnnlib.trainer import Trainer
 
     folder = tmp_path_factory.mktemp("other")
@@ -97,7 +98,7 @@ def other_size(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     trainer = Trainer(config)
     trainer.progress.step = 1
     trainer.verify()
-    trainer.save()
+    save(trainer)
     picture = draw("10", folder / "10_1.png", size=(40, 20)).read_bytes()
     text = Recognizer(config.model_save_dir).recognize([picture])[0].text
     return SimpleNamespace(config=config, picture=picture, text=text)

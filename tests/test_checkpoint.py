@@ -1,11 +1,16 @@
+import io
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
+from cnnlib.alphabet import Reading
 from cnnlib.checkpoint import Progress, pack, unpack
 from cnnlib.errors import ModelError
 from cnnlib.network import NETWORKS
 from cnnlib.pictures import Shape
+from cnnlib.review import Read
 
 
 def test_weights_optimizer_and_progress_come_back() -> None:
@@ -13,7 +18,8 @@ def test_weights_optimizer_and_progress_come_back() -> None:
     model, optimizer = network.model(), network.optimizer(10)
     optimizer.build(model.trainable_variables)
     optimizer.apply([keras.ops.ones_like(variable) for variable in model.trainable_variables])
-    progress = Progress(7, 12.5, 0.5, 3, [(10, 0.25)], [])
+    doubts = [Read(Path("sample/é_1.png"), "é", Reading("e", 0.125, ()), 2.5)]
+    progress = Progress(7, 12.5, 0.5, 3, [(10, 0.25)], [], judged=True, doubts=doubts)
     averaged = network.model()
     content = pack(model, averaged, optimizer, progress)
     other, other_averaged, other_optimizer = network.model(), network.model(), network.optimizer(10)
@@ -25,6 +31,17 @@ def test_weights_optimizer_and_progress_come_back() -> None:
     for before, after in zip(optimizer.variables, other_optimizer.variables, strict=True):
         assert (before.numpy() == after.numpy()).all()
     assert np.any(optimizer.variables[-1].numpy())
+
+
+def test_checkpoint_from_before_labels_were_doubted_is_taken_up() -> None:
+    network = NETWORKS["positions"](Shape(16, 32), classes=3, length=2)
+    model, optimizer = network.model(), keras.optimizers.SGD()
+    optimizer.build(model.trainable_variables)
+    with np.load(io.BytesIO(pack(model, model, optimizer, Progress(7, judged=True)))) as arrays:
+        older = {name: value for name, value in arrays.items() if name not in ("progress/judged", "progress/doubts")}
+    content = io.BytesIO()
+    np.savez(content, **older)
+    assert unpack(content.getvalue(), model, model, optimizer) == Progress(7)
 
 
 def test_other_network_is_refused() -> None:

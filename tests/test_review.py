@@ -50,8 +50,21 @@ def test_wrong_labels_among_the_verification_pictures_are_suspected_too() -> Non
     assert advice(one).startswith("look at the labels")
 
 
+def test_label_that_was_learned_by_heart_is_suspected_for_its_reading_before() -> None:
+    doubts = reads("x", 2, 0.85) + reads("y", 1, 0.7)
+    heart = [Read(one.path, LABEL, Reading(LABEL, 0.99, (0.99,)), 0.1) for one in doubts]
+    one = review(reads(LABEL, 100) + heart, reads(LABEL, 100), doubts)
+    assert [(s.path.name, s.reading.text, s.loss) for s in one.suspects] == [("x1.png", "x", 1), ("x0.png", "x", 0)]
+
+
+def test_picture_that_is_surely_misread_early_and_late_is_listed_once() -> None:
+    one = review(reads("x", 1) + reads(LABEL, 100), reads(LABEL, 100), reads("x", 1, 0.85))
+    assert [s.reading.confidence for s in one.suspects] == [0.99]
+
+
 def test_network_that_reads_little_suspects_nobody() -> None:
     assert found(40, 50).suspects == []
+    assert review(reads("x", 40) + reads(LABEL, 60), reads(LABEL, 50), reads("x", 40)).suspects == []
 
 
 def test_confusions_are_those_of_the_verification_pictures() -> None:

@@ -18,7 +18,9 @@ from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import CARD, load_card, load_model
 from cnnlib.recipe import steps_for, strength_for
 from cnnlib.recognizer import Recognizer
+from cnnlib.review import SURE
 from cnnlib.samples import list_entries
+from cnnlib.saving import save
 from cnnlib.trainer import LINE_STEPS, Trainer
 from cnnlib.training import train
 from tests.conftest import fill
@@ -106,7 +108,7 @@ def test_resumed_training_goes_on_as_if_nothing_had_happened(
                 if trainer.progress.step == pause:
                     break
             trainer.verify()
-            trainer.save()
+            save(trainer)
     assert len(losses["resumed"]) == 40
     assert losses["resumed"] == pytest.approx(losses["straight"], rel=1e-2)
 
@@ -137,13 +139,31 @@ def test_training_that_reached_its_goal_goes_on_with_added_samples(configure: Ca
     assert load_card(config.model_save_dir).training_pictures + added.verification.pictures >= 590
 
 
+def test_wrong_labels_are_suspected_though_they_are_learned_by_heart(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(cycle_stop=240, cycle_save=240, acc_stop=1)
+    paths = fill(config.train_image_dir, 300, seed=1)
+    wrong = [path.rename(path.with_name("10"[int(path.name[0])] + path.name[1:])).name for path in paths[:15]]
+    first = train(config, lambda _: None)
+    assert first.review
+    suspects = {one.path.name: one.reading.confidence for one in first.review.suspects}
+    assert len(suspects.keys() & wrong) >= 12
+    assert len(suspects.keys() - wrong) <= 1
+    assert min(suspects.values()) < SURE, "some of them were only doubted early"
+    config.train_image_dir.joinpath(wrong[0]).rename(config.train_image_dir / paths[0].name)
+    again = train(config, lambda _: None)
+    assert again.review
+    assert {one.path.name for one in again.review.suspects} == suspects.keys() - wrong[:1], (
+        "a mended label is no suspect"
+    )
+
+
 def test_changed_size_alphabet_or_length_is_refused(
     short: SampleConfig, configure: Callable[..., SampleConfig]
 ) -> None:
     trainer = Trainer(short)
     trainer.progress.step = 1
     trainer.verify()
-    trainer.save()
+    save(trainer)
     changed = configure(char_set="012", max_captcha=3)
     with pytest.raises(
         ModelError, match=r'trained with max_captcha 2, char_set "01", but .* says max_captcha 3, char_set "012"'
@@ -279,7 +299,7 @@ def test_averaged_weights_follow_and_are_what_is_measured_and_exported(short: Sa
     for variable, expected in zip(trainer.averaged.weights, weights, strict=True):
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
     trainer.verify()
-    trainer.save()
+    save(trainer)
     picture = trainer.verification.pictures[0]
     reader = Recognizer(short.model_save_dir)
     read = reader.recognize([picture])[0]
