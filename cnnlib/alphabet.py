@@ -89,11 +89,10 @@ class Alphabet:
         path = decoder.path(probabilities, lengths)
         rows = decoder.rows(path, self.blank)
         numbers = [path[row[0]] for row in rows]
-        shares = probabilities[range(len(path)), path].tolist()
         return Reading(
             "".join([self.characters[number] for number in numbers]),
             decoder.confidence(probabilities, numbers, self.blank),
-            tuple([max(shares[at] for at in row) for row in rows]),
+            tuple([max([probabilities.item(at, path[at]) for at in row]) for row in rows]),
         )
 
     def decode_batch(
