@@ -7,7 +7,7 @@ To add one: a subclass with `scores` and `loss`, a line in `NETWORKS`, and its n
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from cnnlib.optimizer import Muon
 from cnnlib.pictures import Shape
 
 Tensor = Any  # a symbolic or eager tensor
+Stride = int | tuple[int, int]  # of both sides, or of height and width
 
 
 class CNN(ABC):
@@ -97,7 +98,7 @@ class Positions(CNN):
     """
 
     def scores(self, pictures: Tensor) -> Tensor:
-        x = _residual_stages(Standardise(name="standardise")(pictures), last_stride=2)
+        x = _residual_stages(Standardise(name="standardise")(pictures), (2, 1, 2, 1))
         x = layers.Reshape((-1, x.shape[-1]), name="places")(x)  # (batch, height * width, 128)
         x = Queries(self.length, name="queries")(x)  # (batch, length, 128)
         x = layers.Dropout(0.1, name="queries_dropout")(x)
@@ -121,9 +122,7 @@ class Columns(CNN):
     decoding = "columns"
 
     def scores(self, pictures: Tensor) -> Tensor:
-        x = _residual_stages(
-            Standardise(name="standardise")(pictures), last_stride=(2, 1), first_stride=self._first_stride()
-        )
+        x = _residual_stages(Standardise(name="standardise")(pictures), (self._first_stride(), 1, (2, 1), (2, 1)))
         x = layers.DepthwiseConv2D((x.shape[1], 1), use_bias=False, name="fold")(x)  # (batch, 1, columns, 128)
         x = layers.Reshape((x.shape[2], x.shape[3]), name="columns")(x)
         x = _normed(layers.Conv1D(256, 3, padding="same", use_bias=False, name="features")(x), "features")
@@ -135,7 +134,7 @@ class Columns(CNN):
         x = layers.Dropout(0.1, name="features_dropout")(layers.Add(name="mixed_add")([x, y]))
         return layers.Dense(self.classes, name="classes")(x)
 
-    def _first_stride(self) -> int | tuple[int, int]:
+    def _first_stride(self) -> Stride:
         """2, or (2, 1) for pictures so narrow that a column would hold more than half a character.
 
         A repeated character needs a blank column between, so `length` characters need 2 * length - 1.
@@ -173,23 +172,29 @@ def operations(model: keras.Model) -> int:
     return count
 
 
-def _residual_stages(x: Tensor, last_stride: int | tuple[int, int], first_stride: int | tuple[int, int] = 2) -> Tensor:
-    """Stem and four residual blocks (He et al. 2016): a map of 128 channels and about an eighth of the height."""
+def _residual_stages(x: Tensor, strides: Sequence[Stride]) -> Tensor:
+    """Stem and four residual blocks (He et al. 2016), each moving by its stride: a map of 128 channels."""
     x = _convolution(x, 32, 2, "stem")
-    for number, (channels, stride) in enumerate(((64, first_stride), (64, 1), (128, last_stride), (128, 1)), 1):
+    for number, (channels, stride) in enumerate(zip((64, 64, 128, 128), strides, strict=True), 1):
         y = _convolution(x, channels, stride, f"block{number}_first")
         y = _normed(_conv2d(y, channels, 3, 1, f"block{number}_second"), f"block{number}_second")
-        if x.shape[1:] != y.shape[1:]:
-            x = _normed(_conv2d(x, channels, 1, stride, f"block{number}_skip"), f"block{number}_skip")
+        x = _shortcut(x, channels, stride, f"block{number}_skip")
         x = layers.ReLU(name=f"block{number}_relu")(layers.Add(name=f"block{number}_add")([x, y]))
     return x
 
 
-def _convolution(x: Tensor, channels: int, stride: int | tuple[int, int], name: str) -> Tensor:
+def _shortcut(x: Tensor, channels: int, stride: Stride, name: str) -> Tensor:
+    """What a block adds to: its map, of as many channels and places as the block gives."""
+    if x.shape[-1] != channels:
+        return _normed(_conv2d(x, channels, 1, stride, name), name)
+    return x if stride == 1 else layers.AveragePooling2D(stride, padding="same", name=name)(x)
+
+
+def _convolution(x: Tensor, channels: int, stride: Stride, name: str) -> Tensor:
     return layers.ReLU(name=f"{name}_relu")(_normed(_conv2d(x, channels, 3, stride, name), name))
 
 
-def _conv2d(x: Tensor, channels: int, size: int, stride: int | tuple[int, int], name: str) -> Tensor:
+def _conv2d(x: Tensor, channels: int, size: int, stride: Stride, name: str) -> Tensor:
     return layers.Conv2D(
         channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
     )(x)

@@ -12,7 +12,7 @@ from cnnlib.pictures import Shape, open_picture
 from tests.conftest import draw
 
 # At 100x60, grey, four of 36 characters and the blank.
-PARAMETERS = {"columns": 974_149, "positions": 716_741, "classic": 13_876_884}
+PARAMETERS = {"columns": 973_637, "positions": 716_741, "classic": 13_876_884}
 ROWS = {"columns": 25, "positions": 4, "classic": 4}
 
 
