@@ -92,8 +92,12 @@ class Alphabet:
         return Reading(
             "".join([self.characters[number] for number in numbers]),
             decoder.confidence(probabilities, numbers, self.blank),
-            tuple([max([probabilities.item(at, path[at]) for at in row]) for row in rows]),
+            tuple([max([probabilities.item(at, path[at]) for at in row]) for row in rows]),  # faster than an array's
         )
+
+    def confidence(self, probabilities: np.ndarray, decoding: Decoding, label: str) -> float:
+        """How probable `label` is by one answer, as `decode` tells it of the text that is read."""
+        return DECODERS[decoding].confidence(probabilities, [self._class_of[one] for one in label], self.blank)
 
     def decode_batch(
         self, probabilities: np.ndarray, decoding: Decoding, lengths: Lengths | None = None

@@ -1,7 +1,8 @@
 """Weights, optimizer and progress of a training as the bytes of one .npz file, and back; who may write them."""
 
 import io
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,6 @@ from cnnlib.errors import ModelError
 from cnnlib.review import Read
 
 Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
-DOUBT_COLUMNS = 5  # path, label, text, confidence, loss
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Progress:
     training_curve: Curve = field(default_factory=list)  # of single batches, as they were trained on
     verification_curve: Curve = field(default_factory=list)  # of the whole verification set
     judged: bool = False  # whether the labels of the training pictures were looked at
-    doubts: list[Read] = field(default_factory=list)  # training pictures that were read then otherwise than labelled
+    doubted: list[Read] = field(default_factory=list)  # training pictures, by name, that looked then wrongly labelled
 
 
 @contextmanager
@@ -52,9 +52,8 @@ def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.
     arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.weights}
     arrays |= {f"averaged/{variable.path}": variable.numpy() for variable in averaged.weights}
     arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(_plain(optimizer).variables)}
-    plain = {name: value for name, value in vars(progress).items() if name != "doubts"}
+    plain = vars(progress) | {"doubted": json.dumps([_row(one) for one in progress.doubted])}
     arrays |= {f"progress/{name}": np.array(value) for name, value in plain.items()}
-    arrays["progress/doubts"] = np.array([_row(one) for one in progress.doubts], np.str_).reshape(-1, DOUBT_COLUMNS)
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
     return content.getvalue()
@@ -82,10 +81,12 @@ def unpack(
                 _curve(arrays["progress/training_curve"]),
                 _curve(arrays["progress/verification_curve"]),
                 bool(arrays["progress/judged"]) if "progress/judged" in arrays else False,
-                [_doubt(row) for row in arrays["progress/doubts"].tolist()] if "progress/doubts" in arrays else [],
+                [_doubt(*row) for row in json.loads(arrays["progress/doubted"].item())]
+                if "progress/doubted" in arrays
+                else [],
             )
     except (KeyError, ValueError) as error:
-        raise ModelError(f"checkpoint: expected the weights of this network; got others: {error}") from error
+        raise ModelError(f"expected the weights of this network; got others: {error}") from error
 
 
 def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
@@ -97,11 +98,9 @@ def _curve(array: np.ndarray) -> Curve:
     return [(int(step), float(share)) for step, share in array]
 
 
-def _row(doubt: Read) -> tuple[str, ...]:
-    reading = doubt.reading
-    return doubt.path.as_posix(), doubt.label, reading.text, str(reading.confidence), str(doubt.loss)
+def _row(one: Read) -> tuple[str | float, ...]:
+    return one.path.name, one.label, one.reading.text, one.reading.confidence, one.label_confidence, one.loss
 
 
-def _doubt(row: Sequence[str]) -> Read:
-    path, label, text, confidence, loss = row
-    return Read(Path(path), label, Reading(text, float(confidence), ()), float(loss))
+def _doubt(name: str, label: str, text: str, confidence: float, label_confidence: float, loss: float) -> Read:
+    return Read(Path(name), label, Reading(text, confidence, ()), label_confidence, loss)

@@ -173,7 +173,7 @@ def operations(model: keras.Model) -> int:
 
 
 def _residual_stages(x: Tensor, strides: Sequence[Stride]) -> Tensor:
-    """Stem and four residual blocks (He et al. 2016), each moving by its stride: a map of 128 channels."""
+    """Stem of stride 2 and four residual blocks (He et al. 2016), each of its stride: a map of 128 channels."""
     x = _convolution(x, 32, 2, "stem")
     for number, (channels, stride) in enumerate(zip((64, 64, 128, 128), strides, strict=True), 1):
         y = _convolution(x, channels, stride, f"block{number}_first")
@@ -184,7 +184,7 @@ def _residual_stages(x: Tensor, strides: Sequence[Stride]) -> Tensor:
 
 
 def _shortcut(x: Tensor, channels: int, stride: Stride, name: str) -> Tensor:
-    """What a block adds to: its map, of as many channels and places as the block gives."""
+    """What a block adds to, with as many channels and places as it gives: convolved for channels, else averaged."""
     if x.shape[-1] != channels:
         return _normed(_conv2d(x, channels, 1, stride, name), name)
     return x if stride == 1 else layers.AveragePooling2D(stride, padding="same", name=name)(x)

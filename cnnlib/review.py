@@ -10,8 +10,8 @@ from cnnlib.config import display_path
 from cnnlib.evaluation import Accuracy, accuracy, confusions, interval
 
 SHOWN = 10  # confusions, and suspicious labels, that are listed
-SURE = 0.95  # confidence in a reading that is not the label, from which on the label looks wrong
-SURE_EARLY = 0.8  # the same for a reading early in the training, when the network is less sure of everything
+SURE = 0.5  # confidence in a reading that is not the label, from which on the label looks wrong,
+TIMES = 20  # where it is so many times as probable as the label
 MOST = 0.9  # share of the training pictures read right, below which a network is no judge of labels
 GAP = 0.02  # of an accuracy, that is worth mending
 
@@ -23,12 +23,14 @@ class Read:
     path: Path
     label: str
     reading: Reading
+    label_confidence: float  # how probable the label is to the network, 0 to 1
     loss: float
 
     @property
     def suspect(self) -> bool:
         """Whether it is read, and surely, otherwise than it is labelled."""
-        return self.reading.text != self.label and self.reading.confidence >= SURE
+        confidence = self.reading.confidence
+        return self.reading.text != self.label and confidence >= max(SURE, TIMES * self.label_confidence)
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,18 @@ class Review:
     training: Accuracy
     verification: Accuracy
     confusions: list[tuple[str, str, int]]  # on the verification pictures
-    suspects: list[Read]  # of both, as they were read early or at the end, by loss, the highest first
+    suspects: list[Read]  # of both, as they were read at the end or early in the training, by loss, the highest first
     unread: int = 0  # training pictures that were left out
 
 
-def review(trained: Sequence[Read], verified: Sequence[Read], doubts: Sequence[Read] = ()) -> Review:
-    """Review of training and verification pictures, and of training pictures as they were read early in the training.
+def review(trained: Sequence[Read], verified: Sequence[Read], doubted: Sequence[Read] = ()) -> Review:
+    """Review of training and verification pictures; `doubted` are suspects of early in the training.
 
     A network that reads few training pictures suspects no label.
     """
     training, verification = _accuracy(trained), _accuracy(verified)
     mistaken = confusions([one.label for one in verified], [one.reading.text for one in verified])
-    suspects = {one.path: one for one in doubts if one.reading.confidence >= SURE_EARLY}
-    suspects |= {one.path: one for one in (*trained, *verified) if one.suspect}
+    suspects = {one.path: one for one in (*doubted, *trained, *verified) if one.suspect}
     listed = sorted(suspects.values(), key=lambda one: -one.loss) if training.picture >= MOST else []
     return Review(training, verification, mistaken, listed)
 
@@ -78,7 +79,7 @@ def advice(found: Review) -> str:
     pictures = found.training.pictures + found.verification.pictures
     misread = (1 - found.training.picture) * found.training.pictures
     if len(found.suspects) >= max(5, 0.5 * misread, 0.005 * pictures):
-        return "look at the labels listed above: the network is sure of other readings"
+        return "look at the labels listed above: the network is, or was, sure of other readings"
     if found.training.picture < 1 - GAP:
         return "more steps: the training pictures themselves are not all read yet"
     _, highest = interval(found.verification.picture, found.verification.pictures)

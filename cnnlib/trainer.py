@@ -1,7 +1,9 @@
 """One training's state: data, network, averaged weights, optimizer, progress; a step, a measurement, a review."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,8 @@ from cnnlib.review import Read, Review, review
 LINE_STEPS = 10  # steps from one console line to the next
 PREDICTION_BATCH = 256
 REVIEWED_PICTURES = 20_000  # training pictures that are read at the end, and once early, at most
-JUDGE_PASSES = 12  # over the training pictures, or a quarter of the steps, before their labels are looked at: later
-JUDGE_ACCURACY = 0.7  # on the verification set; wrong labels are learned by heart like right ones
+JUDGED_FROM = 12  # passes, or a quarter of the steps: then labels are looked at; later, wrong ones are known by heart
+JUDGING_ACCURACY = 0.7  # on the verification set, from which on readings say something of labels
 
 
 class Trainer:
@@ -78,11 +80,16 @@ class Trainer:
                 f"{self.config.split_seed}: pictures that it was trained on would verify it; set it back, or name "
                 "another model_save_dir"
             )
-        self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
+        try:
+            self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
+        except ModelError as error:
+            remedy = f"name another model_save_dir, and start from this one with --warm-start {display_path(folder)}"
+            raise ModelError(f"{display_path(folder)}: its checkpoint: {error}; {remedy}") from error
         if (card.training_pictures, card.verification_pictures) == (len(self.training), len(self.verification)):
             self.saved = (self.progress.step, "quantised" in card.files)
         else:  # other pictures now: the card shall say so, and what was best on the old ones says nothing
             self.progress.best_accuracy, self.progress.best_step = 0.0, self.progress.step
+            self.progress.judged = False
         return True
 
     def carry_over(self, folder: Path) -> str:
@@ -120,33 +127,39 @@ class Trainer:
         size = len(self.verification)
         first = self.progress.step // LINE_STEPS * count % size if count else 0
         chosen = (first + np.arange(min(count or size, size))) % size
-        readings, losses = self.read(self.verification, chosen)
+        readings, _, losses = self.read(self.verification, chosen)
         labels = [self.verification.texts[number] for number in chosen]
         return evaluation.accuracy(labels, [reading.text for reading in readings]), float(np.mean(losses))
 
-    def read(self, data: Dataset, chosen: np.ndarray) -> tuple[list[Reading], list[float]]:
-        """Readings and losses of the pictures numbered `chosen`, by the averaged weights."""
+    def read(self, data: Dataset, chosen: np.ndarray) -> tuple[list[Reading], list[float], list[float]]:
+        """Readings, confidences in the labels, losses: of the pictures numbered `chosen`, by the averaged weights."""
         readings: list[Reading] = []
+        confidences: list[float] = []
         losses: list[float] = []
         for part in np.split(chosen, range(PREDICTION_BATCH, len(chosen), PREDICTION_BATCH)):
-            loss, probabilities = self._predict(data.pictures[part], data.labels[part])
-            readings += self.decode(probabilities.numpy())
+            loss, answer = self._predict(data.pictures[part], data.labels[part])
+            probabilities = answer.numpy()
+            readings += self.decode(probabilities)
+            confidences += self._label_confidences(probabilities, [data.texts[number] for number in part])
             losses += loss.numpy().tolist()
-        return readings, losses
+        return readings, confidences, losses
+
+    def _label_confidences(self, probabilities: np.ndarray, labels: Sequence[str]) -> list[float]:
+        alphabet, decoding = self.config.alphabet, self.network.decoding
+        return [alphabet.confidence(*one) for one in zip(probabilities, repeat(decoding), labels, strict=False)]
 
     def review(self) -> Review:
         """What the training came to, on the verification pictures and on training pictures, most often all."""
         chosen = self._reviewed()
         trained = self._reads(self.training, chosen)
         verified = self._reads(self.verification, np.arange(len(self.verification)))
-        return replace(review(trained, verified, self._doubts()), unread=len(self.training) - len(chosen))
+        return replace(review(trained, verified, self._doubted()), unread=len(self.training) - len(chosen))
 
-    def _doubts(self) -> list[Read]:
-        """The training pictures that were read otherwise than labelled, without those whose labels are others now."""
-        labels = zip((path.name for path in self.training.paths), self.training.texts, strict=True)
-        paths = dict(zip(labels, self.training.paths, strict=True))
-        found = [(paths.get((one.path.name, one.label)), one) for one in self.progress.doubts]
-        return [replace(one, path=path) for path, one in found if path]
+    def _doubted(self) -> list[Read]:
+        """Those that were doubted and are still there under their names, so with their labels."""
+        paths = {path.name: path for path in self.training.paths}
+        doubted = self.progress.doubted
+        return [replace(one, path=paths[one.path.name]) for one in doubted if one.path.name in paths]
 
     def _reviewed(self) -> np.ndarray:
         """The numbers of the training pictures that are reviewed."""
@@ -169,16 +182,19 @@ class Trainer:
             tf.summary.scalar("verification/picture_accuracy", self.verified.picture, progress.step)
         if self.verified.picture >= progress.best_accuracy:
             progress.best_accuracy, progress.best_step = self.verified.picture, progress.step
-        if not progress.judged and self._can_judge():
-            progress.judged = True
-            read = self._reads(self.training, self._reviewed())
-            progress.doubts = [one for one in read if one.reading.text != one.label]
 
-    def _can_judge(self) -> bool:
-        """Whether the network reads already, but has not learned the training labels by heart yet."""
-        passes = self.progress.step * self.config.train_batch_size / len(self.training)
-        seen = passes >= JUDGE_PASSES or self.progress.step >= self.stop // 4
-        return seen and self.verified.picture >= JUDGE_ACCURACY
+    def can_judge(self) -> bool:
+        """Whether labels are to be looked at now: the network reads, and has not learned them by heart yet."""
+        progress = self.progress
+        passes = progress.step * self.config.train_batch_size / len(self.training)
+        in_time = (passes >= JUDGED_FROM or progress.step >= self.stop / 4) and progress.step <= self.stop / 2
+        return in_time and not progress.judged and self.verified.picture >= JUDGING_ACCURACY
+
+    def judge(self) -> None:
+        """Read the training pictures, and note those whose labels look wrong."""
+        found = [one for one in self._reads(self.training, self._reviewed()) if one.suspect]
+        self.progress.doubted = [replace(one, reading=replace(one.reading, character_confidences=())) for one in found]
+        self.progress.judged = True
 
     def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
         """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""

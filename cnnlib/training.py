@@ -136,6 +136,9 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
                 show_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
             if progress.step % interval == 0 or progress.step % config.cycle_save == 0:
                 trainer.verify()
+                if trainer.can_judge():
+                    trainer.judge()
+                    say(f"{len(trainer.progress.doubted)} labels look wrong so far")
             if progress.step % config.cycle_save == 0:
                 save(trainer)
                 say(f"Saved step {progress.step} into {display_path(config.model_save_dir)}")

@@ -18,8 +18,8 @@ def test_weights_optimizer_and_progress_come_back() -> None:
     model, optimizer = network.model(), network.optimizer(10)
     optimizer.build(model.trainable_variables)
     optimizer.apply([keras.ops.ones_like(variable) for variable in model.trainable_variables])
-    doubts = [Read(Path("sample/é_1.png"), "é", Reading("e", 0.125, ()), 2.5)]
-    progress = Progress(7, 12.5, 0.5, 3, [(10, 0.25)], [], judged=True, doubts=doubts)
+    doubted = [Read(Path("é_1.png"), "é", Reading("e", 0.75, ()), 0.1, 2.3)]
+    progress = Progress(7, 12.5, 0.5, 3, [(10, 0.25)], [], judged=True, doubted=doubted)
     averaged = network.model()
     content = pack(model, averaged, optimizer, progress)
     other, other_averaged, other_optimizer = network.model(), network.model(), network.optimizer(10)
@@ -38,7 +38,7 @@ def test_checkpoint_from_before_labels_were_doubted_is_taken_up() -> None:
     model, optimizer = network.model(), keras.optimizers.SGD()
     optimizer.build(model.trainable_variables)
     with np.load(io.BytesIO(pack(model, model, optimizer, Progress(7, judged=True)))) as arrays:
-        older = {name: value for name, value in arrays.items() if name not in ("progress/judged", "progress/doubts")}
+        older = {name: value for name, value in arrays.items() if name not in ("progress/judged", "progress/doubted")}
     content = io.BytesIO()
     np.savez(content, **older)
     assert unpack(content.getvalue(), model, model, optimizer) == Progress(7)

@@ -11,14 +11,15 @@ from train_model import show_review
 LABEL = "a"
 
 
-def reads(text: str, count: int, confidence: float = 0.99) -> list[Read]:
-    return [Read(Path(f"{text}{n}.png"), LABEL, Reading(text, confidence, (confidence,)), n) for n in range(count)]
+def reads(text: str, count: int, confidence: float = 0.99, label_confidence: float = 0.01) -> list[Read]:
+    reading = Reading(text, confidence, (confidence,))
+    return [Read(Path(f"{text}{n}.png"), LABEL, reading, label_confidence, n) for n in range(count)]
 
 
 def found(wrong: int, verified: int, confidence: float = 0.99) -> Review:
     """Review of 100 training pictures, `wrong` of them misread, and 100 verification pictures, misread unsurely."""
     trained = reads("x", wrong, confidence) + reads(LABEL, 100 - wrong)
-    return review(trained, reads(LABEL, verified) + reads("b", 100 - verified, 0.5))
+    return review(trained, reads(LABEL, verified) + reads("b", 100 - verified, 0.4))
 
 
 def test_suspects_are_the_surely_misread_pictures_by_loss() -> None:
@@ -27,7 +28,7 @@ def test_suspects_are_the_surely_misread_pictures_by_loss() -> None:
         (f"x{n}.png", "a", "x") for n in (2, 1, 0)
     ]
     assert one.training.picture == 0.97
-    assert found(3, 100, confidence=0.6).suspects == [], "a network that hesitates blames no label"
+    assert found(3, 100, confidence=0.4).suspects == [], "a network that hesitates blames no label"
 
 
 def test_suspects_are_told_and_all_of_them_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,15 +52,26 @@ def test_wrong_labels_among_the_verification_pictures_are_suspected_too() -> Non
 
 
 def test_label_that_was_learned_by_heart_is_suspected_for_its_reading_before() -> None:
-    doubts = reads("x", 2, 0.85) + reads("y", 1, 0.7)
-    heart = [Read(one.path, LABEL, Reading(LABEL, 0.99, (0.99,)), 0.1) for one in doubts]
-    one = review(reads(LABEL, 100) + heart, reads(LABEL, 100), doubts)
+    doubted = reads("x", 2, 0.6)
+    heart = [Read(one.path, LABEL, Reading(LABEL, 0.99, (0.99,)), 0.99, 0.1) for one in doubted]
+    one = review(reads(LABEL, 100) + heart, reads(LABEL, 100), doubted)
     assert [(s.path.name, s.reading.text, s.loss) for s in one.suspects] == [("x1.png", "x", 1), ("x0.png", "x", 0)]
 
 
 def test_picture_that_is_surely_misread_early_and_late_is_listed_once() -> None:
-    one = review(reads("x", 1) + reads(LABEL, 100), reads(LABEL, 100), reads("x", 1, 0.85))
+    one = review(reads("x", 1) + reads(LABEL, 100), reads(LABEL, 100), reads("x", 1, 0.6))
     assert [s.reading.confidence for s in one.suspects] == [0.99]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "label_confidence", "suspected"),
+    [(0.6, 0.02, True), (0.6, 0.04, False), (0.45, 0.001, False), (0.99, 0.0, True)],
+)
+def test_reading_is_sure_where_it_is_far_more_probable_than_the_label(
+    confidence: float, label_confidence: float, suspected: bool
+) -> None:
+    (one,) = reads("x", 1, confidence, label_confidence)
+    assert one.suspect == suspected
 
 
 def test_network_that_reads_little_suspects_nobody() -> None:
@@ -75,11 +87,11 @@ def test_confusions_are_those_of_the_verification_pictures() -> None:
     ("wrong", "verified", "confidence", "words"),
     [
         (6, 90, 0.99, "look at the labels"),
-        (6, 94, 0.6, "more steps"),
-        (40, 55, 0.6, "more steps"),
-        (0, 50, 0.6, "more labelled pictures: those for training"),
-        (1, 97, 0.6, "more labelled pictures and more steps"),
-        (0, 99, 0.6, "nothing: measure it"),
+        (6, 94, 0.4, "more steps"),
+        (40, 55, 0.4, "more steps"),
+        (0, 50, 0.4, "more labelled pictures: those for training"),
+        (1, 97, 0.4, "more labelled pictures and more steps"),
+        (0, 99, 0.4, "nothing: measure it"),
     ],
 )
 def test_advice(wrong: int, verified: int, confidence: float, words: str) -> None:
@@ -87,5 +99,5 @@ def test_advice(wrong: int, verified: int, confidence: float, words: str) -> Non
 
 
 def test_handful_of_verification_pictures_does_not_prove_learning_by_heart() -> None:
-    one = review(reads(LABEL, 100), reads(LABEL, 9) + reads("b", 1, 0.5))
+    one = review(reads(LABEL, 100), reads(LABEL, 9) + reads("b", 1, 0.4))
     assert advice(one) == "more labelled pictures and more steps"

@@ -18,7 +18,6 @@ from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import CARD, load_card, load_model
 from cnnlib.recipe import steps_for, strength_for
 from cnnlib.recognizer import Recognizer
-from cnnlib.review import SURE
 from cnnlib.samples import list_entries
 from cnnlib.saving import save
 from cnnlib.trainer import LINE_STEPS, Trainer
@@ -139,22 +138,60 @@ def test_training_that_reached_its_goal_goes_on_with_added_samples(configure: Ca
     assert load_card(config.model_save_dir).training_pictures + added.verification.pictures >= 590
 
 
-def test_wrong_labels_are_suspected_though_they_are_learned_by_heart(configure: Callable[..., SampleConfig]) -> None:
+def test_wrong_labels_of_training_pictures_are_suspected(configure: Callable[..., SampleConfig]) -> None:
     config = configure(cycle_stop=240, cycle_save=240, acc_stop=1)
     paths = fill(config.train_image_dir, 300, seed=1)
-    wrong = [path.rename(path.with_name("10"[int(path.name[0])] + path.name[1:])).name for path in paths[:15]]
-    first = train(config, lambda _: None)
+    wrong = {path.rename(path.with_name("10"[int(path.name[0])] + path.name[1:])).name for path in paths[:15]}
+    lines: list[str] = []
+    first = train(config, lines.append)
     assert first.review
-    suspects = {one.path.name: one.reading.confidence for one in first.review.suspects}
-    assert len(suspects.keys() & wrong) >= 12
-    assert len(suspects.keys() - wrong) <= 1
-    assert min(suspects.values()) < SURE, "some of them were only doubted early"
-    config.train_image_dir.joinpath(wrong[0]).rename(config.train_image_dir / paths[0].name)
-    again = train(config, lambda _: None)
-    assert again.review
-    assert {one.path.name for one in again.review.suspects} == suspects.keys() - wrong[:1], (
-        "a mended label is no suspect"
-    )
+    suspects = {one.path.name for one in first.review.suspects}
+    assert len(suspects & wrong) >= 10
+    assert len(suspects - wrong) <= 3
+    assert [line for line in lines if line.endswith("labels look wrong so far")], "they were looked at early"
+    assert train(config, lines.append).review == first.review, "the report can be had again"
+    found = min(suspects & wrong)
+    mended = config.train_image_dir / ("10"[int(found[0])] + found[1:])
+    config.train_image_dir.joinpath(found).rename(mended)
+    again = train(config, lines.append).review
+    assert again
+    assert {one.path.name for one in again.suspects} == suspects - {found}, "a mended label is no suspect"
+
+
+@pytest.mark.parametrize(
+    ("step", "accuracy", "judged", "now"),
+    [
+        (9, 0.9, False, False),
+        (10, 0.9, False, True),
+        (20, 0.9, False, True),
+        (21, 0.9, False, False),
+        (10, 0.6, False, False),
+        (10, 0.9, True, False),
+    ],
+)
+def test_labels_are_looked_at_once_when_pictures_are_read_and_not_known_by_heart(
+    short: SampleConfig, step: int, accuracy: float, judged: bool, now: bool
+) -> None:
+    trainer = Trainer(short)  # of 40 steps
+    trainer.progress.step, trainer.progress.judged = step, judged
+    trainer.verified = Accuracy(100, accuracy, accuracy)
+    assert trainer.can_judge() == now
+
+
+def test_labels_look_wrong_where_something_else_is_surely_read(
+    short: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(short)
+
+    def read(data: Dataset, chosen: np.ndarray) -> tuple[list[Reading], list[float], list[float]]:
+        texts = [("0" if number == 3 else "") + data.texts[number] for number in chosen]
+        return [Reading(text, 0.9, (0.9,)) for text in texts], [0.01] * len(chosen), [4.5] * len(chosen)
+
+    monkeypatch.setattr(trainer, "read", read)
+    trainer.judge()
+    path, label = trainer.training.paths[3], trainer.training.texts[3]
+    assert trainer.progress.judged
+    assert [(one.path, one.label, one.reading.text) for one in trainer.progress.doubted] == [(path, label, "0" + label)]
 
 
 def test_changed_size_alphabet_or_length_is_refused(
@@ -204,10 +241,10 @@ def test_memory_that_runs_out_names_the_key_to_lower(short: SampleConfig, monkey
 
 
 def test_full_disk_is_not_taken_for_a_lack_of_memory(short: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def disk_full(*_: object) -> None:
+    def disk_full(*_: object, **__: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "/tmp/x/saved_model.pb; No space left on device")
 
-    monkeypatch.setattr(Trainer, "save", disk_full)
+    monkeypatch.setattr("cnnlib.training.save", disk_full)
     with pytest.raises(ModelError, match="a disk is full"):
         train(short, lambda _: None)
 

@@ -2,6 +2,7 @@
 
 examples:
   python tools/ship_model.py model/ path/to/shipped/
+  python tools/ship_model.py model/ path/to/shipped/ --reads quantised
 """
 
 import sys
@@ -16,7 +17,7 @@ from cnnlib.errors import ModelError
 from cnnlib.model_card import READING, has_file, load_model, save_model
 from cnnlib.script import DONE, script
 
-SHIPPED = {"weights": ".npz", READING: ".tflite"}
+EXPORTS = ("float32", "quantised")
 
 
 @script
@@ -24,18 +25,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="folder of a trained model")
     parser.add_argument("target", type=Path, help="folder that the copy goes into")
+    parser.add_argument("--reads", choices=EXPORTS, help="the LiteRT file (default: that which pictures are read with)")
     arguments = parser.parse_args(argv)
     if arguments.source.resolve() == arguments.target.resolve():
         raise ModelError(f"{display_path(arguments.target)}: expected another folder than the model's own")
     if has_file(arguments.target, "checkpoint"):
         raise ModelError(f"{display_path(arguments.target)}: a model that can be trained on is there; it stays")
-    loaded = {kind: load_model(arguments.source, kind) for kind in SHIPPED}
-    cards = [card for card, _ in loaded.values()]
-    if cards[0] != cards[-1]:
+    card, weights = load_model(arguments.source, "weights")
+    same, litert = load_model(arguments.source, arguments.reads or READING)
+    if card != same:
         raise ModelError(f"{display_path(arguments.source)}: a training saved meanwhile; try again")
-    card = cards[0]
-    kinds = {"weights": "weights", READING: card.reads}
-    contents = {kinds[kind]: (suffix, loaded[kind][1]) for kind, suffix in SHIPPED.items()}
+    card = card.model_copy(update={"reads": arguments.reads or card.reads})
+    contents = {"weights": (".npz", weights), card.reads: (".tflite", litert)}
     save_model(arguments.target, card, contents)
     size = sum(len(content) for _, content in contents.values())
     print(f"{size / 1e6:.1f} MB are in {display_path(arguments.target)}")
