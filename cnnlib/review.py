@@ -78,7 +78,7 @@ def advice(found: Review) -> str:
     """The one thing to try next."""
     pictures = found.training.pictures + found.verification.pictures
     misread = (1 - found.training.picture) * found.training.pictures
-    if len(found.suspects) >= max(5, 0.5 * misread, 0.005 * pictures):
+    if len(found.suspects) >= max(5, 0.5 * misread, 0.01 * pictures):
         return "look at the labels listed above: the network is, or was, sure of other readings"
     if found.training.picture < 1 - GAP:
         return "more steps: the training pictures themselves are not all read yet"

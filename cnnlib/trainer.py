@@ -26,7 +26,7 @@ from cnnlib.review import Read, Review, review
 LINE_STEPS = 10  # steps from one console line to the next
 PREDICTION_BATCH = 256
 REVIEWED_PICTURES = 20_000  # training pictures that are read at the end, and once early, at most
-JUDGED_FROM = 12  # passes, or a quarter of the steps: then labels are looked at; later, wrong ones are known by heart
+JUDGED_FROM = 8  # passes, or a quarter of the steps: then labels are looked at; later, wrong ones are known by heart
 JUDGING_ACCURACY = 0.7  # on the verification set, from which on readings say something of labels
 
 
