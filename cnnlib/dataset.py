@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from cnnlib.alphabet import Alphabet
-from cnnlib.augment import augment
+from cnnlib.augment import augment, erase
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
 from cnnlib.parallel import on_all_cores
@@ -82,28 +83,36 @@ def load(found: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, le
     return Dataset([path for path, _ in found], [label for _, label in found], pictures, labels)
 
 
-def batches(data: Dataset, size: int, steps: range, seed: int, strength: float) -> tf.data.Dataset:
+def batches(
+    data: Dataset, size: int, steps: range, seed: int, strength: float, paired: bool = False
+) -> tf.data.Dataset:
     """Batch for each step: uint8 (size, height, width, channels) augmented, int32 (size, length).
 
+    A `paired` batch has half as many pictures, each in two views: its second half is the first with other parts erased.
     A step's batch and its changes depend on `seed` and step alone, so a resumed training goes on where it stopped.
     """
+    count = (size + 1) // 2 if paired else size
+    folded = int(np.uint32(seed).view(np.int32))  # TensorFlow's seeds have a sign
 
     def draw() -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
         for step in steps:
-            chosen = batch_indices(len(data), size, step, seed)
+            chosen = batch_indices(len(data), count, step, seed)
             yield data.pictures[chosen], data.labels[chosen], step
 
+    def change(pictures: Any, labels: Any, step: Any) -> tuple[Any, Any]:
+        step_seed = tf.stack([folded, step * 64])  # and up to 64 others, for all that is drawn in the step
+        pictures = augment(pictures, step_seed, strength)
+        if paired:
+            pictures, labels = (tf.concat([one, one[: size - count]], axis=0) for one in (pictures, labels))
+            pictures = erase(pictures, step_seed + tf.constant((0, 32)), strength)
+        return pictures, labels
+
     signature = (
-        tf.TensorSpec((size, *data.pictures.shape[1:]), tf.uint8),
-        tf.TensorSpec((size, data.labels.shape[1]), tf.int32),
+        tf.TensorSpec((count, *data.pictures.shape[1:]), tf.uint8),
+        tf.TensorSpec((count, data.labels.shape[1]), tf.int32),
         tf.TensorSpec((), tf.int32),
     )
-    drawn = tf.data.Dataset.from_generator(draw, output_signature=signature)
-    folded = int(np.uint32(seed).view(np.int32))  # TensorFlow's seeds have a sign
-    changed = drawn.map(
-        lambda pictures, labels, step: (augment(pictures, tf.stack([folded, step * 64]), strength), labels)
-    )
-    return changed.prefetch(2)
+    return tf.data.Dataset.from_generator(draw, output_signature=signature).map(change).prefetch(2)
 
 
 def batch_indices(count: int, size: int, step: int, seed: int) -> np.ndarray:

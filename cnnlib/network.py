@@ -30,6 +30,7 @@ class CNN(ABC):
 
     decoding: Decoding = "positions"  # how rows become text
     augmented = True  # whether its recipe changes training pictures at random
+    consistency = 0.2  # weight of how two views of a picture disagree, 0: pictures are trained on in one view
     averaging = 0.998  # share of the running average of the weights that a step keeps; 0: no average is taken
 
     def __init__(self, shape: Shape, classes: int, length: int) -> None:
@@ -67,6 +68,7 @@ class Classic(CNN):
     """The network of the original suite of 2019, with its recipe: three convolution stages and two dense layers."""
 
     augmented = False
+    consistency = 0.0
     averaging = 0.0
 
     def scores(self, pictures: Tensor) -> Tensor:
@@ -109,7 +111,7 @@ class Positions(CNN):
     def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
         smooth = 0.05  # Szegedy et al. 2016
         wanted = tf.one_hot(labels, self.classes, 1 - smooth + smooth / self.classes, smooth / self.classes)
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, scores), axis=1)
+        return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(wanted, scores), axis=1)
 
 
 class Columns(CNN):
@@ -159,6 +161,20 @@ class Columns(CNN):
 
 
 NETWORKS: dict[str, type[CNN]] = {"columns": Columns, "positions": Positions, "classic": Classic}
+
+
+def consistency_loss(scores: Tensor, others: Tensor) -> Tensor:
+    """float32 (batch,): how far two views' distributions are from each other, all rows together, in nats.
+
+    The mean of the divergences one way and the other (Yao et al. 2024): each view learns from the other as it stands.
+    """
+    one, other = tf.nn.log_softmax(scores), tf.nn.log_softmax(others)
+
+    def divergence(wanted: Tensor, found: Tensor) -> Tensor:
+        wanted = tf.stop_gradient(wanted)
+        return tf.reduce_sum(tf.exp(wanted) * (wanted - found), axis=(1, 2))
+
+    return (divergence(one, other) + divergence(other, one)) / 2
 
 
 def operations(model: keras.Model) -> int:

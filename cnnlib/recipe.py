@@ -4,21 +4,21 @@ import math
 
 import numpy as np
 
-RARELY, OFTEN = 20, 62  # passes between which the changes of pictures go from plain to strong
+RARELY, OFTEN = 20, 62  # views of a picture between which its changes go from plain to strong
 
 
 def steps_for(pictures: int, batch_size: int) -> int:
     """Steps that `cycle_stop` "auto" stands for, at least 300.
 
-    They grow with the root of the number of pictures: 161 passes over 300, 20 over 19,000, 5 over 300,000.
+    They grow with the root of the number of pictures: each of 300 is seen 161 times, of 19,000 20, of 300,000 5 times.
     """
     return max(300, math.ceil(88_000 * math.sqrt(pictures / 1000) / batch_size))
 
 
-def strength_for(passes: float) -> float:
+def strength_for(views: float) -> float:
     """Strength of the random changes of pictures that `augmentation` "auto" stands for, 1 to 2.
 
     What is seen more often has to look different more often: 2 for up to 2,000 pictures with `cycle_stop` "auto", 1 for
     20,000, and 2 for 20,000 that are seen four times as often.
     """
-    return float(np.interp(math.log(passes), (math.log(RARELY), math.log(OFTEN)), (1.0, 2.0)))
+    return float(np.interp(math.log(views), (math.log(RARELY), math.log(OFTEN)), (1.0, 2.0)))

@@ -19,7 +19,7 @@ from cnnlib.dataset import Dataset
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import check_resumable, load_model, wanted_of
-from cnnlib.network import NETWORKS
+from cnnlib.network import NETWORKS, consistency_loss
 from cnnlib.recipe import steps_for, strength_for
 from cnnlib.review import Read, Review, review
 
@@ -39,11 +39,13 @@ class Trainer:
         self.lengths = min(map(len, self.training.texts + self.verification.texts)), config.max_captcha
         batch_size = config.train_batch_size
         self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
-        passes = self.stop * batch_size / len(self.training)
-        strength = strength_for(passes) if config.augmentation == "auto" else config.augmentation
+        self.views = self.stop * batch_size / len(self.training)  # of each picture, in all
+        strength = strength_for(self.views) if config.augmentation == "auto" else config.augmentation
         keras.utils.set_random_seed(config.split_seed)  # of first weights and dropout
         self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
         self.strength = strength if self.network.augmented else 0.0
+        # Whether a batch has two views of its pictures.
+        self.paired = self.strength > 0 and self.network.consistency > 0 and batch_size > 1
         policy, self.precision = devices.choose_policy(config.precision)
         self.model = self.network.model(policy)
         # What is measured and exported: the running average of the weights reads far better than any single step's.
@@ -103,10 +105,8 @@ class Trainer:
 
     def batches(self) -> tf.data.Dataset:
         """The batches of the steps that are left."""
-        steps = range(self.progress.step, self.stop)
-        return dataset.batches(
-            self.training, self.config.train_batch_size, steps, self.config.split_seed, self.strength
-        )
+        steps, size = range(self.progress.step, self.stop), self.config.train_batch_size
+        return dataset.batches(self.training, size, steps, self.config.split_seed, self.strength, self.paired)
 
     def satisfied(self) -> bool:
         """Whether this very step was measured and reached an `acc_stop` below 1, on enough pictures to tell.
@@ -213,8 +213,12 @@ class Trainer:
     def _train_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             scores = self.model(pictures, training=True)
-            loss = tf.reduce_mean(self.network.loss(labels, scores))
-            scaled = self.optimizer.scale_loss(loss)
+            loss = total = tf.reduce_mean(self.network.loss(labels, scores))
+            if self.paired:
+                pairs = scores.shape[0] // 2
+                apart = consistency_loss(scores[:pairs], scores[-pairs:])
+                total += self.network.consistency * tf.reduce_mean(apart)
+            scaled = self.optimizer.scale_loss(total)
         gradients = tape.gradient(scaled, self.model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
         self._average()

@@ -104,11 +104,14 @@ def export(
 def introduce(trainer: Trainer, say: Say, start: Path | None) -> None:
     """Take up an older training, or start from an older model; say what is trained, on what and for how long."""
     config, pictures = trainer.config, len(trainer.training)
-    passes = trainer.stop * config.train_batch_size / pictures
     say(trainer.precision)
     say(f"Network {config.network}: {trainer.model.count_params():,} parameters, {config.alphabet.classes} classes")
     say(f"{pictures} training and {len(trainer.verification)} verification pictures")
-    say(f"cycle_stop {trainer.stop} steps of {config.train_batch_size} pictures: {passes:.1f} passes over the pictures")
+    paired = ", two views at once" if trainer.paired else ""
+    say(
+        f"cycle_stop {trainer.stop} steps of {config.train_batch_size} pictures: "
+        f"each is seen {trainer.views:.1f} times{paired}"
+    )
     say(f"augmentation {trainer.strength:.2g}" if trainer.network.augmented else "No augmentation")
     if trainer.resume():
         unused = f"; {display_path(start)} is not started from" if start else ""

@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from cnnlib.augment import augment
+from cnnlib.augment import augment, erase
 
 SEED = tf.constant((0, 64))
 
@@ -37,3 +38,26 @@ def test_nothing_is_flipped() -> None:
         rows = np.flatnonzero(picture.any(axis=1))
         top, foot = picture[rows[0] : rows[0] + 4], picture[rows[-1] - 3 : rows[-1] + 1]
         assert np.flatnonzero(foot.any(axis=0)).max() > np.flatnonzero(top.any(axis=0)).max()
+
+
+def test_hidden_rectangles_take_the_mean_colour_and_leave_the_rest() -> None:
+    before = np.random.default_rng(0).integers(0, 256, (64, 30, 90, 3), np.uint8)
+    after = erase(before, SEED, 1.0).numpy()
+    changed = (before != after).any(axis=-1)
+    means = np.broadcast_to(before.mean(axis=(1, 2), keepdims=True).astype(np.uint8), before.shape)
+    assert (after[changed] == means[changed]).all()
+    assert 0.02 < changed.mean() < 0.2, "three rectangles of up to 13x13 pixels"
+    assert changed.any(axis=(1, 2)).mean() > 0.9, "in nearly every picture"
+    assert (changed[0] != changed[1]).any(), "each picture of a batch by itself"
+    assert (changed[..., :30].mean(), changed[..., 60:].mean()) == pytest.approx((changed.mean(),) * 2, rel=0.4)
+
+
+def test_wider_pictures_have_more_hidden_and_weak_changes_hide_less() -> None:
+    def erased(width: int, strength: float) -> float:
+        pictures = np.zeros((64, 30, width, 1), np.uint8)
+        pictures[:, ::2] = 255
+        return float((erase(pictures, SEED, strength).numpy() == 127).mean())
+
+    assert erased(300, 1.0) == pytest.approx(erased(30, 1.0), rel=0.4)
+    assert erased(90, 4.0) == erased(90, 1.0) > 3 * erased(90, 0.5) > 0
+    assert erased(90, 0.0) == 0

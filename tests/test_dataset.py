@@ -58,14 +58,27 @@ def test_training_and_verification_share_nothing(config: SampleConfig) -> None:
     assert config.alphabet.text(training.labels[3]) == training.texts[3]
 
 
-def test_batches_of_a_step_do_not_depend_on_where_one_started(config: SampleConfig) -> None:
+@pytest.mark.parametrize("paired", [False, True])
+def test_batches_of_a_step_do_not_depend_on_where_one_started(config: SampleConfig, paired: bool) -> None:
     fill(config.train_image_dir, 20)
     training, _ = load_training(config)
-    straight = list(batches(training, 8, range(6), 3, 1.0))
-    resumed = list(batches(training, 8, range(4, 6), 3, 1.0))
+    straight = list(batches(training, 8, range(6), 3, 1.0, paired))
+    resumed = list(batches(training, 8, range(4, 6), 3, 1.0, paired))
     for (pictures, labels), (again, labels_again) in zip(straight[4:], resumed, strict=True):
         assert (pictures.numpy() == again.numpy()).all()
         assert (labels.numpy() == labels_again.numpy()).all()
+
+
+@pytest.mark.parametrize(("size", "pairs"), [(8, 4), (7, 3), (1, 0)])
+def test_paired_batch_has_its_pictures_in_two_views(config: SampleConfig, size: int, pairs: int) -> None:
+    fill(config.train_image_dir, 20)
+    training, _ = load_training(config)
+    (pictures, labels), *_ = batches(training, size, range(1), 3, 1.0, paired=True)
+    assert (len(pictures), len(labels)) == (size, size)
+    assert (labels[:pairs].numpy() == labels[size - pairs :].numpy()).all()
+    assert len({picture.numpy().tobytes() for picture in pictures}) == size
+    alike = pictures[:pairs].numpy() == pictures[size - pairs :].numpy()
+    assert not pairs or 0.5 < alike.mean() < 1, "changed alike, other parts hidden"
 
 
 def test_empty_training_folder_names_the_scripts_that_fill_it(config: SampleConfig) -> None:

@@ -7,7 +7,7 @@ from cnnlib.alphabet import Alphabet
 from cnnlib.config import SampleConfig
 from cnnlib.errors import ConfigError
 from cnnlib.layers import BatchNorm, Standardise
-from cnnlib.network import NETWORKS, operations
+from cnnlib.network import NETWORKS, consistency_loss, operations
 from cnnlib.pictures import Shape, open_picture
 from tests.conftest import draw
 
@@ -49,6 +49,25 @@ def test_thirty_two_pictures_are_learned_by_heart(name: str, tmp_path: pytest.Te
         train()
     probabilities = tf.nn.softmax(model(pictures, training=False)).numpy()
     assert [reading.text for reading in alphabet.decode_batch(probabilities, network.decoding)] == labels
+
+
+def test_consistency_loss_of_two_views_by_hand() -> None:
+    one = np.log(np.array([[[0.5, 0.5], [0.9, 0.1]]], np.float32))
+    other = np.log(np.array([[[0.8, 0.2], [0.9, 0.1]]], np.float32)) + 3  # scores are free of a constant
+    there = 0.5 * np.log(0.5 / 0.8) + 0.5 * np.log(0.5 / 0.2)
+    back = 0.8 * np.log(0.8 / 0.5) + 0.2 * np.log(0.2 / 0.5)
+    assert consistency_loss(one, other).numpy() == pytest.approx([(there + back) / 2], rel=1e-5)
+    assert consistency_loss(other, one).numpy() == pytest.approx([(there + back) / 2], rel=1e-5)
+    assert consistency_loss(one, one + 1).numpy() == pytest.approx([0], abs=1e-6)
+
+
+def test_consistency_loss_pulls_each_view_towards_the_other() -> None:
+    one, other = tf.constant([[[1.0, 0.0]]]), tf.constant([[[0.0, 0.0]]])
+    with tf.GradientTape() as tape:
+        tape.watch((one, other))
+        apart = consistency_loss(one, other)
+    first, second = tape.gradient(apart, (one, other))
+    assert first[0, 0, 0] > 0 > second[0, 0, 0], "a step down the gradient brings them nearer"
 
 
 def test_every_network_can_be_configured() -> None:

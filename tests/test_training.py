@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from cnnlib.dataset import Dataset
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import CARD, load_card, load_model
+from cnnlib.network import consistency_loss
 from cnnlib.recipe import steps_for, strength_for
 from cnnlib.recognizer import Recognizer
 from cnnlib.samples import list_entries
@@ -39,9 +41,8 @@ def test_console_lines_are_those_of_the_original(trained: SimpleNamespace) -> No
     form = rf"\[{{}} set\] The character {rate} The picture {rate} >>> loss \d+\.\d{{{{10}}}}"
     assert re.fullmatch(form.format("Training"), trained.lines[at + 1])
     assert re.fullmatch(form.format("Verification"), trained.lines[at + 2])
-    assert any(
-        re.match(r"cycle_stop 160 steps of 32 pictures: \d+\.\d passes over the pictures", x) for x in trained.lines
-    )
+    plan = r"cycle_stop 160 steps of 32 pictures: each is seen \d+\.\d times, two views at once"
+    assert any(re.fullmatch(plan, line) for line in trained.lines)
     assert trained.lines[0] == "Computing on the CPU (enable_gpu 0)"
 
 
@@ -323,6 +324,34 @@ def test_every_network_trains_exports_and_reads(configure: Callable[..., SampleC
     assert (card.network, card.channels) == (network, 3)
     assert json.loads((config.model_save_dir / CARD).read_text())["decoding"] == "positions"
     Recognizer(config.model_save_dir).recognize([list_entries(config.train_image_dir)[0].read_bytes()])
+
+
+def test_training_brings_the_two_views_of_a_picture_together(
+    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configure(cycle_stop=30, augmentation=2)
+    fill(config.train_image_dir, 40)
+    apart = {}
+    for weight in (1e-9, 10.0):
+        monkeypatch.setattr("cnnlib.network.CNN.consistency", weight)
+        trainer = Trainer(config)
+        for pictures, labels in trainer.batches():
+            trainer.step(pictures, labels)
+        scores = trainer.model(pictures)
+        apart[weight] = float(tf.reduce_mean(consistency_loss(scores[:16], scores[16:])))
+    assert apart[10.0] < apart[1e-9] / 2
+
+
+@pytest.mark.parametrize("keys", [{"augmentation": 0}, {"network": "classic"}, {"train_batch_size": 1}])
+def test_pictures_come_once_where_they_are_not_changed(configure: Callable[..., SampleConfig], keys: Any) -> None:
+    config = configure(**keys)
+    fill(config.train_image_dir, 40)
+    trainer = Trainer(config)
+    (pictures, labels), *_ = trainer.batches().take(1)
+    half = len(labels) // 2
+    assert (labels[:half].numpy() != labels[-half:].numpy()).any() or not half
+    loss, _ = trainer.step(pictures, labels)
+    assert np.isfinite(loss)
 
 
 def test_averaged_weights_follow_and_are_what_is_measured_and_exported(short: SampleConfig) -> None:
