@@ -147,9 +147,10 @@ def test_wrong_labels_of_training_pictures_are_suspected(configure: Callable[...
     first = train(config, lines.append)
     assert first.review
     suspects = {one.path.name for one in first.review.suspects}
-    assert len(suspects & wrong) >= 10
+    assert len(suspects & wrong) >= 6
     assert len(suspects - wrong) <= 3
-    assert [line for line in lines if line.endswith("labels look wrong so far")], "they were looked at early"
+    (early,) = [int(line.split()[0]) for line in lines if line.endswith("labels look wrong so far")]
+    assert early >= 4, "before they were known by heart"
     assert train(config, lines.append).review == first.review, "the report can be had again"
     found = min(suspects & wrong)
     mended = config.train_image_dir / ("10"[int(found[0])] + found[1:])
