@@ -30,7 +30,7 @@ class CNN(ABC):
 
     decoding: Decoding = "positions"  # how rows become text
     augmented = True  # whether its recipe changes training pictures at random
-    consistency = 0.2  # weight of how two views of a picture disagree, 0: pictures are trained on in one view
+    consistency = 0.0  # weight of how much two views of a picture disagree; 0: pictures are trained on in one view
     averaging = 0.998  # share of the running average of the weights that a step keeps; 0: no average is taken
 
     def __init__(self, shape: Shape, classes: int, length: int) -> None:
@@ -68,7 +68,6 @@ class Classic(CNN):
     """The network of the original suite of 2019, with its recipe: three convolution stages and two dense layers."""
 
     augmented = False
-    consistency = 0.0
     averaging = 0.0
 
     def scores(self, pictures: Tensor) -> Tensor:
@@ -111,7 +110,7 @@ class Positions(CNN):
     def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
         smooth = 0.05  # Szegedy et al. 2016
         wanted = tf.one_hot(labels, self.classes, 1 - smooth + smooth / self.classes, smooth / self.classes)
-        return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(wanted, scores), axis=1)
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, scores), axis=1)
 
 
 class Columns(CNN):
@@ -122,6 +121,7 @@ class Columns(CNN):
     """
 
     decoding = "columns"
+    consistency = 0.2
 
     def scores(self, pictures: Tensor) -> Tensor:
         x = _residual_stages(Standardise(name="standardise")(pictures), (self._first_stride(), 1, (2, 1), (2, 1)))

@@ -334,7 +334,7 @@ def test_training_brings_the_two_views_of_a_picture_together(
     fill(config.train_image_dir, 40)
     apart = {}
     for weight in (1e-9, 10.0):
-        monkeypatch.setattr("cnnlib.network.CNN.consistency", weight)
+        monkeypatch.setattr("cnnlib.network.Columns.consistency", weight)
         trainer = Trainer(config)
         for pictures, labels in trainer.batches():
             trainer.step(pictures, labels)
