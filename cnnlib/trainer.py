@@ -26,7 +26,7 @@ from cnnlib.review import Read, Review, review
 LINE_STEPS = 10  # steps from one console line to the next
 PREDICTION_BATCH = 256
 REVIEWED_PICTURES = 20_000  # training pictures that are read at the end, and once early, at most
-JUDGED_FROM = 8  # passes, or a quarter of the steps: then labels are looked at; later, wrong ones are known by heart
+JUDGED_FROM = 8  # views of a picture, or a quarter of the steps: labels are looked at; later, they are known by heart
 JUDGING_ACCURACY = 0.7  # on the verification set, from which on readings say something of labels
 
 
@@ -186,8 +186,8 @@ class Trainer:
     def can_judge(self) -> bool:
         """Whether labels are to be looked at now: the network reads, and has not learned them by heart yet."""
         progress = self.progress
-        passes = progress.step * self.config.train_batch_size / len(self.training)
-        in_time = (passes >= JUDGED_FROM or progress.step >= self.stop / 4) and progress.step <= self.stop / 2
+        views = progress.step * self.config.train_batch_size / len(self.training)
+        in_time = (views >= JUDGED_FROM or progress.step >= self.stop / 4) and progress.step <= self.stop / 2
         return in_time and not progress.judged and self.verified.picture >= JUDGING_ACCURACY
 
     def judge(self) -> None:
