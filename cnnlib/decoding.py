@@ -6,7 +6,6 @@ where repeats are one character and blanks stand between characters.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -54,8 +53,15 @@ def _position_confidence(probabilities: np.ndarray, numbers: list[int], blank: i
 
 
 def _column_rows(path: list[int], blank: int) -> list[list[int]]:
-    runs = [list(run) for _, run in groupby(range(len(path)), key=path.__getitem__)]
-    return [run for run in runs if path[run[0]] != blank]
+    rows: list[list[int]] = []
+    before = blank
+    for row, number in enumerate(path):
+        if number == before != blank:
+            rows[-1].append(row)
+        elif number != blank:
+            rows.append([row])
+        before = number
+    return rows
 
 
 def _column_path(probabilities: np.ndarray, lengths: Lengths) -> list[int]:
@@ -100,17 +106,17 @@ def _column_confidence(probabilities: np.ndarray, numbers: list[int], blank: int
         0.0,
         *(float(state not in (blank, before)) for before, state in zip(states, states[2:], strict=False)),
     ]
-    sure = probabilities[:, blank] > SURE
-    told = np.ones(len(sure), bool)
-    told[1:] = ~(sure[1:] & sure[:-1])  # a further blank that is sure changes nothing
-    first, *columns = probabilities[told][:, states].tolist()
+    first, *columns = probabilities[:, states].tolist()
     reached = [*first[:2], *(0.0 for _ in states[2:])]
+    sure = first[0] > SURE
     for column in columns:
+        was_sure, sure = sure, column[0] > SURE
+        if was_sure and sure:
+            continue  # a further blank that is sure changes nothing
+        padded = [0.0, 0.0, *reached]
         reached = [
             (here + before + skip * earlier) * value
-            for here, before, earlier, skip, value in zip(
-                reached, [0.0, *reached], [0.0, 0.0, *reached], skips, column, strict=False
-            )
+            for here, before, earlier, skip, value in zip(reached, padded[1:], padded, skips, column, strict=False)
         ]
     return min(1.0, sum(reached[-2:]))
 
