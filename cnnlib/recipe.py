@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 RARELY, OFTEN = 20, 62  # views of a picture between which its changes go from plain to strong
+PAIRED_FROM = 10  # views of a picture from which on a batch has two of each; below, other pictures teach as much
 
 
 def steps_for(pictures: int, batch_size: int) -> int:

@@ -20,7 +20,7 @@ from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import check_resumable, load_model, wanted_of
 from cnnlib.network import NETWORKS, consistency_loss
-from cnnlib.recipe import steps_for, strength_for
+from cnnlib.recipe import PAIRED_FROM, steps_for, strength_for
 from cnnlib.review import Read, Review, review
 
 LINE_STEPS = 10  # steps from one console line to the next
@@ -45,7 +45,8 @@ class Trainer:
         self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
         self.strength = strength if self.network.augmented else 0.0
         # Whether a batch has two views of its pictures.
-        self.paired = self.strength > 0 and self.network.consistency > 0 and batch_size > 1
+        paired = self.strength > 0 and self.network.consistency > 0 and self.views >= PAIRED_FROM
+        self.paired = paired and batch_size > 1
         policy, self.precision = devices.choose_policy(config.precision)
         self.model = self.network.model(policy)
         # What is measured and exported: the running average of the weights reads far better than any single step's.
