@@ -70,9 +70,9 @@ def unpack(
         with np.load(io.BytesIO(content)) as arrays:
             for kind, weights in (("weights", model.weights), ("averaged", averaged.weights)):
                 for variable in weights:
-                    variable.assign(arrays[f"{kind}/{variable.path}"])
+                    _assign(variable, arrays[f"{kind}/{variable.path}"])
             for number, variable in enumerate(_plain(optimizer).variables):
-                variable.assign(arrays[f"optimizer/{number}"])
+                _assign(variable, arrays[f"optimizer/{number}"])
             return Progress(
                 int(arrays["progress/step"]),
                 float(arrays["progress/seconds"]) if "progress/seconds" in arrays else 0.0,
@@ -87,6 +87,13 @@ def unpack(
             )
     except (KeyError, ValueError) as error:
         raise ModelError(f"expected the weights of this network; got others: {error}") from error
+
+
+def _assign(variable: keras.Variable, value: np.ndarray) -> None:
+    """Raise ValueError for another shape; Keras's own error prints all of the variable's numbers."""
+    if variable.shape != value.shape:
+        raise ValueError(f"{variable.path}: expected the shape {tuple(variable.shape)}; got {value.shape}")
+    variable.assign(value)
 
 
 def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:

@@ -1,9 +1,7 @@
 """One training's state: data, network, averaged weights, optimizer, progress; a step, a measurement, a review."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from cnnlib.review import Read, Review, review
 LINE_STEPS = 10  # steps from one console line to the next
 PREDICTION_BATCH = 256
 REVIEWED_PICTURES = 20_000  # training pictures that are read at the end, and once early, at most
-JUDGED_FROM = 8  # views of a picture, or a quarter of the steps: labels are looked at; later, they are known by heart
+JUDGED_FROM = 8  # views of a picture from which on labels are looked at; after many more they are known by heart
 JUDGING_ACCURACY = 0.7  # on the verification set, from which on readings say something of labels
 
 
@@ -44,9 +42,10 @@ class Trainer:
         keras.utils.set_random_seed(config.split_seed)  # of first weights and dropout
         self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
         self.strength = strength if self.network.augmented else 0.0
-        # Whether a batch has two views of its pictures.
-        paired = self.strength > 0 and self.network.consistency > 0 and self.views >= PAIRED_FROM
-        self.paired = paired and batch_size > 1
+        often = self.views >= PAIRED_FROM and batch_size > 1
+        self.paired = (
+            often and self.strength > 0 and self.network.consistency > 0
+        )  # two views of each picture in a batch
         policy, self.precision = devices.choose_policy(config.precision)
         self.model = self.network.model(policy)
         # What is measured and exported: the running average of the weights reads far better than any single step's.
@@ -128,32 +127,29 @@ class Trainer:
         size = len(self.verification)
         first = self.progress.step // LINE_STEPS * count % size if count else 0
         chosen = (first + np.arange(min(count or size, size))) % size
-        readings, _, losses = self.read(self.verification, chosen)
-        labels = [self.verification.texts[number] for number in chosen]
-        return evaluation.accuracy(labels, [reading.text for reading in readings]), float(np.mean(losses))
+        reads = self.read(self.verification, chosen)
+        accuracy = evaluation.accuracy([one.label for one in reads], [one.reading.text for one in reads])
+        return accuracy, float(np.mean([one.loss for one in reads]))
 
-    def read(self, data: Dataset, chosen: np.ndarray) -> tuple[list[Reading], list[float], list[float]]:
-        """Readings, confidences in the labels, losses: of the pictures numbered `chosen`, by the averaged weights."""
-        readings: list[Reading] = []
-        confidences: list[float] = []
-        losses: list[float] = []
+    def read(self, data: Dataset, chosen: np.ndarray) -> list[Read]:
+        """The pictures numbered `chosen`, as the averaged weights read them."""
+        reads: list[Read] = []
         for part in np.split(chosen, range(PREDICTION_BATCH, len(chosen), PREDICTION_BATCH)):
-            loss, answer = self._predict(data.pictures[part], data.labels[part])
-            probabilities = answer.numpy()
-            readings += self.decode(probabilities)
-            confidences += self._label_confidences(probabilities, [data.texts[number] for number in part])
-            losses += loss.numpy().tolist()
-        return readings, confidences, losses
+            losses, answers = self._predict(data.pictures[part], data.labels[part])
+            for number, answer, loss in zip(part, answers.numpy(), losses.numpy().tolist(), strict=True):
+                reads.append(self._read(data.paths[number], data.texts[number], answer, loss))
+        return reads
 
-    def _label_confidences(self, probabilities: np.ndarray, labels: Sequence[str]) -> list[float]:
+    def _read(self, path: Path, label: str, probabilities: np.ndarray, loss: float) -> Read:
         alphabet, decoding = self.config.alphabet, self.network.decoding
-        return [alphabet.confidence(*one) for one in zip(probabilities, repeat(decoding), labels, strict=False)]
+        reading = alphabet.decode(probabilities, decoding, self.lengths)
+        return Read(path, label, reading, alphabet.confidence(probabilities, decoding, label), loss)
 
     def review(self) -> Review:
         """What the training came to, on the verification pictures and on training pictures, most often all."""
         chosen = self._reviewed()
-        trained = self._reads(self.training, chosen)
-        verified = self._reads(self.verification, np.arange(len(self.verification)))
+        trained = self.read(self.training, chosen)
+        verified = self.read(self.verification, np.arange(len(self.verification)))
         return replace(review(trained, verified, self._doubted()), unread=len(self.training) - len(chosen))
 
     def _doubted(self) -> list[Read]:
@@ -166,10 +162,6 @@ class Trainer:
         """The numbers of the training pictures that are reviewed."""
         count = len(self.training)
         return np.random.default_rng(self.config.split_seed).permutation(count)[:REVIEWED_PICTURES]
-
-    def _reads(self, data: Dataset, chosen: np.ndarray) -> list[Read]:
-        paths, labels = [data.paths[number] for number in chosen], [data.texts[number] for number in chosen]
-        return [Read(*one) for one in zip(paths, labels, *self.read(data, chosen), strict=True)]
 
     def verify(self) -> None:
         """Measure the whole verification set, once a step; note it on its curve and, if it is, as the best so far."""
@@ -188,13 +180,14 @@ class Trainer:
         """Whether labels are to be looked at now: the network reads, and has not learned them by heart yet."""
         progress = self.progress
         views = progress.step * self.config.train_batch_size / len(self.training)
-        in_time = (views >= JUDGED_FROM or progress.step >= self.stop / 4) and progress.step <= self.stop / 2
+        in_time = views >= JUDGED_FROM and progress.step <= self.stop / 2
         return in_time and not progress.judged and self.verified.picture >= JUDGING_ACCURACY
 
     def judge(self) -> None:
-        """Read the training pictures, and note those whose labels look wrong."""
-        found = [one for one in self._reads(self.training, self._reviewed()) if one.suspect]
-        self.progress.doubted = [replace(one, reading=replace(one.reading, character_confidences=())) for one in found]
+        """Read the training pictures, and note those whose labels look wrong, beside those that were noted before."""
+        found = [one for one in self.read(self.training, self._reviewed()) if one.suspect]
+        found = [replace(one, reading=replace(one.reading, character_confidences=())) for one in found]
+        self.progress.doubted = [*{one.path.name: one for one in (*self.progress.doubted, *found)}.values()]
         self.progress.judged = True
 
     def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:

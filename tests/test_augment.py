@@ -58,6 +58,7 @@ def test_wider_pictures_have_more_hidden_and_weak_changes_hide_less() -> None:
         pictures[:, ::2] = 255
         return float((erase(pictures, SEED, strength).numpy() == 127).mean())
 
+    assert erased(10, 1.0) < erased(30, 1.0)
     assert erased(300, 1.0) == pytest.approx(erased(30, 1.0), rel=0.4)
     assert erased(90, 4.0) == erased(90, 1.0) > 3 * erased(90, 0.5) > 0
     assert erased(90, 0.0) == 0

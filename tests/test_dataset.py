@@ -78,7 +78,7 @@ def test_paired_batch_has_its_pictures_in_two_views(config: SampleConfig, size: 
     assert (labels[:pairs].numpy() == labels[size - pairs :].numpy()).all()
     assert len({picture.numpy().tobytes() for picture in pictures}) == size
     alike = pictures[:pairs].numpy() == pictures[size - pairs :].numpy()
-    assert not pairs or 0.5 < alike.mean() < 1, "changed alike, other parts hidden"
+    assert not pairs or 0.8 < alike.mean() < 1, "changed alike, other parts erased; others are 0.67 alike"
 
 
 def test_empty_training_folder_names_the_scripts_that_fill_it(config: SampleConfig) -> None:

@@ -4,6 +4,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cnnlib import network
 from cnnlib.alphabet import Reading
 from cnnlib.config import SampleConfig
 from cnnlib.dataset import Dataset
@@ -20,6 +23,7 @@ from cnnlib.model_card import CARD, load_card, load_model
 from cnnlib.network import consistency_loss
 from cnnlib.recipe import steps_for, strength_for
 from cnnlib.recognizer import Recognizer
+from cnnlib.review import Read
 from cnnlib.samples import list_entries
 from cnnlib.saving import save
 from cnnlib.trainer import LINE_STEPS, Trainer
@@ -164,18 +168,18 @@ def test_wrong_labels_of_training_pictures_are_suspected(configure: Callable[...
 @pytest.mark.parametrize(
     ("step", "accuracy", "judged", "now"),
     [
-        (9, 0.9, False, False),
-        (10, 0.9, False, True),
+        (14, 0.9, False, False),
+        (15, 0.9, False, True),
         (20, 0.9, False, True),
         (21, 0.9, False, False),
-        (10, 0.6, False, False),
-        (10, 0.9, True, False),
+        (15, 0.6, False, False),
+        (15, 0.9, True, False),
     ],
 )
 def test_labels_are_looked_at_once_when_pictures_are_read_and_not_known_by_heart(
     short: SampleConfig, step: int, accuracy: float, judged: bool, now: bool
 ) -> None:
-    trainer = Trainer(short)  # of 40 steps
+    trainer = Trainer(short)  # of 40 steps, and so many pictures that each is seen 8 times after 14.25
     trainer.progress.step, trainer.progress.judged = step, judged
     trainer.verified = Accuracy(100, accuracy, accuracy)
     assert trainer.can_judge() == now
@@ -186,15 +190,46 @@ def test_labels_look_wrong_where_something_else_is_surely_read(
 ) -> None:
     trainer = Trainer(short)
 
-    def read(data: Dataset, chosen: np.ndarray) -> tuple[list[Reading], list[float], list[float]]:
+    def read(data: Dataset, chosen: np.ndarray) -> list[Read]:
         texts = [("0" if number == 3 else "") + data.texts[number] for number in chosen]
-        return [Reading(text, 0.9, (0.9,)) for text in texts], [0.01] * len(chosen), [4.5] * len(chosen)
+        return [
+            Read(data.paths[number], data.texts[number], Reading(text, 0.9, (0.9,)), 0.01, 4.5)
+            for number, text in zip(chosen, texts, strict=True)
+        ]
 
     monkeypatch.setattr(trainer, "read", read)
     trainer.judge()
     path, label = trainer.training.paths[3], trainer.training.texts[3]
     assert trainer.progress.judged
     assert [(one.path, one.label, one.reading.text) for one in trainer.progress.doubted] == [(path, label, "0" + label)]
+    trainer.progress.doubted.append(replace(trainer.progress.doubted[0], path=Path("00_before.png")))
+    trainer.judge()
+    assert [one.path.name for one in trainer.progress.doubted] == [path.name, "00_before.png"], (
+        "as before other pictures"
+    )
+
+
+def test_doubts_are_saved_and_reported_though_their_labels_are_read_by_now(
+    short: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(short)
+    path, label = trainer.training.paths[3], trainer.training.texts[3]
+    trainer.progress.doubted = [Read(Path(path.name), label, Reading("0" + label, 0.9, ()), 0.01, 4.5)]
+    trainer.progress.step = 1
+    trainer.verify()
+    save(trainer)
+
+    def read(data: Dataset, chosen: np.ndarray) -> list[Read]:
+        return [Read(data.paths[n], data.texts[n], Reading(data.texts[n], 1.0, ()), 1.0, 0.0) for n in chosen]
+
+    monkeypatch.setattr(Trainer, "read", lambda _, *call: read(*call))
+    again = Trainer(short)
+    assert again.resume()
+    assert [(one.path, one.reading.text) for one in again.review().suspects] == [(path, "0" + label)]
+    path.rename(path.with_name(f"1{path.name[1:]}" if label[0] == "0" else f"0{path.name[1:]}"))
+    mended = Trainer(short)
+    assert mended.resume()
+    assert mended.review().suspects == []
 
 
 def test_changed_size_alphabet_or_length_is_refused(
@@ -209,6 +244,23 @@ def test_changed_size_alphabet_or_length_is_refused(
         ModelError, match=r'trained with max_captcha 2, char_set "01", but .* says max_captcha 3, char_set "012"'
     ):
         Trainer(changed).resume()
+
+
+def test_checkpoint_of_another_form_of_the_network_is_refused_with_the_way_out(
+    short: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(short)
+    trainer.progress.step = 1
+    trainer.verify()
+    save(trainer)
+    stages = network._residual_stages
+    monkeypatch.setattr(network, "_residual_stages", lambda pictures, _: stages(pictures, (2, 1, 1, 1)))
+    told = (
+        r"its checkpoint: expected the weights of this network; got others: fold/kernel: expected the shape \(4, 1, "
+        r"128, 1\); got \(1, 1, 128, 1\); name another model_save_dir, and start from this one with --warm-start"
+    )
+    with pytest.raises(ModelError, match=told):
+        Trainer(short).resume()
 
 
 def test_interruption_saves_the_step_it_stopped_at(configure: Callable[..., SampleConfig]) -> None:
@@ -281,9 +333,9 @@ def test_recognizers_read_while_a_training_saves(short: SampleConfig) -> None:
     assert readings
 
 
-@pytest.mark.parametrize(("pictures", "passes"), [(300, (100, 200)), (19_000, (20, 40)), (300_000, (5, 15))])
-def test_auto_steps_are_a_sensible_number_of_passes(pictures: int, passes: tuple[float, float]) -> None:
-    assert passes[0] <= steps_for(pictures, 128) * 128 / pictures <= passes[1]
+@pytest.mark.parametrize(("pictures", "views"), [(300, (100, 200)), (19_000, (20, 40)), (300_000, (5, 15))])
+def test_auto_steps_are_a_sensible_number_of_views(pictures: int, views: tuple[float, float]) -> None:
+    assert views[0] <= steps_for(pictures, 128) * 128 / pictures <= views[1]
 
 
 def test_auto_steps_double_with_four_times_the_pictures() -> None:
@@ -291,9 +343,9 @@ def test_auto_steps_double_with_four_times_the_pictures() -> None:
     assert steps_for(10, 128) == 300
 
 
-@pytest.mark.parametrize(("passes", "strength"), [(0.1, 1.0), (20, 1.0), (35.214, 1.5), (62, 2.0), (10_000, 2.0)])
-def test_auto_changes_are_stronger_for_pictures_that_are_seen_often(passes: float, strength: float) -> None:
-    assert strength_for(passes) == pytest.approx(strength, abs=1e-3)
+@pytest.mark.parametrize(("views", "strength"), [(0.1, 1.0), (20, 1.0), (35.214, 1.5), (62, 2.0), (10_000, 2.0)])
+def test_auto_changes_are_stronger_for_pictures_that_are_seen_often(views: float, strength: float) -> None:
+    assert strength_for(views) == pytest.approx(strength, abs=1e-3)
 
 
 def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., SampleConfig]) -> None:
@@ -328,6 +380,27 @@ def test_every_network_trains_exports_and_reads(configure: Callable[..., SampleC
     Recognizer(config.model_save_dir).recognize([list_entries(config.train_image_dir)[0].read_bytes()])
 
 
+@pytest.mark.parametrize("size", [8, 7])
+def test_each_picture_has_to_be_read_alike_in_its_two_views(
+    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    config = configure(cycle_stop=100, train_batch_size=size)
+    fill(config.train_image_dir, 40)
+    trainer, compared = Trainer(config), []
+
+    def compare(scores: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+        tf.py_function(lambda *both: compared.extend(one.numpy() for one in both), (scores, others), [])
+        return consistency_loss(scores, others)
+
+    monkeypatch.setattr("cnnlib.trainer.consistency_loss", compare)
+    (pictures, labels), *_ = trainer.batches().take(1)
+    _, probabilities = trainer.step(pictures, labels)
+    pairs = size // 2
+    one, other = (tf.nn.softmax(scores).numpy() for scores in compared)
+    np.testing.assert_allclose(one, probabilities[:pairs], atol=1e-6)
+    np.testing.assert_allclose(other, probabilities[size - pairs :], atol=1e-6)
+
+
 def test_training_brings_the_two_views_of_a_picture_together(
     configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,10 +427,11 @@ def test_pictures_come_once_where_they_are_not_changed_or_rarely_seen(
     fill(config.train_image_dir, 40)
     trainer = Trainer(config)
     (pictures, labels), *_ = trainer.batches().take(1)
-    half = len(labels) // 2
-    assert (labels[:half].numpy() != labels[-half:].numpy()).any() or not half
-    loss, _ = trainer.step(pictures, labels)
-    assert np.isfinite(loss)
+    assert not trainer.paired
+    trainer.step(pictures, labels)
+    if len(labels) > 1:
+        half = len(labels) // 2
+        assert (labels[:half].numpy() != labels[-half:].numpy()).any()
 
 
 def test_averaged_weights_follow_and_are_what_is_measured_and_exported(short: SampleConfig) -> None:

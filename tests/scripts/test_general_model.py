@@ -52,6 +52,19 @@ def test_shipped_model_reads_alike_and_is_not_trained_on(trained: SimpleNamespac
     assert ship_model.main([str(target), str(target)]) == 2
 
 
+@pytest.mark.parametrize("kind", ["float32", "quantised"])
+def test_shipped_model_reads_with_the_file_that_is_asked_for(
+    trained: SimpleNamespace, tmp_path: Path, kind: str
+) -> None:
+    source, target = trained.config.model_save_dir, tmp_path / "model"
+    assert ship_model.main([str(source), str(target), "--reads", kind]) == 0
+    card = load_card(target)
+    assert card.reads == kind
+    assert set(card.files) == {"weights", kind}
+    name = load_card(source).files[kind].name
+    assert (target / card.files[kind].name).read_bytes() == (source / name).read_bytes()
+
+
 def test_shipping_spares_a_model_that_can_be_trained_on(
     trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
