@@ -15,9 +15,9 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def training_cells(one: Result | None) -> tuple[Any, ...]:
     """The cells of a training, empty where it was not run."""
     if one is None:
-        return ("",) * 6
-    minutes = f"{one['seconds'] / 60:.1f}"
-    return one["training_pictures"], one["step"], accuracy(one), minutes, seconds_to(one, 0.95), confused(one)
+        return ("",) * 7
+    counts, minutes = (one["training_pictures"], one["step"]), f"{one['seconds'] / 60:.1f}"
+    return *counts, accuracy(one), minutes, seconds_to(one, 0.95), confused(one), one.get("commit", "")
 
 
 def accuracy(one: Result) -> str:
@@ -79,4 +79,5 @@ STATISTICS: dict[str, Callable[[Result], Any]] = {
     "pictures/s": lambda one: f"{one['pictures_per_s']:.0f}",
     "GFLOP/s, of the machine's": rate,
     "confused": confused,
+    "commit": lambda one: one.get("commit", ""),
 }

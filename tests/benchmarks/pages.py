@@ -55,7 +55,7 @@ def write_statistics(found: Sequence[Result]) -> None:
         "5,000 unseen pictures are drawn with another seed after the first training. Trainings start from the shipped "
         "general model, which saw none of these pictures, unless the table says otherwise. Pictures: alphabet, size, "
         "version of `captcha`, number. Minutes are those of the steps, without loading and export. Seconds to 98%: "
-        "until the verification set was first measured at 98% or more.\n\n"
+        "until the verification set was first measured at 98% or more. Commits name the code that was trained with.\n\n"
         + table([*STATISTICS], [[cell(one) for cell in STATISTICS.values()] for one in found])
         + "\n![Verification accuracy over steps](statistics.png)\n\n"
         + limit(UPPER_CASE, "misread_upper.png")
@@ -98,6 +98,7 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
         "minutes",
         "seconds to 95%",
         "confused",
+        "commit",
     )
     draw_samples(DOCS / "zoo.png", [one["set"] for one in untrained], by_set)
     text = (
@@ -107,7 +108,8 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
         "generators, as it is: exactly, with upper and lower case taken for the same, and with the set's alphabet as "
         "`char_set`. Then with the default recipe: `verify_and_split_data.py --write-config` proposes the config, "
         "`train_model.py` trains on all the other pictures. Minutes are "
-        "those of the steps. No seconds: 95% of the verification pictures were never reached.\n\n"
+        "those of the steps; commits name the code that was trained with. No seconds: 95% of the verification pictures "
+        "were never reached.\n\n"
         + table(titles, rows)
         + "\n![Three pictures of each set](zoo.png)\n\n"
         + (machines(trained) if trained else "")
