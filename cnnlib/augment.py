@@ -56,7 +56,7 @@ def erase(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
     return tf.where(erased[..., tf.newaxis], tf.cast(mean, pictures.dtype), pictures)
 
 
-# Applied in this order, fewer than 32.
+# Applied in this order.
 CHANGES: tuple[Callable[[Tensor, Tensor, float], Tensor], ...] = (affine,)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlib.alphabet import Alphabet
-from cnnlib.augment import augment, erase
+from cnnlib.augment import CHANGES, augment, erase
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
 from cnnlib.parallel import on_all_cores
@@ -100,11 +100,11 @@ def batches(
             yield data.pictures[chosen], data.labels[chosen], step
 
     def change(pictures: Any, labels: Any, step: Any) -> tuple[Any, Any]:
-        step_seed = tf.stack([folded, step * 64])  # and up to 64 others, for all that is drawn in the step
+        step_seed = tf.stack([folded, step * 64])  # and up to 63 after it, one for each change
         pictures = augment(pictures, step_seed, strength)
         if paired:
             pictures, labels = (tf.concat([one, one[: size - count]], axis=0) for one in (pictures, labels))
-            pictures = erase(pictures, step_seed + tf.constant((0, 32)), strength)
+            pictures = erase(pictures, step_seed + tf.constant((0, len(CHANGES))), strength)
         return pictures, labels
 
     signature = (

@@ -42,10 +42,9 @@ class Trainer:
         keras.utils.set_random_seed(config.split_seed)  # of first weights and dropout
         self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
         self.strength = strength if self.network.augmented else 0.0
-        often = self.views >= PAIRED_FROM and batch_size > 1
-        self.paired = (
-            often and self.strength > 0 and self.network.consistency > 0
-        )  # two views of each picture in a batch
+        # Whether a batch has two views of its pictures.
+        changed = min(self.strength, self.network.consistency) > 0
+        self.paired = changed and batch_size > 1 and self.views >= PAIRED_FROM
         policy, self.precision = devices.choose_policy(config.precision)
         self.model = self.network.model(policy)
         # What is measured and exported: the running average of the weights reads far better than any single step's.
@@ -186,8 +185,10 @@ class Trainer:
     def judge(self) -> None:
         """Read the training pictures, and note those whose labels look wrong, beside those that were noted before."""
         found = [one for one in self.read(self.training, self._reviewed()) if one.suspect]
-        found = [replace(one, reading=replace(one.reading, character_confidences=())) for one in found]
-        self.progress.doubted = [*{one.path.name: one for one in (*self.progress.doubted, *found)}.values()]
+        doubted = {one.path.name: one for one in (*self.progress.doubted, *found)}
+        self.progress.doubted = [
+            replace(one, reading=replace(one.reading, character_confidences=())) for one in doubted.values()
+        ]
         self.progress.judged = True
 
     def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
