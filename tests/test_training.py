@@ -418,7 +418,8 @@ def test_training_brings_the_two_views_of_a_picture_together(
 
 
 @pytest.mark.parametrize(
-    "keys", [{"augmentation": 0}, {"network": "classic"}, {"train_batch_size": 1}, {"cycle_stop": 5}]
+    "keys",
+    [{"augmentation": 0}, {"network": "classic"}, {"train_batch_size": 1, "cycle_stop": 600}, {"cycle_stop": 5}],
 )
 def test_pictures_come_once_where_they_are_not_changed_or_rarely_seen(
     configure: Callable[..., SampleConfig], keys: Any
