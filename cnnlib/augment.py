@@ -1,6 +1,6 @@
 """Random changes of a batch of training pictures. Nothing is flipped: a mirrored letter is another one.
 
-Each takes uint8 (batch, height, width, channels), an int32 (2,) seed and a strength.
+Each takes uint8 (batch, height, width, channels), an int32 (2,) seed and a strength; at 0 nothing changes.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import tensorflow as tf
 Tensor = Any
 
 
-def affine(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
+def affine(pictures: Tensor, seed: Tensor, strength: Tensor | float) -> Tensor:
     """Turned, scaled, sheared and shifted pictures; what comes in from outside repeats the edge.
 
     At strength 1: turn ±0.07 rad, scale ±8%, shear ±0.1, shift ±5% of the width and ±7% of the height.
@@ -57,12 +57,11 @@ def erase(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
 
 
 # Applied in this order.
-CHANGES: tuple[Callable[[Tensor, Tensor, float], Tensor], ...] = (affine,)
+CHANGES: tuple[Callable[[Tensor, Tensor, Tensor | float], Tensor], ...] = (affine,)
 
 
-def augment(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
-    """Every change in turn, drawn from an int32 (2,) seed; uint8 in and out. Strength 0 changes nothing."""
-    if strength > 0:
-        for number, change in enumerate(CHANGES):
-            pictures = change(pictures, seed + tf.constant((0, number)), strength)
+def augment(pictures: Tensor, seed: Tensor, strength: Tensor | float) -> Tensor:
+    """Every change in turn, drawn from an int32 (2,) seed; uint8 in and out."""
+    for number, change in enumerate(CHANGES):
+        pictures = change(pictures, seed + tf.constant((0, number)), strength)
     return pictures

@@ -173,7 +173,8 @@ class SampleConfig(Config):
     )
     augmentation: Annotated[float, Field(ge=0, le=4)] | Literal["auto"] = Field(
         default="auto",
-        description='strength of the random changes of training pictures; 0: none; "auto": by how often each is seen',
+        description="strength of the random changes of training pictures, in the first half of the steps; 0: none; "
+        '"auto": by how often each is seen',
         json_schema_extra={"expected": 'a number from 0 to 4, or "auto"'},
     )
     precision: Annotated[

@@ -16,6 +16,7 @@ from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
 from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import Shape, open_picture, read_picture
+from cnnlib.recipe import faded
 from cnnlib.samples import list_labelled
 
 VERIFICATION_SHARE = 0.05
@@ -89,19 +90,21 @@ def batches(
     """Batch for each step: uint8 (size, height, width, channels) augmented, int32 (size, length).
 
     A `paired` batch has half as many pictures, each in two views: its second half is the first with other parts erased.
-    A step's batch and its changes depend on `seed` and step alone, so a resumed training goes on where it stopped.
+    The changes, of `strength` at first, fade out towards the last step; erasing stays. A step's batch and its changes
+    depend on `seed`, step and last step alone, so a resumed training goes on where it stopped.
     """
     count = (size + 1) // 2 if paired else size
     folded = int(np.uint32(seed).view(np.int32))  # TensorFlow's seeds have a sign
 
-    def draw() -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    def draw() -> Iterator[tuple[np.ndarray, np.ndarray, int, float]]:
         for step in steps:
             chosen = batch_indices(len(data), count, step, seed)
-            yield data.pictures[chosen], data.labels[chosen], step
+            yield data.pictures[chosen], data.labels[chosen], step, faded(strength, step, steps.stop)
 
-    def change(pictures: Any, labels: Any, step: Any) -> tuple[Any, Any]:
+    def change(pictures: Any, labels: Any, step: Any, step_strength: Any) -> tuple[Any, Any]:
         step_seed = tf.stack([folded, step * 64])  # and up to 63 after it, one for each change
-        pictures = augment(pictures, step_seed, strength)
+        if strength > 0:
+            pictures = augment(pictures, step_seed, step_strength)
         if paired:
             pictures, labels = (tf.concat([one, one[: size - count]], axis=0) for one in (pictures, labels))
             pictures = erase(pictures, step_seed + tf.constant((0, len(CHANGES))), strength)
@@ -111,6 +114,7 @@ def batches(
         tf.TensorSpec((count, *data.pictures.shape[1:]), tf.uint8),
         tf.TensorSpec((count, data.labels.shape[1]), tf.int32),
         tf.TensorSpec((), tf.int32),
+        tf.TensorSpec((), tf.float32),
     )
     return tf.data.Dataset.from_generator(draw, output_signature=signature).map(change).prefetch(2)
 

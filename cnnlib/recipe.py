@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 RARELY, OFTEN = 20, 62  # views of a picture between which its changes go from plain to strong
+FADING = 0.5  # share of the steps, the last ones, over which the changes fade out: what is to be read is unchanged
 PAIRED_FROM = 10  # views of a picture from which on a batch has two of each; below, other pictures teach as much
 
 
@@ -23,3 +24,8 @@ def strength_for(views: float) -> float:
     20,000, and 2 for 20,000 that are seen four times as often.
     """
     return float(np.interp(math.log(views), (math.log(RARELY), math.log(OFTEN)), (1.0, 2.0)))
+
+
+def faded(strength: float, step: int, steps: int) -> float:
+    """Strength of the changes at a step: `strength` for the first half of the steps, then less and less, down to 0."""
+    return strength * min(1.0, (steps - step) / (FADING * steps))

@@ -69,6 +69,19 @@ def test_batches_of_a_step_do_not_depend_on_where_one_started(config: SampleConf
         assert (labels.numpy() == labels_again.numpy()).all()
 
 
+def test_last_batches_come_nearly_as_they_are(config: SampleConfig) -> None:
+    """Changes fade out from the first steps to the last."""
+    fill(config.train_image_dir, 20)
+    training, _ = load_training(config)
+
+    def change(step: int, steps: int) -> float:
+        (pictures, _), *_ = batches(training, 8, range(step, steps), 3, 1.0)
+        before = training.pictures[batch_indices(len(training), 8, step, 3)]
+        return float(np.abs(pictures.numpy() - before.astype(float)).mean())
+
+    assert change(step=999, steps=1000) < 0.1 * change(step=999, steps=9000)
+
+
 @pytest.mark.parametrize(("size", "pairs"), [(8, 4), (7, 3), (1, 0)])
 def test_paired_batch_has_its_pictures_in_two_views(config: SampleConfig, size: int, pairs: int) -> None:
     fill(config.train_image_dir, 20)

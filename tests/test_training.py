@@ -21,7 +21,7 @@ from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import CARD, load_card, load_model
 from cnnlib.network import consistency_loss
-from cnnlib.recipe import steps_for, strength_for
+from cnnlib.recipe import faded, steps_for, strength_for
 from cnnlib.recognizer import Recognizer
 from cnnlib.review import Read
 from cnnlib.samples import list_entries
@@ -346,6 +346,10 @@ def test_auto_steps_double_with_four_times_the_pictures() -> None:
 @pytest.mark.parametrize(("views", "strength"), [(0.1, 1.0), (20, 1.0), (35.214, 1.5), (62, 2.0), (10_000, 2.0)])
 def test_auto_changes_are_stronger_for_pictures_that_are_seen_often(views: float, strength: float) -> None:
     assert strength_for(views) == pytest.approx(strength, abs=1e-3)
+
+
+def test_changes_fade_out_over_the_last_half_of_the_steps() -> None:
+    assert [faded(2.0, step, 1000) for step in (0, 500, 750, 999)] == pytest.approx([2.0, 2.0, 1.0, 0.004])
 
 
 def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., SampleConfig]) -> None:
