@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-RARELY, OFTEN = 20, 62  # views of a picture between which its changes go from plain to strong
+VIEWS, STRENGTHS = (1, 20, 62), (0.0, 1.0, 2.0)  # how often a picture is seen, and how strongly it is changed for that
 FADING = 0.5  # share of the steps, the last ones, over which the changes fade out: what is to be read is unchanged
 PAIRED_FROM = 10  # views of a picture from which on a batch has two of each; below, other pictures teach as much
 
@@ -18,12 +18,12 @@ def steps_for(pictures: int, batch_size: int) -> int:
 
 
 def strength_for(views: float) -> float:
-    """Strength of the random changes of pictures that `augmentation` "auto" stands for, 1 to 2.
+    """Strength of the random changes of pictures that `augmentation` "auto" stands for, 0 to 2.
 
     What is seen more often has to look different more often: 2 for up to 2,000 pictures with `cycle_stop` "auto", 1 for
-    20,000, and 2 for 20,000 that are seen four times as often.
+    20,000, and 2 for 20,000 that are seen four times as often. What is seen once is new as it is.
     """
-    return float(np.interp(math.log(views), (math.log(RARELY), math.log(OFTEN)), (1.0, 2.0)))
+    return float(np.interp(math.log(views), np.log(VIEWS), STRENGTHS))
 
 
 def faded(strength: float, step: int, steps: int) -> float:

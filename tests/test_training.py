@@ -343,7 +343,9 @@ def test_auto_steps_double_with_four_times_the_pictures() -> None:
     assert steps_for(10, 128) == 300
 
 
-@pytest.mark.parametrize(("views", "strength"), [(0.1, 1.0), (20, 1.0), (35.214, 1.5), (62, 2.0), (10_000, 2.0)])
+@pytest.mark.parametrize(
+    ("views", "strength"), [(0.1, 0.0), (4.4721, 0.5), (20, 1.0), (35.214, 1.5), (62, 2.0), (10_000, 2.0)]
+)
 def test_auto_changes_are_stronger_for_pictures_that_are_seen_often(views: float, strength: float) -> None:
     assert strength_for(views) == pytest.approx(strength, abs=1e-3)
 
