@@ -360,7 +360,7 @@ def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., Samp
     trainer = Trainer(config)
     assert trainer.stop == steps_for(len(trainer.training), 32)
     assert trainer.strength == 2
-    assert Trainer(configure(cycle_stop=len(trainer.training) * 20 // 32)).strength == pytest.approx(1, abs=0.05)
+    assert Trainer(configure(cycle_stop=20, train_batch_size=len(trainer.training))).strength == 1
     assert Trainer(configure(augmentation=0.5)).strength == 0.5
     assert Trainer(configure(network="classic")).strength == 0
 
