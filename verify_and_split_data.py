@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from cnnlib.files import write_whole
 from cnnlib.samples import Sample
 from cnnlib.script import DONE, argument_parser, script
 
+PROGRESS = partial(tqdm, unit=" pictures", disable=None, leave=False)
+
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,17 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
+    known = labels_moved_before(config)
     moving = not (arguments.dry_run or arguments.write_config)
     found: list[Sample] = []
     for folder in (config.origin_image_dir, config.new_image_dir):
         found += verify_and_split(folder, config, moving)
-    labels = [
-        label
-        for d in (config.train_image_dir, config.test_image_dir)
-        for label in samples.labels_in(d, config.image_suffix)
-    ]
     most_pixels = proposal.LARGE_PIXELS if arguments.write_config else math.inf
-    proposed = proposal.propose(found, labels, config, most_pixels)
+    proposed = proposal.propose(found, known, config, most_pixels)
     if arguments.write_config:
         if not proposed:
             folders = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
@@ -61,6 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return DONE
 
 
+def labels_moved_before(config: SampleConfig) -> list[str]:
+    """Labels of training and test pictures. Raises ConfigError where they came there by a config of another size."""
+    first = samples.first_picture(config.train_image_dir, config.image_suffix)
+    if first:
+        proposal.check_settled(samples.check_file(first, config), config)
+    folders = (config.train_image_dir, config.test_image_dir)
+    return [label for folder in folders for label in samples.labels_in(folder, config.image_suffix)]
+
+
 def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[Sample]:
     """Check one folder, move what fits, print the original's lines; returns what was found."""
     targets = (config.train_image_dir, config.test_image_dir)
@@ -69,7 +77,7 @@ def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[S
         print(f"[Warning] The directory {display_path(missing)} cannot be found, it will be created soon")
     print("Start to verify the original picture collection")
     with samples.locked(folder, *targets) if moving else nullcontext():
-        found, twins = samples.find_taken_names(check(folder, config), targets)
+        found, twins = samples.find_taken_names(samples.check_folder(folder, config, PROGRESS), targets)
         if twins:
             fate = "removed here" if moving else "would be removed here"
             print(f"{len(twins)} pictures are in the training or test set already, the same byte for byte: {fate}")
@@ -77,14 +85,6 @@ def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[S
             twin.unlink()
         separate(found, config, moving)
     return found
-
-
-def check(folder: Path, config: SampleConfig) -> list[Sample]:
-    """The files of a folder, held against the config under a progress bar."""
-    count = len(samples.list_entries(folder))
-    return samples.check_folder(
-        folder, config, lambda one: tqdm(one, total=count, unit=" pictures", disable=None, leave=False)
-    )
 
 
 def separate(found: list[Sample], config: SampleConfig, moving: bool) -> None:

@@ -106,6 +106,11 @@ class Alphabet:
         return [self.decode(answer, decoding, lengths) for answer in probabilities]
 
 
+def composed(text: str) -> str:
+    """The text with one code point for each character, where Unicode has one (NFC), however a system wrote it."""
+    return unicodedata.normalize("NFC", text)
+
+
 def is_visible(character: str) -> bool:
     """Whether a character can stand on a picture: no control, format, surrogate or unassigned one."""
     return not unicodedata.category(character).startswith("C")
@@ -140,6 +145,7 @@ def load_labels(path: Path) -> Alphabet:
         raise ConfigError(f"{path}: not JSON: {error}") from error
     if not isinstance(content, list | str) or not all(isinstance(c, str) for c in content):
         raise ConfigError(f"{path}: expected a list of characters or a string; got {json.dumps(content)[:60]}")
+    content = [*map(composed, content)] if isinstance(content, list) else composed(content)
     faults = alphabet_faults(content)
     if faults:
         raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))

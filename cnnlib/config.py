@@ -24,7 +24,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from cnnlib.alphabet import Alphabet, alphabet_faults, is_visible, load_labels
+from cnnlib.alphabet import Alphabet, alphabet_faults, composed, is_visible, load_labels
 from cnnlib.errors import ConfigError
 from cnnlib.pictures import Shape
 
@@ -54,6 +54,7 @@ def _flag(value: Any) -> Any:
 
 
 def _characters(value: str) -> str:
+    value = composed(value)
     faults = alphabet_faults(value)
     if faults:
         raise ValueError("; ".join(faults))
@@ -61,6 +62,7 @@ def _characters(value: str) -> str:
 
 
 def _drawn(value: str) -> str:
+    value = composed(value)
     hidden = [character for character in value if not is_visible(character)]
     if hidden or not value:
         raise ValueError(f"expected 1 or more characters that can be drawn; got {value!a}")
@@ -120,7 +122,9 @@ class CaptchaConfig(Config):
     width: Pixels = Field(description="width of a picture, pixels")
     height: Pixels = Field(description="height of a picture, pixels")
     least_char_count: Length | None = Field(
-        default=None, description="fewest characters on a picture; none: `char_count`, all are of one length"
+        default=None,
+        description="fewest characters on a picture; none: `char_count`, all are of one length",
+        json_schema_extra={"expected": "a whole number of characters, 1 to 64"},
     )
 
     @property

@@ -15,8 +15,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cnnlib.config import CaptchaConfig
+from cnnlib.files import part_of
 from cnnlib.pictures import file_name
-from cnnlib.samples import locked, part_of
+from cnnlib.samples import locked
 
 CHUNK = 32  # pictures that a process draws before it reports
 MOST_WORKERS = 61  # that Windows can wait for

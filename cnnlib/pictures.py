@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cnnlib.alphabet import is_visible
+from cnnlib.alphabet import composed, is_visible
 from cnnlib.errors import SampleError, SizeError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
@@ -19,6 +19,7 @@ COLOUR_DISTANCE = 24  # of a pixel's channels, 0 to 255, from which on it is no 
 COLOUR_SHARE = 0.002  # of such pixels, from which on a picture is a coloured one
 # Unfit for a file name on some system, or (%, .) needed for the escape itself and the suffix.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
+_SAME = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg"}  # suffixes of one format
 _ESCAPED = re.compile(r"%([0-7][0-9A-Fa-f])")
 
 
@@ -42,19 +43,30 @@ def label_of(name: str) -> str:
     """The label in a file name: what stands before the last underscore, escapes resolved.
 
     A character unfit for file names is written `%` and two hexadecimal digits: `a/b` is `a%2Fb_1.png`.
-    Raises SampleError when there is no underscore, nothing before it, or a character that no picture shows.
+    Raises SampleError when there is no underscore, nothing before it, a character that no picture shows, or a byte
+    that is no UTF-8.
     """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise SampleError("the name has bytes that are no UTF-8") from error
     stem = Path(name).stem
     label, underscore, _ = stem.rpartition("_")
     if not underscore:
         raise SampleError("the name has no underscore between label and serial number")
     if not label:
         raise SampleError("the name has no label before the underscore")
-    label = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), label)
+    label = composed(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), label))
     hidden = [character for character in label if not is_visible(character)]
     if hidden:
         raise SampleError(f"the label has characters that no picture shows: {', '.join(map(ascii, hidden))}")
     return label
+
+
+def plain_suffix(suffix: str) -> str:
+    """A file suffix in lower case and without its dot; `jpg` for all that JPEGs have."""
+    plain = suffix.lower().removeprefix(".")
+    return _SAME.get(plain, plain)
 
 
 def file_name(label: str, serial: str | int, suffix: str) -> str:

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from cnnlib.config import SampleConfig
+from cnnlib.config import SampleConfig, display_path
+from cnnlib.errors import ConfigError
+from cnnlib.pictures import plain_suffix
 from cnnlib.samples import Sample
 
 LARGE_PIXELS = 14_000  # 200x70; what is larger takes longer, and its letters are read as well at this size
@@ -20,15 +22,15 @@ def propose(
 ) -> Keys:
     """The keys and values that would fit all decodable, labelled pictures; empty without any.
 
-    `known_labels` are those of pictures verified earlier: where there are some, size, suffix and colour are settled.
+    `known_labels` are those of pictures moved earlier: where there are some, size, suffix and colour are settled.
     Otherwise they are the most common ones, other sizes are resized, and colour is read where pictures have some;
     a size of much more than `most_pixels` is reduced to them.
     """
     readable = [sample for sample in samples if sample.label is not None and sample.size is not None]
-    if not readable:
-        return {}
     labels = [str(sample.label) for sample in readable] + list(known_labels)
-    look = _settled(config) if known_labels else _common(readable, config.resize, most_pixels)
+    if not labels:
+        return {}
+    look = _settled(readable, config) if known_labels else _common(readable, config.resize, most_pixels)
     return look | {"max_captcha": max(map(len, labels)), "char_set": "".join(sorted(set("".join(labels))))}
 
 
@@ -40,14 +42,32 @@ def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
         "max_captcha": lambda value: value <= config.max_captcha,
         "channels": lambda _: True,  # grey or colour, the pictures are let in
         "resize": lambda value: value <= config.resize,
-        "image_suffix": lambda value: value == config.image_suffix,
+        "image_suffix": lambda value: plain_suffix(value) == plain_suffix(config.image_suffix),
         "char_set": lambda value: not config.alphabet.unknown_in(value),
     }
-    return {key: value for key, value in proposed.items() if not fits[key](value)}
+    wrong = {key: value for key, value in proposed.items() if not fits[key](value)}
+    return wrong | ({"use_labels_json_file": False} if "char_set" in wrong and config.use_labels_json_file else {})
 
 
-def _settled(config: SampleConfig) -> Keys:
-    return config.model_dump(include={"image_width", "image_height", "image_suffix", "channels", "resize"})
+def check_settled(trained: Sample, config: SampleConfig) -> None:
+    """Raise ConfigError where a training picture has another size than the config, so came by another one."""
+    if trained.size and trained.size != _size(config) and not config.resize:
+        width, height = trained.size
+        raise ConfigError(
+            f"{display_path(trained.path)}: its size is {width}x{height}, that of {config.name} {config.shape}; "
+            "training pictures came there by another config: name that one with --config, or another train_image_dir"
+        )
+
+
+def _size(config: SampleConfig) -> tuple[int, int]:
+    return config.image_width, config.image_height
+
+
+def _settled(samples: Sequence[Sample], config: SampleConfig) -> Keys:
+    """The look of the config, at which more than a few pictures of other sizes are resized."""
+    look = config.model_dump(include={"image_width", "image_height", "image_suffix", "channels", "resize"})
+    others = sum(sample.size != _size(config) for sample in samples)
+    return look | {"resize": config.resize or others > RARE_SHARE * len(samples)}
 
 
 def _common(samples: Sequence[Sample], resize: bool, most_pixels: float) -> Keys:
@@ -55,7 +75,7 @@ def _common(samples: Sequence[Sample], resize: bool, most_pixels: float) -> Keys
     rare = RARE_SHARE * len(samples)
     sizes = Counter(sample.size for sample in samples if sample.size)
     ((width, height), count), *_ = sizes.most_common(1)
-    (suffix, _), *_ = Counter(sample.path.suffix.lower()[1:] for sample in samples).most_common(1)
+    (suffix, _), *_ = Counter(plain_suffix(sample.path.suffix) for sample in samples).most_common(1)
     excess = width * height / most_pixels
     scale = 1 / math.sqrt(excess) if excess > MUCH else 1.0
     return {

@@ -19,13 +19,13 @@ from filelock import FileLock, Timeout
 
 from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
+from cnnlib.files import is_part, part_of
 from cnnlib.parallel import on_all_cores
-from cnnlib.pictures import decode_picture, is_coloured, label_of, read_picture
+from cnnlib.pictures import decode_picture, is_coloured, label_of, plain_suffix, read_picture
 
 TEST_SHARE = 0.05  # 19:1
 LOCK_WAIT_S = 10
 _LOCK = ".lock"
-_PART = ".part"  # ending of a copy under way
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def list_entries(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         return []
-    return [path for path in sorted(folder.iterdir()) if path.name != _LOCK and not _is_part(path)]
+    return [path for path in sorted(folder.iterdir()) if path.name != _LOCK and not is_part(path)]
 
 
 def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
@@ -84,13 +84,18 @@ def pictures_at(path: Path) -> list[Path]:
 
 def first_test_picture(config: SampleConfig) -> Path:
     """The first picture of `test_image_dir` by name. Raises SampleError when it has none."""
-    for path in list_entries(config.test_image_dir):
-        if _has_suffix(path, config.image_suffix) and path.is_file():
-            return path
-    raise SampleError(
-        f"{display_path(config.test_image_dir)}: expected .{config.image_suffix} pictures; got none; "
-        "verify_and_split_data.py puts them there"
-    )
+    found = first_picture(config.test_image_dir, config.image_suffix)
+    if found is None:
+        raise SampleError(
+            f"{display_path(config.test_image_dir)}: expected .{config.image_suffix} pictures; got none; "
+            "verify_and_split_data.py puts them there"
+        )
+    return found
+
+
+def first_picture(folder: Path, suffix: str) -> Path | None:
+    """The first picture of a folder by name, None when it has none with this suffix."""
+    return next((path for path in list_entries(folder) if _has_suffix(path, suffix) and path.is_file()), None)
 
 
 def _label(path: Path) -> str:
@@ -102,12 +107,14 @@ def _label(path: Path) -> str:
         ) from error
 
 
-def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any] = iter) -> list[Sample]:
+def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any] | None = None) -> list[Sample]:
     """Every file of `folder`, decoded fully and held against the config, sorted by name.
 
-    `progress` wraps the iterator, as tqdm does.
+    `progress` wraps the iterator, given its length as `total`, as tqdm does.
     """
-    return list(progress(on_all_cores(lambda path: check_file(path, config), list_entries(folder))))
+    entries = list_entries(folder)
+    checked = on_all_cores(lambda path: check_file(path, config), entries)
+    return list(progress(checked, total=len(entries)) if progress else checked)
 
 
 def check_file(path: Path, config: SampleConfig) -> Sample:
@@ -142,17 +149,8 @@ def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConf
 
 
 def _has_suffix(path: Path, suffix: str) -> bool:
-    """Whether a file's suffix is this one; jpg and jpeg are one and the same."""
-    return path.suffix.lower()[1:].replace("jpeg", "jpg") == suffix.replace("jpeg", "jpg")
-
-
-def part_of(path: Path) -> Path:
-    """Where a file is written before it gets its name; `locked` clears what a killed run left there."""
-    return path.with_name(f".{path.name}{_PART}")
-
-
-def _is_part(path: Path) -> bool:
-    return path.name.startswith(".") and path.name.endswith(_PART)
+    """Whether a file's suffix is this one, or another of the same format."""
+    return plain_suffix(path.suffix) == plain_suffix(suffix)
 
 
 def split(paths: Sequence[Path], seed: int) -> Split:
@@ -180,7 +178,7 @@ def locked(*folders: Path) -> Iterator[None]:
                     f"{shown}: another run is writing or moving pictures here; try again later"
                 ) from error
             for path in folder.iterdir():
-                if _is_part(path) and path.is_file():
+                if is_part(path) and path.is_file():
                     path.unlink()
         yield
 

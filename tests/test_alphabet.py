@@ -72,6 +72,13 @@ def test_older_labels_json_with_a_string_gives_no_quote_marks(tmp_path: Path) ->
     assert load_labels(path).characters == ("a", "b", "天")
 
 
+def test_characters_of_several_code_points_are_composed(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    for content in (["e\u0301", "a"], "e\u0301a"):
+        path.write_text(json.dumps(content), encoding="utf-8")
+        assert load_labels(path).characters == ("é", "a")
+
+
 @pytest.mark.parametrize("content", ["{}", "[1, 2]", "nothing", '["a", "a"]'])
 def test_other_labels_json_is_refused_with_its_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "labels.json"

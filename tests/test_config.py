@@ -56,6 +56,9 @@ def test_more_characters_at_least_than_at_most_are_refused(tmp_path: Path) -> No
     path.write_text(json.dumps(json.loads(CAPTCHA_CONFIG.read_text(encoding="utf-8")) | {"least_char_count": 5}))
     with pytest.raises(ConfigError, match="key 'least_char_count': expected at most char_count, 4; got 5"):
         load_captcha_config(path)
+    path.write_text(json.dumps(json.loads(CAPTCHA_CONFIG.read_text(encoding="utf-8")) | {"least_char_count": 0}))
+    with pytest.raises(ConfigError, match="'least_char_count': expected a whole number of characters, 1 to 64; got 0"):
+        load_captcha_config(path)
 
 
 def test_shipped_configs_hold_the_original_keys_and_defaults() -> None:

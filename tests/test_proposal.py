@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 from PIL import Image
 
@@ -48,7 +49,7 @@ def test_a_large_size_is_reduced_in_its_proportions(config: SampleConfig) -> Non
     proposed = propose(found, [], config, 10_000)
     assert (proposed["image_width"], proposed["image_height"], proposed["resize"]) == (200, 50, True)
     settled = propose(found, ["01"], config, 10_000)
-    assert (settled["image_width"], settled["image_height"], settled["resize"]) == (32, 16, False)
+    assert (settled["image_width"], settled["image_height"], settled["resize"]) == (32, 16, True)
     whole = propose(found, [], config, 33_000)  # 1.2 times as many are not worth the blur
     assert (whole["image_width"], whole["image_height"], whole["resize"]) == (400, 100, False)
 
@@ -60,6 +61,27 @@ def test_other_sizes_are_let_in_where_they_are_resized(configure: Callable[..., 
     assert [one.fault for one in found] == [None]
     proposed = propose(found, [], config)
     assert disagreements(proposed, config) == {}
+
+
+def test_suffixes_of_one_format_are_one(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(image_suffix="jpeg")
+    for number, suffix in enumerate(("jpg", "JPEG", "jfif", "png", "png")):
+        draw("01", config.origin_image_dir / f"01_{number}.{suffix}")
+    found = check_folder(config.origin_image_dir, config)
+    assert [one.fault for one in found] == [None, None, None, *["File extension is incorrect"] * 2]
+    proposed = propose(found, [], config)
+    assert proposed["image_suffix"] == "jpg"
+    assert disagreements(proposed, config) == {}
+
+
+def test_other_characters_than_the_file_has_are_taken_from_the_config(
+    configure: Callable[..., SampleConfig], tmp_path: Path
+) -> None:
+    (tmp_path / "labels.json").write_text('["0", "1"]')
+    config = configure(use_labels_json_file=True, labels_json_file=str(tmp_path / "labels.json"))
+    draw("02", config.origin_image_dir / "02_0.png")
+    proposed = propose(check_folder(config.origin_image_dir, config), [], config)
+    assert disagreements(proposed, config) == {"char_set": "02", "use_labels_json_file": False}
 
 
 def test_nothing_is_proposed_where_pictures_fit(config: SampleConfig) -> None:

@@ -164,6 +164,45 @@ def test_written_config_takes_the_pictures_in(config_path: Path, tmp_path: Path)
     assert len(names(tmp_path, "train") | names(tmp_path, "test")) == 3
 
 
+def test_few_pictures_that_fit_do_not_settle_what_the_others_need(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "sample" / "origin", 2)
+    for number in range(20):
+        draw("01", tmp_path / "sample" / "origin" / f"01_{number}.png", size=(40, 20))
+    verify_and_split_data.main(["--config", str(config_path)])
+    assert '  "image_width": 40,' in capsys.readouterr().out
+    written = tmp_path / "new.json"
+    verify_and_split_data.main(["--config", str(config_path), "--write-config", str(written)])
+    verify_and_split_data.main(["--config", str(written)])
+    assert (load_sample_config(written).image_width, names(tmp_path, "origin")) == (32, set())
+
+
+def test_labels_of_pictures_that_were_moved_are_held_against_the_config(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw("210", tmp_path / "sample" / "train" / "210_1.png")
+    verify_and_split_data.main(["--config", str(write_config(tmp_path))])
+    said = capsys.readouterr().out.splitlines()
+    assert said[-3:-1] == ['  "max_captcha": 3,', '  "char_set": "012",']
+
+
+def test_config_that_training_pictures_do_not_fit_is_refused(tmp_path: Path) -> None:
+    draw("01", tmp_path / "sample" / "train" / "01_0.png", size=(40, 20))
+    draw("10", tmp_path / "sample" / "origin" / "10_0.png", size=(40, 20))
+    written = tmp_path / "new.json"
+    other = write_config(tmp_path)
+    for arguments in ([], ["--write-config", written]):
+        run = run_script("verify_and_split_data.py", "--config", other, *arguments)
+        assert (run.returncode, run.stdout) == (2, "")
+        assert "sample/train/01_0.png: its size is 40x20, that of " in run.stderr
+        assert "sample_config.json 32x16; training pictures came there by another config: name that one" in run.stderr
+    assert (names(tmp_path, "origin"), written.exists()) == ({"10_0.png"}, False)
+    own = write_config(tmp_path, image_width=40, image_height=20)
+    assert verify_and_split_data.main(["--config", str(own)]) == 0
+    assert names(tmp_path, "origin") == set()
+
+
 def test_older_config_is_kept_when_it_is_written_over(config_path: Path, tmp_path: Path) -> None:
     draw("a1", tmp_path / "sample" / "origin" / "a1_0.png")
     before = config_path.read_text()
