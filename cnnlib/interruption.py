@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag that a loop looks at, so that it can save and end."""
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a flag that a loop looks at, so that it can save and end."""
 
 import signal
 import threading
@@ -20,12 +20,15 @@ class Interruption:
 
 @contextmanager
 def interruption() -> Iterator[Interruption]:
-    """Catch SIGINT and SIGTERM inside; outside the main thread, where Python allows no handlers, nothing is caught."""
+    """Catch signals inside; outside the main thread, where Python allows no handlers, nothing is caught."""
     flag = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield flag
         return
-    before = {number: signal.signal(number, flag.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored: under nohup
+        caught.append(signal.SIGHUP)
+    before = {number: signal.signal(number, flag.note) for number in caught}
     try:
         yield flag
     finally:

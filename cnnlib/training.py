@@ -3,8 +3,10 @@
 import errno
 import math
 import os
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,7 +46,13 @@ class Outcome:
     machine_gflops: float = 0.0  # of a product of matrices in bfloat16, measured after the training
 
 
-def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None) -> Outcome:
+def tell(text: str) -> None:
+    """Print a line above the progress bar, if anyone is there to read it: a training outlives its terminal."""
+    with suppress(OSError):
+        tqdm.write(text)
+
+
+def train(config: SampleConfig, say: Say = tell, start: Path | None = None) -> Outcome:
     """Train, or train on, until `cycle_stop`, `acc_stop` or a signal; the model folder then holds the last step.
 
     A new training starts from the weights of the model in `start` that fit.
@@ -54,6 +62,8 @@ def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None
     """
     say(devices.use_gpu(config.enable_gpu))
     config.log_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=config.log_dir):  # before anything is loaded; what TensorFlow raises is no OSError
+        pass
     try:
         with checkpoint.held(config.model_save_dir):
             with interruption() as interrupted:
@@ -77,7 +87,7 @@ def train(config: SampleConfig, say: Say = tqdm.write, start: Path | None = None
 
 
 def export(
-    config: SampleConfig, say: Say = tqdm.write, saved_model: Path | None = None, onnx: Path | None = None
+    config: SampleConfig, say: Say = tell, saved_model: Path | None = None, onnx: Path | None = None
 ) -> ModelCard:
     """Export the checkpoint in `model_save_dir` anew, measured on the verification pictures; returns its new card.
 
@@ -148,8 +158,13 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
         if progress.step:  # stopped before the first step, there is nothing to keep
             trainer.verify()
             save(trainer, final=not interrupted.signal)
-    trained = progress.step - first
-    rate = trained * size / max(progress.seconds - before, 1e-9)
+    rate = (progress.step - first) * size / max(progress.seconds - before, 1e-9)
+    return _outcome(trainer, interrupted, rate)
+
+
+def _outcome(trainer: Trainer, interrupted: Interruption, rate: float) -> Outcome:
+    """How a training ended that took `rate` pictures a second."""
+    progress = trainer.progress
     return Outcome(
         _reason(trainer, interrupted),
         interrupted.signal,

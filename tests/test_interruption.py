@@ -5,8 +5,10 @@ import pytest
 
 from cnnlib.interruption import interruption
 
+HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # where there are terminals to be closed
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, *HANGUP])
 def test_first_signal_is_noted_and_handlers_come_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with interruption() as interrupted:
@@ -14,6 +16,17 @@ def test_first_signal_is_noted_and_handlers_come_back(number: signal.Signals) ->
         signal.raise_signal(number)
         assert interrupted.signal == number
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.skipif(not HANGUP, reason="there are terminals to be closed on POSIX alone")
+def test_closed_terminal_is_ignored_where_it_was_before() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with interruption() as interrupted:
+            signal.raise_signal(signal.SIGHUP)
+            assert interrupted.signal is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_second_ctrl_c_interrupts_at_once() -> None:

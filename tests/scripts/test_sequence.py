@@ -239,6 +239,23 @@ def test_interrupted_training_saves_and_says_so(tmp_path: Path, number: int, sta
     assert f"Training ended at step {card.step}: interrupted by signal {number}; run again to go on" in out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_training_whose_terminal_is_closed_saves(tmp_path: Path) -> None:
+    path = write_config(tmp_path, cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
+    fill(tmp_path / "sample" / "train", 300)
+    process = start_script("train_model.py", "--config", path, env=None)
+    assert process.stdout
+    assert process.stderr
+    for line in process.stdout:
+        if line == "10th training >>>\n":
+            break
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(120) != 0
+    assert load_card(tmp_path / "model").step >= 10
+
+
 def test_second_training_in_a_folder_is_refused(tmp_path: Path) -> None:
     path = write_config(tmp_path)
     fill(tmp_path / "sample" / "train", 20)
