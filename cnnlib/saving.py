@@ -21,7 +21,7 @@ def save(trainer: Trainer, *, final: bool = False, anew: bool = False) -> None:
     saved again unless `anew`.
     """
     progress, folder = trainer.progress, trainer.config.model_save_dir
-    if not anew and trainer.saved in ((progress.step, final), (progress.step, True)):
+    if not anew and trainer.saved_step == progress.step and trainer.saved_final >= final:
         return
     model = export.to_float32(trainer.network, trainer.averaged)
     litert = export.to_litert(model)
@@ -39,7 +39,7 @@ def save(trainer: Trainer, *, final: bool = False, anew: bool = False) -> None:
     save_model(folder, card, contents)
     report.draw_curve(folder / "train_acc.png", "Picture accuracy of training batches", progress.training_curve)
     report.draw_curve(folder / "test_acc.png", "Picture accuracy of the verification set", progress.verification_curve)
-    trainer.saved = (progress.step, final)
+    trainer.saved_step, trainer.saved_final = progress.step, final
 
 
 def save_for_serving(trainer: Trainer, folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """One training's state: data, network, averaged weights, optimizer, progress; a step, a measurement, a review."""
 
+import hashlib
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -54,10 +55,11 @@ class Trainer:
         if policy == "mixed_float16":
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
         self.optimizer.build(self.model.trainable_variables)
-        self.progress = Progress()
+        names = [path.name for data in (self.training, self.verification) for path in data.paths]
+        self.progress = Progress(names=hashlib.sha256("/".join(names).encode()).hexdigest())
         self.verified = Accuracy(0, 0.0, 0.0)
         self._verified_step = -1
-        self.saved = (-1, False)  # the step that was saved last, and whether as the final one
+        self.saved_step, self.saved_final = -1, False  # the step that was saved last, and whether as the final one
         self._train = tf.function(self._train_batch)
         # One trace for batches of any number of pictures.
         shapes = [
@@ -81,16 +83,17 @@ class Trainer:
                 f"{self.config.split_seed}: pictures that it was trained on would verify it; set it back, or name "
                 "another model_save_dir"
             )
+        names = self.progress.names
         try:
             self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
         except ModelError as error:
             remedy = f"name another model_save_dir, and start from this one with --warm-start {display_path(folder)}"
             raise ModelError(f"{display_path(folder)}: its checkpoint: {error}; {remedy}") from error
-        if (card.training_pictures, card.verification_pictures) == (len(self.training), len(self.verification)):
-            self.saved = (self.progress.step, "quantised" in card.files)
-        else:  # other pictures now: the card shall say so, and what was best on the old ones says nothing
+        if self.progress.names == names:
+            self.saved_step, self.saved_final = self.progress.step, "quantised" in card.files
+        else:  # other pictures or labels now: the card shall say so, and what was best on the old ones says nothing
             self.progress.best_accuracy, self.progress.best_step = 0.0, self.progress.step
-            self.progress.judged = False
+            self.progress.judged, self.progress.names = False, names
         return True
 
     def carry_over(self, folder: Path) -> str:

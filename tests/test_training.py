@@ -126,6 +126,21 @@ def test_resuming_is_said_and_a_finished_training_stays_as_it_is(short: SampleCo
     assert (short.model_save_dir / CARD).read_bytes() == before
 
 
+def test_corrected_label_makes_a_finished_training_look_anew(short: SampleConfig) -> None:
+    train(short, lambda _: None)
+    before = (short.model_save_dir / CARD).stat().st_mtime_ns
+    first = sorted(short.train_image_dir.glob("0*.png"))[0]
+    first.rename(first.with_name(f"1{first.name[1:]}"))
+    train(short, lambda _: None)
+    assert (short.model_save_dir / CARD).stat().st_mtime_ns > before
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is a folder that nobody can write")
+def test_log_dir_that_cannot_be_written_is_told_before_anything_is_loaded(short: SampleConfig) -> None:
+    with pytest.raises(OSError, match="/proc"):
+        train(short.model_copy(update={"log_dir": Path("/proc")}), lambda _: None)
+
+
 def test_training_that_reached_its_goal_goes_on_with_added_samples(configure: Callable[..., SampleConfig]) -> None:
     config = configure(cycle_stop=200, acc_stop=0.8, cycle_save=200)
     fill(config.train_image_dir, 300, seed=1)
