@@ -1,5 +1,6 @@
 """Pictures to text with an exported model, on LiteRT: no TensorFlow is imported."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,12 @@ class Recognizer:
         if wanted:
             fewer = allowed <= set(self.card.characters)  # then the others are just never read
             check_fits(self.card, self.model_dir, replace(wanted, char_set=None) if fewer else wanted)
+
+    @property
+    def characters(self) -> str:
+        """Those that are read: the model's, or as many of them as the config or call has."""
+        kept = self._kept if self._kept is not None else itertools.repeat(True)
+        return "".join(itertools.compress(self.card.characters, kept))
 
     @property
     def resizes(self) -> bool:

@@ -88,6 +88,7 @@ def test_characters_left_out_are_not_read(trained: SimpleNamespace, pictures: li
     ones = {one.text for one in narrow.recognize([path.read_bytes() for path in pictures])}
     assert "0" in "".join(read)
     assert set("".join(ones)) == {"1"}
+    assert (Recognizer(folder).characters, narrow.characters) == ("01", "1")
 
 
 def test_original_form_is_checked_against_the_card(trained: SimpleNamespace) -> None:

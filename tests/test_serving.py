@@ -27,8 +27,9 @@ from cnnlib.config import TOKEN_VARIABLE
 from cnnlib.samples import list_entries
 from cnnlib.web import ACCESS_LOG, protocol
 from cnnlib.web.gateway import Gateway
+from cnnlib.web.listening import listen_on
 from cnnlib.web.serving import METRICS_FOLDER, SILENCE_S
-from tests.conftest import start_script
+from tests.conftest import free_port, start_script
 
 HEAD = {"Content-Type": "image/png"}
 needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
@@ -136,6 +137,13 @@ def guarded(trained: SimpleNamespace, tmp_path: Path, picture: bytes) -> Iterato
     yield SimpleNamespace(port=int(re.findall(r":(\d+)/", told[1])[0]), told=told)
     process.terminate()
     process.wait(40)
+
+
+def test_page_may_be_at_the_port_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    (listening,) = listen_on("127.0.0.1", port, "/b", port, token=False)
+    listening.close()
+    assert f"The page is at http://127.0.0.1:{port}/" in capsys.readouterr().out
 
 
 def test_settings_of_the_script_reach_its_workers(guarded: SimpleNamespace, picture: bytes) -> None:

@@ -10,7 +10,7 @@ BACKLOG = 1024  # connections that wait to be accepted
 
 
 def listen_on(host: str, port: int, path: str, page_port: int | None, token: bool) -> list[socket.socket]:
-    """Sockets at the port and, where that is free, the page's; prints the addresses, that of `path` first.
+    """Sockets at the port and, where that is another and free, the page's; prints the addresses, that of `path` first.
 
     `token`: requests need one. Raises ServiceError when the port can't be had.
     """
@@ -26,8 +26,9 @@ def listen_on(host: str, port: int, path: str, page_port: int | None, token: boo
     print(f"Serving http://{shown}:{listening[0].getsockname()[1]}{path} (Ctrl-C stops)", flush=True)
     if page_port is not None:
         try:
-            listening.append(_listen(host, page_port))
-            print(f"The page is at http://{shown}:{listening[1].getsockname()[1]}/", flush=True)
+            if page_port != listening[0].getsockname()[1]:
+                listening.append(_listen(host, page_port))
+            print(f"The page is at http://{shown}:{listening[-1].getsockname()[1]}/", flush=True)
         except OSError as error:
             print(f"http://{shown}:{page_port}: no page ({error}); --page-port takes another port", flush=True)
     return listening

@@ -63,7 +63,7 @@ class Model:
             return about
         card = self.recognizer.card
         return about | {
-            "characters": "".join(card.characters),
+            "characters": self.recognizer.characters,
             "width": card.image_width,
             "height": card.image_height,
             "resize": self.recognizer.resizes,
