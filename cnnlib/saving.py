@@ -69,7 +69,7 @@ def save_as_onnx(trainer: Trainer, path: Path) -> None:
 
 def _accuracy(trainer: Trainer, content: bytes) -> float:
     verification = trainer.verification
-    return export.accuracy_of(content, verification.pictures, verification.texts, trainer.decode)
+    return export.accuracy_of(content, verification.pictures, verification.texts, trainer.reader.decode)
 
 
 def _card(trainer: Trainer) -> ModelCard:

@@ -11,19 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlib import checkpoint, dataset, devices, evaluation, warm_start
-from cnnlib.alphabet import Reading
 from cnnlib.checkpoint import Progress
 from cnnlib.config import SampleConfig, display_path
-from cnnlib.dataset import Dataset
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import check_resumable, load_model, wanted_of
 from cnnlib.network import NETWORKS, consistency_loss
+from cnnlib.reading import Reader
 from cnnlib.recipe import PAIRED_FROM, steps_for, strength_for
 from cnnlib.review import Read, Review, review
 
 LINE_STEPS = 10  # steps from one console line to the next
-PREDICTION_BATCH = 256
 REVIEWED_PICTURES = 20_000  # training pictures that are read at the end, and once early, at most
 JUDGED_FROM = 8  # views of a picture from which on labels are looked at; after many more they are known by heart
 JUDGING_ACCURACY = 0.7  # on the verification set, from which on readings say something of labels
@@ -51,6 +49,7 @@ class Trainer:
         # What is measured and exported: the running average of the weights reads far better than any single step's.
         self.averaged = self.network.model(policy) if self.network.averaging else self.model
         self.averaged.set_weights(self.model.get_weights())
+        self.reader = Reader(self.network, self.averaged, config.alphabet, self.lengths)
         self.optimizer = self.network.optimizer(self.stop)
         if policy == "mixed_float16":
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
@@ -61,12 +60,6 @@ class Trainer:
         self._verified_step = -1
         self.saved_step, self.saved_final = -1, False  # the step that was saved last, and whether as the final one
         self._train = tf.function(self._train_batch)
-        # One trace for batches of any number of pictures.
-        shapes = [
-            tf.TensorSpec((None, *array.shape[1:]), array.dtype)
-            for array in (self.training.pictures, self.training.labels)
-        ]
-        self._predict = tf.function(self._predict_batch, input_signature=shapes)
 
     def resume(self) -> bool:
         """Take up the training in `model_save_dir`; False when there is none.
@@ -129,29 +122,15 @@ class Trainer:
         size = len(self.verification)
         first = self.progress.step // LINE_STEPS * count % size if count else 0
         chosen = (first + np.arange(min(count or size, size))) % size
-        reads = self.read(self.verification, chosen)
+        reads = self.reader.read(self.verification, chosen)
         accuracy = evaluation.accuracy([one.label for one in reads], [one.reading.text for one in reads])
         return accuracy, float(np.mean([one.loss for one in reads]))
-
-    def read(self, data: Dataset, chosen: np.ndarray) -> list[Read]:
-        """The pictures numbered `chosen`, as the averaged weights read them."""
-        reads: list[Read] = []
-        for part in np.split(chosen, range(PREDICTION_BATCH, len(chosen), PREDICTION_BATCH)):
-            losses, answers = self._predict(data.pictures[part], data.labels[part])
-            for number, answer, loss in zip(part, answers.numpy(), losses.numpy().tolist(), strict=True):
-                reads.append(self._read(data.paths[number], data.texts[number], answer, loss))
-        return reads
-
-    def _read(self, path: Path, label: str, probabilities: np.ndarray, loss: float) -> Read:
-        alphabet, decoding = self.config.alphabet, self.network.decoding
-        reading = alphabet.decode(probabilities, decoding, self.lengths)
-        return Read(path, label, reading, alphabet.confidence(probabilities, decoding, label), loss)
 
     def review(self) -> Review:
         """What the training came to, on the verification pictures and on training pictures, most often all."""
         chosen = self._reviewed()
-        trained = self.read(self.training, chosen)
-        verified = self.read(self.verification, np.arange(len(self.verification)))
+        trained = self.reader.read(self.training, chosen)
+        verified = self.reader.read(self.verification, np.arange(len(self.verification)))
         return replace(review(trained, verified, self._doubted()), unread=len(self.training) - len(chosen))
 
     def _doubted(self) -> list[Read]:
@@ -187,21 +166,12 @@ class Trainer:
 
     def judge(self) -> None:
         """Read the training pictures, and note those whose labels look wrong, beside those that were noted before."""
-        found = [one for one in self.read(self.training, self._reviewed()) if one.suspect]
+        found = [one for one in self.reader.read(self.training, self._reviewed()) if one.suspect]
         doubted = {one.path.name: one for one in (*self.progress.doubted, *found)}
         self.progress.doubted = [
             replace(one, reading=replace(one.reading, character_confidences=())) for one in doubted.values()
         ]
         self.progress.judged = True
-
-    def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
-        """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""
-        read = [reading.text for reading in self.decode(probabilities)]
-        return evaluation.accuracy([self.config.alphabet.text(numbers) for numbers in labels], read)
-
-    def decode(self, probabilities: np.ndarray) -> list[Reading]:
-        """Readings of float32 (n, rows, classes) probabilities."""
-        return self.config.alphabet.decode_batch(probabilities, self.network.decoding, self.lengths)
 
     def verification_interval(self) -> int:
         """Steps between measurements of the whole verification set, such that they take about 3% of the time."""
@@ -230,7 +200,3 @@ class Trainer:
         keep = tf.minimum(self.network.averaging, (1 + step) / (10 + step))
         for average, weight in zip(self.averaged.weights, self.model.weights, strict=True):
             average.assign(keep * average + (1 - keep) * weight)
-
-    def _predict_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
-        scores = self.averaged(pictures, training=False)
-        return self.network.loss(labels, scores), tf.nn.softmax(scores)

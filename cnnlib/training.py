@@ -197,7 +197,7 @@ def show_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities: 
             f"{trainer.config.name}: at step {step} the loss is {loss}, so nothing is learned any more; the last save "
             "stays. Start again, with precision float32 or less augmentation"
         )
-    trained = trainer.accuracy(labels, probabilities)
+    trained = trainer.reader.accuracy(labels, probabilities)
     verified, verification_loss = trainer.measure(trainer.config.test_batch_size)
     trainer.progress.training_curve.append((step, trained.picture))
     say(f"{step}th training >>>")

@@ -21,6 +21,7 @@ from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import CARD, load_card, load_model
 from cnnlib.network import consistency_loss
+from cnnlib.reading import Reader
 from cnnlib.recipe import faded, steps_for, strength_for
 from cnnlib.recognizer import Recognizer
 from cnnlib.review import Read
@@ -212,7 +213,7 @@ def test_labels_look_wrong_where_something_else_is_surely_read(
             for number, text in zip(chosen, texts, strict=True)
         ]
 
-    monkeypatch.setattr(trainer, "read", read)
+    monkeypatch.setattr(trainer.reader, "read", read)
     trainer.judge()
     path, label = trainer.training.paths[3], trainer.training.texts[3]
     assert trainer.progress.judged
@@ -237,7 +238,7 @@ def test_doubts_are_saved_and_reported_though_their_labels_are_read_by_now(
     def read(data: Dataset, chosen: np.ndarray) -> list[Read]:
         return [Read(data.paths[n], data.texts[n], Reading(data.texts[n], 1.0, ()), 1.0, 0.0) for n in chosen]
 
-    monkeypatch.setattr(Trainer, "read", lambda _, *call: read(*call))
+    monkeypatch.setattr(Reader, "read", lambda _, *call: read(*call))
     again = Trainer(short)
     assert again.resume()
     assert [(one.path, one.reading.text) for one in again.review().suspects] == [(path, "0" + label)]
@@ -481,13 +482,13 @@ def test_measure_takes_other_verification_pictures_at_each_console_line(
 ) -> None:
     fill(config.train_image_dir, 600)
     trainer = Trainer(config)
-    size, seen, read = len(trainer.verification), [], Trainer.read
+    size, seen, read = len(trainer.verification), [], Reader.read
 
-    def record(self: Trainer, data: Dataset, chosen: np.ndarray) -> tuple[list[Reading], list[float]]:
+    def record(self: Reader, data: Dataset, chosen: np.ndarray) -> tuple[list[Reading], list[float]]:
         seen.append(chosen.tolist())
         return read(self, data, chosen)
 
-    monkeypatch.setattr(Trainer, "read", record)
+    monkeypatch.setattr(Reader, "read", record)
     for line in range(1, size + 1):
         trainer.progress.step = line * LINE_STEPS
         assert trainer.measure(5)[0].pictures == 5
