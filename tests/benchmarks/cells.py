@@ -26,7 +26,8 @@ def accuracy(one: Result) -> str:
 
 
 def accuracy_in_time(one: Result) -> str:
-    return f"{accuracy(one)}, {one['step']} steps, {one['seconds'] / 60:.1f} min"
+    origin = one.get("commit") or one["date"]
+    return f"{accuracy(one)}, {one['step']} steps, {one['seconds'] / 60:.1f} min, {origin}"
 
 
 def trained(one: Result) -> str:

@@ -52,10 +52,11 @@ def write_statistics(found: Sequence[Result]) -> None:
         "# Accuracy and speed on captchas of the `captcha` library\n\n"
         + HEAD
         + "19 of 20 pictures are for training, 5% of those for verification; "
-        "5,000 unseen pictures are drawn with another seed after the first training. Trainings start from the shipped "
-        "general model, which saw none of these pictures, unless the table says otherwise. Pictures: alphabet, size, "
-        "version of `captcha`, number. Minutes are those of the steps, without loading and export. Seconds to 98%: "
-        "until the verification set was first measured at 98% or more. Commits name the code that was trained with.\n\n"
+        "5,000 unseen pictures are drawn with another seed after the first training. Trainings start from the general "
+        "model that was shipped then, which saw none of these pictures, unless the table says otherwise. Pictures: "
+        "alphabet, size, version of `captcha`, number. Minutes are those of the steps, without loading and export. "
+        "Seconds to 98%: until the verification set was first measured at 98% or more. Commits name the code that was "
+        "trained with.\n\n"
         + table([*STATISTICS], [[cell(one) for cell in STATISTICS.values()] for one in found])
         + "\n![Verification accuracy over steps](statistics.png)\n\n"
         + limit(UPPER_CASE, "misread_upper.png")
@@ -137,7 +138,8 @@ def write_labels(found: Sequence[Result]) -> None:
         "# Accuracy from few labels\n\n"
         + HEAD
         + "The same 400 unseen pictures of each set, read after training on a few labelled ones: from random weights "
-        "(`--warm-start none`) and from the shipped general model, which never saw these generators.\n\n"
+        "(`--warm-start none`) and from the general model that was shipped then, which never saw these generators. "
+        "Commits, or days, name the code that was trained with.\n\n"
         + table(("set", "start", *(f"{count} labels" for count in counts)), rows)
         + "\n![Accuracy over the number of labels](few_labels.png)\n\n"
         + machines(found)
