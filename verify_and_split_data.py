@@ -41,11 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
-    known = labels_moved_before(config)
+    check_moved(config, arguments.config, arguments.write_config)
     moving = not (arguments.dry_run or arguments.write_config)
     found: list[Sample] = []
     for folder in (config.origin_image_dir, config.new_image_dir):
         found += verify_and_split(folder, config, moving)
+    moved = (config.train_image_dir, config.test_image_dir)
+    known = [label for one in moved for label in samples.labels_in(one, config.image_suffix)]
     most_pixels = proposal.LARGE_PIXELS if arguments.write_config else math.inf
     proposed = proposal.propose(found, known, config, most_pixels)
     if arguments.write_config:
@@ -60,13 +62,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def labels_moved_before(config: SampleConfig) -> list[str]:
-    """Labels of training and test pictures. Raises ConfigError where they came there by a config of another size."""
-    first = samples.first_picture(config.train_image_dir, config.image_suffix)
+def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
+    """Raise ConfigError where training pictures, as they look, were moved by another config than that at `path`.
+
+    Also where another one would be written over, at `target`, by which they may have been moved.
+    """
+    first = samples.first_picture(config.train_image_dir)
     if first:
         proposal.check_settled(samples.check_file(first, config), config)
-    folders = (config.train_image_dir, config.test_image_dir)
-    return [label for folder in folders for label in samples.labels_in(folder, config.image_suffix)]
+        if target and target.exists() and not target.samefile(path):
+            raise ConfigError(
+                f"{display_path(target)}: pictures were moved already, maybe by this config, which would start anew "
+                f"from {config.name}: name it with --config too, or write another one"
+            )
 
 
 def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[Sample]:

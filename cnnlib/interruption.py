@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 class Interruption:
@@ -13,9 +14,10 @@ class Interruption:
     signal: int | None = None
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Handle a first signal; the next one of its kind acts as usual."""
+        """Handle a first signal; the next one of its kind acts as usual, but that of a closed terminal comes twice."""
         self.signal = number
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+        signal.signal(number, usual.get(number, signal.SIG_IGN))
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def propose(
     labels = [str(sample.label) for sample in readable] + list(known_labels)
     if not labels:
         return {}
-    look = _settled(readable, config) if known_labels else _common(readable, config.resize, most_pixels)
+    look = _settled(readable, len(labels), config) if known_labels else _common(readable, config.resize, most_pixels)
     return look | {"max_captcha": max(map(len, labels)), "char_set": "".join(sorted(set("".join(labels))))}
 
 
@@ -50,12 +50,13 @@ def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
 
 
 def check_settled(trained: Sample, config: SampleConfig) -> None:
-    """Raise ConfigError where a training picture has another size than the config, so came by another one."""
-    if trained.size and trained.size != _size(config) and not config.resize:
-        width, height = trained.size
+    """Raise ConfigError where a training picture came there by a config of another size or suffix."""
+    suffix, size = plain_suffix(trained.path.suffix), trained.size or _size(config)
+    if suffix != plain_suffix(config.image_suffix) or (size != _size(config) and not config.resize):
         raise ConfigError(
-            f"{display_path(trained.path)}: its size is {width}x{height}, that of {config.name} {config.shape}; "
-            "training pictures came there by another config: name that one with --config, or another train_image_dir"
+            f"{display_path(trained.path)}: expected a {config.image_suffix} of {config.shape} pixels, as "
+            f"{config.name} says; got a {suffix} of {size[0]}x{size[1]}: name the config that the training pictures "
+            "were moved with, or move them back into origin_image_dir"
         )
 
 
@@ -63,11 +64,11 @@ def _size(config: SampleConfig) -> tuple[int, int]:
     return config.image_width, config.image_height
 
 
-def _settled(samples: Sequence[Sample], config: SampleConfig) -> Keys:
-    """The look of the config, at which more than a few pictures of other sizes are resized."""
+def _settled(samples: Sequence[Sample], pictures: int, config: SampleConfig) -> Keys:
+    """The look of the config, at which other sizes are resized where more than a few of all `pictures` have one."""
     look = config.model_dump(include={"image_width", "image_height", "image_suffix", "channels", "resize"})
     others = sum(sample.size != _size(config) for sample in samples)
-    return look | {"resize": config.resize or others > RARE_SHARE * len(samples)}
+    return look | {"resize": config.resize or others > RARE_SHARE * pictures}
 
 
 def _common(samples: Sequence[Sample], resize: bool, most_pixels: float) -> Keys:

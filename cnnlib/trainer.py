@@ -82,11 +82,13 @@ class Trainer:
         except ModelError as error:
             remedy = f"name another model_save_dir, and start from this one with --warm-start {display_path(folder)}"
             raise ModelError(f"{display_path(folder)}: its checkpoint: {error}; {remedy}") from error
-        if self.progress.names == names:
+        before, self.progress.names = self.progress.names, names
+        counts = (card.training_pictures, card.verification_pictures)
+        if before in ("", names) and counts == (len(self.training), len(self.verification)):  # older ones have no names
             self.saved_step, self.saved_final = self.progress.step, "quantised" in card.files
         else:  # other pictures or labels now: the card shall say so, and what was best on the old ones says nothing
             self.progress.best_accuracy, self.progress.best_step = 0.0, self.progress.step
-            self.progress.judged, self.progress.names = False, names
+            self.progress.judged = False
         return True
 
     def carry_over(self, folder: Path) -> str:

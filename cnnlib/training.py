@@ -61,9 +61,7 @@ def train(config: SampleConfig, say: Say = tell, start: Path | None = None) -> O
     when memory runs out or another training holds the model folder, and OSError when a folder can't be written.
     """
     say(devices.use_gpu(config.enable_gpu))
-    config.log_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=config.log_dir):  # before anything is loaded; what TensorFlow raises is no OSError
-        pass
+    make_writable(config.log_dir)
     try:
         with checkpoint.held(config.model_save_dir):
             with interruption() as interrupted:
@@ -84,6 +82,15 @@ def train(config: SampleConfig, say: Say = tell, start: Path | None = None) -> O
             f"{config.name}: memory ran out in training: {remedy}, or close other programs; all pictures are held in "
             f"it, {config.image_width * config.image_height * config.channels / 1e6:.3g} MB each"
         ) from error
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder where it is missing. Raises OSError, as TensorFlow doesn't, naming it where it can't be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def export(

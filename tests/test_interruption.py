@@ -19,6 +19,14 @@ def test_first_signal_is_noted_and_handlers_come_back(number: signal.Signals) ->
 
 
 @pytest.mark.skipif(not HANGUP, reason="there are terminals to be closed on POSIX alone")
+def test_closed_terminal_may_tell_it_twice() -> None:
+    with interruption() as interrupted:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        assert interrupted.signal == signal.SIGHUP
+
+
+@pytest.mark.skipif(not HANGUP, reason="there are terminals to be closed on POSIX alone")
 def test_closed_terminal_is_ignored_where_it_was_before() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:

@@ -63,6 +63,12 @@ def test_other_sizes_are_let_in_where_they_are_resized(configure: Callable[..., 
     assert disagreements(proposed, config) == {}
 
 
+def test_few_strays_beside_moved_pictures_settle_nothing(config: SampleConfig) -> None:
+    draw("01", config.origin_image_dir / "01_0.png", size=(50, 20))
+    found = check_folder(config.origin_image_dir, config)
+    assert [propose(found, ["01"] * moved, config)["resize"] for moved in (18, 19)] == [True, False]
+
+
 def test_suffixes_of_one_format_are_one(configure: Callable[..., SampleConfig]) -> None:
     config = configure(image_suffix="jpeg")
     for number, suffix in enumerate(("jpg", "JPEG", "jfif", "png", "png")):

@@ -41,7 +41,7 @@ MODEL: Schema = {
         "name": {"type": "string"},
         "path": {"type": "string"},
         "ready": {"type": "boolean", "description": "whether it is loaded; what follows is known then"},
-        "characters": {"type": "string", "description": "what it tells apart, in class order"},
+        "characters": {"type": "string", "description": "those that it reads"},
         "width": {"type": "integer", "description": "pixels"},
         "height": {"type": "integer", "description": "pixels"},
         "resize": {"type": "boolean", "description": "whether pictures of another size are resized, not refused"},
@@ -60,7 +60,7 @@ TEXT_AND_OPTIONS: Schema = {
     "min_confidence": {**SHARE, "description": "a less sure text is the candidate, and the value is null"},
 }
 REFUSALS = {
-    "400": "no picture (1001), not a picture (1002), or a wrong option (1005)",
+    "400": "no picture (1001), not a picture (1002), a wrong option (1005), or no JSON or HTTP (400)",
     "401": "the server's token is missing",
     "404": "no model of this name (1004)",
     "413": "the request is too large",

@@ -105,11 +105,11 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
     text = (
         "# Accuracy on pictures of real generators\n\n"
         + HEAD
-        + "The same 400 pictures of each set are read, first by the shipped general model, which saw none of these "
-        "generators, as it is: exactly, with upper and lower case taken for the same, and with the set's alphabet as "
-        "`char_set`. Then with the default recipe: `verify_and_split_data.py --write-config` proposes the config, "
-        "`train_model.py` trains on all the other pictures. Minutes are "
-        "those of the steps; commits name the code that was trained with. No seconds: 95% of the verification pictures "
+        + "The same 400 pictures of each set are read, first by the general model that was shipped then, which saw "
+        "none of these generators, as it is: exactly, with upper and lower case taken for the same, and with the set's "
+        "alphabet as `char_set`. Then with the default recipe: `verify_and_split_data.py --write-config` proposes the "
+        "config, `train_model.py` trains on all the other pictures. Minutes are those of the steps; commits name the "
+        "code that was trained with. No seconds: 95% of the verification pictures "
         "were never reached.\n\n"
         + table(titles, rows)
         + "\n![Three pictures of each set](zoo.png)\n\n"

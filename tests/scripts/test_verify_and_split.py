@@ -164,18 +164,28 @@ def test_written_config_takes_the_pictures_in(config_path: Path, tmp_path: Path)
     assert len(names(tmp_path, "train") | names(tmp_path, "test")) == 3
 
 
-def test_few_pictures_that_fit_do_not_settle_what_the_others_need(
+def test_where_few_pictures_fit_the_others_can_be_resized(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path / "sample" / "origin", 2)
     for number in range(20):
         draw("01", tmp_path / "sample" / "origin" / f"01_{number}.png", size=(40, 20))
     verify_and_split_data.main(["--config", str(config_path)])
-    assert '  "image_width": 40,' in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-2] == '  "resize": true,'
     written = tmp_path / "new.json"
     verify_and_split_data.main(["--config", str(config_path), "--write-config", str(written)])
     verify_and_split_data.main(["--config", str(written)])
     assert (load_sample_config(written).image_width, names(tmp_path, "origin")) == (32, set())
+
+
+def test_few_pictures_of_another_size_that_stay_settle_nothing(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "sample" / "origin", 30)
+    draw("01", tmp_path / "sample" / "origin" / "01_1.png", size=(40, 20))
+    for _ in range(2):
+        verify_and_split_data.main(["--config", str(config_path)])
+        assert "disagree" not in capsys.readouterr().out
 
 
 def test_labels_of_pictures_that_were_moved_are_held_against_the_config(
@@ -187,20 +197,42 @@ def test_labels_of_pictures_that_were_moved_are_held_against_the_config(
     assert said[-3:-1] == ['  "max_captcha": 3,', '  "char_set": "012",']
 
 
-def test_config_that_training_pictures_do_not_fit_is_refused(tmp_path: Path) -> None:
-    draw("01", tmp_path / "sample" / "train" / "01_0.png", size=(40, 20))
-    draw("10", tmp_path / "sample" / "origin" / "10_0.png", size=(40, 20))
-    written = tmp_path / "new.json"
-    other = write_config(tmp_path)
-    for arguments in ([], ["--write-config", written]):
-        run = run_script("verify_and_split_data.py", "--config", other, *arguments)
-        assert (run.returncode, run.stdout) == (2, "")
-        assert "sample/train/01_0.png: its size is 40x20, that of " in run.stderr
-        assert "sample_config.json 32x16; training pictures came there by another config: name that one" in run.stderr
-    assert (names(tmp_path, "origin"), written.exists()) == ({"10_0.png"}, False)
-    own = write_config(tmp_path, image_width=40, image_height=20)
+@pytest.mark.parametrize(("suffix", "size"), [("png", (40, 20)), ("jpg", (32, 16))])
+def test_config_that_training_pictures_do_not_fit_is_refused(
+    tmp_path: Path, suffix: str, size: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw("01", tmp_path / "sample" / "train" / f"01_0.{suffix}", size=size)
+    draw("10", tmp_path / "sample" / "origin" / f"10_0.{suffix}", size=size)
+    written, other = tmp_path / "new.json", write_config(tmp_path)
+    for arguments in ([], ["--write-config", str(written)]):
+        assert verify_and_split_data.main(["--config", str(other), *arguments]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert f"01_0.{suffix}: expected a png of 32x16 pixels, as " in said.err
+        assert f"got a {suffix} of {size[0]}x{size[1]}: name the config that the training pictures were" in said.err
+    assert ({path.name for path in (tmp_path / "sample" / "origin").iterdir()}, written.exists()) == (
+        {f"10_0.{suffix}"},
+        False,
+    )
+    own = write_config(tmp_path, image_width=size[0], image_height=size[1], image_suffix=suffix)
     assert verify_and_split_data.main(["--config", str(own)]) == 0
-    assert names(tmp_path, "origin") == set()
+    assert (tmp_path / "sample" / "train" / f"10_0.{suffix}").exists()
+
+
+def test_config_by_which_pictures_were_moved_is_not_written_anew_from_another(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "new.json"
+    fill(tmp_path / "sample" / "origin", 3)
+    verify_and_split_data.main(["--config", str(config_path), "--write-config", str(written)])
+    verify_and_split_data.main(["--config", str(written)])
+    before = written.read_text()
+    draw("ab", tmp_path / "sample" / "new_train" / "ab_1.png")
+    assert verify_and_split_data.main(["--config", str(config_path), "--write-config", str(written)]) == 2
+    assert "new.json: pictures were moved already, maybe by this config" in capsys.readouterr().err
+    assert written.read_text() == before
+    assert verify_and_split_data.main(["--config", str(written), "--write-config", str(written)]) == 0
+    assert {"a", "b"} < set(load_sample_config(written).char_set)
 
 
 def test_older_config_is_kept_when_it_is_written_over(config_path: Path, tmp_path: Path) -> None:
