@@ -67,7 +67,8 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
 
     Also where another one would be written over, at `target`, by which they may have been moved.
     """
-    first = samples.first_picture(config.train_image_dir)
+    folder = config.train_image_dir
+    first = samples.first_picture(folder, [config.image_suffix]) or samples.first_picture(folder)
     if first:
         proposal.check_settled(samples.check_file(first, config), config)
         if target and target.exists() and not target.samefile(path):
