@@ -76,16 +76,14 @@ def headline(
 
 
 UPPER_CASE = headline("0.7.0", 6000, 1, characters=UPPER, count=60_000, size=(192, 64))
-# Pictures that each come four times, and changed: what is misread after this, more of them would hardly mend.
-FRESH = headline("0.7.0", 12_000, 1, count=420_000)
+LONG = headline("0.7.0", 12_000, 1)
 RUNS = (
     *(headline("0.7.0", 3000, seed) for seed in (1, 2, 3)),
     *(headline("0.7.1", 3000, seed) for seed in (1, 2, 3)),
     headline("0.7.0", 3000, 1, options=("--warm-start", "none")),
     headline("0.7.0", 3000, 1, network="classic"),
-    headline("0.7.0", 12_000, 1),
+    LONG,
     UPPER_CASE,
-    FRESH,
     headline("0.7.1", 12_000, 1),
     headline("0.7.1", 3000, 1, network="classic"),
     headline("0.7.0", 12_000, 1, network="classic"),

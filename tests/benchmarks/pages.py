@@ -19,7 +19,7 @@ from tests.benchmarks.cells import (
     training_cells,
 )
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
-from tests.benchmarks.headline import FRESH, UPPER_CASE
+from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
 
@@ -59,16 +59,16 @@ def write_statistics(found: Sequence[Result]) -> None:
         "trained with.\n\n"
         + table([*STATISTICS], [[cell(one) for cell in STATISTICS.values()] for one in found])
         + "\n![Verification accuracy over steps](statistics.png)\n\n"
-        + limit(UPPER_CASE, "misread_upper.png")
-        + limit(FRESH, "misread_lower.png")
+        + remaining(LONG, "misread_lower.png")
+        + remaining(UPPER_CASE, "misread_upper.png")
         + "".join(map(pipeline, results("speed")))
         + machines(found)
     )
     (DOCS / "statistics.md").write_text(text, encoding="utf-8")
 
 
-def limit(run: Run, sheet: str) -> str:
-    """What a training on very many pictures comes to, with a sheet of what it misreads, a file in `docs/`."""
+def remaining(run: Run, sheet: str) -> str:
+    """What a long training comes to, with a sheet of what it misreads, a file in `docs/`."""
     one = stored(run.name)
     if one is None:
         return ""
@@ -76,7 +76,7 @@ def limit(run: Run, sheet: str) -> str:
     if drawn.exists():  # on another machine otherwise, and there already
         Image.open(drawn).convert("RGB").quantize(256).save(DOCS / sheet, optimize=True)
     return (
-        f"What `{one['look']}` holds: after {one['step']:,} steps on {one['training_pictures']:,} pictures "
+        f"What remains of `{one['look']}`: after {one['step']:,} steps on {one['training_pictures']:,} pictures "
         f"{accuracy(one)} of the unseen ones are read right, and {trained(one)} of those that were trained on. "
         f"The surest of those that are misread:\n\n![Pictures that are misread]({sheet})\n\n"
     )
