@@ -136,9 +136,25 @@ def test_corrected_label_makes_a_finished_training_look_anew(short: SampleConfig
     assert (short.model_save_dir / CARD).stat().st_mtime_ns > before
 
 
+def test_checkpoint_from_before_names_were_kept_is_known_by_its_number_of_pictures(short: SampleConfig) -> None:
+    train(short, lambda _: None)
+    older = Trainer(short)
+    assert older.resume()
+    older.progress.names = ""
+    older.verify()
+    save(older, final=True, anew=True)
+    again = Trainer(short)
+    assert again.resume()
+    assert again.saved_final
+    next(short.train_image_dir.glob("*.png")).unlink()
+    fewer = Trainer(short)
+    assert fewer.resume()
+    assert not fewer.saved_final
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is a folder that nobody can write")
 def test_log_dir_that_cannot_be_written_is_told_before_anything_is_loaded(short: SampleConfig) -> None:
-    with pytest.raises(OSError, match="/proc"):
+    with pytest.raises(OSError, match=r"'/proc'$"):
         train(short.model_copy(update={"log_dir": Path("/proc")}), lambda _: None)
 
 
