@@ -46,10 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     found: list[Sample] = []
     for folder in (config.origin_image_dir, config.new_image_dir):
         found += verify_and_split(folder, config, moving)
-    moved = (config.train_image_dir, config.test_image_dir)
-    known = [label for one in moved for label in samples.labels_in(one, config.image_suffix)]
+    left = [sample for sample in found if sample.fault or not moving]
+    targets = (config.train_image_dir, config.test_image_dir)
+    known = [label for folder in targets for label in samples.labels_in(folder, config.image_suffix)]
     most_pixels = proposal.LARGE_PIXELS if arguments.write_config else math.inf
-    proposed = proposal.propose(found, known, config, most_pixels)
+    proposed = proposal.propose(left, known, config, most_pixels)
     if arguments.write_config:
         if not proposed:
             folders = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"

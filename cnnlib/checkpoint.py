@@ -21,7 +21,7 @@ Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
 
 @dataclass
 class Progress:
-    """Where a training stands: step, best verification accuracy so far, its curves, labels that it doubts."""
+    """Where a training stands: step, best verification accuracy so far, its curves, labels it doubts, its pictures."""
 
     step: int = 0
     seconds: float = 0.0  # that training took, interruptions left out

@@ -12,8 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from cnnlib.alphabet import composed, is_visible
 from cnnlib.errors import SampleError, SizeError
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
-SUFFIXES = ("png", "jpg", "gif", "bmp", "webp")  # of files in those formats, as `plain_suffix` gives them
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # each a suffix of its files too
 FILE_LIMIT_BYTES = 64 * 2**20
 SIDE_LIMIT = 4096  # pixels; a larger picture is refused before it is decoded
 COLOUR_DISTANCE = 24  # of a pixel's channels, 0 to 255, from which on it is no grey; a JPEG's greys stay below

@@ -21,7 +21,7 @@ from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import SampleError
 from cnnlib.files import is_part, part_of
 from cnnlib.parallel import on_all_cores
-from cnnlib.pictures import SUFFIXES, decode_picture, is_coloured, label_of, plain_suffix, read_picture
+from cnnlib.pictures import FORMATS, decode_picture, is_coloured, label_of, plain_suffix, read_picture
 
 TEST_SHARE = 0.05  # 19:1
 LOCK_WAIT_S = 10
@@ -93,7 +93,7 @@ def first_test_picture(config: SampleConfig) -> Path:
     return found
 
 
-def first_picture(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> Path | None:
+def first_picture(folder: Path, suffixes: Sequence[str] = FORMATS) -> Path | None:
     """The first picture of a folder by name, None when it has none with one of these suffixes."""
     found = (path for path in list_entries(folder) if any(_has_suffix(path, one) for one in suffixes))
     return next((path for path in found if path.is_file()), None)

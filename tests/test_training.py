@@ -28,7 +28,7 @@ from cnnlib.review import Read
 from cnnlib.samples import list_entries
 from cnnlib.saving import save
 from cnnlib.trainer import LINE_STEPS, Trainer
-from cnnlib.training import train
+from cnnlib.training import tell, train
 from tests.conftest import fill
 
 
@@ -150,6 +150,14 @@ def test_checkpoint_from_before_names_were_kept_is_known_by_its_number_of_pictur
     fewer = Trainer(short)
     assert fewer.resume()
     assert not fewer.saved_final
+
+
+def test_line_that_nobody_can_read_any_more_ends_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("tqdm.tqdm.write", gone)
+    tell("10th training >>>")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is a folder that nobody can write")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cnnlib.config import SampleConfig
+from cnnlib.config import PROJECT_ROOT, SampleConfig
 from cnnlib.errors import ConfigError
 from cnnlib.model_card import CARD, load_card
 from cnnlib.recognizer import Recognizer
@@ -127,6 +127,14 @@ def test_models_are_listed_with_what_they_read(client: FlaskClient, config: Samp
     assert (small["characters"], small["width"], small["height"], small["resize"]) == ("01", 32, 16, False)
     assert (small["min_length"], small["max_length"], small["network"]) == (2, 2, "columns")
     assert small["picture_accuracy"] == load_card(config.model_save_dir).verification_picture_accuracy
+
+
+def test_characters_that_a_config_leaves_out_are_not_listed(config: SampleConfig, tmp_path: Path) -> None:
+    path = tmp_path / "digits.json"
+    keys = json.loads((PROJECT_ROOT / "conf" / "general_config.json").read_text(encoding="utf-8"))
+    path.write_text(json.dumps(keys | {"char_set": "0123456789", "api_image_dir": str(config.api_image_dir)}))
+    (model,) = load_models(load_configs([path])).by_name.values()
+    assert model.describe()["characters"] == "0123456789"
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,11 @@ def test_few_pictures_of_another_size_that_stay_settle_nothing(
     for _ in range(2):
         verify_and_split_data.main(["--config", str(config_path)])
         assert "disagree" not in capsys.readouterr().out
+    draw("01", tmp_path / "sample" / "origin" / "01_2.png", size=(40, 20))  # 2 of 32 are no few any more
+    fill(tmp_path / "sample" / "new_train", 4, seed=2)
+    for _ in range(2):  # pictures that are moved in this very run count once
+        verify_and_split_data.main(["--config", str(config_path)])
+        assert '"resize": true' in capsys.readouterr().out
 
 
 def test_labels_of_pictures_that_were_moved_are_held_against_the_config(
