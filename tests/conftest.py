@@ -66,6 +66,14 @@ def config(configure: Callable[..., SampleConfig]) -> SampleConfig:
     return configure()
 
 
+@pytest.fixture
+def short(configure: Callable[..., SampleConfig]) -> SampleConfig:
+    """A config of 40 steps over 60 pictures, with a fixed order and no changes."""
+    config = configure(cycle_stop=40, cycle_save=20, acc_stop=1, augmentation=0)
+    fill(config.train_image_dir, 60)
+    return config
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A tiny trained suite: `config_path`, `config`, `lines` that the training said. Read it, do not change it."""

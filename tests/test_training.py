@@ -4,40 +4,24 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from cnnlib import network
-from cnnlib.alphabet import Reading
 from cnnlib.config import SampleConfig
-from cnnlib.dataset import Dataset
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import CARD, load_card, load_model
-from cnnlib.network import consistency_loss
-from cnnlib.reading import Reader
-from cnnlib.recipe import faded, steps_for, strength_for
 from cnnlib.recognizer import Recognizer
-from cnnlib.review import Read
 from cnnlib.samples import list_entries
 from cnnlib.saving import save
-from cnnlib.trainer import LINE_STEPS, Trainer
+from cnnlib.trainer import Trainer
 from cnnlib.training import tell, train
 from tests.conftest import fill
-
-
-@pytest.fixture
-def short(configure: Callable[..., SampleConfig]) -> SampleConfig:
-    """A config of 40 steps over 60 pictures, with a fixed order and no changes."""
-    config = configure(cycle_stop=40, cycle_save=20, acc_stop=1, augmentation=0)
-    fill(config.train_image_dir, 60)
-    return config
 
 
 def test_console_lines_are_those_of_the_original(trained: SimpleNamespace) -> None:
@@ -205,73 +189,6 @@ def test_wrong_labels_of_training_pictures_are_suspected(configure: Callable[...
     assert {one.path.name for one in again.suspects} == suspects - {found}, "a mended label is no suspect"
 
 
-@pytest.mark.parametrize(
-    ("step", "accuracy", "judged", "now"),
-    [
-        (14, 0.9, False, False),
-        (15, 0.9, False, True),
-        (20, 0.9, False, True),
-        (21, 0.9, False, False),
-        (15, 0.6, False, False),
-        (15, 0.9, True, False),
-    ],
-)
-def test_labels_are_looked_at_once_when_pictures_are_read_and_not_known_by_heart(
-    short: SampleConfig, step: int, accuracy: float, judged: bool, now: bool
-) -> None:
-    trainer = Trainer(short)  # of 40 steps, and so many pictures that each is seen 8 times after 14.25
-    trainer.progress.step, trainer.progress.judged = step, judged
-    trainer.verified = Accuracy(100, accuracy, accuracy)
-    assert trainer.can_judge() == now
-
-
-def test_labels_look_wrong_where_something_else_is_surely_read(
-    short: SampleConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trainer = Trainer(short)
-
-    def read(data: Dataset, chosen: np.ndarray) -> list[Read]:
-        texts = [("0" if number == 3 else "") + data.texts[number] for number in chosen]
-        return [
-            Read(data.paths[number], data.texts[number], Reading(text, 0.9, (0.9,)), 0.01, 4.5)
-            for number, text in zip(chosen, texts, strict=True)
-        ]
-
-    monkeypatch.setattr(trainer.reader, "read", read)
-    trainer.judge()
-    path, label = trainer.training.paths[3], trainer.training.texts[3]
-    assert trainer.progress.judged
-    assert [(one.path, one.label, one.reading.text) for one in trainer.progress.doubted] == [(path, label, "0" + label)]
-    trainer.progress.doubted.append(replace(trainer.progress.doubted[0], path=Path("00_before.png")))
-    trainer.judge()
-    assert [one.path.name for one in trainer.progress.doubted] == [path.name, "00_before.png"], (
-        "as before other pictures"
-    )
-
-
-def test_doubts_are_saved_and_reported_though_their_labels_are_read_by_now(
-    short: SampleConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trainer = Trainer(short)
-    path, label = trainer.training.paths[3], trainer.training.texts[3]
-    trainer.progress.doubted = [Read(Path(path.name), label, Reading("0" + label, 0.9, ()), 0.01, 4.5)]
-    trainer.progress.step = 1
-    trainer.verify()
-    save(trainer)
-
-    def read(data: Dataset, chosen: np.ndarray) -> list[Read]:
-        return [Read(data.paths[n], data.texts[n], Reading(data.texts[n], 1.0, ()), 1.0, 0.0) for n in chosen]
-
-    monkeypatch.setattr(Reader, "read", lambda _, *call: read(*call))
-    again = Trainer(short)
-    assert again.resume()
-    assert [(one.path, one.reading.text) for one in again.review().suspects] == [(path, "0" + label)]
-    path.rename(path.with_name(f"1{path.name[1:]}" if label[0] == "0" else f"0{path.name[1:]}"))
-    mended = Trainer(short)
-    assert mended.resume()
-    assert mended.review().suspects == []
-
-
 def test_changed_size_alphabet_or_length_is_refused(
     short: SampleConfig, configure: Callable[..., SampleConfig]
 ) -> None:
@@ -373,48 +290,6 @@ def test_recognizers_read_while_a_training_saves(short: SampleConfig) -> None:
     assert readings
 
 
-@pytest.mark.parametrize(("pictures", "views"), [(300, (100, 200)), (19_000, (20, 40)), (300_000, (5, 15))])
-def test_auto_steps_are_a_sensible_number_of_views(pictures: int, views: tuple[float, float]) -> None:
-    assert views[0] <= steps_for(pictures, 128) * 128 / pictures <= views[1]
-
-
-def test_auto_steps_double_with_four_times_the_pictures() -> None:
-    assert [steps_for(count, 1) for count in (1000, 4000, 16_000)] == [88_000, 176_000, 352_000]
-    assert steps_for(10, 128) == 300
-
-
-@pytest.mark.parametrize(
-    ("views", "strength"), [(0.1, 0.0), (4.4721, 0.5), (20, 1.0), (35.214, 1.5), (62, 2.0), (10_000, 2.0)]
-)
-def test_auto_changes_are_stronger_for_pictures_that_are_seen_often(views: float, strength: float) -> None:
-    assert strength_for(views) == pytest.approx(strength, abs=1e-3)
-
-
-def test_changes_fade_out_over_the_last_half_of_the_steps() -> None:
-    assert [faded(2.0, step, 1000) for step in (0, 500, 750, 999)] == pytest.approx([2.0, 2.0, 1.0, 0.004])
-
-
-def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., SampleConfig]) -> None:
-    config = configure(cycle_stop="auto")
-    fill(config.train_image_dir, 60)
-    trainer = Trainer(config)
-    assert trainer.stop == steps_for(len(trainer.training), 32)
-    assert trainer.strength == 2
-    assert Trainer(configure(cycle_stop=20, train_batch_size=len(trainer.training))).strength == 1
-    assert Trainer(configure(augmentation=0.5)).strength == 0.5
-    assert Trainer(configure(network="classic")).strength == 0
-
-
-def test_split_seed_fixes_the_first_weights(configure: Callable[..., SampleConfig]) -> None:
-    fill(configure().train_image_dir, 60)
-
-    def first_weights(seed: int) -> list[float]:
-        return Trainer(configure(split_seed=seed)).model.get_layer("stem").kernel.numpy().ravel().tolist()  # type: ignore[no-any-return]
-
-    assert first_weights(1) == first_weights(1)
-    assert first_weights(1) != first_weights(2)
-
-
 @pytest.mark.parametrize("network", ["positions", "classic"])
 def test_every_network_trains_exports_and_reads(configure: Callable[..., SampleConfig], network: str) -> None:
     config = configure(cycle_stop=10, network=network, channels=3)
@@ -424,113 +299,3 @@ def test_every_network_trains_exports_and_reads(configure: Callable[..., SampleC
     assert (card.network, card.channels) == (network, 3)
     assert json.loads((config.model_save_dir / CARD).read_text())["decoding"] == "positions"
     Recognizer(config.model_save_dir).recognize([list_entries(config.train_image_dir)[0].read_bytes()])
-
-
-@pytest.mark.parametrize("size", [8, 7])
-def test_each_picture_has_to_be_read_alike_in_its_two_views(
-    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    config = configure(cycle_stop=100, train_batch_size=size)
-    fill(config.train_image_dir, 40)
-    trainer, compared = Trainer(config), []
-
-    def compare(scores: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-        tf.py_function(lambda *both: compared.extend(one.numpy() for one in both), (scores, others), [])
-        return consistency_loss(scores, others)
-
-    monkeypatch.setattr("cnnlib.trainer.consistency_loss", compare)
-    (pictures, labels), *_ = trainer.batches().take(1)
-    _, probabilities = trainer.step(pictures, labels)
-    pairs = size // 2
-    one, other = (tf.nn.softmax(scores).numpy() for scores in compared)
-    np.testing.assert_allclose(one, probabilities[:pairs], atol=1e-6)
-    np.testing.assert_allclose(other, probabilities[size - pairs :], atol=1e-6)
-
-
-def test_training_brings_the_two_views_of_a_picture_together(
-    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = configure(cycle_stop=30, augmentation=2)
-    fill(config.train_image_dir, 40)
-    apart = {}
-    for weight in (1e-9, 10.0):
-        monkeypatch.setattr("cnnlib.network.Columns.consistency", weight)
-        trainer = Trainer(config)
-        for pictures, labels in trainer.batches():
-            trainer.step(pictures, labels)
-        scores = trainer.model(pictures)
-        apart[weight] = float(tf.reduce_mean(consistency_loss(scores[:16], scores[16:])))
-    assert apart[10.0] < apart[1e-9] / 2
-
-
-@pytest.mark.parametrize(
-    "keys",
-    [{"augmentation": 0}, {"network": "classic"}, {"train_batch_size": 1, "cycle_stop": 600}, {"cycle_stop": 5}],
-)
-def test_pictures_come_once_where_they_are_not_changed_or_rarely_seen(
-    configure: Callable[..., SampleConfig], keys: Any
-) -> None:
-    config = configure(**keys)
-    fill(config.train_image_dir, 40)
-    trainer = Trainer(config)
-    (pictures, labels), *_ = trainer.batches().take(1)
-    assert not trainer.paired
-    trainer.step(pictures, labels)
-    if len(labels) > 1:
-        half = len(labels) // 2
-        assert (labels[:half].numpy() != labels[-half:].numpy()).any()
-
-
-def test_averaged_weights_follow_and_are_what_is_measured_and_exported(short: SampleConfig) -> None:
-    trainer = Trainer(short)
-    weights = [variable.numpy() for variable in trainer.averaged.weights]
-    for number, (pictures, labels) in enumerate(trainer.batches().take(2), 1):
-        trainer.step(pictures, labels)
-        keep = min(trainer.network.averaging, (1 + number) / (10 + number))
-        new = [variable.numpy() for variable in trainer.model.weights]
-        weights = [keep * average + (1 - keep) * one for average, one in zip(weights, new, strict=True)]
-    for variable, expected in zip(trainer.averaged.weights, weights, strict=True):
-        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
-    trainer.verify()
-    save(trainer)
-    picture = trainer.verification.pictures[0]
-    reader = Recognizer(short.model_save_dir)
-    read = reader.recognize([picture])[0]
-    probabilities = tf.nn.softmax(trainer.averaged(picture[np.newaxis], training=False)).numpy()[0]
-    expected = short.alphabet.decode(probabilities, "columns", reader.card.lengths)
-    assert (read.text, read.confidence) == (expected.text, pytest.approx(expected.confidence, abs=1e-3))
-
-
-def test_measure_takes_other_verification_pictures_at_each_console_line(
-    config: SampleConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(config.train_image_dir, 600)
-    trainer = Trainer(config)
-    size, seen, read = len(trainer.verification), [], Reader.read
-
-    def record(self: Reader, data: Dataset, chosen: np.ndarray) -> tuple[list[Reading], list[float]]:
-        seen.append(chosen.tolist())
-        return read(self, data, chosen)
-
-    monkeypatch.setattr(Reader, "read", record)
-    for line in range(1, size + 1):
-        trainer.progress.step = line * LINE_STEPS
-        assert trainer.measure(5)[0].pictures == 5
-    assert {number for chosen in seen for number in chosen} == set(range(size))
-
-
-def test_luck_on_a_handful_of_pictures_does_not_stop_a_training(config: SampleConfig) -> None:
-    fill(config.train_image_dir, 60)
-    trainer = Trainer(config)
-    assert config.acc_stop == 0.99
-    for pictures, stops in ((99, False), (100, True)):
-        trainer.verified, trainer._verified_step = Accuracy(pictures, 1.0, 1.0), trainer.progress.step
-        assert trainer.satisfied() is stops
-
-
-def test_other_split_is_refused_for_a_trained_model(trained: SimpleNamespace) -> None:
-    trainer = Trainer(trained.config.model_copy(update={"split_seed": 5}))
-    with pytest.raises(
-        ModelError, match=r"its split_seed is 0, .* has 5: pictures that it was trained on would verify"
-    ):
-        trainer.resume()

@@ -1,0 +1,89 @@
+"""Trainings that are told to stop, lose their terminal, are killed, or find another one in their folder."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cnnlib.checkpoint import held
+from cnnlib.model_card import CARD, load_card
+from cnnlib.samples import list_entries
+from tests.conftest import fill, run_script, start_script, write_config
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_training_saves_and_says_so(tmp_path: Path, number: int, status: int) -> None:
+    path = write_config(tmp_path, cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
+    for n, picture in enumerate(fill(tmp_path / "sample" / "train", 300)):
+        picture.rename(picture.with_name(f"{n % 2}{n // 2 % 2}_{n}.png"))  # labels that can't be learned
+    process = start_script("train_model.py", "--config", path, env=None)
+    assert process.stdout
+    for line in process.stdout:
+        if line == "10th training >>>\n":
+            break
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (status, "")
+    card = load_card(tmp_path / "model")
+    assert f"Training ended at step {card.step}: interrupted by signal {number}; run again to go on" in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_training_whose_terminal_is_closed_saves(tmp_path: Path) -> None:
+    path = write_config(tmp_path, cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
+    fill(tmp_path / "sample" / "train", 300)
+    process = start_script("train_model.py", "--config", path, env=None)
+    assert process.stdout
+    assert process.stderr
+    for line in process.stdout:
+        if line == "10th training >>>\n":
+            break
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(120) != 0
+    assert load_card(tmp_path / "model").step >= 10
+
+
+def test_second_training_in_a_folder_is_refused(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    fill(tmp_path / "sample" / "train", 20)
+    with held(tmp_path / "model"):
+        run = run_script("train_model.py", "--config", path)
+    assert (run.returncode, run.stderr) == (
+        2,
+        f"{(tmp_path / 'model').as_posix()}/: another training is using this folder\n",
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
+def test_killed_training_leaves_a_whole_model_to_go_on_from(tmp_path: Path) -> None:
+    path = write_config(tmp_path, cycle_stop=100_000, cycle_save=10, acc_stop=1)
+    for n, picture in enumerate(fill(tmp_path / "sample" / "train", 300)):
+        picture.rename(picture.with_name(f"{n % 2}{n // 2 % 2}_{n}.png"))
+    process = start_script("train_model.py", "--config", path)
+    while not (tmp_path / "model" / CARD).exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    while load_card(tmp_path / "model").step < 20:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    step = load_card(tmp_path / "model").step
+    reading = run_script(
+        "train_model.py", "--config", path, "--recognize", list_entries(tmp_path / "sample" / "train")[0]
+    )
+    assert reading.returncode == 0
+    again = start_script("train_model.py", "--config", path)
+    assert again.stdout
+    lines = []
+    for line in again.stdout:
+        lines.append(line)
+        if ">>> loss" in line:
+            break
+    again.kill()
+    again.communicate()
+    assert f"Resuming from step {step} in {(tmp_path / 'model').as_posix()}/\n" in lines

@@ -1,0 +1,157 @@
+"""Bounds to requests and what a connection sends that is none: the protocol and the gateway of a small application."""
+
+import http.client
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from wsgiref.validate import validator
+
+import pytest
+import uvicorn
+from flask import Flask, Response, request
+from prometheus_client import REGISTRY
+
+from cnnlib.web import ACCESS_LOG, protocol
+from cnnlib.web.gateway import Gateway
+
+POST = b"POST /size?a=%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+
+
+@pytest.fixture
+def bounded() -> Iterator[int]:
+    """The port of a server of a small application, in a thread."""
+    app = Flask("small")
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+
+    @app.post("/size")
+    def size() -> Response:
+        return Response(f"{len(request.get_data())} {request.query_string.decode()} {request.headers.get('X-Y')}")
+
+    @app.get("/path/<path:name>")
+    def path(name: str) -> Response:
+        return Response(name)
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    checked: Gateway = Gateway(validator(app), 1000, ("/path/waits",))
+    config = uvicorn.Config(checked, http=protocol.BoundedProtocol, ws="none", lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+def answer_to(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
+    """All that a server sends to these bytes."""
+    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(pause)
+        connection.settimeout(20)
+        got = b""
+        while more := connection.recv(4096):
+            got += more
+        return got
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
+    """Tells the status of each request that has a line in the log so far."""
+    monkeypatch.setattr(logging.getLogger(ACCESS_LOG), "propagate", True)  # a server in this process may have ended it
+    caplog.set_level("INFO", ACCESS_LOG)
+    return lambda: [json.loads(one.getMessage())["status"] for one in caplog.records if one.name == ACCESS_LOG]
+
+
+def refused(status: int) -> float:
+    """Requests that were counted as refused with this status before the application."""
+    labels = {"route": "other", "method": "other", "status": str(status)}
+    return REGISTRY.get_sample_value("captcha_requests_total", labels) or 0.0
+
+
+def test_request_reaches_the_application_as_it_was_sent(bounded: int) -> None:
+    whole = answer_to(
+        bounded, POST + b"X-Y: 1\r\nX_Y: evil\r\nX-Y: 2\r\nContent-Length: 5\r\n\r\nab", b"cde", pause=0.1
+    )
+    assert whole.endswith(b"\r\n\r\n5 a=%20b 1, 2")
+    chunked = answer_to(bounded, POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    assert chunked.endswith(b"\r\n\r\n5 a=%20b None")
+    for path in (b"/path/%C3%A4%2Fb", b"/path/waits"):
+        got = answer_to(bounded, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert got.startswith(b"HTTP/1.1 200 OK")
+        assert got.endswith({b"/path/waits": b"waits"}.get(path, "ä/b".encode()))
+
+
+def test_large_bodies_are_refused_and_not_kept(bounded: int) -> None:
+    declared = answer_to(bounded, POST + b"Content-Length: 1001\r\n\r\n" + b"a" * 1001)
+    chunked = answer_to(
+        bounded, POST + b"Transfer-Encoding: chunked\r\n\r\n", b"800\r\n" + b"a" * 0x800 + b"\r\n0\r\n\r\n"
+    )
+    assert declared.startswith(b"HTTP/1.1 413")
+    assert chunked.startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /size HT", POST + b"Content-Length: 9\r\n\r\nab"])
+def test_slow_request_is_ended_and_holds_up_nobody(
+    bounded: int, sent: bytes, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[int]]
+) -> None:
+    before = refused(408)
+    monkeypatch.setattr(protocol, "ARRIVAL_S", 1)
+    with socket.create_connection(("127.0.0.1", bounded), 20) as slow:
+        slow.sendall(sent)
+        assert answer_to(bounded, POST + b"Content-Length: 1\r\n\r\na").startswith(b"HTTP/1.1 200")
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
+    assert logged() == ([408] if sent else []), "what never began is no request"
+    assert refused(408) - before == len(logged())
+
+
+def test_endless_head_is_ended(bounded: int) -> None:
+    with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
+        connection.sendall(POST + b"X-Endless: " + b"a" * (protocol.HEAD_LIMIT_BYTES + 1))
+        assert connection.recv(100).startswith(b"HTTP/1.1 431")
+
+
+def test_endless_end_of_a_chunked_body_is_ended(bounded: int) -> None:
+    with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
+        connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
+        connection.sendall(b"X-Endless: 1\r\n" * (protocol.HEAD_LIMIT_BYTES // 14 + 1))
+        assert connection.recv(100).startswith(b"HTTP/1.1 431")
+
+
+def test_body_of_many_small_chunks_is_read(bounded: int) -> None:
+    chunks = b"1\r\na\r\n" * 1000
+    got = answer_to(bounded, POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+    assert b"\r\n\r\n1000 " in got
+
+
+def test_wish_for_another_protocol_costs_no_body(bounded: int) -> None:
+    wish = b"Connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nHTTP2-Settings: AAEA\r\nContent-Length: 4\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
+        for _ in range(2):  # the second one over the same connection
+            connection.sendall(POST.replace(b"Connection: close\r\n", b"") + wish + b"\r\nab")
+            assert connection.recv(4096).partition(b"\r\n\r\n")[2].startswith(b"4 ")
+
+
+def test_what_is_no_request_is_refused_in_json_counted_and_logged(
+    bounded: int, logged: Callable[[], list[int]]
+) -> None:
+    before = refused(400)
+    got = answer_to(bounded, b"nonsense\r\n\r\n")
+    assert got.startswith(b"HTTP/1.1 400")
+    assert json.loads(got.partition(b"\r\n\r\n")[2])["error_code"] == "400"
+    assert logged() == [400]
+    assert refused(400) - before == 1
+
+
+def test_connection_is_given_up_after_many_requests_and_says_so(bounded: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", bounded, timeout=20)
+    closing = []
+    for _ in range(protocol.KEPT_REQUESTS + 1):
+        connection.request("POST", "/size", b"a")
+        answer = connection.getresponse()
+        assert answer.read().startswith(b"1 ")
+        closing.append(answer.will_close)
+    assert closing == [False] * (protocol.KEPT_REQUESTS - 1) + [True, False]

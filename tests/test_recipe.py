@@ -1,0 +1,24 @@
+import pytest
+
+from cnnlib.recipe import faded, steps_for, strength_for
+
+
+@pytest.mark.parametrize(("pictures", "views"), [(300, (100, 200)), (19_000, (20, 40)), (300_000, (5, 15))])
+def test_auto_steps_are_a_sensible_number_of_views(pictures: int, views: tuple[float, float]) -> None:
+    assert views[0] <= steps_for(pictures, 128) * 128 / pictures <= views[1]
+
+
+def test_auto_steps_double_with_four_times_the_pictures() -> None:
+    assert [steps_for(count, 1) for count in (1000, 4000, 16_000)] == [88_000, 176_000, 352_000]
+    assert steps_for(10, 128) == 300
+
+
+@pytest.mark.parametrize(
+    ("views", "strength"), [(0.1, 0.0), (4.4721, 0.5), (20, 1.0), (35.214, 1.5), (62, 2.0), (10_000, 2.0)]
+)
+def test_auto_changes_are_stronger_for_pictures_that_are_seen_often(views: float, strength: float) -> None:
+    assert strength_for(views) == pytest.approx(strength, abs=1e-3)
+
+
+def test_changes_fade_out_over_the_last_half_of_the_steps() -> None:
+    assert [faded(2.0, step, 1000) for step in (0, 500, 750, 999)] == pytest.approx([2.0, 2.0, 1.0, 0.004])
