@@ -99,12 +99,6 @@ class Alphabet:
         """How probable `label` is by one answer, as `decode` tells it of the text that is read."""
         return DECODERS[decoding].confidence(probabilities, [self._class_of[one] for one in label], self.blank)
 
-    def decode_batch(
-        self, probabilities: np.ndarray, decoding: Decoding, lengths: Lengths | None = None
-    ) -> list[Reading]:
-        """Readings of float32 (pictures, positions or columns, classes), in order."""
-        return [self.decode(answer, decoding, lengths) for answer in probabilities]
-
 
 def composed(text: str) -> str:
     """The text with one code point for each character, where Unicode has one (NFC), however a system wrote it."""

@@ -31,7 +31,7 @@ class Progress:
     verification_curve: Curve = field(default_factory=list)  # of the whole verification set
     judged: bool = False  # whether the labels of the training pictures were looked at
     doubted: list[Read] = field(default_factory=list)  # training pictures, by name, that looked then wrongly labelled
-    names: str = ""  # a hash of the names, so of the labels too, of all pictures that it is about
+    names_hash: str = ""  # a hash of the names, so of the labels too, of all pictures that it is about
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def unpack(
                 [_doubt(*row) for row in json.loads(arrays["progress/doubted"].item())]
                 if "progress/doubted" in arrays
                 else [],
-                arrays["progress/names"].item() if "progress/names" in arrays else "",
+                arrays["progress/names_hash"].item() if "progress/names_hash" in arrays else "",
             )
     except (KeyError, ValueError) as error:
         raise ModelError(f"expected the weights of this network; got others: {error}") from error

@@ -58,7 +58,8 @@ def choose_verification(names: Sequence[str], seed: int) -> set[str]:
 
     One at least of several is left to train on.
 
-    A picture keeps its side when others come: beyond 40,000 pictures some go over to training, none the other way.
+    A picture keeps its side when others come, but for folders of a few dozen, and beyond 40,000, where some go over to
+    training.
     """
     hashes = {name: int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big") for name in names}
     ordered = sorted(names, key=hashes.__getitem__)

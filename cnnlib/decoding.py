@@ -13,7 +13,7 @@ import numpy as np
 Decoding = Literal["positions", "columns"]  # how the rows of an answer become text
 Lengths = tuple[int, int]  # fewest and most characters of a text
 
-SURE = 1 - 1e-6  # the probability from which on a blank is certain
+CERTAIN = 1 - 1e-6  # the probability from which on a blank is taken for sure
 TINY = 1e-12  # so that every row, and its logarithm, leaves something of every class
 
 
@@ -22,15 +22,17 @@ class Decoder:
     """One way from float32 (rows, classes) probabilities, the last class the blank, to text."""
 
     rows: Callable[[list[int], int], list[list[int]]]  # of each row's class, and the blank: the rows of each character
-    best: Callable[[np.ndarray, Lengths], list[int]]  # each row's class on the best path of so many characters
+    best: Callable[[np.ndarray, Lengths], list[int]]  # each row's class on the best path of as many characters
     confidence: Callable[[np.ndarray, list[int], int], float]  # of probabilities, the text's classes, and the blank
 
     def path(self, probabilities: np.ndarray, lengths: Lengths | None) -> list[int]:
-        """Each row's class: the most probable one, or, where that makes a text of another length, the best path."""
-        greedy: list[int] = probabilities.argmax(axis=1).tolist()
-        if lengths is None or lengths[0] <= len(self.rows(greedy, probabilities.shape[1] - 1)) <= lengths[1]:
-            return greedy
-        return self.best(probabilities, lengths)
+        """Each row's class: the most probable one, or, where a text's `lengths` are known, that of the best path."""
+        return self.best(probabilities, lengths) if lengths else _greedy_path(probabilities)
+
+
+def _greedy_path(probabilities: np.ndarray) -> list[int]:
+    path: list[int] = probabilities.argmax(axis=1).tolist()
+    return path
 
 
 def _position_rows(path: list[int], blank: int) -> list[list[int]]:
@@ -65,7 +67,15 @@ def _column_rows(path: list[int], blank: int) -> list[list[int]]:
 
 
 def _column_path(probabilities: np.ndarray, lengths: Lengths) -> list[int]:
-    """The most probable path with so many characters (Viterbi 1967): a state is characters so far and class."""
+    """The most probable path with as many characters: most often the greedy one, which is quickly found."""
+    greedy = _greedy_path(probabilities)
+    if lengths[0] <= len(_column_rows(greedy, probabilities.shape[1] - 1)) <= lengths[1]:
+        return greedy
+    return _viterbi_path(probabilities, lengths)
+
+
+def _viterbi_path(probabilities: np.ndarray, lengths: Lengths) -> list[int]:
+    """The most probable path with as many characters (Viterbi 1967): a state is characters so far and class."""
     logs = np.log(probabilities + TINY)
     classes, most = logs.shape[1], lengths[1]
     state = np.full((most + 1, classes), -np.inf)
@@ -108,9 +118,9 @@ def _column_confidence(probabilities: np.ndarray, numbers: list[int], blank: int
     ]
     first, *columns = probabilities[:, states].tolist()
     reached = [*first[:2], *(0.0 for _ in states[2:])]
-    sure = first[0] > SURE
+    sure = first[0] > CERTAIN
     for column in columns:
-        was_sure, sure = sure, column[0] > SURE
+        was_sure, sure = sure, column[0] > CERTAIN
         if was_sure and sure:
             continue  # a further blank that is sure changes nothing
         padded = [0.0, 0.0, *reached]

@@ -17,7 +17,7 @@ from cnnlib.quiet import quiet
 
 TOLERANCE = 1e-3  # of a probability, between Keras and LiteRT in float32
 OPSET = 18  # version of the operations of an ONNX model
-LOSS = 0.001  # of picture accuracy, that the smaller and faster quantised model may cost
+COST = 0.001  # of picture accuracy: the most that the smaller and faster quantised model may cost
 
 
 def to_float32(network: CNN, trained: keras.Model) -> keras.Model:
@@ -108,14 +108,14 @@ def _check(name: str, answers: np.ndarray, model: keras.Model, pictures: np.ndar
 
 
 def accuracy_of(
-    content: bytes, pictures: np.ndarray, texts: Sequence[str], decode: Callable[[np.ndarray], Sequence[Reading]]
+    content: bytes, pictures: np.ndarray, texts: Sequence[str], decode: Callable[[np.ndarray], Reading]
 ) -> float:
     """Picture accuracy of a LiteRT model on uint8 (n, height, width, channels) pictures."""
     litert = LiteRT(content)
-    answers = np.stack([litert.probabilities(picture) for picture in pictures])
-    return evaluation.accuracy(texts, [reading.text for reading in decode(answers)]).picture
+    read = [decode(litert.probabilities(picture)).text for picture in pictures]  # one by one: answers are large
+    return evaluation.accuracy(texts, read).picture
 
 
 def choose(accuracies: Mapping[str, float]) -> str:
-    """Which exported file pictures shall be read with: the quantised one unless it costs more than `LOSS`."""
-    return "quantised" if accuracies["float32"] - accuracies["quantised"] <= LOSS + 1e-9 else "float32"
+    """Which exported file pictures shall be read with: the quantised one unless it costs more than `COST`."""
+    return "quantised" if accuracies["float32"] - accuracies["quantised"] <= COST + 1e-9 else "float32"

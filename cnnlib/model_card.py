@@ -28,6 +28,7 @@ CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of files beside the card
 _OURS = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
 READING = "reading"  # the kind of file that pictures are read with: the one that the card says
+SHOWN = 100  # characters of an alphabet that a message has, at most
 READ_TRIES = 10  # a file can go between reading the card and opening it when a training saves just then
 
 
@@ -129,12 +130,21 @@ def check_fits(card: ModelCard, model_dir: Path, wanted: Wanted) -> None:
     }
     different = [(key, value) for key, value in trained.items() if getattr(wanted, key) not in (None, value)]
     if different:
-        said = ", ".join(f"{key} {json.dumps(getattr(wanted, key), ensure_ascii=False)}" for key, _ in different)
-        has = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in different)
+        has = ", ".join(f"{key} {_shown(value, getattr(wanted, key))}" for key, value in different)
+        said = ", ".join(f"{key} {_shown(getattr(wanted, key), value)}" for key, value in different)
         raise ModelError(
             f"{display_path(model_dir / CARD)}: the model was trained with {has}, but {wanted.source} says {said}: "
-            "set the config back, or name another model_save_dir and train a new model there"
+            "set the config back, or name another model_save_dir and train a new model there, from this one with "
+            f"--warm-start {display_path(model_dir)}"
         )
+
+
+def _shown(value: object, other: object) -> str:
+    """A key's value as JSON; of a long alphabet, its size and what the other one lacks."""
+    if isinstance(value, str) and isinstance(other, str) and max(len(value), len(other)) > SHOWN:
+        lacking = "".join(character for character in value if character not in other)
+        return f"of {len(value)} characters" + (f", among them {lacking[:SHOWN]}" if lacking else "")
+    return json.dumps(value, ensure_ascii=False)
 
 
 def check_resumable(model_dir: Path, wanted: Wanted) -> bool:
@@ -171,11 +181,19 @@ def load_card(model_dir: Path) -> ModelCard:
             f"{display_path(model_dir)}: expected a trained model; there is no {CARD}; train one with train_model.py"
         ) from error
     except (ValidationError, ValueError, OSError, ConfigError) as error:
-        first = str(error).splitlines()[0]
         raise ModelError(
-            f"{display_path(path)}: expected a model card; it is broken ({first}); train the model again or restore it"
+            f"{display_path(path)}: expected a model card; it is broken ({_first_fault(error)}); "
+            "train the model again or restore it"
         ) from error
     return card
+
+
+def _first_fault(error: Exception) -> str:
+    """What is wrong with a card, in a line; of a value, with its key."""
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    first = error.errors()[0]
+    return ": ".join([*map(str, first["loc"]), first["msg"]])
 
 
 def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:

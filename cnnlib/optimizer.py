@@ -17,8 +17,8 @@ LIKE_ADAM = 0.2  # root mean square of an AdamW update, which a Muon update is s
 class Muon(keras.optimizers.AdamW):
     """Momentum whose update of a matrix is made orthogonal, so that every direction is learned at one pace.
 
-    Jordan et al. 2024, Liu et al. 2025. Kernels of convolutions are taken as matrices. Weights of one axis, and those
-    whose path starts with one of `others`, are updated by AdamW at the same rate.
+    Jordan et al. 2024, Liu et al. 2025. Kernels of convolutions are taken as matrices. Weights of one axis, biases, and
+    those whose path starts with one of `others`, are updated by AdamW at the same rate.
     """
 
     def __init__(self, rate: Any, others: Sequence[str], momentum: float = 0.95, **options: Any) -> None:
@@ -28,7 +28,8 @@ class Muon(keras.optimizers.AdamW):
     def build(self, variables: Sequence[Any]) -> None:
         super().build(variables)
         self._matrices = [
-            len(variable.shape) > 1 and not variable.path.startswith(self.others) for variable in variables
+            len(one.shape) > 1 and one.name != "bias" and not one.path.startswith(self.others)  # attention's have two
+            for one in variables
         ]
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:

@@ -14,38 +14,36 @@ from cnnlib.evaluation import Accuracy
 from cnnlib.network import CNN
 from cnnlib.review import Read
 
-BATCH = 256  # pictures that are read at a time
-
 
 class Reader:
-    """A network with the weights of `model`, as they are at each call."""
+    """A network with the weights of `model`, as they are at each call; it reads `batch_size` pictures at a time."""
 
-    def __init__(self, network: CNN, model: keras.Model, alphabet: Alphabet, lengths: Lengths) -> None:
+    def __init__(self, network: CNN, model: keras.Model, alphabet: Alphabet, lengths: Lengths, batch_size: int) -> None:
         self.network, self.model, self.alphabet, self.lengths = network, model, alphabet, lengths
+        self.batch_size = batch_size
         pictures = tf.TensorSpec(model.input_shape, tf.uint8)  # any number of them: one trace for all batches
         labels = tf.TensorSpec((None, network.length), tf.int32)
         self._predict = tf.function(self._predict_batch, input_signature=[pictures, labels])
 
     def read(self, data: Dataset, chosen: np.ndarray) -> list[Read]:
-        """The pictures numbered `chosen`."""
+        """The pictures numbered `chosen`, integers (n,), in their order."""
         reads: list[Read] = []
-        for part in np.split(chosen, range(BATCH, len(chosen), BATCH)):
+        for part in np.split(chosen, range(self.batch_size, len(chosen), self.batch_size)):
             losses, answers = self._predict(data.pictures[part], data.labels[part])
             for number, answer, loss in zip(part, answers.numpy(), losses.numpy().tolist(), strict=True):
-                label, decoding = data.texts[number], self.network.decoding
-                reading = self.alphabet.decode(answer, decoding, self.lengths)
-                confidence = self.alphabet.confidence(answer, decoding, label)
-                reads.append(Read(data.paths[number], label, reading, confidence, loss))
+                label = data.texts[number]
+                confidence = self.alphabet.confidence(answer, self.network.decoding, label)
+                reads.append(Read(data.paths[number], label, self.decode(answer), confidence, loss))
         return reads
 
     def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
         """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""
-        read = [reading.text for reading in self.decode(probabilities)]
+        read = [self.decode(answer).text for answer in probabilities]
         return evaluation.accuracy([self.alphabet.text(numbers) for numbers in labels], read)
 
-    def decode(self, probabilities: np.ndarray) -> list[Reading]:
-        """Readings of float32 (n, rows, classes) probabilities."""
-        return self.alphabet.decode_batch(probabilities, self.network.decoding, self.lengths)
+    def decode(self, probabilities: np.ndarray) -> Reading:
+        """The reading of float32 (rows, classes) probabilities."""
+        return self.alphabet.decode(probabilities, self.network.decoding, self.lengths)
 
     def _predict_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         scores = self.model(pictures, training=False)

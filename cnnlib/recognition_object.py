@@ -1,5 +1,6 @@
 """Where older programs import `Recognizer` from."""
 
-from cnnlib.recognizer import Recognition, Recognizer
+from cnnlib.alphabet import Reading as Recognition
+from cnnlib.recognizer import Recognizer
 
 __all__ = ["Recognition", "Recognizer"]

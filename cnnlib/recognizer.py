@@ -17,7 +17,6 @@ from cnnlib.parallel import on_all_cores
 from cnnlib.pictures import open_picture, read_picture, to_array
 
 Picture = bytes | Image.Image | np.ndarray  # encoded, opened, or uint8 (height, width, channels)
-Recognition = Reading  # text, confidence, character_confidences
 
 
 class Recognizer:
@@ -69,7 +68,7 @@ class Recognizer:
         """Whether pictures of another size than the model's are resized, not refused."""
         return self._shape.resize
 
-    def recognize(self, pictures: Sequence[Picture]) -> list[Recognition]:
+    def recognize(self, pictures: Sequence[Picture]) -> list[Reading]:
         """Readings in the order of the pictures: encoded bytes, Pillow pictures or uint8 (height, width, channels).
 
         Several are read on all cores. Raises SampleError when one can't be opened, SizeError when it has another size
@@ -79,7 +78,7 @@ class Recognizer:
             return [self._recognize(pictures[0])]
         return [*on_all_cores(self._recognize, pictures)]
 
-    def recognize_file(self, path: Path) -> Recognition:
+    def recognize_file(self, path: Path) -> Reading:
         """The reading of a picture file. Raises SampleError naming it when it can't be opened or used."""
         try:
             return self.recognize([read_picture(path)])[0]
@@ -90,7 +89,7 @@ class Recognizer:
         """The text of one picture (the original's method)."""
         return self.recognize([img])[0].text
 
-    def _recognize(self, picture: Picture) -> Recognition:
+    def _recognize(self, picture: Picture) -> Reading:
         return self._read(self._array(picture))
 
     def _check_model(self) -> None:
@@ -113,7 +112,7 @@ class Recognizer:
             raise SizeError(f"expected a picture of uint8 {expected}; got {array.dtype} {array.shape}")
         return array
 
-    def _read(self, array: np.ndarray) -> Recognition:
+    def _read(self, array: np.ndarray) -> Reading:
         probabilities = self._model.probabilities(array)
         if self._kept is not None:
             probabilities = (probabilities + 1e-9) * self._kept  # so that something is left of every row

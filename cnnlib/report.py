@@ -1,4 +1,4 @@
-"""Figures as pictures: curves and box plots."""
+"""Figures as pictures: curves, box plots, confusions, and sheets of pictures with what was read."""
 
 import warnings
 from collections.abc import Mapping, Sequence

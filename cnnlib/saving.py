@@ -13,16 +13,16 @@ from cnnlib.trainer import Trainer
 CHECKED_PICTURES = 16  # verification pictures on which every export is compared with the network
 
 
-def save(trainer: Trainer, *, final: bool = False, anew: bool = False) -> None:
+def save(trainer: Trainer, *, final: bool = False, anew: bool = False) -> bool:
     """Swap checkpoint, card and LiteRT file of this step in, with the curves as pictures beside them.
 
     `Trainer.verify` comes first: the card tells what it found. `final`: also the quantised LiteRT file, measured beside
     the other on the verification set, and taken for reading where it reads as well. A step that was saved is not
-    saved again unless `anew`.
+    saved again unless `anew`. Returns whether it was saved now.
     """
     progress, folder = trainer.progress, trainer.config.model_save_dir
     if not anew and trainer.saved_step == progress.step and trainer.saved_final >= final:
-        return
+        return False
     model = export.to_float32(trainer.network, trainer.averaged)
     litert = export.to_litert(model)
     export.check_litert(litert, model, trainer.verification.pictures[:CHECKED_PICTURES])
@@ -40,6 +40,7 @@ def save(trainer: Trainer, *, final: bool = False, anew: bool = False) -> None:
     report.draw_curve(folder / "train_acc.png", "Picture accuracy of training batches", progress.training_curve)
     report.draw_curve(folder / "test_acc.png", "Picture accuracy of the verification set", progress.verification_curve)
     trainer.saved_step, trainer.saved_final = progress.step, final
+    return True
 
 
 def save_for_serving(trainer: Trainer, folder: Path) -> Path:

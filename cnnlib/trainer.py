@@ -13,7 +13,7 @@ import tensorflow as tf
 from cnnlib import checkpoint, dataset, devices, evaluation, warm_start
 from cnnlib.checkpoint import Progress
 from cnnlib.config import SampleConfig, display_path
-from cnnlib.errors import ModelError
+from cnnlib.errors import ConfigError, ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import check_resumable, load_model, wanted_of
 from cnnlib.network import NETWORKS, consistency_loss
@@ -32,30 +32,33 @@ class Trainer:
 
     def __init__(self, config: SampleConfig) -> None:
         self.config = config
+        keras.utils.set_random_seed(config.split_seed)  # of first weights and dropout
+        self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
+        policy, self.precision = devices.choose_policy(config.precision)
+        try:  # before the pictures, which may take long to load
+            self.model = self.network.model(policy)
+        except ConfigError as error:
+            raise ConfigError(f"{config.name}: {error}") from error
         self.training, self.verification = dataset.load_training(config)
         self.lengths = min(map(len, self.training.texts + self.verification.texts)), config.max_captcha
         batch_size = config.train_batch_size
         self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
         self.views = self.stop * batch_size / len(self.training)  # of each picture, in all
         strength = strength_for(self.views) if config.augmentation == "auto" else config.augmentation
-        keras.utils.set_random_seed(config.split_seed)  # of first weights and dropout
-        self.network = NETWORKS[config.network](config.shape, config.alphabet.classes, config.max_captcha)
         self.strength = strength if self.network.augmented else 0.0
         # Whether a batch has two views of its pictures.
         changed = min(self.strength, self.network.consistency) > 0
         self.paired = changed and batch_size > 1 and self.views >= PAIRED_FROM
-        policy, self.precision = devices.choose_policy(config.precision)
-        self.model = self.network.model(policy)
         # What is measured and exported: the running average of the weights reads far better than any single step's.
         self.averaged = self.network.model(policy) if self.network.averaging else self.model
         self.averaged.set_weights(self.model.get_weights())
-        self.reader = Reader(self.network, self.averaged, config.alphabet, self.lengths)
+        self.reader = Reader(self.network, self.averaged, config.alphabet, self.lengths, batch_size)
         self.optimizer = self.network.optimizer(self.stop)
         if policy == "mixed_float16":
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
         self.optimizer.build(self.model.trainable_variables)
         names = [path.name for data in (self.training, self.verification) for path in data.paths]
-        self.progress = Progress(names=hashlib.sha256("/".join(names).encode()).hexdigest())
+        self.progress = Progress(names_hash=hashlib.sha256("/".join(names).encode()).hexdigest())
         self.verified = Accuracy(0, 0.0, 0.0)
         self._verified_step = -1
         self.saved_step, self.saved_final = -1, False  # the step that was saved last, and whether as the final one
@@ -76,13 +79,13 @@ class Trainer:
                 f"{self.config.split_seed}: pictures that it was trained on would verify it; set it back, or name "
                 "another model_save_dir"
             )
-        names = self.progress.names
+        names = self.progress.names_hash
         try:
             self.progress = checkpoint.unpack(content, self.model, self.averaged, self.optimizer)
         except ModelError as error:
             remedy = f"name another model_save_dir, and start from this one with --warm-start {display_path(folder)}"
             raise ModelError(f"{display_path(folder)}: its checkpoint: {error}; {remedy}") from error
-        before, self.progress.names = self.progress.names, names
+        before, self.progress.names_hash = self.progress.names_hash, names
         counts = (card.training_pictures, card.verification_pictures)
         if before in ("", names) and counts == (len(self.training), len(self.verification)):  # older ones have no names
             self.saved_step, self.saved_final = self.progress.step, "quantised" in card.files
@@ -105,6 +108,10 @@ class Trainer:
         steps, size = range(self.progress.step, self.stop), self.config.train_batch_size
         return dataset.batches(self.training, size, steps, self.config.split_seed, self.strength, self.paired)
 
+    def ended(self) -> bool:
+        """Whether no step is left, or none is needed."""
+        return self.progress.step >= self.stop or self.satisfied()
+
     def satisfied(self) -> bool:
         """Whether this very step was measured and reached an `acc_stop` below 1, on enough pictures to tell.
 
@@ -115,7 +122,10 @@ class Trainer:
         return enough and self._verified_step == self.progress.step and accuracy.picture >= wanted
 
     def step(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
-        """Train on one batch; returns its loss and its probabilities, as they were in training."""
+        """Train on one batch, as `batches` gives it.
+
+        Returns its loss, float32 (), and its probabilities, float32 (batch, rows, classes), as they were in training.
+        """
         self.progress.step += 1
         return self._train(pictures, labels)
 

@@ -75,9 +75,7 @@ def train(config: SampleConfig, say: Say = tell, start: Path | None = None) -> O
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         if NO_SPACE in str(error):  # TensorFlow's one error for both
             raise ModelError(f"{config.name}: a disk is full, that of model_save_dir or of temporary files") from error
-        remedy = (
-            f"lower train_batch_size (now {config.train_batch_size}) or test_batch_size (now {config.test_batch_size})"
-        )
+        remedy = f"lower train_batch_size (now {config.train_batch_size})"
         raise ModelError(
             f"{config.name}: memory ran out in training: {remedy}, or close other programs; all pictures are held in "
             f"it, {config.image_width * config.image_height * config.channels / 1e6:.3g} MB each"
@@ -133,8 +131,8 @@ def introduce(trainer: Trainer, say: Say, start: Path | None) -> None:
     if trainer.resume():
         unused = f"; {display_path(start)} is not started from" if start else ""
         say(f"Resuming from step {trainer.progress.step} in {display_path(config.model_save_dir)}{unused}")
-    elif start:
-        say(trainer.carry_over(start))
+    else:
+        say(trainer.carry_over(start) if start else "Start from random weights")
 
 
 def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
@@ -147,7 +145,7 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
         if first:
             trainer.verify()  # on today's pictures, which may be others than when the model was saved
         for pictures, labels in trainer.batches():
-            if trainer.satisfied() or interrupted.signal:
+            if trainer.ended() or interrupted.signal:
                 break
             loss, probabilities = trainer.step(pictures, labels)
             progress.seconds = before + time.perf_counter() - start
@@ -159,14 +157,19 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
                 if trainer.can_judge():
                     trainer.judge()
                     say(f"{len(trainer.progress.doubted)} labels look wrong so far")
-            if progress.step % config.cycle_save == 0:
-                save(trainer)
-                say(f"Saved step {progress.step} into {display_path(config.model_save_dir)}")
+            if progress.step % config.cycle_save == 0 and not trainer.ended():
+                keep(trainer, say)
         if progress.step:  # stopped before the first step, there is nothing to keep
             trainer.verify()
-            save(trainer, final=not interrupted.signal)
+            keep(trainer, say, final=not interrupted.signal)
     rate = (progress.step - first) * size / max(progress.seconds - before, 1e-9)
     return _outcome(trainer, interrupted, rate)
+
+
+def keep(trainer: Trainer, say: Say, final: bool = False) -> None:
+    """Save this step, and say so, unless it is saved."""
+    if save(trainer, final=final):
+        say(f"Saved step {trainer.progress.step} into {display_path(trainer.config.model_save_dir)}")
 
 
 def _outcome(trainer: Trainer, interrupted: Interruption, rate: float) -> Outcome:

@@ -66,11 +66,7 @@ def _fitted(
     old = arrays[path].astype(np.float32)
     layer = path.split("/")[0]
     if layer == "classes":
-        if old.shape[:-1] != fresh.shape[:-1] or fresh.shape[-1] != pairs[1][-1] + 1:
-            return None
-        fitted = fresh.copy()
-        fitted[..., pairs[1]] = old[..., pairs[0]]
-        return fitted
+        return _fit_classes(old, fresh, pairs)
     if layer == "stem" and old.ndim == 4:
         old = _fit_colours(old, fresh.shape[2])
     if layer == "fold":
@@ -78,6 +74,17 @@ def _fitted(
     if path == "place/place":
         old = _stretch(old, fresh.shape[0])
     return old if old.shape == fresh.shape else None
+
+
+def _fit_classes(old: np.ndarray, fresh: np.ndarray, pairs: tuple[list[int], list[int]]) -> np.ndarray | None:
+    """Fresh (..., classes) values with those of the shared classes, or (..., positions * classes); None for others."""
+    ours, theirs = pairs  # the blank, the last class, is the last of each
+    old = old.reshape(*old.shape[:-1], -1, ours[-1] + 1)
+    fitted = fresh.reshape(*fresh.shape[:-1], -1, theirs[-1] + 1).copy()
+    if old.shape[:-1] != fitted.shape[:-1]:
+        return None
+    fitted[..., theirs] = old[..., ours]
+    return fitted.reshape(fresh.shape)
 
 
 def _fit_colours(kernel: np.ndarray, channels: int) -> np.ndarray:

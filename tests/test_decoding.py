@@ -49,6 +49,14 @@ def test_positions_take_the_best_character_where_one_is_missing() -> None:
     ]
 
 
+@pytest.mark.parametrize("lengths", [(2, 3), (3, 3)])
+def test_positions_leave_no_hole_in_a_text(lengths: tuple[int, int]) -> None:
+    probabilities = np.array([[0.99, 0, 0, 0.01], [0, 0.45, 0.05, 0.5], [0, 0, 0.999, 0.001]], np.float32)
+    reading = ABC.decode(probabilities, "positions", lengths)
+    assert reading.text == "abc"
+    assert reading.confidence == pytest.approx(0.99 * 0.45 * 0.999)
+
+
 @pytest.mark.parametrize("decoding", ["positions", "columns"])
 def test_a_text_longer_than_allowed_loses_its_least_sure_character(decoding: Decoding) -> None:
     rows = {"positions": ["a", "b", "c"], "columns": ["a", "b", "_", "c"]}[decoding]

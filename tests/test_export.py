@@ -47,9 +47,9 @@ def test_accuracy_is_that_of_the_litert_model() -> None:
     content = to_litert(network.model())
     alphabet = Alphabet(("a", "b"))
 
-    def decode(answers: np.ndarray) -> list[Reading]:
-        return alphabet.decode_batch(answers, network.decoding)
+    def decode(answer: np.ndarray) -> Reading:
+        return alphabet.decode(answer, network.decoding)
 
-    texts = [alphabet.decode(LiteRT(content).probabilities(one), network.decoding).text for one in PICTURES]
+    texts = [decode(LiteRT(content).probabilities(one)).text for one in PICTURES]
     assert accuracy_of(content, PICTURES, texts, decode) == 1
     assert accuracy_of(content, PICTURES, [*texts[:3], "other"], decode) == 0.75

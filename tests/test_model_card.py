@@ -64,10 +64,13 @@ def test_folder_without_model_is_refused_with_the_way_out(tmp_path: Path) -> Non
     assert not check_resumable(tmp_path, Wanted("config"))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"network": 1}'])
-def test_broken_card_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("", "Expecting value"), ("{", "Expecting property"), ("[]", "valid dictionary"), ('{"network": 1}', "network: ")],
+)
+def test_broken_card_is_refused_in_one_line_that_says_what_is_broken(tmp_path: Path, text: str, fault: str) -> None:
     (tmp_path / CARD).write_text(text)
-    with pytest.raises(ModelError, match="expected a model card; it is broken") as caught:
+    with pytest.raises(ModelError, match=rf"expected a model card; it is broken \(.*{fault}") as caught:
         load_card(tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -100,8 +103,23 @@ def test_disagreement_names_both_values_and_the_way_out(tmp_path: Path) -> None:
         'trained with image_width 32, char_set "01", but conf/my.json says image_width 120, char_set "01a"' in message
     )
     assert "set the config back, or name another model_save_dir" in message
+    assert f"--warm-start {tmp_path.as_posix()}/" in message
     assert "\n" not in message
     check_fits(card(), tmp_path, Wanted("conf/my.json", image_width=32, max_captcha=2))
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("z", "of 3755 characters, but my.json says char_set of 3756 characters, among them z: set"),
+        ("", "of 3755 characters, but my.json says char_set of 3755 characters: set"),
+    ],
+)
+def test_long_alphabets_that_differ_are_told_by_what_differs(tmp_path: Path, added: str, said: str) -> None:
+    characters = [chr(0x4E00 + number) for number in range(3755)]
+    trained = card().model_copy(update={"characters": tuple(characters)})
+    with pytest.raises(ModelError, match=f"char_set {said}"):
+        check_fits(trained, tmp_path, Wanted("my.json", char_set="".join(reversed(characters)) + added))
 
 
 SAVER = """

@@ -22,8 +22,8 @@ def test_kernels_are_taken_as_the_squarest_matrix(shape: tuple[int, ...], expect
     assert matrix_shape(shape) == expected
 
 
-def test_others_and_vectors_are_updated_as_by_adamw() -> None:
-    start = {"kernel": np.eye(4, 6), "bias": np.ones(6), "classes": np.eye(6, 3)}
+def test_others_vectors_and_biases_are_updated_as_by_adamw() -> None:
+    start = {"kernel": np.eye(4, 6), "gamma": np.ones(6), "bias": np.eye(4, 3), "classes": np.eye(6, 3)}
     after = {}
     for name, optimizer in (("muon", Muon(0.1, ["classes"])), ("adamw", keras.optimizers.AdamW(0.1))):
         weights = {key: keras.Variable(value.astype(np.float32), name=key) for key, value in start.items()}
@@ -35,7 +35,7 @@ def test_others_and_vectors_are_updated_as_by_adamw() -> None:
             ]
             optimizer.apply_gradients(zip(gradients, weights.values(), strict=True))
         after[name] = {key: weight.numpy() for key, weight in weights.items()}
-    for key in ("bias", "classes"):
+    for key in ("gamma", "bias", "classes"):
         np.testing.assert_allclose(after["muon"][key], after["adamw"][key], rtol=1e-5)
     assert not np.allclose(after["muon"]["kernel"], after["adamw"]["kernel"], atol=0.01)
 

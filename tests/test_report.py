@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from matplotlib.figure import Figure
@@ -29,6 +30,14 @@ def test_sheet_marks_the_misread_in_red(tmp_path: Path) -> None:
     assert right.size == wrong.size == (800, 260)
     assert not any(red > green + 100 for red, green, _ in right.get_flattened_data())
     assert any(red > green + 100 for red, green, _ in wrong.get_flattened_data())
+
+
+def test_characters_that_the_plain_font_lacks_get_another_that_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = SimpleNamespace(name="Other", fname="other.ttf")
+    monkeypatch.setattr(report.font_manager.fontManager, "ttflist", [SimpleNamespace(name="No", fname="no.ttf"), other])
+    monkeypatch.setattr(report, "_characters", lambda path: {"other.ttf": {0x5929: 1}}.get(path, {ord("a"): 1}))
+    assert report._fonts("a") == [report.PLAIN]
+    assert report._fonts("a\u5929") == [report.PLAIN, "Other"]
 
 
 def test_confusions_are_drawn_with_labels_down_and_readings_across(

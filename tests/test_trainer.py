@@ -11,7 +11,7 @@ import tensorflow as tf
 from cnnlib.alphabet import Reading
 from cnnlib.config import SampleConfig
 from cnnlib.dataset import Dataset
-from cnnlib.errors import ModelError
+from cnnlib.errors import ConfigError, ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.network import consistency_loss
 from cnnlib.reading import Reader
@@ -32,6 +32,36 @@ def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., Samp
     assert Trainer(configure(cycle_stop=20, train_batch_size=len(trainer.training))).strength == 1
     assert Trainer(configure(augmentation=0.5)).strength == 0.5
     assert Trainer(configure(network="classic")).strength == 0
+
+
+def test_network_that_does_not_fit_is_told_before_pictures_are_loaded(
+    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnlib.dataset.load_training", lambda _: pytest.fail("pictures were loaded"))
+    with pytest.raises(ConfigError, match=r"sample_config.json: max_captcha: the network 'columns' expects a width"):
+        Trainer(configure(max_captcha=20))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_trains_and_averages_weights_of_float32(
+    configure: Callable[..., SampleConfig], precision: str
+) -> None:
+    config = configure(precision=precision, cycle_stop=100, train_batch_size=8)
+    fill(config.train_image_dir, 20)
+    trainer = Trainer(config)
+    before = [weight.numpy() for weight in trainer.averaged.trainable_weights]
+    losses = [float(trainer.step(*batch)[0]) for batch in trainer.batches().take(3)]
+    after = [weight.numpy() for weight in trainer.averaged.trainable_weights]
+    assert np.isfinite(losses).all()
+    assert all(one.dtype == np.float32 and np.isfinite(one).all() for one in after)
+    assert any((one != other).any() for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(("pictures", "steps"), [(10, 50), (475, 50), (2000, 180)])
+def test_whole_verification_set_is_measured_rarely_enough(short: SampleConfig, pictures: int, steps: int) -> None:
+    trainer = Trainer(short.model_copy(update={"train_batch_size": 128}))
+    trainer.verification = range(pictures)  # type: ignore[assignment] (its length alone counts)
+    assert trainer.verification_interval() == steps
 
 
 def test_split_seed_fixes_the_first_weights(configure: Callable[..., SampleConfig]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from cnnlib import network
-from cnnlib.config import SampleConfig
+from cnnlib.config import SampleConfig, display_path
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.model_card import CARD, load_card, load_model
@@ -50,7 +50,11 @@ def test_acc_stop_of_one_trains_all_steps(configure: Callable[..., SampleConfig]
     trainer = Trainer(config)
     trainer.verified, trainer._verified_step = Accuracy(2, 1.0, 1.0), trainer.progress.step
     assert not trainer.satisfied()
-    assert train(config, lambda _: None).step == 4
+    lines: list[str] = []
+    assert train(config, lines.append).step == 4
+    assert "Start from random weights" in lines
+    saved = [line for line in lines if line.startswith("Saved")]
+    assert saved == [f"Saved step 4 into {display_path(config.model_save_dir)}"], "once, though 4 is cycle_save too"
 
 
 def test_model_folder_holds_one_step_and_its_curves(trained: SimpleNamespace) -> None:
@@ -124,7 +128,7 @@ def test_checkpoint_from_before_names_were_kept_is_known_by_its_number_of_pictur
     train(short, lambda _: None)
     older = Trainer(short)
     assert older.resume()
-    older.progress.names = ""
+    older.progress.names_hash = ""
     older.verify()
     save(older, final=True, anew=True)
     again = Trainer(short)

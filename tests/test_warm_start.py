@@ -1,5 +1,6 @@
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Literal
 
 import keras
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from cnnlib import warm_start
 from cnnlib.alphabet import Alphabet
+from cnnlib.decoding import Decoding
 from cnnlib.errors import ModelError
 from cnnlib.model_card import ModelCard, has_file, save_model
 from cnnlib.network import CNN, NETWORKS
@@ -26,12 +28,18 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     model = network(Shape(24, 48, 3)).model()
     model(np.random.default_rng(0).integers(0, 255, (8, 24, 48, 3)).astype(np.uint8), training=True)
     folder = tmp_path_factory.mktemp("older")
-    card = ModelCard(
-        network="columns",
-        decoding="columns",
+    save_model(folder, card("columns", "columns", 3), {"weights": (".npz", warm_start.pack(model))})
+    return SimpleNamespace(folder=folder, model=model)
+
+
+def card(name: str, decoding: Decoding, channels: Literal[1, 3]) -> ModelCard:
+    """Of a network for pictures of 48x24."""
+    return ModelCard(
+        network=name,
+        decoding=decoding,
         image_height=24,
         image_width=48,
-        channels=3,
+        channels=channels,
         characters=LETTERS.characters,
         max_captcha=2,
         step=1,
@@ -44,8 +52,6 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         saved_at="2026-01-01T00:00:00+00:00",
         versions={},
     )
-    save_model(folder, card, {"weights": (".npz", warm_start.pack(model))})
-    return SimpleNamespace(folder=folder, model=model)
 
 
 def pictures(shape: Shape) -> np.ndarray:
@@ -96,6 +102,14 @@ def test_positions_take_the_stages_alone(older: SimpleNamespace) -> None:
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
     assert (model.get_layer("classes").kernel.numpy() == fresh).all()
     assert (model.get_layer("features_norm").moving_mean.numpy() == 0).all()
+
+
+def test_network_with_one_layer_for_all_positions_keeps_its_characters_too(tmp_path: Path) -> None:
+    old, new = (network(Shape(24, 48), alphabet, "classic").model() for alphabet in (LETTERS, Alphabet(tuple("zdb"))))
+    save_model(tmp_path, card("classic", "positions", 1), {"weights": (".npz", warm_start.pack(old))})
+    assert "2 of 3 characters" in warm_start.carry_over(tmp_path, new, "classic", Alphabet(tuple("zdb")))
+    ours, theirs = (one.get_layer("classes").kernel.numpy().reshape(1024, 2, -1) for one in (new, old))
+    np.testing.assert_allclose(ours[:, :, [1, 2, 3]], theirs[:, :, [3, 1, 4]], atol=1e-3)
 
 
 def test_network_without_such_layers_is_refused(older: SimpleNamespace, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
 
+from cnnlib.alphabet import Reading
 from cnnlib.errors import SampleError, SizeError
 from cnnlib.pictures import decode_picture
-from cnnlib.recognizer import Recognition
 from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.guard import guard
 from cnnlib.web.intake import InMemory, read_request
@@ -70,7 +70,7 @@ def create_recognition_app(
 
 def _read(
     number: int, data: bytes, named: Model | None, models: Models, pixel_limit: int
-) -> tuple[Model, Recognition, float]:
+) -> tuple[Model, Reading, float]:
     """Model, reading and seconds of one of the pictures of a request. Raises RefusalError, naming it by its number."""
     start = time.perf_counter()
     try:
@@ -84,7 +84,7 @@ def _read(
     return model, reading, time.perf_counter() - start
 
 
-def _answer(reading: Recognition, seconds: float, min_confidence: float) -> dict[str, Any]:
+def _answer(reading: Reading, seconds: float, min_confidence: float) -> dict[str, Any]:
     """The original's keys and ours; a doubtful text is a candidate, not a value."""
     answer = {
         "time": str(time.time()),

@@ -10,7 +10,6 @@ import pytest
 import tensorflow as tf
 
 import train_model
-from cnnlib.alphabet import Alphabet
 from cnnlib.export import choose
 from cnnlib.model_card import CARD, KINDS, load_card
 from cnnlib.pictures import Shape, open_picture
@@ -64,8 +63,7 @@ def test_other_formats_read_as_the_recognizer_does(copied: Path, trained: Simple
         serve(pictures=tf.constant(pictures))["probabilities"].numpy(),
         onnxruntime.InferenceSession(onnx).run(["probabilities"], {"pictures": pictures})[0],
     ):
-        read = Alphabet(card.characters).decode_batch(answers, card.decoding, card.lengths)
-        assert [one.text for one in read] == expected
+        assert [card.alphabet.decode(one, card.decoding, card.lengths).text for one in answers] == expected
 
 
 def test_without_a_checkpoint_there_is_nothing_to_export(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
