@@ -21,7 +21,7 @@ Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
 
 @dataclass
 class Progress:
-    """Where a training stands: step, best verification accuracy so far, its curves, labels it doubts, its pictures."""
+    """Where a training stands: step, best verification accuracy so far, curves, suspected labels, its pictures."""
 
     step: int = 0
     seconds: float = 0.0  # that training took, interruptions left out
@@ -29,8 +29,8 @@ class Progress:
     best_step: int = 0
     training_curve: Curve = field(default_factory=list)  # of single batches, as they were trained on
     verification_curve: Curve = field(default_factory=list)  # of the whole verification set
-    judged: bool = False  # whether the labels of the training pictures were looked at
-    doubted: list[Read] = field(default_factory=list)  # training pictures, by name, that looked then wrongly labelled
+    labels_checked: bool = False  # whether the labels of the training pictures were looked at
+    suspects: list[Read] = field(default_factory=list)  # training pictures, by name, whose labels looked wrong then
     names_hash: str = ""  # a hash of the names, so of the labels too, of all pictures that it is about
 
 
@@ -53,7 +53,7 @@ def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.
     arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.weights}
     arrays |= {f"averaged/{variable.path}": variable.numpy() for variable in averaged.weights}
     arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(_plain(optimizer).variables)}
-    plain = vars(progress) | {"doubted": json.dumps([_row(one) for one in progress.doubted])}
+    plain = vars(progress) | {"suspects": json.dumps([_row(one) for one in progress.suspects])}
     arrays |= {f"progress/{name}": np.array(value) for name, value in plain.items()}
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
@@ -81,9 +81,9 @@ def unpack(
                 int(arrays["progress/best_step"]),
                 _curve(arrays["progress/training_curve"]),
                 _curve(arrays["progress/verification_curve"]),
-                bool(arrays["progress/judged"]) if "progress/judged" in arrays else False,
-                [_doubt(*row) for row in json.loads(arrays["progress/doubted"].item())]
-                if "progress/doubted" in arrays
+                bool(arrays["progress/labels_checked"]) if "progress/labels_checked" in arrays else False,
+                [_suspect(*row) for row in json.loads(arrays["progress/suspects"].item())]
+                if "progress/suspects" in arrays
                 else [],
                 arrays["progress/names_hash"].item() if "progress/names_hash" in arrays else "",
             )
@@ -111,5 +111,5 @@ def _row(one: Read) -> tuple[str | float, ...]:
     return one.path.name, one.label, one.reading.text, one.reading.confidence, one.label_confidence, one.loss
 
 
-def _doubt(name: str, label: str, text: str, confidence: float, label_confidence: float, loss: float) -> Read:
+def _suspect(name: str, label: str, text: str, confidence: float, label_confidence: float, loss: float) -> Read:
     return Read(Path(name), label, Reading(text, confidence, ()), label_confidence, loss)

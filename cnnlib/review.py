@@ -44,14 +44,14 @@ class Review:
     unread: int = 0  # training pictures that were left out
 
 
-def review(trained: Sequence[Read], verified: Sequence[Read], doubted: Sequence[Read] = ()) -> Review:
-    """Review of training and verification pictures; `doubted` are suspects of early in the training.
+def review(trained: Sequence[Read], verified: Sequence[Read], early: Sequence[Read] = ()) -> Review:
+    """Review of training and verification pictures; `early` are suspects of early in the training.
 
     A network that reads few training pictures suspects no label.
     """
     training, verification = _accuracy(trained), _accuracy(verified)
     mistaken = confusions([one.label for one in verified], [one.reading.text for one in verified])
-    suspects = {one.path: one for one in (*doubted, *trained, *verified) if one.suspect}
+    suspects = {one.path: one for one in (*early, *trained, *verified) if one.suspect}
     listed = sorted(suspects.values(), key=lambda one: -one.loss) if training.picture >= MOST else []
     return Review(training, verification, mistaken, listed)
 

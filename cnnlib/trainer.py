@@ -23,8 +23,8 @@ from cnnlib.review import Read, Review, review
 
 LINE_STEPS = 10  # steps from one console line to the next
 REVIEWED_PICTURES = 20_000  # training pictures that are read at the end, and once early, at most
-JUDGED_FROM = 8  # views of a picture from which on labels are looked at; after many more they are known by heart
-JUDGING_ACCURACY = 0.7  # on the verification set, from which on readings say something of labels
+CHECKED_FROM = 8  # views of a picture from which on labels are looked at; after many more they are known by heart
+CHECKING_ACCURACY = 0.7  # on the verification set, from which on readings say something of labels
 
 
 class Trainer:
@@ -91,7 +91,7 @@ class Trainer:
             self.saved_step, self.saved_final = self.progress.step, "quantised" in card.files
         else:  # other pictures or labels now: the card shall say so, and what was best on the old ones says nothing
             self.progress.best_accuracy, self.progress.best_step = 0.0, self.progress.step
-            self.progress.judged = False
+            self.progress.labels_checked = False
         return True
 
     def carry_over(self, folder: Path) -> str:
@@ -143,13 +143,13 @@ class Trainer:
         chosen = self._reviewed()
         trained = self.reader.read(self.training, chosen)
         verified = self.reader.read(self.verification, np.arange(len(self.verification)))
-        return replace(review(trained, verified, self._doubted()), unread=len(self.training) - len(chosen))
+        return replace(review(trained, verified, self._early_suspects()), unread=len(self.training) - len(chosen))
 
-    def _doubted(self) -> list[Read]:
-        """Those that were doubted and are still there under their names, so with their labels."""
+    def _early_suspects(self) -> list[Read]:
+        """Those that were suspects and are still there under their names, so with their labels."""
         paths = {path.name: path for path in self.training.paths}
-        doubted = self.progress.doubted
-        return [replace(one, path=paths[one.path.name]) for one in doubted if one.path.name in paths]
+        suspects = self.progress.suspects
+        return [replace(one, path=paths[one.path.name]) for one in suspects if one.path.name in paths]
 
     def _reviewed(self) -> np.ndarray:
         """The numbers of the training pictures that are reviewed."""
@@ -169,21 +169,21 @@ class Trainer:
         if self.verified.picture >= progress.best_accuracy:
             progress.best_accuracy, progress.best_step = self.verified.picture, progress.step
 
-    def can_judge(self) -> bool:
+    def can_check_labels(self) -> bool:
         """Whether labels are to be looked at now: the network reads, and has not learned them by heart yet."""
         progress = self.progress
         views = progress.step * self.config.train_batch_size / len(self.training)
-        in_time = views >= JUDGED_FROM and progress.step <= self.stop / 2
-        return in_time and not progress.judged and self.verified.picture >= JUDGING_ACCURACY
+        in_time = views >= CHECKED_FROM and progress.step <= self.stop / 2
+        return in_time and not progress.labels_checked and self.verified.picture >= CHECKING_ACCURACY
 
-    def judge(self) -> None:
+    def check_labels(self) -> None:
         """Read the training pictures, and note those whose labels look wrong, beside those that were noted before."""
         found = [one for one in self.reader.read(self.training, self._reviewed()) if one.suspect]
-        doubted = {one.path.name: one for one in (*self.progress.doubted, *found)}
-        self.progress.doubted = [
-            replace(one, reading=replace(one.reading, character_confidences=())) for one in doubted.values()
+        suspects = {one.path.name: one for one in (*self.progress.suspects, *found)}
+        self.progress.suspects = [
+            replace(one, reading=replace(one.reading, character_confidences=())) for one in suspects.values()
         ]
-        self.progress.judged = True
+        self.progress.labels_checked = True
 
     def verification_interval(self) -> int:
         """Steps between measurements of the whole verification set, such that they take about 3% of the time."""

@@ -154,9 +154,9 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
                 show_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
             if progress.step % interval == 0 or progress.step % config.cycle_save == 0:
                 trainer.verify()
-                if trainer.can_judge():
-                    trainer.judge()
-                    say(f"{len(trainer.progress.doubted)} labels look wrong so far")
+                if trainer.can_check_labels():
+                    trainer.check_labels()
+                    say(f"{len(trainer.progress.suspects)} labels look wrong so far")
             if progress.step % config.cycle_save == 0 and not trainer.ended():
                 keep(trainer, say)
         if progress.step:  # stopped before the first step, there is nothing to keep

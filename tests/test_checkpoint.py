@@ -18,8 +18,8 @@ def test_weights_optimizer_and_progress_come_back() -> None:
     model, optimizer = network.model(), network.optimizer(10)
     optimizer.build(model.trainable_variables)
     optimizer.apply([keras.ops.ones_like(variable) for variable in model.trainable_variables])
-    doubted = [Read(Path("é_1.png"), "é", Reading("e", 0.75, ()), 0.1, 2.3)]
-    progress = Progress(7, 12.5, 0.5, 3, [(10, 0.25)], [], judged=True, doubted=doubted, names="ab12")
+    suspects = [Read(Path("é_1.png"), "é", Reading("e", 0.75, ()), 0.1, 2.3)]
+    progress = Progress(7, 12.5, 0.5, 3, [(10, 0.25)], [], labels_checked=True, suspects=suspects, names_hash="ab12")
     averaged = network.model()
     content = pack(model, averaged, optimizer, progress)
     other, other_averaged, other_optimizer = network.model(), network.model(), network.optimizer(10)
@@ -33,12 +33,14 @@ def test_weights_optimizer_and_progress_come_back() -> None:
     assert np.any(optimizer.variables[-1].numpy())
 
 
-def test_checkpoint_from_before_labels_were_doubted_is_taken_up() -> None:
+def test_checkpoint_from_before_labels_were_checked_is_taken_up() -> None:
     network = NETWORKS["positions"](Shape(16, 32), classes=3, length=2)
     model, optimizer = network.model(), keras.optimizers.SGD()
     optimizer.build(model.trainable_variables)
-    with np.load(io.BytesIO(pack(model, model, optimizer, Progress(7, judged=True, names="ab12")))) as arrays:
-        since = {"progress/judged", "progress/doubted", "progress/names"}
+    with np.load(
+        io.BytesIO(pack(model, model, optimizer, Progress(7, labels_checked=True, names_hash="ab12")))
+    ) as arrays:
+        since = {"progress/labels_checked", "progress/suspects", "progress/names_hash"}
         older = {name: value for name, value in arrays.items() if name not in since}
     content = io.BytesIO()
     np.savez(content, **older)

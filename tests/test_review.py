@@ -52,9 +52,9 @@ def test_wrong_labels_among_the_verification_pictures_are_suspected_too() -> Non
 
 
 def test_label_that_was_learned_by_heart_is_suspected_for_its_reading_before() -> None:
-    doubted = reads("x", 2, 0.6)
-    heart = [Read(one.path, LABEL, Reading(LABEL, 0.99, (0.99,)), 0.99, 0.1) for one in doubted]
-    one = review(reads(LABEL, 100) + heart, reads(LABEL, 100), doubted)
+    early = reads("x", 2, 0.6)
+    heart = [Read(one.path, LABEL, Reading(LABEL, 0.99, (0.99,)), 0.99, 0.1) for one in early]
+    one = review(reads(LABEL, 100) + heart, reads(LABEL, 100), early)
     assert [(s.path.name, s.reading.text, s.loss) for s in one.suspects] == [("x1.png", "x", 1), ("x0.png", "x", 0)]
 
 

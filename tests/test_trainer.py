@@ -60,7 +60,7 @@ def test_half_precision_trains_and_averages_weights_of_float32(
 @pytest.mark.parametrize(("pictures", "steps"), [(10, 50), (475, 50), (2000, 180)])
 def test_whole_verification_set_is_measured_rarely_enough(short: SampleConfig, pictures: int, steps: int) -> None:
     trainer = Trainer(short.model_copy(update={"train_batch_size": 128}))
-    trainer.verification = range(pictures)  # type: ignore[assignment] (its length alone counts)
+    trainer.verification = range(pictures)  # its length alone counts
     assert trainer.verification_interval() == steps
 
 
@@ -185,7 +185,7 @@ def test_luck_on_a_handful_of_pictures_does_not_stop_a_training(config: SampleCo
 
 
 @pytest.mark.parametrize(
-    ("step", "accuracy", "judged", "now"),
+    ("step", "accuracy", "checked", "now"),
     [
         (14, 0.9, False, False),
         (15, 0.9, False, True),
@@ -196,12 +196,12 @@ def test_luck_on_a_handful_of_pictures_does_not_stop_a_training(config: SampleCo
     ],
 )
 def test_labels_are_looked_at_once_when_pictures_are_read_and_not_known_by_heart(
-    short: SampleConfig, step: int, accuracy: float, judged: bool, now: bool
+    short: SampleConfig, step: int, accuracy: float, checked: bool, now: bool
 ) -> None:
     trainer = Trainer(short)  # of 40 steps, and so many pictures that each is seen 8 times after 14.25
-    trainer.progress.step, trainer.progress.judged = step, judged
+    trainer.progress.step, trainer.progress.labels_checked = step, checked
     trainer.verified = Accuracy(100, accuracy, accuracy)
-    assert trainer.can_judge() == now
+    assert trainer.can_check_labels() == now
 
 
 def test_labels_look_wrong_where_something_else_is_surely_read(
@@ -217,23 +217,25 @@ def test_labels_look_wrong_where_something_else_is_surely_read(
         ]
 
     monkeypatch.setattr(trainer.reader, "read", read)
-    trainer.judge()
+    trainer.check_labels()
     path, label = trainer.training.paths[3], trainer.training.texts[3]
-    assert trainer.progress.judged
-    assert [(one.path, one.label, one.reading.text) for one in trainer.progress.doubted] == [(path, label, "0" + label)]
-    trainer.progress.doubted.append(replace(trainer.progress.doubted[0], path=Path("00_before.png")))
-    trainer.judge()
-    assert [one.path.name for one in trainer.progress.doubted] == [path.name, "00_before.png"], (
+    assert trainer.progress.labels_checked
+    assert [(one.path, one.label, one.reading.text) for one in trainer.progress.suspects] == [
+        (path, label, "0" + label)
+    ]
+    trainer.progress.suspects.append(replace(trainer.progress.suspects[0], path=Path("00_before.png")))
+    trainer.check_labels()
+    assert [one.path.name for one in trainer.progress.suspects] == [path.name, "00_before.png"], (
         "as before other pictures"
     )
 
 
-def test_doubts_are_saved_and_reported_though_their_labels_are_read_by_now(
+def test_suspects_are_saved_and_reported_though_their_labels_are_read_by_now(
     short: SampleConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = Trainer(short)
     path, label = trainer.training.paths[3], trainer.training.texts[3]
-    trainer.progress.doubted = [Read(Path(path.name), label, Reading("0" + label, 0.9, ()), 0.01, 4.5)]
+    trainer.progress.suspects = [Read(Path(path.name), label, Reading("0" + label, 0.9, ()), 0.01, 4.5)]
     trainer.progress.step = 1
     trainer.verify()
     save(trainer)
