@@ -45,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         writer = None
         if arguments.csv:
-            writer = csv.writer(stack.enter_context(arguments.csv.open("w", newline="", encoding="utf-8")))
+            # A name that is no UTF-8 is written with its bytes in place of what can't be shown.
+            table = arguments.csv.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+            writer = csv.writer(stack.enter_context(table))
             writer.writerow(HEADER)
         for outcome in read:
             if isinstance(outcome, str):

@@ -13,6 +13,7 @@ from urllib3.util import Retry
 
 from cnnlib.config import LABEL_HEADER, LOOPBACK, TOKEN_VARIABLE
 from cnnlib.errors import ServiceError, UnreachableError
+from cnnlib.pictures import FILE_LIMIT_BYTES
 
 API_URL = "http://127.0.0.1:6000/b"
 TIMEOUT_S = 10
@@ -20,7 +21,7 @@ RETRIES = 3
 BUSY = (502, 503, 504)  # HTTP statuses after which a request is repeated
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the API answered; times in milliseconds, `total_ms` from sending to having the answer."""
 
@@ -62,14 +63,21 @@ class Client:
     def __init__(self, retries: int = RETRIES, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._session = requests.Session()
-        again = Retry(retries, backoff_factor=0.2, allowed_methods=None, status_forcelist=BUSY, raise_on_status=False)
+        again = Retry(
+            retries,
+            backoff_factor=0.2,
+            allowed_methods=None,
+            status_forcelist=BUSY,
+            raise_on_status=False,
+            respect_retry_after_header=False,  # a server could ask for hours
+        )
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=again))
 
     def recognize(self, url: str, data: bytes, name: str = "captcha.png") -> Answer:
         """The answer of the API at `url` to an encoded picture. Raises ServiceError."""
         start = time.perf_counter()
-        files = {"image_file": (name, data, "application")}
+        files = {"image_file": (name.encode(errors="replace").decode(), data, "application")}  # a name may be no UTF-8
         response = self._send("POST", url, files=files, auth=_with_token)
         total_ms = 1000 * (time.perf_counter() - start)
         try:
@@ -82,10 +90,24 @@ class Client:
             raise ServiceError(f"{url}: expected JSON with value and speed_time(ms); got {got}") from error
 
     def fetch_captcha(self, url: str) -> Captcha:
-        """A picture from a captcha source. Raises ServiceError."""
-        response = self._send("GET", url)
-        label = response.headers.get(LABEL_HEADER)
-        return Captcha(response.content, None if label is None else unquote(label))
+        """A picture from a captcha source. Raises ServiceError, also when it takes too long or is too large."""
+        with self._send("GET", url, stream=True) as response:
+            label = response.headers.get(LABEL_HEADER)
+            return Captcha(self._content(url, response), None if label is None else unquote(label))
+
+    def _content(self, url: str, response: requests.Response) -> bytes:
+        """All of a streamed answer. Raises ServiceError."""
+        end, data = time.monotonic() + self._timeout_s, b""
+        try:
+            while part := response.raw.read1(2**16, decode_content=True):
+                data += part
+                if time.monotonic() > end:
+                    raise ServiceError(f"{url}: no whole answer within {self._timeout_s:g} seconds")
+                if len(data) > FILE_LIMIT_BYTES:
+                    raise ServiceError(f"{url}: expected a picture of at most {FILE_LIMIT_BYTES} bytes; got more")
+        except HTTPError as error:
+            raise ServiceError(f"{url}: {error}") from error
+        return data
 
     def _send(self, method: str, url: str, **options: object) -> requests.Response:
         try:
@@ -96,6 +118,8 @@ class Client:
                 proxies=_proxies(url),
                 **options,  # type: ignore[arg-type]
             )
+        except (requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
+            raise UnreachableError(f"{url}: {error}") from error
         except requests.exceptions.ConnectionError as error:
             if isinstance(getattr(error.args[0], "reason", error.args[0]), ReadTimeoutError):
                 raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds") from error

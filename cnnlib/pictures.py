@@ -15,6 +15,8 @@ from cnnlib.errors import SampleError, SizeError
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # each a suffix of its files too
 FILE_LIMIT_BYTES = 64 * 2**20
 SIDE_LIMIT = 4096  # pixels; a larger picture is refused before it is decoded
+SCAN_LIMIT = 100  # of a progressive JPEG, each of which goes over the whole picture; usual ones have ten
+SCAN = b"\xff\xda"  # how a scan begins; in its data such bytes can't stand
 COLOUR_DISTANCE = 24  # of a pixel's channels, 0 to 255, from which on it is no grey; a JPEG's greys stay below
 COLOUR_SHARE = 0.002  # of such pixels, from which on a picture is a coloured one
 # Unfit for a file name on some system, or (%, .) needed for the escape itself and the suffix.
@@ -123,8 +125,8 @@ def open_picture(data: bytes, shape: Shape) -> np.ndarray:
 def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image:
     """The first frame of a picture, decoded to its last byte and turned upright.
 
-    Raises SampleError when `data` is no PNG, JPEG, GIF, BMP or WebP, is cut short, or has a side larger than
-    `SIDE_LIMIT` or more than `pixel_limit` pixels; those are told before they are decoded.
+    Raises SampleError when `data` is no PNG, JPEG, GIF, BMP or WebP, is cut short, has a side larger than
+    `SIDE_LIMIT` or more than `pixel_limit` pixels or `SCAN_LIMIT` scans; these are told before they are decoded.
     """
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -132,6 +134,8 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
             raise SampleError(f"expected sides of at most {SIDE_LIMIT} pixels; got {picture.width}x{picture.height}")
         if picture.width * picture.height > pixel_limit:
             raise SampleError(f"expected at most {pixel_limit} pixels; got {picture.width}x{picture.height}")
+        if picture.format in ("JPEG", "MPO") and data.count(SCAN) > SCAN_LIMIT:
+            raise SampleError(f"expected a JPEG of at most {SCAN_LIMIT} scans; got {data.count(SCAN)}")
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
         return picture

@@ -12,7 +12,7 @@ from cnnlib.client import TIMEOUT_S, Answer, token_headers
 BOUNDARY = "----captcha"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """One request: its number from 1, when it was sent (seconds since 1970), and its answer or what went wrong."""
 

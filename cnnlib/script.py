@@ -59,11 +59,12 @@ def web_address(text: str) -> str:
 
 
 def web_origin(text: str) -> str:
-    """A web origin on the command line, as browsers send it: scheme, host and port."""
+    """A web origin on the command line, as browsers send it: scheme, host and port, unless that is the scheme's own."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
         raise ArgumentTypeError(f"expected a web origin such as https://example.org; got {text}")
-    return f"{parts.scheme}://{parts.netloc}"
+    own = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(own)}"
 
 
 def script(main: Main) -> Main:

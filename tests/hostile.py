@@ -94,6 +94,13 @@ def png_of_no_colour(width: int, height: int) -> bytes:
     return SIGNATURE + b"".join(chunk(*part) for part in parts)
 
 
+def jpeg_of_scans(size: tuple[int, int], count: int) -> bytes:
+    """A progressive JPEG whose last scan, a few bytes that change nothing, comes `count` times more."""
+    data = encoded(Image.new("L", size, "white"), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * count + data[-2:]
+
+
 def text_bomb(size: tuple[int, int]) -> bytes:
     """A PNG with a comment of 100 MB in 100 KB."""
     info = PngInfo()

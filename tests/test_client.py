@@ -1,4 +1,6 @@
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,6 +67,37 @@ def test_tries_are_bounded(served: Served) -> None:
     with pytest.raises(ServiceError, match=r"\(HTTP 503\)"):
         Client(retries=2).recognize(served(never), b"data")
     assert len(tries) == 3
+
+
+def test_server_cannot_make_a_client_wait_for_hours(served: Served) -> None:
+    tries = []
+
+    def later() -> Response | tuple[str, int, dict[str, str]]:
+        tries.append(1)
+        return good() if len(tries) > 1 else ("busy", 503, {"Retry-After": "20000"})
+
+    assert Client().recognize(served(later), b"data", "x").value == "x"
+
+
+def test_name_that_is_no_utf_8_is_sent_as_far_as_it_is(served: Served) -> None:
+    assert Client().recognize(served(good), b"data", os.fsdecode(b"\xd6_1.png")).value == "?_1.png"
+
+
+def test_fault_of_a_certificate_is_told_as_what_it_is(served: Served) -> None:
+    url = served(good).replace("http:", "https:")
+    with pytest.raises(UnreachableError, match="SSL"):
+        Client(retries=0).recognize(url, b"data")
+
+
+def test_source_that_never_ends_is_left(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dripping() -> Response:
+        return Response(b"." for _ in iter(lambda: time.sleep(0.05), 1))
+
+    with pytest.raises(ServiceError, match=r"no whole answer within 0\.5 seconds"):
+        Client(retries=0, timeout_s=0.5).fetch_captcha(served(dripping))
+    monkeypatch.setattr("cnnlib.client.FILE_LIMIT_BYTES", 10)
+    with pytest.raises(ServiceError, match="expected a picture of at most 10 bytes; got more"):
+        Client().fetch_captcha(served(lambda: b"more than ten"))
 
 
 def test_error_of_the_server_is_told_in_its_words(served: Served) -> None:

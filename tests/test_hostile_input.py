@@ -20,7 +20,16 @@ from cnnlib.pictures import decode_picture
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
 from tests.conftest import HEIGHT, WIDTH
-from tests.hostile import damaged, damaged_pictures, encoded, png_of_no_colour, png_of_size, text_bomb, whole
+from tests.hostile import (
+    damaged,
+    damaged_pictures,
+    encoded,
+    jpeg_of_scans,
+    png_of_no_colour,
+    png_of_size,
+    text_bomb,
+    whole,
+)
 
 SIZE = (WIDTH, HEIGHT)
 
@@ -82,6 +91,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "rows that never come": lambda: png_of_size(*SIZE),
     "a transparent colour that the palette lacks": lambda: png_of_no_colour(*SIZE),
     "a comment of 100 MB": lambda: text_bomb(SIZE),
+    "a JPEG of 200 scans": lambda: jpeg_of_scans(SIZE, 200),
     "an SVG": lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="32" height="16"/>',
     "an EPS": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 16\n",
     "an ICO": lambda: encoded(Image.new("RGB", SIZE), "ICO"),
@@ -103,7 +113,8 @@ def test_harmless_oddities_are_read(client: FlaskClient) -> None:
     turned = encoded(Image.new("L", (HEIGHT, WIDTH), 255), "JPEG", exif=exif)
     zipped = whole(SIZE)[0] + b"PK\x03\x04" + b"\0" * 100 + b"PK\x05\x06" + b"\0" * 18
     largest = png_of_size(2048, 2048, zlib.compress(bytes(2049 * 2048)))
-    for data in (*whole(SIZE), animated, turned, zipped):
+    progressive = jpeg_of_scans(SIZE, 20)
+    for data in (*whole(SIZE), animated, turned, zipped, progressive):
         assert post(client, data, "/b/exact").status_code == 200
     assert post(client, largest, "/b/any").status_code == 200
 

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from cnnlib.samples import list_entries
 from cnnlib.web.gateway import Gateway
 from cnnlib.web.models import Model, Models
 from cnnlib.web.openapi import api_description
@@ -39,9 +40,10 @@ CHECKS = (
 
 @pytest.fixture(scope="module")
 def app(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    picture = list_entries(trained.config.test_image_dir)[0].read_bytes()
     folder: Path = tmp_path_factory.mktemp("api")
     source = Flask("source")
-    source.add_url_rule("/", view_func=lambda: Response(b"a picture", mimetype="image/png"))
+    source.add_url_rule("/", view_func=lambda: Response(picture, mimetype="image/png"))
     with running(source) as address:
         model = Model("small", trained.config.model_copy(update={"api_image_dir": folder, "remote_url": address}))
         model.load()

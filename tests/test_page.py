@@ -4,6 +4,7 @@ import re
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from cnnlib.recognizer import Recognizer
 from cnnlib.samples import list_entries
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
-from tests.conftest import running
+from tests.conftest import free_port, running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 expect.set_options(timeout=30_000)  # milliseconds: a busy machine
@@ -76,6 +77,7 @@ def test_page_is_served_with_a_strict_policy(config: SampleConfig) -> None:
 def test_fresh_picture_comes_from_the_source(config: SampleConfig, picture: Path) -> None:
     client = app_of(config).test_client()
     assert client.get("/fresh").data == picture.read_bytes()
+    assert client.get("/fresh").mimetype == "image/png"
     gone = app_of(config.model_copy(update={"remote_url": "http://127.0.0.1:1/captcha/"})).test_client().get("/fresh")
     assert (gone.status_code, gone.json["error_code"]) == (502, "1007")
 
@@ -85,7 +87,7 @@ def test_fresh_picture_comes_from_the_source(config: SampleConfig, picture: Path
     [
         (b"nonsense\r\n\r\n", "can't be reached"),
         (b"HTTP/1.0 404 Gone\r\n\r\n", "answered 404"),
-        (b"HTTP/1.0 200 OK\r\nContent-Type: image/svg+xml\r\n\r\n<svg/>", "got image/svg+xml"),
+        (b"HTTP/1.0 200 OK\r\nContent-Type: image/png\r\n\r\n<svg/>", "not a PNG"),
         (b"HTTP/1.0 200 OK\r\nContent-Type: image/png\r\n\r\n" + bytes(2**20 + 1), "at most 1048576 bytes; got more"),
     ],
     ids=["nonsense", "404", "svg", "large"],
@@ -104,6 +106,24 @@ def test_source_that_gives_no_picture_is_told(config: SampleConfig, answer: byte
         got = app_of(config.model_copy(update={"remote_url": source})).test_client().get("/fresh")
     assert (got.status_code, got.json["error_code"]) == (502, "1007")
     assert told in got.json["message"]
+
+
+def test_source_may_name_its_pictures_as_it_likes_but_not_take_for_ever(
+    config: SampleConfig, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):  # that are not asked for this very machine
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr("cnnlib.web.page.TIMEOUT_S", 0.5)
+    source = Flask("source")
+    source.add_url_rule("/named", "named", lambda: Response(picture.read_bytes(), mimetype="image/jpg"))
+    source.add_url_rule("/slow", "slow", lambda: Response(b"." for _ in iter(lambda: time.sleep(0.05), 1)))
+    with running(source) as address:
+        named, slow = (
+            app_of(config.model_copy(update={"remote_url": f"{address}/{path}"})).test_client().get("/fresh")
+            for path in ("named", "slow")
+        )
+    assert (named.data, named.mimetype) == (picture.read_bytes(), "image/png")
+    assert (slow.status_code, slow.json["error_code"]) == (502, "1007")
 
 
 @needs_browser

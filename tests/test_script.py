@@ -52,6 +52,8 @@ def test_help_names_the_default_config(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_web_origin_is_as_browsers_send_it() -> None:
     assert web_origin("https://example.org:8443/") == "https://example.org:8443"
+    assert web_origin("https://Example.org:443") == "https://example.org"
+    assert web_origin("http://example.org:443") == "http://example.org:443"
     for wrong in ("*", "example.org", "https://example.org/page", "ftp://example.org"):
         with pytest.raises(ArgumentTypeError, match="expected a web origin such as"):
             web_origin(wrong)

@@ -243,6 +243,31 @@ def test_stopping_finishes_what_is_under_way(server: SimpleNamespace, picture: b
     assert server.process.wait(40) == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+@pytest.mark.parametrize("detached", [False, True])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_closed_terminal_ends_a_server_unless_it_is_detached(
+    trained: SimpleNamespace, picture: bytes, workers: str, detached: bool
+) -> None:
+    def begin() -> None:
+        os.setsid()
+        if detached:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+
+    arguments = ("--config", trained.config_path, "--workers", workers, "--port", "0", "--page-port", "0")
+    process = start_script("webserver_recognize_api.py", *arguments, preexec_fn=begin)
+    assert process.stdout
+    port = int(re.findall(r":(\d+)/", process.stdout.readline())[0])
+    assert post(port, picture) == 200
+    os.killpg(process.pid, signal.SIGHUP)
+    if detached:
+        time.sleep(2)
+        assert post(port, picture) == 200
+        process.terminate()
+    assert process.wait(40) == 0
+    process.communicate()
+
+
 def test_figures_of_all_workers_are_added(server: SimpleNamespace, picture: bytes) -> None:
     with clients(server.port, picture, 4) as (statuses, _), clients(server.page_port, picture, 4) as (others, _):
         assert eventually(lambda: min(len(statuses), len(others)) > 200, 120)

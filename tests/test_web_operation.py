@@ -112,6 +112,18 @@ def test_token_is_asked_of_everyone_but_supervisors(model: Model, picture: bytes
     ]
 
 
+def test_page_of_another_site_sends_nothing_unless_it_is_named(model: Model, picture: bytes) -> None:
+    client = create_recognition_app(Models([model]), origins=["https://labels.example"]).test_client()
+    for site, origin, status in (
+        ("cross-site", "https://evil.example", 403),
+        ("cross-site", "https://labels.example", 200),
+        ("same-origin", "http://127.0.0.1:6001", 200),
+    ):
+        answer = client.post("/b", headers={"Sec-Fetch-Site": site, "Origin": origin}, **form(picture))
+        assert answer.status_code == status
+    assert client.get("/models", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
 def test_pages_of_named_origins_alone_may_call(model: Model, client: FlaskClient) -> None:
     page = "https://labels.example"
     assert "Access-Control-Allow-Origin" not in client.get("/models", headers={"Origin": page}).headers

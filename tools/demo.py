@@ -20,7 +20,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import requests
 
 from cnnlib.errors import ServiceError
 from cnnlib.script import DONE, script
@@ -69,23 +68,23 @@ def recognise_one() -> None:
     print(f"\n$ python {' '.join(serve)} &", flush=True)
     server = subprocess.Popen([sys.executable, *serve], cwd=ROOT)
     try:
-        wait_for(f"http://127.0.0.1:{port}/b", server)
+        wait_for(port, server)
         run(["recognize_local.py", *SAMPLES, "--url", f"http://127.0.0.1:{port}/b"])
     finally:
         server.terminate()
         server.wait()
 
 
-def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    """Return once the server answers. Raises ServiceError when it ends or takes too long."""
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Return once the server listens. Raises ServiceError when it ends or takes too long."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            requests.get(url, timeout=1)
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
-        except requests.RequestException:
+        except OSError:
             time.sleep(0.1)
-    raise ServiceError(f"{url}: the server did not start")
+    raise ServiceError(f"http://127.0.0.1:{port}/b: the server did not start")
 
 
 if __name__ == "__main__":

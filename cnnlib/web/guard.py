@@ -1,4 +1,4 @@
-"""Who may use the API: a token, if one is set, and the web origins whose pages may call it."""
+"""Who may use the API: those with the token, if one is set, and the pages of web origins that are named."""
 
 import hmac
 from collections.abc import Sequence
@@ -11,10 +11,16 @@ OPEN = ("/healthz", "/readyz", "/")  # of supervisors, and the page: they tell n
 
 
 def guard(app: Flask, token: str | None, origins: Sequence[str]) -> None:
-    """Ask every request for `Authorization: Bearer <token>`, if there is a token, and answer pages of `origins`."""
+    """Ask every request for `Authorization: Bearer <token>`, if there is a token, and answer pages of `origins`.
+
+    Those of other sites may send nothing, also where browsers would hide the answer from them.
+    """
 
     @app.before_request
     def check() -> None:
+        other_site = request.headers.get("Sec-Fetch-Site") == "cross-site"  # browsers say so, programs don't
+        if other_site and request.method == "POST" and request.headers.get("Origin") not in origins:
+            raise RefusalError(403, "403", "pages of other sites may not send pictures; --cors names those that may")
         if not token or request.method == "OPTIONS" or _open(request.path):
             return
         kind, _, given = request.headers.get("Authorization", "").partition(" ")

@@ -17,7 +17,7 @@ def listen_on(host: str, port: int, path: str, page_port: int | None, token: boo
     shown = f"[{host}]" if ":" in host else host
     try:
         listening = [_listen(host, port)]
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host such as 127.0.0..1
         remedy = "is another program, or another run of this one, there? --host and --port take others"
         raise ServiceError(f"http://{shown}:{port}: can't serve there ({error}); {remedy}") from error
     if host not in LOOPBACK:

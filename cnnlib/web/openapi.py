@@ -62,6 +62,7 @@ TEXT_AND_OPTIONS: Schema = {
 REFUSALS = {
     "400": "no picture (1001), not a picture (1002), a wrong option (1005), or no JSON or HTTP (400)",
     "401": "the server's token is missing",
+    "403": "a page of another site, whose origin is not named, sent it",
     "404": "no model of this name (1004)",
     "413": "the request is too large",
     "415": "neither a form, nor a picture, nor JSON",

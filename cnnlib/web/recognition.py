@@ -13,7 +13,7 @@ from flask import Flask, Response, g, jsonify, request
 from cnnlib.alphabet import Reading
 from cnnlib.errors import SampleError, SizeError
 from cnnlib.pictures import decode_picture
-from cnnlib.web import BODY_LIMIT_BYTES
+from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
 from cnnlib.web.guard import guard
 from cnnlib.web.intake import InMemory, read_request
 from cnnlib.web.metrics import CONFIDENCE
@@ -22,8 +22,6 @@ from cnnlib.web.observation import observe
 from cnnlib.web.openapi import describe_api
 from cnnlib.web.page import add_page
 from cnnlib.web.refusal import NOT_A_PICTURE, WRONG_SIZE, RefusalError, answer_refusals
-
-PIXEL_LIMIT = 2**22  # of a request, an equal share for each picture: some tenths of a second to decode, at worst
 
 
 def create_recognition_app(

@@ -27,6 +27,7 @@ FINISH_S = 30  # that requests under way have when the server is stopped
 MANY_WORKERS = 4
 MEMORY_FOLDER = "/dev/shm"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus-client's processes meet
+HANGUP = getattr(signal, "SIGHUP", None)  # of a closed terminal, where systems tell of that
 METRICS_PREFIX = "captcha-metrics-"  # of the name of such a folder that is ours
 
 
@@ -41,6 +42,8 @@ class Worker:
         configure_logs()
         parent = multiprocessing.parent_process()
         if parent:
+            if HANGUP:
+                signal.signal(HANGUP, signal.SIG_IGN)  # the parent hears it too, and tells what is to be done
             threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         app = self.make_app()
         gc.collect()
@@ -101,7 +104,7 @@ def serve(
     workers: int = 1,
     waiting: tuple[str, ...] = (),
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM, printing the address of `path`; `token`: requests need one.
+    """Serve until Ctrl-C, SIGTERM or a closed terminal, printing the address of `path`; `token`: requests need one.
 
     `make_app` is called in each of the `workers`, processes that share the ports, and must not raise; one that dies is
     replaced where there are several. `page_port` is another port for the same application, one that browsers go to;
@@ -126,13 +129,23 @@ def serve(
         timeout_graceful_shutdown=FINISH_S,
     )
     with suppress(KeyboardInterrupt, SystemExit):  # stopping as asked is no fault
+        detached = HANGUP and signal.getsignal(HANGUP) == signal.SIG_IGN  # by nohup
         if workers == 1:
+            _heed_hangup(bool(detached))
             uvicorn.Server(config).run(listening)
         else:
             _tell_deaths()
             with tempfile.TemporaryDirectory(prefix=METRICS_PREFIX, dir=_memory_folder()) as folder:
                 os.environ.setdefault(METRICS_FOLDER, folder)
-                Supervisor(config, listening).run()
+                supervisor = Supervisor(config, listening)
+                _heed_hangup(bool(detached))  # which uvicorn would start all workers anew for
+                supervisor.run()
+
+
+def _heed_hangup(detached: bool) -> None:
+    """End when the terminal is closed, as by SIGTERM, unless this process was detached from it."""
+    if HANGUP:
+        signal.signal(HANGUP, signal.SIG_IGN if detached else lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def _memory_folder() -> str | None:

@@ -1,5 +1,7 @@
 import csv
+import os
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +33,17 @@ def test_folder_is_read_without_a_server_into_a_table(
     ]
     assert capsys.readouterr().out.count("prediction: ") == len(paths)
     assert not trained.config.local_image_dir.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_name_that_is_no_utf_8_is_read_and_listed(trained: SimpleNamespace, tmp_path: Path) -> None:
+    table = tmp_path / "out.csv"
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    shutil.copy(list_entries(trained.config.test_image_dir)[0], folder / os.fsdecode(b"\xd6_1.png"))
+    arguments = ["--config", str(trained.config_path), "--image", str(folder), "--offline", "--csv", str(table)]
+    assert recognize_local.main(arguments) == 0
+    assert "pictures/\\udcd6_1.png," in table.read_text(encoding="utf-8")
 
 
 def test_picture_that_cannot_be_read_is_told_and_the_others_are_read(
