@@ -97,7 +97,7 @@ class Client:
 
     def _content(self, url: str, response: requests.Response) -> bytes:
         """All of a streamed answer. Raises ServiceError."""
-        end, data = time.monotonic() + self._timeout_s, b""
+        end, data = time.monotonic() + self._timeout_s, bytearray()
         try:
             while part := response.raw.read1(2**16, decode_content=True):
                 data += part
@@ -107,7 +107,7 @@ class Client:
                     raise ServiceError(f"{url}: expected a picture of at most {FILE_LIMIT_BYTES} bytes; got more")
         except HTTPError as error:
             raise ServiceError(f"{url}: {error}") from error
-        return data
+        return bytes(data)
 
     def _send(self, method: str, url: str, **options: object) -> requests.Response:
         try:

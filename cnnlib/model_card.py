@@ -140,10 +140,11 @@ def check_fits(card: ModelCard, model_dir: Path, wanted: Wanted) -> None:
 
 
 def _shown(value: object, other: object) -> str:
-    """A key's value as JSON; of a long alphabet, its size and what the other one lacks."""
+    """A key's value as JSON; of a long alphabet, its size and what tells it from the other one."""
     if isinstance(value, str) and isinstance(other, str) and max(len(value), len(other)) > SHOWN:
         lacking = "".join(character for character in value if character not in other)
-        return f"of {len(value)} characters" + (f", among them {lacking[:SHOWN]}" if lacking else "")
+        order = ", in another order" if sorted(value) == sorted(other) else ""
+        return f"of {len(value)} characters" + (f", among them {lacking[:SHOWN]}" if lacking else order)
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -112,7 +112,10 @@ def test_disagreement_names_both_values_and_the_way_out(tmp_path: Path) -> None:
     ("added", "said"),
     [
         ("z", "of 3755 characters, but my.json says char_set of 3756 characters, among them z: set"),
-        ("", "of 3755 characters, but my.json says char_set of 3755 characters: set"),
+        (
+            "",
+            "of 3755 characters, in another order, but my.json says char_set of 3755 characters, in another order: set",
+        ),
     ],
 )
 def test_long_alphabets_that_differ_are_told_by_what_differs(tmp_path: Path, added: str, said: str) -> None:
