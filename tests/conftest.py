@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -19,8 +20,15 @@ from werkzeug.serving import make_server
 from cnnlib.config import PROJECT_ROOT, SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.pictures import file_name
 
+HANGUP = getattr(signal, "SIGHUP", None)
 WIDTH, HEIGHT = 32, 16
 FONT = ImageFont.load_default(13)
+
+
+def pytest_configure() -> None:
+    """Hear of a closed terminal under nohup too, but do nothing: scripts under test would inherit its deafness."""
+    if HANGUP and signal.getsignal(HANGUP) == signal.SIG_IGN:
+        signal.signal(HANGUP, lambda *_: None)
 
 
 def draw(label: str, path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), seed: int = 0) -> Path:
