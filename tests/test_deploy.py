@@ -1,11 +1,14 @@
 """What `deploy/` ships: nginx in front of two servers, for real where nginx is installed."""
 
 import http.client
+import json
 import re
 import shutil
+import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,10 +39,19 @@ def chain(trained: SimpleNamespace, serve: Servers, tmp_path: Path) -> Iterator[
     arguments = ("--config", trained.config_path, "--workers", "1", "--page-port", "0")
     routes = [serve("webserver_recognize_api.py", *arguments) for _ in range(2)]
     addresses = [route.split("/")[2] for route in routes]
+    with nginx_before(addresses, tmp_path) as port:
+        yield SimpleNamespace(port=port, servers=addresses, routes=routes)
+
+
+@contextmanager
+def nginx_before(addresses: Sequence[str], tmp_path: Path) -> Iterator[int]:
+    """nginx with the shipped configuration before two machines; its port."""
     port = free_port()
     site = (DEPLOY / "nginx" / "captcha_api.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
     assert "rate=50r/s;" in site
     site = site.replace("rate=50r/s;", "rate=1r/s;")  # else a slow machine never sends too much
+    assert "proxy_read_timeout 10s;" in site
+    site = site.replace("proxy_read_timeout 10s;", "proxy_read_timeout 5s;")
     machines = (DEPLOY / "nginx" / "upstream.conf").read_text()
     for shipped, ours in zip(("127.0.0.1:6000", "192.0.2.2:6000"), addresses, strict=True):
         assert shipped in machines
@@ -54,7 +66,7 @@ def chain(trained: SimpleNamespace, serve: Servers, tmp_path: Path) -> Iterator[
             break
         except OSError:
             time.sleep(0.1)
-    yield SimpleNamespace(port=port, servers=addresses, routes=routes)
+    yield port
     process.terminate()
     process.wait()
 
@@ -94,6 +106,15 @@ def test_chain_shares_bounds_and_survives(chain: SimpleNamespace, serve: Servers
     time.sleep(3)
     status, text = ask(chain.port, "POST", "/b", picture)
     assert (status, b'"error_code":"502"' in text) == (502, True)
+
+
+@needs_nginx
+def test_machines_that_never_answer_are_told_with_one_status(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with nginx_before([address, address], tmp_path) as port:
+            status, text = ask(port, "GET", "/models")
+    assert (status, json.loads(text)["error_code"]) == (502, "502")
 
 
 def test_everything_that_the_image_copies_exists_and_reaches_the_builder() -> None:

@@ -57,6 +57,20 @@ def test_half_precision_trains_and_averages_weights_of_float32(
     assert any((one != other).any() for one, other in zip(before, after, strict=True))
 
 
+def test_no_more_pictures_are_read_at_once_than_are_trained_on(short: SampleConfig) -> None:
+    trainer, sizes = Trainer(short.model_copy(update={"train_batch_size": 8})), []
+    predict = trainer.reader._predict
+
+    def record(pictures: np.ndarray, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+        sizes.append(len(pictures))
+        return predict(pictures, labels)
+
+    trainer.reader._predict = record
+    read = trainer.reader.read(trainer.training, np.arange(20))
+    assert sizes == [8, 8, 4]
+    assert [one.path for one in read] == trainer.training.paths[:20]
+
+
 @pytest.mark.parametrize(("pictures", "steps"), [(10, 50), (475, 50), (2000, 180)])
 def test_whole_verification_set_is_measured_rarely_enough(short: SampleConfig, pictures: int, steps: int) -> None:
     trainer = Trainer(short.model_copy(update={"train_batch_size": 128}))

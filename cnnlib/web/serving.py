@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Callable
@@ -53,6 +54,12 @@ class Worker:
 
 class Supervisor(Multiprocess):
     """uvicorn's, which replaces a worker that has died, but sees a death at once while it waits for an answer too."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        on_hangup = signal.getsignal(HANGUP) if HANGUP else None
+        super().__init__(config, sockets)
+        if HANGUP:
+            signal.signal(HANGUP, on_hangup)  # uvicorn's own would start all workers anew
 
     def keep_subprocess_alive(self) -> None:
         for process in self.processes:
@@ -114,8 +121,18 @@ def serve(
     Raises ServiceError when the address can't be bound.
     """
     listening = listen_on(host, port, path, page_port, token)
-    config = uvicorn.Config(
-        Worker(make_app, waiting),
+    config = _configured(Worker(make_app, waiting), workers)
+    with suppress(KeyboardInterrupt, SystemExit):  # stopping as asked is no fault
+        _heed_hangup()
+        if workers == 1:
+            uvicorn.Server(config).run(listening)
+        else:
+            _run_workers(config, listening)
+
+
+def _configured(worker: Worker, workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        worker,
         factory=True,
         interface="asgi3",
         http=BoundedProtocol,
@@ -128,24 +145,20 @@ def serve(
         timeout_worker_healthcheck=SILENCE_S,
         timeout_graceful_shutdown=FINISH_S,
     )
-    with suppress(KeyboardInterrupt, SystemExit):  # stopping as asked is no fault
-        detached = HANGUP and signal.getsignal(HANGUP) == signal.SIG_IGN  # by nohup
-        if workers == 1:
-            _heed_hangup(bool(detached))
-            uvicorn.Server(config).run(listening)
-        else:
-            _tell_deaths()
-            with tempfile.TemporaryDirectory(prefix=METRICS_PREFIX, dir=_memory_folder()) as folder:
-                os.environ.setdefault(METRICS_FOLDER, folder)
-                supervisor = Supervisor(config, listening)
-                _heed_hangup(bool(detached))  # which uvicorn would start all workers anew for
-                supervisor.run()
 
 
-def _heed_hangup(detached: bool) -> None:
-    """End when the terminal is closed, as by SIGTERM, unless this process was detached from it."""
-    if HANGUP:
-        signal.signal(HANGUP, signal.SIG_IGN if detached else lambda *_: signal.raise_signal(signal.SIGTERM))
+def _heed_hangup() -> None:
+    """End when the terminal is closed, as by SIGTERM, unless that is ignored, as under nohup."""
+    if HANGUP and signal.getsignal(HANGUP) != signal.SIG_IGN:
+        signal.signal(HANGUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+
+
+def _run_workers(config: uvicorn.Config, listening: list[socket.socket]) -> None:
+    """Serve in several processes, whose figures meet in a folder."""
+    _tell_deaths()
+    with tempfile.TemporaryDirectory(prefix=METRICS_PREFIX, dir=_memory_folder()) as folder:
+        os.environ.setdefault(METRICS_FOLDER, folder)
+        Supervisor(config, listening).run()
 
 
 def _memory_folder() -> str | None:
