@@ -16,13 +16,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from cnnlib.client import API_URL, Client
-from cnnlib.config import SampleConfig, display_path, load_sample_config
+from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.errors import CaptchaError, SampleError, UnreachableError
-from cnnlib.model_card import wanted_of
+from cnnlib.fit import wanted_of
+from cnnlib.folders import first_test_picture, pictures_at
 from cnnlib.parallel import on_all_cores
+from cnnlib.paths import display_path
 from cnnlib.pictures import label_of, read_picture, save_picture
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import first_test_picture, pictures_at
 from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 
 HEADER = ("picture", "reading", "confidence")

@@ -17,12 +17,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cnnlib.client import API_URL
-from cnnlib.config import PROJECT_ROOT, display_path, load_sample_config
+from cnnlib.config import load_sample_config
+from cnnlib.folders import first_test_picture, pictures_at
 from cnnlib.interruption import Interruption, interruption
+from cnnlib.paths import PROJECT_ROOT, display_path
 from cnnlib.pictures import read_picture
 from cnnlib.probe import Measurement
 from cnnlib.report import draw_times
-from cnnlib.samples import first_test_picture, pictures_at
 from cnnlib.script import DONE, REQUESTS_FAILED, SIGNAL_BASE, argument_parser, script, web_address, whole_number
 from cnnlib.stress import Load, summary
 

@@ -20,14 +20,15 @@ from typing import Any
 
 from cnnlib import evaluation
 from cnnlib.alphabet import Reading
-from cnnlib.config import SampleConfig, display_path, load_sample_config
+from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.errors import SampleError
 from cnnlib.files import write_whole
-from cnnlib.model_card import wanted_of
+from cnnlib.fit import wanted_of
+from cnnlib.folders import first_test_picture, list_labelled
 from cnnlib.parallel import on_all_cores
+from cnnlib.paths import display_path
 from cnnlib.pictures import read_picture
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import first_test_picture, list_labelled
 from cnnlib.script import DONE, argument_parser, script
 
 SHOWN = 40  # misread pictures, and confusions, that are drawn

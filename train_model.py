@@ -17,15 +17,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cnnlib.config import PROJECT_ROOT, SampleConfig, display_path, load_sample_config
+from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.errors import SampleError
 from cnnlib.evaluation import NOTHING
-from cnnlib.model_card import ModelCard, check_resumable, has_file, load_card, wanted_of
+from cnnlib.fit import check_resumable, wanted_of
+from cnnlib.folders import first_test_picture
+from cnnlib.model_card import ModelCard, has_file, load_card
+from cnnlib.paths import PROJECT_ROOT, display_path
 from cnnlib.pictures import label_of
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
 from cnnlib.review import SHOWN, Review, advice, write_suspects
-from cnnlib.samples import first_test_picture
 from cnnlib.script import DONE, SIGNAL_BASE, argument_parser, script
 
 GENERAL_MODEL = PROJECT_ROOT / "model" / "general"

@@ -23,9 +23,12 @@ from typing import Any
 from tqdm import tqdm
 
 from cnnlib import proposal, samples
-from cnnlib.config import SampleConfig, check_keys, display_path, load_sample_config, read_json_object
+from cnnlib.config import SampleConfig, check_keys, load_sample_config
 from cnnlib.errors import ConfigError
 from cnnlib.files import write_whole
+from cnnlib.folders import first_picture, labels_in
+from cnnlib.json_object import read_json_object
+from cnnlib.paths import display_path
 from cnnlib.samples import Sample
 from cnnlib.script import DONE, argument_parser, script
 
@@ -48,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found += verify_and_split(folder, config, moving)
     left = [sample for sample in found if sample.fault or not moving]
     targets = (config.train_image_dir, config.test_image_dir)
-    known = [label for folder in targets for label in samples.labels_in(folder, config.image_suffix)]
+    known = [label for folder in targets for label in labels_in(folder, config.image_suffix)]
     most_pixels = proposal.LARGE_PIXELS if arguments.write_config else math.inf
     proposed = proposal.propose(left, known, config, most_pixels)
     if arguments.write_config:
@@ -69,7 +72,7 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
     Also where another one would be written over, at `target`, by which they may have been moved.
     """
     folder = config.train_image_dir
-    first = samples.first_picture(folder, [config.image_suffix]) or samples.first_picture(folder)
+    first = first_picture(folder, [config.image_suffix]) or first_picture(folder)
     if first:
         proposal.check_settled(samples.check_file(first, config), config)
         if target and target.exists() and not target.samefile(path):

@@ -20,12 +20,13 @@ from pathlib import Path
 
 from flask import Flask
 
-from cnnlib.config import SAMPLE_CONFIG, TOKEN_VARIABLE, SampleConfig
+from cnnlib.config import SAMPLE_CONFIG, SampleConfig
 from cnnlib.script import DONE, argument_parser, port_number, script, web_origin, whole_number
 from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.models import load_configs, load_models
 from cnnlib.web.recognition import create_recognition_app
 from cnnlib.web.serving import default_workers, serve
+from cnnlib.wire import TOKEN_VARIABLE
 
 
 def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES) -> Flask:

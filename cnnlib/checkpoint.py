@@ -12,8 +12,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from cnnlib.alphabet import Reading
-from cnnlib.config import display_path
 from cnnlib.errors import ModelError
+from cnnlib.paths import display_path
 from cnnlib.review import Read
 
 Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1

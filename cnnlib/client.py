@@ -11,9 +11,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
-from cnnlib.config import LABEL_HEADER, LOOPBACK, TOKEN_VARIABLE
 from cnnlib.errors import ServiceError, UnreachableError
 from cnnlib.pictures import FILE_LIMIT_BYTES
+from cnnlib.wire import LABEL_HEADER, LOOPBACK, TOKEN_VARIABLE
 
 API_URL = "http://127.0.0.1:6000/b"
 TIMEOUT_S = 10

@@ -7,91 +7,37 @@ The only place that knows a key's name, type, unit and default: `conf/*.schema.j
 import itertools
 import json
 import os
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    WithJsonSchema,
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from cnnlib.alphabet import Alphabet, load_labels
+from cnnlib.errors import ConfigError
+from cnnlib.json_object import read_json_object
+from cnnlib.paths import PROJECT_ROOT, display_path
+from cnnlib.pictures import Shape
+from cnnlib.values import (
+    BatchSize,
+    Characters,
+    Count,
+    Drawn,
+    Expected,
+    FilePath,
+    Flag,
+    Length,
+    Pixels,
+    Seed,
+    Share,
+    Suffix,
+    Text,
+    Url,
 )
 
-from cnnlib.alphabet import Alphabet, alphabet_faults, composed, is_visible, load_labels
-from cnnlib.errors import ConfigError
-from cnnlib.pictures import Shape
-
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_CONFIG = PROJECT_ROOT / "conf" / "sample_config.json"
-LABEL_HEADER = "X-Captcha-Label"  # in which a captcha source tells a label, percent-encoded UTF-8
-LOOPBACK = ("127.0.0.1", "localhost", "::1")  # hosts that are this very machine
-TOKEN_VARIABLE = "CAPTCHA_API_TOKEN"  # environment variable of the token that the API asks for and clients bring
 CAPTCHA_CONFIG = PROJECT_ROOT / "conf" / "captcha_config.json"
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a fault's message says after `expected`."""
-
-    text: str
-
-
-def _from_root(value: Any) -> Any:
-    """A folder or file, relative to the project root whatever the working directory."""
-    usable = isinstance(value, str) and value.strip() and "\0" not in value
-    return PROJECT_ROOT / os.path.expanduser(value) if usable else value  # noqa: PTH111 (an unknown ~name stays)
-
-
-def _flag(value: Any) -> Any:
-    return bool(value) if value in (0, 1) and isinstance(value, int) else value
-
-
-def _characters(value: str) -> str:
-    value = composed(value)
-    faults = alphabet_faults(value)
-    if faults:
-        raise ValueError("; ".join(faults))
-    return value
-
-
-def _drawn(value: str) -> str:
-    value = composed(value)
-    hidden = [character for character in value if not is_visible(character)]
-    if hidden or not value:
-        raise ValueError(f"expected 1 or more characters that can be drawn; got {value!a}")
-    return value
-
-
-FilePath = Annotated[
-    Path,
-    BeforeValidator(_from_root),
-    WithJsonSchema({"type": "string", "minLength": 1}),
-    Expected("a path, absolute or relative to the project's folder"),
-]
-Flag = Annotated[
-    bool, BeforeValidator(_flag), WithJsonSchema({"enum": [True, False, 1, 0]}), Expected("true, false, 1 or 0")
-]
-Pixels = Annotated[int, Field(ge=8, le=4096), Expected("a whole number of pixels, 8 to 4096")]
-Length = Annotated[int, Field(ge=1, le=64), Expected("a whole number of characters, 1 to 64")]
-Count = Annotated[int, Field(ge=1), Expected("a whole number, 1 or more")]
-BatchSize = Annotated[int, Field(ge=1, le=65536), Expected("a whole number of pictures, 1 to 65536")]
-Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]
-Share = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]
-Url = Annotated[str, Field(pattern=r"^https?://."), Expected("an address that starts with http:// or https://")]
-Text = Annotated[str, Field(min_length=1), Expected("a text in quotes")]
-Characters = Annotated[str, AfterValidator(_characters), Expected("a text of 2 or more different characters")]
-Drawn = Annotated[str, AfterValidator(_drawn), Expected("a text of 1 or more characters")]
-Suffix = Annotated[
-    Literal["png", "jpg", "jpeg", "gif", "bmp", "webp"],
-    Expected("one of png, jpg, jpeg, gif, bmp, webp, without a dot"),
-]
 
 
 class Config(BaseModel):
@@ -227,43 +173,6 @@ def load_captcha_config(path: Path | str = CAPTCHA_CONFIG) -> CaptchaConfig:
             f"got {config.least_char_count}"
         )
     return config
-
-
-def read_json_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises ConfigError, with line and column where it is no JSON."""
-    name = display_path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
-    except OSError as error:
-        raise ConfigError(f"{name}: can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{name}: expected UTF-8; got the byte 0x{error.object[error.start]:02x} at {error.start}"
-        ) from error
-    except RecursionError as error:
-        raise ConfigError(f"{name}: not JSON that can be read: it is nested too deep") from error
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
-    except ValueError as error:
-        raise ConfigError(f"{name}: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{name}: expected an object of keys and values, {{…}}; got {json.dumps(content)[:60]}")
-    return content
-
-
-def display_path(path: Path) -> str:
-    """A path as a config would write it: relative to the project root where it lies below, a folder with a slash."""
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 (links stay as the user wrote them)
-    shown = absolute.relative_to(PROJECT_ROOT) if absolute.is_relative_to(PROJECT_ROOT) else absolute
-    return shown.as_posix() + ("" if absolute.is_file() or shown.suffix else "/")
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise ValueError(f"key '{key}': expected once; got it {keys.count(key)} times")
-    return dict(pairs)
 
 
 def check_keys(content: dict[str, Any], path: Path, kind: type[AnyConfig]) -> AnyConfig:

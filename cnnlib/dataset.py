@@ -12,12 +12,13 @@ import tensorflow as tf
 
 from cnnlib.alphabet import Alphabet
 from cnnlib.augment import CHANGES, augment, erase
-from cnnlib.config import SampleConfig, display_path
+from cnnlib.config import SampleConfig
 from cnnlib.errors import SampleError
+from cnnlib.folders import list_labelled
 from cnnlib.parallel import on_all_cores
+from cnnlib.paths import display_path
 from cnnlib.pictures import Shape, open_picture, read_picture
 from cnnlib.recipe import faded
-from cnnlib.samples import list_labelled
 
 VERIFICATION_SHARE = 0.05
 VERIFICATION_LIMIT = 2000

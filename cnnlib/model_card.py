@@ -9,7 +9,6 @@ import json
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,17 +17,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cnnlib.alphabet import Alphabet
-from cnnlib.config import SampleConfig, display_path
 from cnnlib.decoding import Decoding, Lengths
 from cnnlib.errors import ConfigError, ModelError
 from cnnlib.files import write_whole
+from cnnlib.paths import display_path
 from cnnlib.pictures import Shape
 
 CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of files beside the card
 _OURS = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
 READING = "reading"  # the kind of file that pictures are read with: the one that the card says
-SHOWN = 100  # characters of an alphabet that a message has, at most
 READ_TRIES = 10  # a file can go between reading the card and opening it when a training saves just then
 
 
@@ -88,78 +86,6 @@ class ModelCard(BaseModel):
     def alphabet(self) -> Alphabet:
         """The characters that the model tells apart."""
         return Alphabet(self.characters)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a config asks of a model, under the config's keys; None asks nothing."""
-
-    source: str
-    image_height: int | None = None
-    image_width: int | None = None
-    max_captcha: int | None = None
-    char_set: str | None = None
-    channels: int | None = None
-    network: str | None = None
-    resize: bool | None = None  # how pictures are read, which a model's card need not agree with
-
-
-def wanted_of(config: SampleConfig) -> Wanted:
-    """What a config asks of a model that it is used with."""
-    return Wanted(
-        source=config.name,
-        image_height=config.image_height,
-        image_width=config.image_width,
-        max_captcha=config.max_captcha,
-        char_set=str(config.alphabet),
-        channels=config.channels,
-        network=config.network,
-        resize=config.resize,
-    )
-
-
-def check_fits(card: ModelCard, model_dir: Path, wanted: Wanted) -> None:
-    """Raise ModelError naming both values and the way out where a config disagrees with the model."""
-    trained = {
-        "image_height": card.image_height,
-        "image_width": card.image_width,
-        "max_captcha": card.max_captcha,
-        "char_set": "".join(card.characters),
-        "channels": card.channels,
-        "network": card.network,
-    }
-    different = [(key, value) for key, value in trained.items() if getattr(wanted, key) not in (None, value)]
-    if different:
-        has = ", ".join(f"{key} {_shown(value, getattr(wanted, key))}" for key, value in different)
-        said = ", ".join(f"{key} {_shown(getattr(wanted, key), value)}" for key, value in different)
-        raise ModelError(
-            f"{display_path(model_dir / CARD)}: the model was trained with {has}, but {wanted.source} says {said}: "
-            "set the config back, or name another model_save_dir and train a new model there, from this one with "
-            f"--warm-start {display_path(model_dir)}"
-        )
-
-
-def _shown(value: object, other: object) -> str:
-    """A key's value as JSON; of a long alphabet, its size and what tells it from the other one."""
-    if isinstance(value, str) and isinstance(other, str) and max(len(value), len(other)) > SHOWN:
-        lacking = "".join(character for character in value if character not in other)
-        order = ", in another order" if sorted(value) == sorted(other) else ""
-        return f"of {len(value)} characters" + (f", among them {lacking[:SHOWN]}" if lacking else order)
-    return json.dumps(value, ensure_ascii=False)
-
-
-def check_resumable(model_dir: Path, wanted: Wanted) -> bool:
-    """Whether the folder holds a model to go on from. Raises ModelError when it is broken or does not fit `wanted`."""
-    if not (model_dir / CARD).exists():
-        return False
-    card = load_card(model_dir)
-    check_fits(card, model_dir, wanted)
-    if "checkpoint" not in card.files:
-        raise ModelError(
-            f"{display_path(model_dir / CARD)}: expected a model with a checkpoint to train on from; this one is "
-            f"for reading: name another model_save_dir, and start from it with --warm-start {display_path(model_dir)}"
-        )
-    return True
 
 
 def has_file(model_dir: Path, kind: str) -> bool:

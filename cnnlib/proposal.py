@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from cnnlib.config import SampleConfig, display_path
+from cnnlib.config import SampleConfig
 from cnnlib.errors import ConfigError
+from cnnlib.paths import display_path
 from cnnlib.pictures import plain_suffix
 from cnnlib.samples import Sample
 

@@ -1,12 +1,34 @@
 """What `auto` stands for in a training's config, from the number of its pictures."""
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 VIEWS, STRENGTHS = (1, 20, 62), (0.0, 1.0, 2.0)  # how often a picture is seen, and how strongly it is changed for that
 FADING = 0.5  # share of the steps, the last ones, over which the changes fade out: what is to be read is unchanged
 PAIRED_FROM = 10  # views of a picture from which on a batch has two of each; below, other pictures teach as much
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a training goes on, and what becomes of its pictures."""
+
+    steps: int
+    views: float  # of each picture, in all
+    strength: float  # of the random changes
+    paired: bool  # whether a batch has two views of its pictures
+
+
+def plan(
+    pictures: int, batch_size: int, steps: int | Literal["auto"], strength: float | Literal["auto"], *, pairs: bool
+) -> Plan:
+    """The plan for so many pictures; `pairs` says whether the network gains from two views of a picture."""
+    steps = steps_for(pictures, batch_size) if steps == "auto" else steps
+    views = steps * batch_size / pictures
+    strength = strength_for(views) if strength == "auto" else strength
+    return Plan(steps, views, strength, pairs and strength > 0 and batch_size > 1 and views >= PAIRED_FROM)
 
 
 def steps_for(pictures: int, batch_size: int) -> int:

@@ -9,11 +9,12 @@ import numpy as np
 from PIL import Image
 
 from cnnlib.alphabet import Reading
-from cnnlib.config import display_path
 from cnnlib.errors import ModelError, SampleError, SizeError
+from cnnlib.fit import Wanted, check_fits
 from cnnlib.litert import LiteRT
-from cnnlib.model_card import READING, Wanted, check_fits, load_model
+from cnnlib.model_card import READING, load_model
 from cnnlib.parallel import on_all_cores
+from cnnlib.paths import display_path
 from cnnlib.pictures import open_picture, read_picture, to_array
 
 Picture = bytes | Image.Image | np.ndarray  # encoded, opened, or uint8 (height, width, channels)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlib.alphabet import Reading
-from cnnlib.config import display_path
 from cnnlib.evaluation import Accuracy, accuracy, confusions, interval
+from cnnlib.paths import display_path
 
 SHOWN = 10  # confusions, and suspicious labels, that are listed
 SURE = 0.5  # confidence in a reading that is not the label, from which on the label looks wrong,

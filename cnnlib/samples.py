@@ -10,22 +10,23 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cnnlib.config import SampleConfig, display_path
+from cnnlib.config import SampleConfig
 from cnnlib.errors import SampleError
 from cnnlib.files import is_part, part_of
+from cnnlib.folders import LOCK, has_suffix, list_entries
 from cnnlib.parallel import on_all_cores
-from cnnlib.pictures import FORMATS, decode_picture, is_coloured, label_of, plain_suffix, read_picture
+from cnnlib.paths import display_path
+from cnnlib.pictures import decode_picture, is_coloured, label_of, read_picture
 
 TEST_SHARE = 0.05  # 19:1
 LOCK_WAIT_S = 10
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -47,67 +48,6 @@ class Split:
     test: list[Path]
 
 
-def list_entries(folder: Path) -> list[Path]:
-    """Files and folders in a sample folder, sorted by name, our own lock and temporary files left out.
-
-    A missing folder has none.
-    """
-    if not folder.is_dir():
-        return []
-    return [path for path in sorted(folder.iterdir()) if path.name != _LOCK and not is_part(path)]
-
-
-def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
-    """Pictures of a folder with their labels, sorted by name; what has another suffix is left out.
-
-    Raises SampleError when a name holds no label.
-    """
-    return [(path, _label(path)) for path in list_entries(folder) if _has_suffix(path, suffix) and path.is_file()]
-
-
-def labels_in(folder: Path, suffix: str) -> list[str]:
-    """Labels of the pictures in any sample folder; names without one are left out."""
-    labels = []
-    for path in list_entries(folder):
-        with suppress(SampleError):
-            labels += [label_of(path.name)] if _has_suffix(path, suffix) else []
-    return labels
-
-
-def pictures_at(path: Path) -> list[Path]:
-    """The file itself, or the files of a folder, sorted by name. Raises SampleError when there is none."""
-    found = [one for one in list_entries(path) if one.is_file()] if path.is_dir() else [path]
-    if not found or not found[0].is_file():
-        raise SampleError(f"{display_path(path)}: expected a picture or a folder of pictures; found none")
-    return found
-
-
-def first_test_picture(config: SampleConfig) -> Path:
-    """The first picture of `test_image_dir` by name. Raises SampleError when it has none."""
-    found = first_picture(config.test_image_dir, [config.image_suffix])
-    if found is None:
-        raise SampleError(
-            f"{display_path(config.test_image_dir)}: expected .{config.image_suffix} pictures; got none; "
-            "verify_and_split_data.py puts them there"
-        )
-    return found
-
-
-def first_picture(folder: Path, suffixes: Sequence[str] = FORMATS) -> Path | None:
-    """The first picture of a folder by name, None when it has none with one of these suffixes."""
-    found = (path for path in list_entries(folder) if any(_has_suffix(path, one) for one in suffixes))
-    return next((path for path in found if path.is_file()), None)
-
-
-def _label(path: Path) -> str:
-    try:
-        return label_of(path.name)
-    except SampleError as error:
-        raise SampleError(
-            f"{display_path(path)}: {error}; let verify_and_split_data.py alone fill this folder"
-        ) from error
-
-
 def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any] | None = None) -> list[Sample]:
     """Every file of `folder`, decoded fully and held against the config, sorted by name.
 
@@ -123,7 +63,7 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
     if path.is_symlink() or not path.is_file():  # a link, moved, may point nowhere
         return Sample(path, fault="Not a file")
     label, size, coloured, faults = None, None, False, []
-    if not _has_suffix(path, config.image_suffix):
+    if not has_suffix(path, config.image_suffix):
         faults.append("File extension is incorrect")
     try:
         label = label_of(path.name)
@@ -149,11 +89,6 @@ def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConf
         yield f"Label '{label}': expected at most {config.max_captcha} characters (max_captcha); got {len(label)}"
 
 
-def _has_suffix(path: Path, suffix: str) -> bool:
-    """Whether a file's suffix is this one, or another of the same format."""
-    return plain_suffix(path.suffix) == plain_suffix(suffix)
-
-
 def split(paths: Sequence[Path], seed: int) -> Split:
     """5% of the files for the test, at least one of two or more, drawn by `seed`; the rest for training."""
     count = max(1, int(len(paths) * TEST_SHARE + 0.5)) if len(paths) > 1 else 0
@@ -172,7 +107,7 @@ def locked(*folders: Path) -> Iterator[None]:
         for folder in sorted(set(folders)):  # one order for all runs, so that no two wait for each other
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                stack.enter_context(FileLock(folder / _LOCK, timeout=LOCK_WAIT_S))
+                stack.enter_context(FileLock(folder / LOCK, timeout=LOCK_WAIT_S))
             except Timeout as error:
                 shown = display_path(folder)
                 raise SampleError(

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-from cnnlib.config import SAMPLE_CONFIG, display_path
+from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.errors import CaptchaError
+from cnnlib.paths import display_path
 
 DONE, REQUESTS_FAILED, UNUSABLE = 0, 1, 2
 SIGNAL_BASE = 128  # exit status after a signal: this and the signal's number, as shells have it

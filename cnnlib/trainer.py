@@ -12,13 +12,15 @@ import tensorflow as tf
 
 from cnnlib import checkpoint, dataset, devices, evaluation, warm_start
 from cnnlib.checkpoint import Progress
-from cnnlib.config import SampleConfig, display_path
+from cnnlib.config import SampleConfig
 from cnnlib.errors import ConfigError, ModelError
 from cnnlib.evaluation import Accuracy
-from cnnlib.model_card import check_resumable, load_model, wanted_of
+from cnnlib.fit import check_resumable, wanted_of
+from cnnlib.model_card import load_model
 from cnnlib.network import NETWORKS, consistency_loss
+from cnnlib.paths import display_path
 from cnnlib.reading import Reader
-from cnnlib.recipe import PAIRED_FROM, steps_for, strength_for
+from cnnlib.recipe import plan
 from cnnlib.review import Read, Review, review
 
 LINE_STEPS = 10  # steps from one console line to the next
@@ -41,19 +43,14 @@ class Trainer:
             raise ConfigError(f"{config.name}: {error}") from error
         self.training, self.verification = dataset.load_training(config)
         self.lengths = min(map(len, self.training.texts + self.verification.texts)), config.max_captcha
-        batch_size = config.train_batch_size
-        self.stop = steps_for(len(self.training), batch_size) if config.cycle_stop == "auto" else config.cycle_stop
-        self.views = self.stop * batch_size / len(self.training)  # of each picture, in all
-        strength = strength_for(self.views) if config.augmentation == "auto" else config.augmentation
-        self.strength = strength if self.network.augmented else 0.0
-        # Whether a batch has two views of its pictures.
-        changed = min(self.strength, self.network.consistency) > 0
-        self.paired = changed and batch_size > 1 and self.views >= PAIRED_FROM
+        strength = config.augmentation if self.network.augmented else 0.0
+        pairs = self.network.consistency > 0
+        self.plan = plan(len(self.training), config.train_batch_size, config.cycle_stop, strength, pairs=pairs)
         # What is measured and exported: the running average of the weights reads far better than any single step's.
         self.averaged = self.network.model(policy) if self.network.averaging else self.model
         self.averaged.set_weights(self.model.get_weights())
-        self.reader = Reader(self.network, self.averaged, config.alphabet, self.lengths, batch_size)
-        self.optimizer = self.network.optimizer(self.stop)
+        self.reader = Reader(self.network, self.averaged, config.alphabet, self.lengths, config.train_batch_size)
+        self.optimizer = self.network.optimizer(self.plan.steps)
         if policy == "mixed_float16":
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
         self.optimizer.build(self.model.trainable_variables)
@@ -105,12 +102,12 @@ class Trainer:
 
     def batches(self) -> tf.data.Dataset:
         """The batches of the steps that are left."""
-        steps, size = range(self.progress.step, self.stop), self.config.train_batch_size
-        return dataset.batches(self.training, size, steps, self.config.split_seed, self.strength, self.paired)
+        steps, size = range(self.progress.step, self.plan.steps), self.config.train_batch_size
+        return dataset.batches(self.training, size, steps, self.config.split_seed, self.plan.strength, self.plan.paired)
 
     def ended(self) -> bool:
         """Whether no step is left, or none is needed."""
-        return self.progress.step >= self.stop or self.satisfied()
+        return self.progress.step >= self.plan.steps or self.satisfied()
 
     def satisfied(self) -> bool:
         """Whether this very step was measured and reached an `acc_stop` below 1, on enough pictures to tell.
@@ -173,7 +170,7 @@ class Trainer:
         """Whether labels are to be looked at now: the network reads, and has not learned them by heart yet."""
         progress = self.progress
         views = progress.step * self.config.train_batch_size / len(self.training)
-        in_time = views >= CHECKED_FROM and progress.step <= self.stop / 2
+        in_time = views >= CHECKED_FROM and progress.step <= self.plan.steps / 2
         return in_time and not progress.labels_checked and self.verified.picture >= CHECKING_ACCURACY
 
     def check_labels(self) -> None:
@@ -194,7 +191,7 @@ class Trainer:
         with tf.GradientTape() as tape:
             scores = self.model(pictures, training=True)
             loss = total = tf.reduce_mean(self.network.loss(labels, scores))
-            if self.paired:
+            if self.plan.paired:
                 pairs = scores.shape[0] // 2
                 apart = consistency_loss(scores[:pairs], scores[-pairs:])
                 total += self.network.consistency * tf.reduce_mean(apart)

@@ -15,12 +15,13 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from cnnlib import checkpoint, devices
-from cnnlib.config import SampleConfig, display_path
+from cnnlib.config import SampleConfig
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.interruption import Interruption, interruption
 from cnnlib.model_card import ModelCard, load_card
 from cnnlib.network import operations
+from cnnlib.paths import display_path
 from cnnlib.review import Review
 from cnnlib.saving import save, save_as_onnx, save_for_serving
 from cnnlib.trainer import LINE_STEPS, Trainer
@@ -122,12 +123,12 @@ def introduce(trainer: Trainer, say: Say, start: Path | None) -> None:
     say(trainer.precision)
     say(f"Network {config.network}: {trainer.model.count_params():,} parameters, {config.alphabet.classes} classes")
     say(f"{pictures} training and {len(trainer.verification)} verification pictures")
-    paired = ", two views at once" if trainer.paired else ""
+    paired = ", two views at once" if trainer.plan.paired else ""
     say(
-        f"cycle_stop {trainer.stop} steps of {config.train_batch_size} pictures: "
-        f"each is seen {trainer.views:.1f} times{paired}"
+        f"cycle_stop {trainer.plan.steps} steps of {config.train_batch_size} pictures: "
+        f"each is seen {trainer.plan.views:.1f} times{paired}"
     )
-    say(f"augmentation {trainer.strength:.2g}" if trainer.network.augmented else "No augmentation")
+    say(f"augmentation {trainer.plan.strength:.2g}" if trainer.network.augmented else "No augmentation")
     if trainer.resume():
         unused = f"; {display_path(start)} is not started from" if start else ""
         say(f"Resuming from step {trainer.progress.step} in {display_path(config.model_save_dir)}{unused}")
@@ -140,7 +141,7 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
     config, progress = trainer.config, trainer.progress
     first, before, start = progress.step, progress.seconds, time.perf_counter()
     size, interval = config.train_batch_size, trainer.verification_interval()
-    bar = tqdm(total=trainer.stop * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
+    bar = tqdm(total=trainer.plan.steps * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
     with bar, tf.summary.create_file_writer(str(config.log_dir)).as_default():
         if first:
             trainer.verify()  # on today's pictures, which may be others than when the model was saved
@@ -193,7 +194,7 @@ def _reason(trainer: Trainer, interrupted: Interruption) -> str:
         return f"interrupted by signal {interrupted.signal}; run again to go on"
     if trainer.satisfied():
         return f"acc_stop {trainer.config.acc_stop} is reached on the verification set; raise it to train on"
-    return f"cycle_stop {trainer.stop} is reached; raise it to train on"
+    return f"cycle_stop {trainer.plan.steps} is reached; raise it to train on"
 
 
 def show_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities: np.ndarray, say: Say) -> None:

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from cnnlib.alphabet import Alphabet
-from cnnlib.config import display_path
 from cnnlib.errors import ModelError
 from cnnlib.model_card import load_model
+from cnnlib.paths import display_path
 
 HALF = np.float16  # precise enough to start from, and half the size
 STAGES = ("stem", "block")  # how the names of layers begin that networks have in common

@@ -17,9 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
-from cnnlib.config import CAPTCHA_CONFIG, display_path, load_captcha_config
+from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config
 from cnnlib.drawing import check_fonts, draw_captcha
 from cnnlib.generation import generate
+from cnnlib.paths import display_path
 from cnnlib.script import DONE, argument_parser, script, whole_number
 
 

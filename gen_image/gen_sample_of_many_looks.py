@@ -18,11 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 
 from matplotlib import font_manager
 
-from cnnlib.config import PROJECT_ROOT, display_path, load_captcha_config
+from cnnlib.config import load_captcha_config
 from cnnlib.drawing import check_fonts, fit_fonts
 from cnnlib.errors import ConfigError
 from cnnlib.generation import generate
 from cnnlib.looks import draw_look
+from cnnlib.paths import PROJECT_ROOT, display_path
 from cnnlib.script import DONE, argument_parser, script, whole_number
 
 LOOKS_CONFIG = PROJECT_ROOT / "conf" / "general_captcha_config.json"

@@ -17,7 +17,8 @@ from flask import Flask
 from PIL import Image, ImageDraw, ImageFont
 from werkzeug.serving import make_server
 
-from cnnlib.config import PROJECT_ROOT, SAMPLE_CONFIG, SampleConfig, load_sample_config
+from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.pictures import file_name
 
 HANGUP = getattr(signal, "SIGHUP", None)

@@ -6,16 +6,15 @@ import pytest
 
 from cnnlib.config import (
     CAPTCHA_CONFIG,
-    PROJECT_ROOT,
     SAMPLE_CONFIG,
     CaptchaConfig,
     SampleConfig,
-    display_path,
     json_schema,
     load_captcha_config,
     load_sample_config,
 )
 from cnnlib.errors import ConfigError
+from cnnlib.paths import PROJECT_ROOT, display_path
 from tests.conftest import write_config
 
 # The keys of the original suite, each with its default.

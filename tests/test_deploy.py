@@ -14,8 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnlib.config import PROJECT_ROOT
-from cnnlib.samples import list_entries
+from cnnlib.folders import list_entries
+from cnnlib.paths import PROJECT_ROOT
 from tests.conftest import Servers, free_port
 
 DEPLOY = PROJECT_ROOT / "deploy"

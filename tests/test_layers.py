@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from cnnlib.config import PROJECT_ROOT
+from cnnlib.paths import PROJECT_ROOT
 
 LOADED = "import sys, {}; print(*{{'tensorflow', 'keras', 'matplotlib'}} & sys.modules.keys())"
 LIGHT = (

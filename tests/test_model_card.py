@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.config import PROJECT_ROOT
 from cnnlib.errors import ModelError
-from cnnlib.model_card import CARD, ModelCard, Wanted, check_fits, check_resumable, load_card, load_model, save_model
+from cnnlib.fit import Wanted, check_fits, check_resumable
+from cnnlib.model_card import CARD, ModelCard, load_card, load_model, save_model
+from cnnlib.paths import PROJECT_ROOT
 
 
 def card(step: int = 1) -> ModelCard:

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from cnnlib.samples import list_entries
+from cnnlib.folders import list_entries
 from cnnlib.web.gateway import Gateway
 from cnnlib.web.models import Model, Models
 from cnnlib.web.openapi import api_description

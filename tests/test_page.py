@@ -15,8 +15,8 @@ from flask import Flask, Response
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cnnlib.config import SampleConfig
+from cnnlib.folders import list_entries
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_entries
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
 from tests.conftest import free_port, running

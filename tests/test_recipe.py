@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlib.recipe import faded, steps_for, strength_for
+from cnnlib.recipe import Plan, faded, plan, steps_for, strength_for
 
 
 @pytest.mark.parametrize(("pictures", "views"), [(300, (100, 200)), (19_000, (20, 40)), (300_000, (5, 15))])
@@ -22,3 +22,19 @@ def test_auto_changes_are_stronger_for_pictures_that_are_seen_often(views: float
 
 def test_changes_fade_out_over_the_last_half_of_the_steps() -> None:
     assert [faded(2.0, step, 1000) for step in (0, 500, 750, 999)] == pytest.approx([2.0, 2.0, 1.0, 0.004])
+
+
+def test_a_plan_takes_what_the_config_says_and_finds_out_what_auto_stands_for() -> None:
+    assert plan(1000, 100, 150, 0.7, pairs=True) == Plan(150, 15.0, 0.7, paired=True)
+    assert plan(1000, 100, "auto", "auto", pairs=True) == Plan(880, 88.0, 2.0, paired=True)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "steps", "strength", "pairs"),
+    [(100, 99, 0.7, True), (100, 100, 0.0, True), (1, 10_000, 0.7, True), (100, 100, 0.7, False)],
+)
+def test_two_views_need_many_looks_changes_room_and_a_network_that_gains(
+    batch_size: int, steps: int, strength: float, pairs: bool
+) -> None:
+    assert plan(1000, 100, 100, 0.7, pairs=True).paired
+    assert not plan(1000, batch_size, steps, strength, pairs=pairs).paired

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from cnnlib import recognition_object
-from cnnlib.config import PROJECT_ROOT
 from cnnlib.errors import ModelError, SampleError, SizeError
+from cnnlib.folders import list_entries
 from cnnlib.model_card import load_card, save_model
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.pictures import Shape, label_of, open_picture
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_entries
 from tests.conftest import draw
 
 

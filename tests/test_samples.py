@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from cnnlib import samples
-from cnnlib.config import PROJECT_ROOT, SampleConfig
+from cnnlib import folders, samples
+from cnnlib.config import SampleConfig
 from cnnlib.errors import SampleError
+from cnnlib.paths import PROJECT_ROOT
 from tests.conftest import draw, fill, write_config
 from tests.hostile import png_of_no_colour
 
@@ -94,7 +95,7 @@ def test_same_picture_in_a_target_is_told_from_another_of_its_name(tmp_path: Pat
     ):
         (folder / name).write_bytes(content)
     (train / "01_4.png").symlink_to(origin / "01_4.png")
-    found = [samples.Sample(path) for path in samples.list_entries(origin)]
+    found = [samples.Sample(path) for path in folders.list_entries(origin)]
     others, twins = samples.find_taken_names(found, (train, test))
     assert twins == [origin / "01_1.png"]
     assert [(one.path.name, one.fault is None) for one in others] == [
@@ -122,7 +123,7 @@ def test_second_run_waits_and_then_says_who_holds_the_folder(tmp_path: Path, mon
 def test_half_copied_file_of_a_killed_run_is_cleared(tmp_path: Path) -> None:
     (tmp_path / ".01_1.png.part").write_bytes(b"half")
     with samples.locked(tmp_path):
-        assert samples.list_entries(tmp_path) == []
+        assert folders.list_entries(tmp_path) == []
     assert not (tmp_path / ".01_1.png.part").exists()
 
 
@@ -183,15 +184,15 @@ def test_sigkill_at_random_moments_loses_none_and_doubles_none(tmp_path: Path, a
 
 def contents(folder: Path) -> Counter[tuple[str, bytes]]:
     """Names and bytes of the pictures in a folder, what is not yet whole left out."""
-    return Counter((path.name, path.read_bytes()) for path in samples.list_entries(folder))
+    return Counter((path.name, path.read_bytes()) for path in folders.list_entries(folder))
 
 
 def test_bad_name_in_the_training_folder_is_refused(configure: Callable[..., SampleConfig]) -> None:
     config = configure()
     draw("01", config.train_image_dir / "01.png")
     with pytest.raises(SampleError, match=r"train/01.png: the name has no underscore.*verify_and_split_data.py"):
-        samples.list_labelled(config.train_image_dir, "png")
-    assert samples.labels_in(config.train_image_dir, "png") == []
+        folders.list_labelled(config.train_image_dir, "png")
+    assert folders.labels_in(config.train_image_dir, "png") == []
 
 
 def test_jpg_and_jpeg_are_one_suffix(configure: Callable[..., SampleConfig]) -> None:

@@ -18,10 +18,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnlib.config import TOKEN_VARIABLE
-from cnnlib.samples import list_entries
+from cnnlib.folders import list_entries
 from cnnlib.web.listening import listen_on
 from cnnlib.web.serving import METRICS_FOLDER, SILENCE_S
+from cnnlib.wire import TOKEN_VARIABLE
 from tests.conftest import free_port, start_script
 
 HEAD = {"Content-Type": "image/png"}

@@ -27,9 +27,9 @@ def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., Samp
     config = configure(cycle_stop="auto")
     fill(config.train_image_dir, 60)
     trainer = Trainer(config)
-    assert trainer.stop == steps_for(len(trainer.training), 32)
-    assert trainer.strength == 2
-    assert Trainer(configure(cycle_stop=20, train_batch_size=len(trainer.training))).strength == 1
+    assert trainer.plan.steps == steps_for(len(trainer.training), 32)
+    assert trainer.plan.strength == 2
+    assert Trainer(configure(cycle_stop=20, train_batch_size=len(trainer.training))).plan.strength == 1
     assert Trainer(configure(augmentation=0.5)).strength == 0.5
     assert Trainer(configure(network="classic")).strength == 0
 
@@ -144,7 +144,7 @@ def test_pictures_come_once_where_they_are_not_changed_or_rarely_seen(
     fill(config.train_image_dir, 40)
     trainer = Trainer(config)
     (pictures, labels), *_ = trainer.batches().take(1)
-    assert not trainer.paired
+    assert not trainer.plan.paired
     trainer.step(pictures, labels)
     if len(labels) > 1:
         half = len(labels) // 2

@@ -12,12 +12,13 @@ import pytest
 import tensorflow as tf
 
 from cnnlib import network
-from cnnlib.config import SampleConfig, display_path
+from cnnlib.config import SampleConfig
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
+from cnnlib.folders import list_entries
 from cnnlib.model_card import CARD, load_card, load_model
+from cnnlib.paths import display_path
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_entries
 from cnnlib.saving import save
 from cnnlib.trainer import Trainer
 from cnnlib.training import tell, train

@@ -13,17 +13,18 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.serving import make_server
 
-from cnnlib.config import LABEL_HEADER, CaptchaConfig, SampleConfig
+from cnnlib.config import CaptchaConfig, SampleConfig
 from cnnlib.errors import ServiceError
+from cnnlib.folders import list_entries
 from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_entries
 from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.captcha_source import create_captcha_app
 from cnnlib.web.keeping import PRUNE_EVERY, Keeper, prune
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
 from cnnlib.web.serving import serve
+from cnnlib.wire import LABEL_HEADER
 from tests.conftest import draw, free_port
 
 

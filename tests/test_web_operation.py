@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cnnlib.folders import list_entries
 from cnnlib.model_card import load_card
-from cnnlib.samples import list_entries
 from cnnlib.web import ACCESS_LOG
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cnnlib.config import PROJECT_ROOT, SampleConfig
+from cnnlib.config import SampleConfig
 from cnnlib.errors import ConfigError
+from cnnlib.folders import list_entries
 from cnnlib.model_card import CARD, load_card
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_entries
 from cnnlib.web.models import Model, Models, load_configs, load_models
 from cnnlib.web.recognition import create_recognition_app
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
-from cnnlib.config import PROJECT_ROOT, load_sample_config
+from cnnlib.config import load_sample_config
+from cnnlib.folders import list_entries
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from cnnlib.report import draw_sheet
-from cnnlib.samples import list_entries
 from cnnlib.script import DONE, argument_parser, script, whole_number
 
 PICTURE = PROJECT_ROOT / "docs" / "readings.png"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
-from cnnlib.config import display_path
 from cnnlib.errors import ModelError
 from cnnlib.model_card import READING, has_file, load_model, save_model
+from cnnlib.paths import display_path
 from cnnlib.script import DONE, script
 
 EXPORTS = ("float32", "quantised")

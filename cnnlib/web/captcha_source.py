@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 from flask import Flask, Response
 
-from cnnlib.config import LABEL_HEADER, CaptchaConfig
+from cnnlib.config import CaptchaConfig
 from cnnlib.drawing import draw_captcha
+from cnnlib.wire import LABEL_HEADER
 
 
 def create_captcha_app(config: CaptchaConfig, with_label: bool = False) -> Flask:

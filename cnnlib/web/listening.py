@@ -3,8 +3,8 @@
 import os
 import socket
 
-from cnnlib.config import LOOPBACK
 from cnnlib.errors import ServiceError
+from cnnlib.wire import LOOPBACK
 
 BACKLOG = 1024  # connections that wait to be accepted
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.errors import ConfigError, ModelError
-from cnnlib.model_card import CARD, wanted_of
+from cnnlib.fit import wanted_of
+from cnnlib.model_card import CARD
 from cnnlib.recognizer import Recognizer
 from cnnlib.web.keeping import Keeper
 from cnnlib.web.refusal import MODEL_LOST, UNKNOWN_MODEL, RefusalError

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template
 
-from cnnlib.config import LOOPBACK
 from cnnlib.errors import SampleError
 from cnnlib.pictures import decode_picture
 from cnnlib.web import PIXEL_LIMIT
 from cnnlib.web.models import Models
 from cnnlib.web.refusal import NO_SOURCE, RefusalError
+from cnnlib.wire import LOOPBACK
 
 TIMEOUT_S = 5  # less than what a server in front waits, so that it hears which machine did not answer
 POLICY = (

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnlib.config import PROJECT_ROOT
+from cnnlib.paths import PROJECT_ROOT
 from tests.benchmarks import general, headline, service, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import Run, perform, stored

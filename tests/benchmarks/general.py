@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cnnlib import evaluation
-from cnnlib.config import PROJECT_ROOT
-from cnnlib.model_card import Wanted
+from cnnlib.fit import Wanted
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from tests.benchmarks.runs import Result, store, stored

@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from cnnlib.config import PROJECT_ROOT, SAMPLE_CONFIG, read_json_object
+from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.files import write_whole
+from cnnlib.json_object import read_json_object
 from cnnlib.model_card import load_card, load_model
+from cnnlib.paths import PROJECT_ROOT
 
 RESULTS = Path(__file__).parent / "results"
 WORK = PROJECT_ROOT / "bench"

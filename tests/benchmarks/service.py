@@ -26,9 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from cnnlib.config import PROJECT_ROOT, load_sample_config, read_json_object
+from cnnlib.config import load_sample_config
+from cnnlib.folders import list_entries
+from cnnlib.json_object import read_json_object
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.probe import BOUNDARY, Measurement
-from cnnlib.samples import list_entries
 from cnnlib.stress import Load
 from tests.benchmarks.runs import WORK, Result, store, stored, write_config
 from tests.conftest import free_port

@@ -11,10 +11,10 @@ import tensorflow as tf
 
 import train_model
 from cnnlib.export import choose
+from cnnlib.folders import list_entries
 from cnnlib.model_card import CARD, KINDS, load_card
 from cnnlib.pictures import Shape, open_picture
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_entries
 
 
 @pytest.fixture

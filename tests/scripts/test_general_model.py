@@ -9,11 +9,12 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import train_model
-from cnnlib.config import PROJECT_ROOT, load_sample_config
+from cnnlib.config import load_sample_config
 from cnnlib.errors import ModelError
+from cnnlib.folders import list_entries
 from cnnlib.model_card import has_file, load_card
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_entries
 from tests.conftest import fill, run_script, write_config
 from tools import ship_model
 

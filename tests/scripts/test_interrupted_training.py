@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cnnlib.checkpoint import held
+from cnnlib.folders import list_entries
 from cnnlib.model_card import CARD, load_card
-from cnnlib.samples import list_entries
 from tests.conftest import fill, run_script, start_script, write_config
 
 

@@ -10,8 +10,8 @@ import pytest
 import recognize_local
 from cnnlib.client import Answer
 from cnnlib.errors import ServiceError, UnreachableError
+from cnnlib.folders import list_entries
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_entries
 from tests.conftest import draw, write_config
 
 

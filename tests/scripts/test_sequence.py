@@ -13,10 +13,11 @@ import pytest
 
 import test_batch as batch_script
 import train_model
-from cnnlib.config import PROJECT_ROOT, load_sample_config
+from cnnlib.config import load_sample_config
 from cnnlib.errors import CaptchaError
+from cnnlib.folders import list_entries
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.recognizer import Recognizer
-from cnnlib.samples import list_entries
 from tests.conftest import fill, free_port, run_script, write_config
 
 SCRIPTS = sorted(

@@ -1,0 +1,38 @@
+"""A JSON object in a file, each key once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cnnlib.errors import ConfigError
+from cnnlib.paths import display_path
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises ConfigError, with line and column where it is no JSON."""
+    name = display_path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
+    except OSError as error:
+        raise ConfigError(f"{name}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{name}: expected UTF-8; got the byte 0x{error.object[error.start]:02x} at {error.start}"
+        ) from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}: not JSON that can be read: it is nested too deep") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{name}: expected an object of keys and values, {{…}}; got {json.dumps(content)[:60]}")
+    return content
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"key '{key}': expected once; got it {keys.count(key)} times")
+    return dict(pairs)

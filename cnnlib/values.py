@@ -1,0 +1,69 @@
+"""The kinds of values that config keys take: what each is checked for, and what a fault's message calls it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from cnnlib.alphabet import alphabet_faults, composed, is_visible
+from cnnlib.paths import PROJECT_ROOT
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a fault's message says after `expected`."""
+
+    text: str
+
+
+def _from_root(value: Any) -> Any:
+    """A folder or file, relative to the project root whatever the working directory."""
+    usable = isinstance(value, str) and value.strip() and "\0" not in value
+    return PROJECT_ROOT / os.path.expanduser(value) if usable else value  # noqa: PTH111 (an unknown ~name stays)
+
+
+def _flag(value: Any) -> Any:
+    return bool(value) if value in (0, 1) and isinstance(value, int) else value
+
+
+def _characters(value: str) -> str:
+    value = composed(value)
+    faults = alphabet_faults(value)
+    if faults:
+        raise ValueError("; ".join(faults))
+    return value
+
+
+def _drawn(value: str) -> str:
+    value = composed(value)
+    hidden = [character for character in value if not is_visible(character)]
+    if hidden or not value:
+        raise ValueError(f"expected 1 or more characters that can be drawn; got {value!a}")
+    return value
+
+
+FilePath = Annotated[
+    Path,
+    BeforeValidator(_from_root),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+    Expected("a path, absolute or relative to the project's folder"),
+]
+Flag = Annotated[
+    bool, BeforeValidator(_flag), WithJsonSchema({"enum": [True, False, 1, 0]}), Expected("true, false, 1 or 0")
+]
+Pixels = Annotated[int, Field(ge=8, le=4096), Expected("a whole number of pixels, 8 to 4096")]
+Length = Annotated[int, Field(ge=1, le=64), Expected("a whole number of characters, 1 to 64")]
+Count = Annotated[int, Field(ge=1), Expected("a whole number, 1 or more")]
+BatchSize = Annotated[int, Field(ge=1, le=65536), Expected("a whole number of pictures, 1 to 65536")]
+Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]
+Share = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]
+Url = Annotated[str, Field(pattern=r"^https?://."), Expected("an address that starts with http:// or https://")]
+Text = Annotated[str, Field(min_length=1), Expected("a text in quotes")]
+Characters = Annotated[str, AfterValidator(_characters), Expected("a text of 2 or more different characters")]
+Drawn = Annotated[str, AfterValidator(_drawn), Expected("a text of 1 or more characters")]
+Suffix = Annotated[
+    Literal["png", "jpg", "jpeg", "gif", "bmp", "webp"],
+    Expected("one of png, jpg, jpeg, gif, bmp, webp, without a dot"),
+]
