@@ -1,6 +1,6 @@
 """Read local pictures through the recognition API, and save each under its reading into local_image_dir.
 
-With --offline no server is needed: the model reads here, on all cores, and nothing is saved.
+With --offline no server is needed: the model reads here, on all cores, and no picture is saved.
 
 examples:
   python recognize_local.py
@@ -11,8 +11,9 @@ examples:
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlib.client import API_URL, Client
@@ -27,7 +28,16 @@ from cnnlib.recognizer import Recognizer
 from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 
 HEADER = ("picture", "reading", "confidence")
-Outcome = tuple[Path, str, float | None, str]  # picture, reading, confidence, a line about it
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a picture: a line about it, and its reading, None where there is none."""
+
+    path: Path
+    line: str
+    text: str | None = None
+    confidence: float | None = None
 
 
 @script
@@ -44,55 +54,61 @@ def main(argv: Sequence[str] | None = None) -> int:
     read = read_here(config, paths) if arguments.offline else read_there(config, paths, arguments.url)
     failed = 0
     with ExitStack() as stack:
-        writer = None
-        if arguments.csv:
-            # A name that is no UTF-8 is written with its bytes in place of what can't be shown.
-            table = arguments.csv.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-            writer = csv.writer(stack.enter_context(table))
-            writer.writerow(HEADER)
+        table = None
         for outcome in read:
-            if isinstance(outcome, str):
-                print(outcome, file=sys.stderr)
-                failed += 1
-                continue
-            path, text, confidence, line = outcome
-            print(line)
-            if writer:
-                writer.writerow((display_path(path), text, "" if confidence is None else f"{confidence:.6f}"))
+            print(outcome.line, file=sys.stderr if outcome.text is None else sys.stdout)
+            failed += outcome.text is None
+            if arguments.csv and outcome.text is not None:
+                table = table or stack.enter_context(Table(arguments.csv))  # now that there is something to write
+                table.add(outcome)
     return REQUESTS_FAILED if failed else DONE
 
 
-def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterator[Outcome | str]:
-    """What the model reads, in the order of the pictures; a text about one that can't be read."""
+class Table(ExitStack):
+    """A CSV file of readings, under a header. A name that is no UTF-8 is written with its bytes in hexadecimals."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        file = self.enter_context(path.open("w", newline="", encoding="utf-8", errors="backslashreplace"))
+        self._writer = csv.writer(file)
+        self._writer.writerow(HEADER)
+
+    def add(self, outcome: Outcome) -> None:
+        confidence = "" if outcome.confidence is None else f"{outcome.confidence:.6f}"
+        self._writer.writerow((display_path(outcome.path), outcome.text, confidence))
+
+
+def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterable[Outcome]:
+    """What the model reads, in the order of the pictures. Raises ModelError when there is none that fits."""
     recognizer = Recognizer(config.model_save_dir, wanted=wanted_of(config))
 
-    def read(path: Path) -> Outcome | str:
+    def read(path: Path) -> Outcome:
         try:
             reading = recognizer.recognize_file(path)
         except SampleError as error:
-            return str(error)
+            return Outcome(path, str(error))
         line = f"{describe(path)}prediction: {reading.text}, confidence: {reading.confidence:.1%}"
-        return path, reading.text, reading.confidence, line
+        return Outcome(path, line, reading.text, reading.confidence)
 
-    yield from on_all_cores(read, paths)
+    return on_all_cores(read, paths)
 
 
-def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterator[Outcome | str]:
-    """What the API answers, each picture then saved under its reading; a text about one that failed."""
+def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterable[Outcome]:
+    """What the API answers, each picture then saved under its reading."""
     client = Client()
     for number, path in enumerate(paths, 1):
         try:
             data = read_picture(path)
             answer = client.recognize(url, data, path.name)
+        except UnreachableError as error:
+            left = f"; {len(paths) - number} more were not sent" if number < len(paths) else ""
+            yield Outcome(path, f"{display_path(path)}: {error}{left}")
+            return
         except CaptchaError as error:
-            yield f"{display_path(path)}: {error}"
-            if isinstance(error, UnreachableError):
-                if number < len(paths):
-                    yield f"{len(paths) - number} more pictures were not sent"
-                return
+            yield Outcome(path, f"{display_path(path)}: {error}")
             continue
         save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
-        yield path, answer.value, answer.confidence, describe(path) + answer.summary
+        yield Outcome(path, describe(path) + answer.summary, answer.value, answer.confidence)
 
 
 def describe(path: Path) -> str:

@@ -137,7 +137,7 @@ def read(recognizer: Recognizer, path: Path) -> Reading:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--all", action="store_true", help="print every reading, not the misread ones alone")
-    parser.add_argument("--no-pictures", action="store_true", help="draw neither misread.png nor confusion.png")
+    parser.add_argument("--no-pictures", action="store_true", help="no misread.png and confusion.png; older ones go")
     arguments = parser.parse_args(argv)
     TestBatch(load_sample_config(arguments.config)).test_batch(arguments.all, not arguments.no_pictures)
     return DONE

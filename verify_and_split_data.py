@@ -11,7 +11,7 @@ examples:
 
 import itertools
 import json
-import math
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -26,20 +26,22 @@ from cnnlib import proposal, samples
 from cnnlib.config import SampleConfig, check_keys, load_sample_config
 from cnnlib.errors import ConfigError
 from cnnlib.files import write_whole
-from cnnlib.folders import first_picture, labels_in
+from cnnlib.folders import first_picture, has_suffix, labels_in
 from cnnlib.json_object import read_json_object
 from cnnlib.paths import display_path
 from cnnlib.samples import Sample
 from cnnlib.script import DONE, argument_parser, script
 
+NEW = {"cycle_stop": "auto", "acc_stop": 1}  # keys of a config by which no picture was moved yet
 PROGRESS = partial(tqdm, unit=" pictures", disable=None, leave=False)
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argument_parser(__doc__)
-    parser.add_argument("--dry-run", action="store_true", help="say what would happen and move nothing")
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--dry-run", action="store_true", help="say what would happen and move nothing")
+    instead.add_argument(
         "--write-config", type=Path, metavar="PATH", help="write the config that fits the pictures; move nothing"
     )
     arguments = parser.parse_args(argv)
@@ -52,17 +54,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     left = [sample for sample in found if sample.fault or not moving]
     targets = (config.train_image_dir, config.test_image_dir)
     known = [label for folder in targets for label in labels_in(folder, config.image_suffix)]
-    most_pixels = proposal.LARGE_PIXELS if arguments.write_config else math.inf
-    proposed = proposal.propose(left, known, config, most_pixels)
     if arguments.write_config:
+        proposed = proposal.propose(left, known, config, proposal.LARGE_PIXELS)
         if not proposed:
-            folders = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
-            raise ConfigError(f"{folders}: expected labelled pictures that can be opened; found none, wrote no config")
-        write_config(arguments.write_config, arguments.config, proposed)
+            where = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
+            raise ConfigError(f"{where}: expected labelled pictures that can be opened; found none, wrote no config")
+        write_config(arguments.write_config, arguments.config, proposed | ({} if known else NEW))
     else:
+        proposed = proposal.propose(left, known, config)
         show_disagreements(proposal.disagreements(proposed, config), config)
         if arguments.dry_run:
             print("Dry run: nothing was moved")
+    show_other_suffixes(left, proposed.get("image_suffix", config.image_suffix))
     return DONE
 
 
@@ -86,14 +89,14 @@ def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[S
     """Check one folder, move what fits, print the original's lines; returns what was found."""
     targets = (config.train_image_dir, config.test_image_dir)
     print(f">>> Start verification directory: [{display_path(folder)}]")
-    for missing in (one for one in (folder, *targets) if not one.is_dir()):
+    for missing in (one for one in (folder, *targets) if moving and not one.is_dir()):
         print(f"[Warning] The directory {display_path(missing)} cannot be found, it will be created soon")
     print("Start to verify the original picture collection")
     with samples.locked(folder, *targets) if moving else nullcontext():
-        found, twins = samples.find_taken_names(samples.check_folder(folder, config, PROGRESS), targets)
+        found, twins = samples.find_taken(samples.check_folder(folder, config, PROGRESS), targets)
         if twins:
             fate = "removed here" if moving else "would be removed here"
-            print(f"{len(twins)} pictures are in the training or test set already, the same byte for byte: {fate}")
+            print(f"{len(twins)} pictures are there already under the same label, the same byte for byte: {fate}")
         for twin in twins if moving else ():
             twin.unlink()
         separate(found, config, moving)
@@ -139,27 +142,44 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
         print("Change them by hand, or let --write-config PATH write them")
 
 
+def show_other_suffixes(found: Sequence[Sample], suffix: str) -> None:
+    """How many of the pictures, of those with a label, stay out for their suffix alone."""
+    others = [one for one in found if one.label and one.size and not has_suffix(one.path, suffix)]
+    if others:
+        print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {others[0].path.name}; ", end="")
+        print("rename them, whatever they hold is recognised")
+
+
 def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
-    """Write the template's keys with the proposed values, `cycle_stop` auto and `acc_stop` 1.
+    """Write the template's keys with the proposed values.
 
     An older file is kept as PATH.bak, one of an earlier time as PATH.bak2 and so on.
     Raises ConfigError, and writes nothing, when the result would not load.
     """
-    keys = read_json_object(template) | proposed | {"cycle_stop": "auto", "acc_stop": 1, "use_labels_json_file": False}
+    keys = read_json_object(template) | proposed | {"use_labels_json_file": False}
     if path.parent.resolve() != template.parent.resolve():
         keys.pop("$schema", None)  # a link relative to the template's folder
     check_keys(keys, path, SampleConfig)
+    content = f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode()
+    kept = keep_older(path, content)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
-        shutil.copy2(path, next(name for name in names if not name.exists()))
-    write_whole(path, f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode())
+    write_whole(path, content)
     shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
-    print(f"Nothing was moved; wrote {display_path(path)}: {shown}")
+    print(f"Nothing was moved; wrote {display_path(path)}{kept}: {shown}")
     if proposed["resize"]:
         size = f"{proposed['image_width']}x{proposed['image_height']}"
         print(f"Pictures of another size will be resized to {size} pixels, at which they are trained on and read")
-    print(f"Move the pictures with: python verify_and_split_data.py --config {path}")
+    print(f"Move the pictures with: python verify_and_split_data.py --config {shlex.quote(str(path))}")
+
+
+def keep_older(path: Path, content: bytes) -> str:
+    """Copy a file beside itself that is about to be replaced by other `content`; returns words on where it is."""
+    if not path.exists() or path.read_bytes() == content:
+        return ""
+    names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
+    older = next(name for name in names if not name.exists())
+    shutil.copy2(path, older)
+    return f" (the older one is {older.name})"
 
 
 if __name__ == "__main__":

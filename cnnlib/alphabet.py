@@ -16,6 +16,8 @@ import numpy as np
 
 from cnnlib.decoding import DECODERS, Decoding, Lengths
 from cnnlib.errors import ConfigError, SampleError
+from cnnlib.files import write_whole
+from cnnlib.paths import display_path
 
 
 @dataclass(frozen=True)
@@ -130,23 +132,24 @@ def load_labels(path: Path) -> Alphabet:
 
     Raises ConfigError when the file is missing or holds anything else.
     """
+    name = display_path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         remedy = "make it with: python gen_image/collect_labels.py"
-        raise ConfigError(f"{path}: can't be read ({error.strerror}); {remedy}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: not JSON: {error}") from error
+        raise ConfigError(f"{name}: can't be read ({error.strerror}); {remedy}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{name}: not JSON that can be read: {error}") from error
     if not isinstance(content, list | str) or not all(isinstance(c, str) for c in content):
-        raise ConfigError(f"{path}: expected a list of characters or a string; got {json.dumps(content)[:60]}")
+        raise ConfigError(f"{name}: expected a list of characters or a string; got {json.dumps(content)[:60]}")
     content = [*map(composed, content)] if isinstance(content, list) else composed(content)
     faults = alphabet_faults(content)
     if faults:
-        raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
+        raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
     return Alphabet(tuple(content))
 
 
 def save_labels(path: Path, alphabet: Alphabet) -> None:
     """Write labels.json as a JSON list in class order, UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(list(alphabet.characters), ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, f"{json.dumps(list(alphabet.characters), ensure_ascii=False)}\n".encode())

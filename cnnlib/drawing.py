@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from captcha.image import DEFAULT_FONTS, ImageCaptcha
-from fontTools.ttLib import TTFont, TTLibError
+from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
 from cnnlib.config import CaptchaConfig
@@ -37,7 +37,8 @@ def check_fonts(characters: str, fonts: Sequence[str]) -> None:
     """Raise ConfigError naming the characters that a font can't draw; no fonts: the library's own."""
     faults = []
     for font in fonts or DEFAULT_FONTS:
-        missing = [c for c in dict.fromkeys(characters) if ord(c) not in _drawable(font)]
+        drawable = _drawable(font)
+        missing = [c for c in dict.fromkeys(characters) if ord(c) not in drawable]
         if missing:
             faults.append(f"{font}: the font lacks {' '.join(missing)}; name another one with --fonts")
     if faults:
@@ -45,7 +46,7 @@ def check_fonts(characters: str, fonts: Sequence[str]) -> None:
 
 
 def fit_fonts(characters: str, fonts: Sequence[str]) -> tuple[str, ...]:
-    """Those of `fonts` that draw all of the characters, no two alike."""
+    """Those of `fonts` that draw all of the characters, and no two of them alike."""
     return tuple(font for font in fonts if _fits(characters, font))
 
 
@@ -67,5 +68,5 @@ def _drawable(font: str) -> set[int]:
     try:
         with TTFont(font, fontNumber=0, lazy=True) as opened:
             return set(opened.getBestCmap() or {})
-    except (TTLibError, OSError) as error:
+    except Exception as error:  # broken in one of many ways, each with an exception of its own
         raise ConfigError(f"{font}: expected a TrueType or OpenType font; got {error}") from error

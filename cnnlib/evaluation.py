@@ -41,12 +41,15 @@ def interval(share: float, count: int) -> tuple[float, float]:
 
 
 def character_accuracies(labels: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
-    """For each character of the labels, the share of its occurrences that was read right, by character."""
+    """For each character of the labels, the share of its occurrences that was read right, by character.
+
+    Label and text are aligned, so that one left out says nothing of those behind it.
+    """
     seen: Counter[str] = Counter()
     right: Counter[str] = Counter()
     for label, text in zip(labels, texts, strict=True):
         seen.update(label)
-        right.update(a for a, b in zip(label, text, strict=False) if a == b)
+        right.update(label if label == text else (a for a, b in align(label, text) if a == b))
     return {character: right[character] / count for character, count in sorted(seen.items())}
 
 

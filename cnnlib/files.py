@@ -1,6 +1,8 @@
 """Files that are written whole or not at all."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _PART = ".part"  # ending of a file under way
@@ -16,10 +18,20 @@ def is_part(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(_PART)
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError of the block name the file, as that of a full disk does not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a kill, finds it as it was or whole."""
     part = part_of(path)
-    with part.open("wb") as file:
+    with naming(path), part.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -32,11 +32,12 @@ def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
 
 
 def labels_in(folder: Path, suffix: str) -> list[str]:
-    """Labels of the pictures in any sample folder; names without one are left out."""
+    """Labels of the pictures in any sample folder; names without one are left out, and hidden files."""
     labels = []
     for path in list_entries(folder):
-        with suppress(SampleError):
-            labels += [label_of(path.name)] if has_suffix(path, suffix) else []
+        if has_suffix(path, suffix) and path.is_file() and not path.name.startswith("."):
+            with suppress(SampleError):
+                labels.append(label_of(path.name))
     return labels
 
 

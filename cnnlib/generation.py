@@ -6,8 +6,9 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cnnlib.config import CaptchaConfig
-from cnnlib.files import part_of
+from cnnlib.files import naming, part_of
 from cnnlib.pictures import file_name
 from cnnlib.samples import locked
 
@@ -33,24 +34,35 @@ def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw) -> None:
     """
     with locked(config.root_dir):
         indices = missing_indices(config.root_dir, seed, count)
-        chunks = [indices[start : start + CHUNK] for start in range(0, count, CHUNK)]
         write = partial(write_pictures, config, seed, draw)
         workers = min(os.cpu_count() or 1, MOST_WORKERS)
         with ProcessPoolExecutor(workers, initializer=follow_parent) as pool:
             try:
                 with tqdm(total=count, unit=" pictures", disable=None) as bar:
-                    for written in pool.map(write, chunks):
+                    for written in in_turn(partial(pool.submit, write), chunks_of(indices), 2 * workers):
                         bar.update(written)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
 
 
-def missing_indices(folder: Path, seed: int, count: int) -> list[int]:
+def in_turn(submit: Callable[[list[int]], Future[int]], chunks: Iterator[list[int]], ahead: int) -> Iterator[int]:
+    """What comes of each chunk, in turn; `ahead` of them are under way, so that memory stays as it is."""
+    waiting = deque(map(submit, islice(chunks, ahead)))
+    while waiting:
+        yield waiting.popleft().result()
+        waiting.extend(map(submit, islice(chunks, 1)))
+
+
+def chunks_of(indices: Iterator[int]) -> Iterator[list[int]]:
+    return iter(lambda: list(islice(indices, CHUNK)), [])
+
+
+def missing_indices(folder: Path, seed: int, count: int) -> Iterator[int]:
     """The first `count` indices of `seed` that the folder lacks."""
     serial = re.compile(rf"_{seed}-(\d+)\.")
     present = {int(found[1]) for path in folder.iterdir() if (found := serial.search(path.name))}
-    return list(islice((index for index in itertools.count() if index not in present), count))
+    return islice((index for index in itertools.count() if index not in present), count)
 
 
 def follow_parent() -> None:
@@ -72,6 +84,7 @@ def write_pictures(config: CaptchaConfig, seed: int, draw: Draw, indices: Sequen
     for index in indices:
         label, data = draw(f"{seed}-{index}")
         path = config.root_dir / file_name(label, f"{seed}-{index:06d}", config.image_suffix)
-        part_of(path).write_bytes(data)
+        with naming(path):
+            part_of(path).write_bytes(data)
         part_of(path).rename(path)
     return len(indices)

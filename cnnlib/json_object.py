@@ -13,6 +13,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     name = display_path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
+        json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair is no character
     except OSError as error:
         raise ConfigError(f"{name}: can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

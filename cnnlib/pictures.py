@@ -3,6 +3,8 @@
 import io
 import re
 import time
+import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,8 @@ COLOUR_SHARE = 0.002  # of such pixels, from which on a picture is a coloured on
 _UNFIT = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
 _SAME = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg"}  # suffixes of one format
 _ESCAPED = re.compile(r"%([0-7][0-9A-Fa-f])")
+
+warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is told by what is raised
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,8 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
         if picture.format in ("JPEG", "MPO") and data.count(SCAN) > SCAN_LIMIT:
             raise SampleError(f"expected a JPEG of at most {SCAN_LIMIT} scans; got {data.count(SCAN)}")
         picture.load()
-        ImageOps.exif_transpose(picture, in_place=True)
+        with suppress(Exception):  # what says how it was held can be broken where the pixels are whole
+            ImageOps.exif_transpose(picture, in_place=True)
         return picture
     except SampleError:
         raise
@@ -189,7 +194,9 @@ def _flat(picture: Image.Image) -> Image.Image:
 
 def _flattened(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):
-        return Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
+        samples = np.asarray(picture)
+        clear = samples == picture.info.get("transparency", -1)
+        return Image.fromarray(np.where(clear, 255, samples >> 8).clip(0, 255).astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
         coloured = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, "white")

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from statistics import median_low
 from typing import Any
 
 from cnnlib.config import SampleConfig
@@ -10,6 +11,7 @@ from cnnlib.errors import ConfigError
 from cnnlib.paths import display_path
 from cnnlib.pictures import plain_suffix
 from cnnlib.samples import Sample
+from cnnlib.values import LONGEST
 
 LARGE_PIXELS = 14_000  # 200x70; what is larger takes longer, and its letters are read as well at this size
 MUCH = 1.25  # times as many pixels, from which on reducing a picture saves a fifth of the time
@@ -23,16 +25,21 @@ def propose(
 ) -> Keys:
     """The keys and values that would fit all decodable, labelled pictures; empty without any.
 
-    `known_labels` are those of pictures moved earlier: where there are some, size, suffix and colour are settled.
-    Otherwise they are the most common ones, other sizes are resized, and colour is read where pictures have some;
-    a size of much more than `most_pixels` is reduced to them.
+    `known_labels` are those of pictures moved earlier: where there are some, size, suffix and colour are settled, and
+    length and alphabet only grow. Otherwise they are the most common ones, other sizes are resized, and colour is read
+    where pictures have some; a size of much more than `most_pixels` is reduced to them.
     """
-    readable = [sample for sample in samples if sample.label is not None and sample.size is not None]
+    readable = [sample for sample in samples if sample.label and sample.size and len(sample.label) <= LONGEST]
     labels = [str(sample.label) for sample in readable] + list(known_labels)
     if not labels:
         return {}
-    look = _settled(readable, len(labels), config) if known_labels else _common(readable, config.resize, most_pixels)
-    return look | {"max_captcha": max(map(len, labels)), "char_set": "".join(sorted(set("".join(labels))))}
+    longest, characters = max(map(len, labels)), sorted(set("".join(labels)))
+    if not known_labels:
+        look = _common(readable, config.resize, most_pixels)
+        return look | {"max_captcha": longest, "char_set": "".join(characters)}
+    more = "".join(config.alphabet.unknown_in("".join(characters)))
+    look = _settled(readable, len(labels), config)
+    return look | {"max_captcha": max(longest, config.max_captcha), "char_set": f"{config.alphabet}{more}"}
 
 
 def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
@@ -41,12 +48,11 @@ def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
         "image_width": lambda value: config.resize or value == config.image_width,
         "image_height": lambda value: config.resize or value == config.image_height,
         "max_captcha": lambda value: value <= config.max_captcha,
-        "channels": lambda _: True,  # grey or colour, the pictures are let in
         "resize": lambda value: value <= config.resize,
         "image_suffix": lambda value: plain_suffix(value) == plain_suffix(config.image_suffix),
         "char_set": lambda value: not config.alphabet.unknown_in(value),
     }
-    wrong = {key: value for key, value in proposed.items() if not fits[key](value)}
+    wrong = {key: value for key, value in proposed.items() if key in fits and not fits[key](value)}
     return wrong | ({"use_labels_json_file": False} if "char_set" in wrong and config.use_labels_json_file else {})
 
 
@@ -77,6 +83,8 @@ def _common(samples: Sequence[Sample], resize: bool, most_pixels: float) -> Keys
     rare = RARE_SHARE * len(samples)
     sizes = Counter(sample.size for sample in samples if sample.size)
     ((width, height), count), *_ = sizes.most_common(1)
+    if 2 * count < len(samples):  # of many sizes, the one in the middle
+        width, height = (median_low(sides) for sides in zip(*sizes.elements(), strict=True))
     (suffix, _), *_ = Counter(plain_suffix(sample.path.suffix) for sample in samples).most_common(1)
     excess = width * height / most_pixels
     scale = 1 / math.sqrt(excess) if excess > MUCH else 1.0

@@ -1,5 +1,6 @@
 """Figures as pictures: curves, box plots, confusions, and sheets of pictures with what was read."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,9 @@ from cnnlib.pictures import Shape, decode_picture, to_array
 INK = "#1f5fa8"
 PLAIN = "DejaVu Sans Mono"  # comes with matplotlib
 TIME_SPANS = 60
-CELL_WIDTH, TALLEST = 2.0, 2.0  # of a sheet of pictures: inches, and the height of a row as a share of that
+SHEET_WIDTH = 8.0  # inches of a sheet of pictures
+SHEET_CHARACTERS = 80  # of captions side by side
+TALLEST = 2.0  # height of a row as a share of its cells' width, at most
 
 
 def draw_curve(path: Path, title: str, points: Sequence[tuple[int, float]]) -> None:
@@ -81,9 +84,9 @@ def draw_confusions(path: Path, counts: Sequence[tuple[str, str, int]]) -> None:
         table[wanted.index(a), read.index(b)] = count
         axes.text(read.index(b), wanted.index(a), str(count), ha="center", va="center")
     axes.imshow(table, cmap="Blues", vmin=0, vmax=2 * table.max())
-    style: dict[str, Any] = {"family": _fonts("".join(wanted + read)), "parse_math": False}
-    axes.set_xticks(range(len(read)), [one or NOTHING for one in read], **style)
-    axes.set_yticks(range(len(wanted)), [one or NOTHING for one in wanted], **style)
+    style: dict[str, Any] = {"family": _fonts("".join(map(_shown, wanted + read))), "parse_math": False}
+    axes.set_xticks(range(len(read)), map(_shown, read), **style)
+    axes.set_yticks(range(len(wanted)), map(_shown, wanted), **style)
     axes.set(title=f"Most frequent confusions ({NOTHING}: none)", xlabel="read", ylabel="label")
     _save(figure, path)
 
@@ -91,14 +94,19 @@ def draw_confusions(path: Path, counts: Sequence[tuple[str, str, int]]) -> None:
 def draw_sheet(
     path: Path, pictures: Sequence[bytes], captions: Sequence[str], right: Sequence[bool] | None = None
 ) -> None:
-    """Write a PNG of encoded pictures, four in a row, each over its caption, red where it is said not to be right."""
-    rows = -(-len(pictures) // 4)
+    """Write a PNG of encoded pictures, each over its caption, red where it is said not to be right.
+
+    Four stand in a row, fewer where captions are long.
+    """
+    columns = max(1, min(4, SHEET_CHARACTERS // max(len(line) for one in captions for line in one.split("\n"))))
+    rows = math.ceil(len(pictures) / columns)
     lines = max(caption.count("\n") for caption in captions) + 1
     shown = [decode_picture(data) for data in pictures]
-    height = CELL_WIDTH * min(TALLEST, max(picture.height / picture.width for picture in shown))  # of a row, in inches
-    figure = Figure(figsize=(4 * CELL_WIDTH, (height + 0.3 * lines) * rows), layout="constrained")
+    cell = SHEET_WIDTH / columns  # inches
+    height = cell * min(TALLEST, max(picture.height / picture.width for picture in shown))
+    figure = Figure(figsize=(SHEET_WIDTH, (height + 0.3 * lines) * rows), layout="constrained")
     style: dict[str, Any] = {"family": _fonts("".join(captions)), "parse_math": False, "fontsize": 11, "va": "top"}
-    for axes in figure.subplots(rows, 4, squeeze=False).flat:
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.set_axis_off()
     for axes, picture, caption, fits in zip(
         figure.axes, shown, captions, right or [True] * len(pictures), strict=False
@@ -108,6 +116,10 @@ def draw_sheet(
             0.5, -0.08, caption, transform=axes.transAxes, ha="center", color="black" if fits else "crimson", **style
         )
     _save(figure, path)
+
+
+def _shown(character: str) -> str:
+    return {"": NOTHING, " ": "␣"}.get(character, character)
 
 
 def _fonts(text: str) -> list[str]:

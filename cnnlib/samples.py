@@ -1,11 +1,10 @@
 """Folders of labelled pictures: check, split and move them.
 
-No picture is ever lost or doubled, whenever the program is killed: a picture is renamed, or, to another
-device, copied under a temporary name, renamed and only then deleted where it was.
+No picture is ever lost, whenever the program is killed: a picture is renamed, or, to another device, copied under a
+temporary name, renamed and only then deleted where it was; if not by this run, then as a double by the next.
 """
 
 import errno
-import filecmp
 import os
 import random
 import shutil
@@ -18,8 +17,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cnnlib.config import SampleConfig
+from cnnlib.contents import Contents
 from cnnlib.errors import SampleError
-from cnnlib.files import is_part, part_of
+from cnnlib.files import is_part, naming, part_of
 from cnnlib.folders import LOCK, has_suffix, list_entries
 from cnnlib.parallel import on_all_cores
 from cnnlib.paths import display_path
@@ -61,7 +61,7 @@ def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any
 def check_file(path: Path, config: SampleConfig) -> Sample:
     """One file held against the config; all that could be found out, and the first fault."""
     if path.is_symlink() or not path.is_file():  # a link, moved, may point nowhere
-        return Sample(path, fault="Not a file")
+        return Sample(path, fault="A link, no file" if path.is_symlink() else "Not a file")
     label, size, coloured, faults = None, None, False, []
     if not has_suffix(path, config.image_suffix):
         faults.append("File extension is incorrect")
@@ -119,29 +119,40 @@ def locked(*folders: Path) -> Iterator[None]:
         yield
 
 
-def find_taken_names(samples: Sequence[Sample], targets: Sequence[Path]) -> tuple[list[Sample], list[Path]]:
-    """The samples, those marked whose name a target folder holds already; and the files that it holds byte for byte.
+def find_taken(samples: Sequence[Sample], targets: Sequence[Path]) -> tuple[list[Sample], list[Path]]:
+    """The samples, those marked that a target folder has under another label; and the files that are there already.
 
-    The latter, left by a move that was killed half-way or put in twice, are no samples any more.
+    The latter hold, byte for byte, a picture of a target or an earlier one of the samples, under the same label: left
+    by a move that was killed half-way, put in twice, or a test picture that came back. They are no samples any more.
     """
+    known = Contents(path for target in targets for path in list_entries(target))
     others, twins = [], []
     for sample in samples:
-        twin = next((t / sample.path.name for t in targets if os.path.lexists(t / sample.path.name)), None)
-        if twin is None:
-            others.append(sample)
-        elif _same_content(sample.path, twin):
+        twin = known.find(sample.path) if sample.size else None
+        if twin and _has_label(twin, sample.label):
             twins.append(sample.path)
-        else:
-            fault = f"Name taken: {display_path(twin.parent)} holds another picture of this name"
-            others.append(replace(sample, fault=sample.fault or fault))
+            continue
+        others.append(replace(sample, fault=sample.fault or _taken(sample, twin, targets)))
+        if not others[-1].fault:
+            known.add(sample.path)
     return others, twins
 
 
-def _same_content(path: Path, twin: Path) -> bool:
-    """Whether two different files, no links, hold the same bytes."""
-    if any(one.is_symlink() or not one.is_file() for one in (path, twin)) or path.samefile(twin):
+def _has_label(path: Path, label: str | None) -> bool:
+    try:
+        return label_of(path.name) == label
+    except SampleError:
         return False
-    return filecmp.cmp(path, twin, shallow=False)
+
+
+def _taken(sample: Sample, twin: Path | None, targets: Sequence[Path]) -> str | None:
+    """Why a sample can't be moved into a target folder, None when it can."""
+    if twin:
+        return f"Same picture, another label: {display_path(twin)}"
+    for target in targets:
+        if os.path.lexists(target / sample.path.name):
+            return f"Name taken: {display_path(target)} holds a picture of this name already"
+    return None
 
 
 def move(path: Path, folder: Path) -> None:
@@ -162,7 +173,7 @@ def move(path: Path, folder: Path) -> None:
 
 def _move_across_devices(path: Path, target: Path) -> None:
     part = part_of(target)
-    with path.open("rb") as source, part.open("wb") as copy:
+    with naming(target), path.open("rb") as source, part.open("wb") as copy:
         shutil.copyfileobj(source, copy)
         copy.flush()
         os.fsync(copy.fileno())

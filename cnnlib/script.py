@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.errors import CaptchaError
 from cnnlib.paths import display_path
+from cnnlib.values import MOST
 
 DONE, REQUESTS_FAILED, UNUSABLE = 0, 1, 2
 SIGNAL_BASE = 128  # exit status after a signal: this and the signal's number, as shells have it
@@ -34,9 +35,9 @@ def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG, *, se
 
 
 def whole_number(text: str) -> int:
-    """A count on the command line: 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"expected a whole number, 1 or more; got {text}")
+    """A count on the command line: 1 to `MOST`."""
+    if not text.isdecimal() or len(text) > len(str(MOST)) or not 1 <= int(text) <= MOST:
+        raise ArgumentTypeError(f"expected a whole number, 1 to {MOST}; got {text}")
     return int(text)
 
 
@@ -82,7 +83,9 @@ def script(main: Main) -> Main:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _terminate)
         try:
-            return main(argv)
+            status = main(argv)
+            sys.stdout.flush()  # here, where a full disk or a reader that has gone is told
+            return status
         except CaptchaError as error:
             print(error, file=sys.stderr)
             return UNUSABLE
@@ -92,7 +95,8 @@ def script(main: Main) -> Main:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return SIGNAL_BASE + 13
         except OSError as error:
-            print(f"{error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+            places = " to ".join(str(name) for name in (error.filename, error.filename2) if name)
+            print(f"{places or 'input or output'}: {error.strerror or error}", file=sys.stderr)
             return UNUSABLE
 
     return wrapped

@@ -1,5 +1,6 @@
 """The kinds of values that config keys take: what each is checked for, and what a fault's message calls it."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from cnnlib.alphabet import alphabet_faults, composed, is_visible
 from cnnlib.paths import PROJECT_ROOT
+
+LONGEST = 64  # characters of a label
+MOST = 10**9  # of anything that is counted
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,10 @@ class Expected:
 
 def _from_root(value: Any) -> Any:
     """A folder or file, relative to the project root whatever the working directory."""
-    usable = isinstance(value, str) and value.strip() and "\0" not in value
+    if isinstance(value, str) and any(ord(character) < 32 for character in value):
+        remedy = "write / or \\\\ between folders, a single \\ begins a control character"
+        raise ValueError(f"expected a path without control characters; got {json.dumps(value)}; {remedy}")
+    usable = isinstance(value, str) and value.strip()
     return PROJECT_ROOT / os.path.expanduser(value) if usable else value  # noqa: PTH111 (an unknown ~name stays)
 
 
@@ -54,8 +61,8 @@ Flag = Annotated[
     bool, BeforeValidator(_flag), WithJsonSchema({"enum": [True, False, 1, 0]}), Expected("true, false, 1 or 0")
 ]
 Pixels = Annotated[int, Field(ge=8, le=4096), Expected("a whole number of pixels, 8 to 4096")]
-Length = Annotated[int, Field(ge=1, le=64), Expected("a whole number of characters, 1 to 64")]
-Count = Annotated[int, Field(ge=1), Expected("a whole number, 1 or more")]
+Length = Annotated[int, Field(ge=1, le=LONGEST), Expected("a whole number of characters, 1 to 64")]
+Count = Annotated[int, Field(ge=1, le=MOST), Expected(f"a whole number, 1 to {MOST}")]
 BatchSize = Annotated[int, Field(ge=1, le=65536), Expected("a whole number of pictures, 1 to 65536")]
 Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]
 Share = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]

@@ -33,11 +33,12 @@ def pytest_configure() -> None:
 
 
 def draw(label: str, path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), seed: int = 0) -> Path:
-    """A picture of a label, moved a little by `seed`, in the format of the path's suffix."""
+    """A picture of a label, moved a little by `seed`, below 4096, in the format of the path's suffix."""
     chance = random.Random(f"{label}{seed}")
     picture = Image.new("RGB", size, "white")
     place = (2 + chance.randrange(6), chance.randrange(-1, 2))
     ImageDraw.Draw(picture).text(place, label, "black", FONT)
+    picture.putpixel((0, 0), (255 - (seed >> 8), 255 - (seed >> 4) % 16, 255 - seed % 16))  # no two have the same bytes
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path)
     return path
@@ -47,7 +48,9 @@ def fill(folder: Path, count: int, characters: str = "01", length: int = 2, seed
     """`count` labelled pictures in a folder."""
     chance = random.Random(seed)
     labels = ["".join(chance.choices(characters, k=length)) for _ in range(count)]
-    return [draw(label, folder / file_name(label, f"{seed}{n:05d}", "png"), seed=n) for n, label in enumerate(labels)]
+    names = [file_name(label, f"{seed}{number:05d}", "png") for number, label in enumerate(labels)]
+    drawn = zip(labels, names, strict=True)
+    return [draw(label, folder / name, seed=512 * seed % 4096 + n) for n, (label, name) in enumerate(drawn)]
 
 
 def write_config(folder: Path, **changes: Any) -> Path:

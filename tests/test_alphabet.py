@@ -79,7 +79,7 @@ def test_characters_of_several_code_points_are_composed(tmp_path: Path) -> None:
         assert load_labels(path).characters == ("é", "a")
 
 
-@pytest.mark.parametrize("content", ["{}", "[1, 2]", "nothing", '["a", "a"]'])
+@pytest.mark.parametrize("content", ["{}", "[1, 2]", "nothing", '["a", "a"]', "[" * 100_000])
 def test_other_labels_json_is_refused_with_its_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "labels.json"
     path.write_text(content, encoding="utf-8")

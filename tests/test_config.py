@@ -112,6 +112,8 @@ def test_missing_key_is_named_with_what_it_expects(tmp_path: Path) -> None:
         ('{"count": 1, "count": 2}', "key 'count': expected once; got it 2 times"),
         ("[" * 100_000, "it is nested too deep"),
         ("[1]", "expected an object of keys and values"),
+        (r'{"\ud800": 1}', "surrogates not allowed"),
+        (r'{"train_image_dir": "\ud800"}', "surrogates not allowed"),
         (b"\xff\xfe", "expected UTF-8; got the byte 0xff"),
     ],
 )
@@ -132,6 +134,10 @@ def test_paths_and_addresses_that_cannot_work_are_faults(tmp_path: Path) -> None
     faults = faults_of(tmp_path, model_save_dir="a\0b", remote_url="nonsense")
     assert "key 'remote_url': expected an address that starts with http:// or https://; got \"nonsense\"" in faults
     assert any(fault.startswith("key 'model_save_dir': expected a path") for fault in faults)
+    fault, *_ = faults_of(tmp_path, train_image_dir="sample\train")
+    assert fault.endswith(r'; got "sample\train"; write / or \\ between folders, a single \ begins a control character')
+    (fault,) = faults_of(tmp_path, cycle_save=10**25)
+    assert fault.startswith("key 'cycle_save': expected a whole number, 1 to 1000000000; got 1")
     assert load_sample_config(write_config(tmp_path, model_save_dir="~/m")).model_save_dir == Path.home() / "m"
 
 

@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from captcha.image import DEFAULT_FONTS
@@ -51,6 +52,8 @@ def test_file_that_is_no_font_is_refused(tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("fonts") / "not.ttf"
     with pytest.raises(ConfigError, match="there is no such file"):
         check_fonts("a", [str(path)])
-    path.write_text("no font")
-    with pytest.raises(ConfigError, match="expected a TrueType or OpenType font; got"):
-        check_fonts("a", [str(path)])
+    whole = Path(DEFAULT_FONTS[0]).read_bytes()
+    for content in (b"no font", *(whole[:size] for size in range(100, 3000, 100))):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match="expected a TrueType or OpenType font; got"):
+            check_fonts("a", [str(path)])

@@ -53,3 +53,4 @@ def test_characters_are_aligned_by_the_fewest_changes(label: str, text: str, pai
 
 def test_accuracy_by_character() -> None:
     assert character_accuracies(["aab", "b"], ["axb", ""]) == {"a": 0.5, "b": 0.5}
+    assert character_accuracies(["abcd"], ["bcd"]) == {"a": 0.0, "b": 1.0, "c": 1.0, "d": 1.0}

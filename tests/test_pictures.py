@@ -117,6 +117,17 @@ def test_sixteen_bit_grey_is_scaled() -> None:
     assert open_picture(encode(picture), SHAPE)[0, 0, 0] == 128
 
 
+def test_transparent_colour_of_sixteen_bit_grey_is_white() -> None:
+    samples = Image.fromarray(np.array([[0, 1000, 40_000]], np.uint16))
+    pixels = open_picture(encode(samples, transparency=1000), Shape(1, 3))
+    assert pixels[0, :, 0].tolist() == [0, 255, 40_000 >> 8]
+
+
+def test_broken_word_on_how_a_picture_was_held_loses_no_pixels() -> None:
+    broken = encode(Image.new("L", (6, 4), 7), exif=b"Exif\0\0no header")
+    assert open_picture(broken, SHAPE).tolist() == np.full((4, 6, 1), 7).tolist()
+
+
 def test_turned_photo_is_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter

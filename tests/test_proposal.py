@@ -54,6 +54,20 @@ def test_a_large_size_is_reduced_in_its_proportions(config: SampleConfig) -> Non
     assert (whole["image_width"], whole["image_height"], whole["resize"]) == (400, 100, False)
 
 
+def test_of_many_sizes_the_middle_one_is_proposed(config: SampleConfig) -> None:
+    draw("01", config.origin_image_dir / "00_0.png", size=(9, 9))
+    for number in range(10):
+        draw("01", config.origin_image_dir / f"01_{number}.png", size=(60 + 5 * number, 20 + number))
+    proposed = propose(check_folder(config.origin_image_dir, config), [], config)
+    assert (proposed["image_width"], proposed["image_height"], proposed["resize"]) == (80, 24, True)
+
+
+def test_a_label_that_no_config_can_have_is_left_out(config: SampleConfig) -> None:
+    draw("01", config.origin_image_dir / "01_0.png")
+    draw("01", config.origin_image_dir / f"{'0' * 70}_0.png")
+    assert propose(check_folder(config.origin_image_dir, config), [], config)["max_captcha"] == 2
+
+
 def test_other_sizes_are_let_in_where_they_are_resized(configure: Callable[..., SampleConfig]) -> None:
     config = configure(resize=True)
     draw("01", config.origin_image_dir / "01_0.png", size=(50, 20))

@@ -32,6 +32,15 @@ def test_sheet_marks_the_misread_in_red(tmp_path: Path) -> None:
     assert any(red > green + 100 for red, green, _ in wrong.get_flattened_data())
 
 
+def test_long_captions_stand_in_shorter_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(report, "_save", lambda figure, _: drawn.append(figure))
+    picture = draw("01", tmp_path / "01_1.png").read_bytes()
+    for length in (20, 24, 64):
+        draw_sheet(tmp_path / "sheet.png", [picture] * 12, [f"01\n{'0' * length}"] * 12)
+    assert [figure.axes[0].get_gridspec().ncols for figure in drawn] == [4, 3, 1]
+
+
 def test_characters_that_the_plain_font_lacks_get_another_that_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     other = SimpleNamespace(name="Other", fname="other.ttf")
     monkeypatch.setattr(report.font_manager.fontManager, "ttflist", [SimpleNamespace(name="No", fname="no.ttf"), other])
@@ -45,8 +54,8 @@ def test_confusions_are_drawn_with_labels_down_and_readings_across(
 ) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr(report, "_save", lambda figure, _: drawn.append(figure))
-    report.draw_confusions(tmp_path / "confusion.png", [("a", "b", 3), ("c", "", 1)])
+    report.draw_confusions(tmp_path / "confusion.png", [("a", "b", 3), (" ", "", 1)])
     axes = drawn[0].axes[0]
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "c"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["␣", "a"]
     assert [text.get_text() for text in axes.get_xticklabels()] == [NOTHING, "b"]
-    assert axes.images[0].get_array().tolist() == [[0, 3], [1, 0]]
+    assert axes.images[0].get_array().tolist() == [[1, 0], [0, 3]]

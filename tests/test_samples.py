@@ -81,34 +81,35 @@ def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:
     assert (source.read_bytes(), (target / "01_1.png").read_bytes()) == (b"new", b"old")
 
 
-def test_same_picture_in_a_target_is_told_from_another_of_its_name(tmp_path: Path) -> None:
-    origin, train, test = (tmp_path / name for name in ("origin", "train", "test"))
-    for folder in (origin, train, test):
-        folder.mkdir()
-    for folder, name, content in (
-        (origin, "01_1.png", b"same"),
-        (test, "01_1.png", b"same"),
-        (origin, "01_2.png", b"one"),
-        (train, "01_2.png", b"other"),
-        (origin, "01_3.png", b"free"),
-        (origin, "01_4.png", b"linked"),
-    ):
-        (folder / name).write_bytes(content)
-    (train / "01_4.png").symlink_to(origin / "01_4.png")
-    found = [samples.Sample(path) for path in folders.list_entries(origin)]
-    others, twins = samples.find_taken_names(found, (train, test))
-    assert twins == [origin / "01_1.png"]
-    assert [(one.path.name, one.fault is None) for one in others] == [
-        ("01_2.png", False),
-        ("01_3.png", True),
-        ("01_4.png", False),
-    ]
+def test_same_picture_is_a_twin_under_its_label_and_abnormal_under_another(config: SampleConfig) -> None:
+    origin, train, test = config.origin_image_dir, config.train_image_dir, config.test_image_dir
+    kept = draw("01", test / "01_1.png", seed=1)
+    for name in ("01_1.png", "01_7.png", "00_8.png"):
+        shutil.copy(kept, draw("01", origin / name))
+    draw("01", train / "01_2.png", seed=2)
+    draw("01", origin / "01_2.png", seed=3)
+    draw("01", origin / "01_3.png", seed=4)
+    draw("01", origin / "01_4.png", seed=4)
+    draw("01", origin / "01_5.png", seed=5)
+    (train / "01_5.png").symlink_to(origin / "01_5.png")
+    draw("01", origin / "01_6.png", seed=6)
+    (train / "01_6.png").hardlink_to(origin / "01_6.png")
+    others, twins = samples.find_taken(samples.check_folder(origin, config), (train, test))
+    assert [path.name for path in twins] == ["01_1.png", "01_4.png", "01_7.png"]
+    found = {one.path.name: str(one.fault).partition(":")[0] for one in others}
+    assert found == {
+        "00_8.png": "Same picture, another label",
+        "01_2.png": "Name taken",
+        "01_3.png": "None",
+        "01_5.png": "Name taken",
+        "01_6.png": "Name taken",
+    }
 
 
 def test_links_and_huge_files_are_abnormal(config: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = draw("01", config.origin_image_dir / "01_1.png")
     picture.with_name("01_2.png").symlink_to("01_1.png")
-    assert faults(config)["01_2.png"] == "Not a file"
+    assert faults(config)["01_2.png"] == "A link, no file"
     monkeypatch.setattr("cnnlib.pictures.FILE_LIMIT_BYTES", 10)
     assert str(faults(config)["01_1.png"]).startswith("Cannot be opened: expected a file of at most 10 bytes; got ")
 

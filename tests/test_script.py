@@ -1,9 +1,13 @@
 import signal
+import subprocess
+import sys
 from argparse import ArgumentTypeError
+from pathlib import Path
 
 import pytest
 
 from cnnlib.errors import ConfigError
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.script import DONE, UNUSABLE, argument_parser, script, web_address, web_origin
 
 
@@ -31,6 +35,24 @@ def test_arguments_and_status_pass() -> None:
         return DONE
 
     assert main(["--x"]) == DONE
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_output_that_finds_no_room_is_status_two() -> None:
+    code = "from cnnlib.script import script; raise SystemExit(script(lambda _: print('a line') or 0)())"
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, stdout=full, stderr=subprocess.PIPE)
+    assert (run.returncode, run.stderr.splitlines()[0]) == (2, b"input or output: No space left on device")
+
+
+def test_fault_of_a_move_names_both_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @script
+    def main(_argv: list[str] | None = None) -> int:
+        (tmp_path / "a").rename(tmp_path / "b" / "c")
+        return DONE
+
+    assert main() == UNUSABLE
+    assert capsys.readouterr().err == f"{tmp_path / 'a'} to {tmp_path / 'b' / 'c'}: No such file or directory\n"
 
 
 def test_error_in_the_program_itself_is_not_swallowed() -> None:

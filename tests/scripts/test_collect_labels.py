@@ -11,6 +11,8 @@ def test_characters_of_all_folders_become_the_alphabet(tmp_path: Path) -> None:
     for folder, label in (("origin", "b天"), ("new_train", "a"), ("train", "0/"), ("test", "a")):
         draw("x", tmp_path / "sample" / folder / f"{label.replace('/', '%2F')}_1.png")
     (tmp_path / "sample" / "origin" / "nolabel.png").write_bytes(b"")
+    (tmp_path / "sample" / "origin" / "._c_1.png").write_bytes(b"")  # as macOS leaves beside pictures
+    (tmp_path / "sample" / "origin" / "d_1.png").mkdir()
     run = run_script("gen_image/collect_labels.py", "--config", path)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("5 characters are in ")

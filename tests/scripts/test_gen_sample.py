@@ -108,7 +108,7 @@ def test_runs_without_seed_differ(config_path: Path, tmp_path: Path) -> None:
 def test_unusable_arguments_and_fonts_are_status_two(config_path: Path, tmp_path: Path) -> None:
     run = run_script("gen_image/gen_sample_by_captcha.py", "--config", config_path, "--count", "0")
     assert run.returncode == 2
-    assert "argument --count: expected a whole number, 1 or more; got 0" in run.stderr
+    assert "argument --count: expected a whole number, 1 to 1000000000; got 0" in run.stderr
     config_path.write_text(config_path.read_text().replace("0123", "01天"))
     run = run_script("gen_image/gen_sample_by_captcha.py", "--config", config_path)
     assert run.returncode == 2

@@ -58,6 +58,20 @@ def test_picture_that_cannot_be_read_is_told_and_the_others_are_read(
     assert "a_1.png: not a PNG, JPEG, GIF, BMP or WebP picture" in said.err
 
 
+def test_older_table_stays_where_nothing_could_be_read(
+    trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, picture = tmp_path / "out.csv", draw("01", tmp_path / "01_1.png")
+    table.write_text("older")
+    broken = tmp_path / "broken_1.png"
+    broken.write_text("no picture")
+    for config, image, status in ((write_config(tmp_path), picture, 2), (trained.config_path, broken, 1)):
+        arguments = ["--config", str(config), "--image", str(image), "--offline", "--csv", str(table)]
+        assert recognize_local.main(arguments) == status
+        assert table.read_text() == "older"
+    assert "expected a trained model; there is no model_card.json" in capsys.readouterr().err
+
+
 def test_picture_that_is_not_answered_in_time_does_not_end_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +93,5 @@ def test_picture_that_is_not_answered_in_time_does_not_end_the_others(
     assert said.out.count("prediction: 01") == 2
     assert said.err.splitlines() == [
         f"{(tmp_path / '01_1.png').as_posix()}: no answer",
-        f"{(tmp_path / '01_3.png').as_posix()}: gone",
-        "1 more pictures were not sent",
+        f"{(tmp_path / '01_3.png').as_posix()}: gone; 1 more were not sent",
     ]

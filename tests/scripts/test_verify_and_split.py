@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,58 @@ def test_dry_run_says_what_the_run_does_of_names_that_are_taken(
     assert len(names(tmp_path, "origin")) == 10
     verify_and_split_data.main(["--config", str(config_path)])
     assert dry.replace("would be ", "") == capsys.readouterr().out + "Dry run: nothing was moved\n"
-    assert "4 pictures are in the training or test set already, the same byte for byte: would be removed here" in dry
+    assert "4 pictures are there already under the same label, the same byte for byte: would be removed here" in dry
     assert names(tmp_path, "origin") == set()
+
+
+def test_test_pictures_that_come_back_by_the_api_are_not_trained_on(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tested = draw("01", tmp_path / "sample" / "test" / "01_1.png", seed=1)
+    for number, reading in enumerate(("01", "01", "00")):
+        shutil.copy(tested, draw("01", tmp_path / "sample" / "new_train" / f"{reading}_9{number}.png"))
+    verify_and_split_data.main(["--config", str(config_path)])
+    said = capsys.readouterr().out
+    assert "2 pictures are there already under the same label, the same byte for byte: removed here" in said
+    assert f"[00_92.png] [Same picture, another label: {tested.as_posix()}]" in said
+    assert (names(tmp_path, "train"), names(tmp_path, "new_train")) == (set(), {"00_92.png"})
+
+
+def test_written_config_keeps_what_pictures_were_moved_by_and_grows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = write_config(tmp_path, char_set="9876543210", max_captcha=6, cycle_stop=20000, acc_stop=0.995)
+    draw("12", tmp_path / "sample" / "train" / "12_1.png")
+    draw("a12", tmp_path / "sample" / "new_train" / "a12_1.png")
+    assert verify_and_split_data.main(["--config", str(own), "--write-config", str(own)]) == 0
+    config = load_sample_config(own)
+    assert (config.char_set, config.max_captcha) == ("9876543210a", 6)
+    assert (config.cycle_stop, config.acc_stop) == (20000, 0.995)
+    assert "sample_config.json (the older one is sample_config.json.bak): " in capsys.readouterr().out
+    assert verify_and_split_data.main(["--config", str(own), "--write-config", str(own)]) == 0
+    assert len(list(tmp_path.glob("*.bak*"))) == 1, "nothing has changed"
+
+
+def test_pictures_that_stay_for_their_suffix_alone_are_counted(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "sample" / "origin", 3)
+    draw("01", tmp_path / "sample" / "origin" / "01_1.jpg")
+    advice = "Pictures of another suffix than png: 1, such as 01_1.jpg; rename them, whatever they hold is recognised"
+    verify_and_split_data.main(["--config", str(config_path), "--write-config", str(tmp_path / "new.json")])
+    assert advice in capsys.readouterr().out
+    verify_and_split_data.main(["--config", str(config_path)])
+    assert advice in capsys.readouterr().out
+    (tmp_path / "sample" / "origin" / "01_1.jpg").rename(tmp_path / "sample" / "origin" / "01_1.png")
+    verify_and_split_data.main(["--config", str(config_path)])
+    assert "another suffix" not in capsys.readouterr().out
+    assert len(names(tmp_path, "train") | names(tmp_path, "test")) == 4
+
+
+def test_a_dry_run_writes_no_config(config_path: Path, tmp_path: Path) -> None:
+    run = run_script("verify_and_split_data.py", "--config", config_path, "--dry-run", "--write-config", tmp_path / "a")
+    assert (run.returncode, (tmp_path / "a").exists()) == (2, False)
+    assert "not allowed with argument --dry-run" in run.stderr
 
 
 def test_same_folder_twice_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -121,7 +172,7 @@ def test_a_config_for_large_pictures_reduces_them_and_they_fit_as_they_are(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(3):
-        draw("01", tmp_path / "sample" / "origin" / f"01_{number}.png", size=(350, 160))
+        draw("01", tmp_path / "sample" / "origin" / f"01_{number}.png", size=(350, 160), seed=number)
     origin = {"origin_image_dir": str(tmp_path / "sample" / "origin")}
     whole = write_config(tmp_path / "whole", image_width=350, image_height=160, **origin)
     assert verify_and_split_data.main(["--config", str(whole), "--dry-run"]) == 0
@@ -169,7 +220,7 @@ def test_where_few_pictures_fit_the_others_can_be_resized(
 ) -> None:
     fill(tmp_path / "sample" / "origin", 2)
     for number in range(20):
-        draw("01", tmp_path / "sample" / "origin" / f"01_{number}.png", size=(40, 20))
+        draw("01", tmp_path / "sample" / "origin" / f"01_{number}.png", size=(40, 20), seed=number)
     verify_and_split_data.main(["--config", str(config_path)])
     assert capsys.readouterr().out.splitlines()[-2] == '  "resize": true,'
     written = tmp_path / "new.json"
@@ -186,7 +237,7 @@ def test_few_pictures_of_another_size_that_stay_settle_nothing(
     for _ in range(2):
         verify_and_split_data.main(["--config", str(config_path)])
         assert "disagree" not in capsys.readouterr().out
-    draw("01", tmp_path / "sample" / "origin" / "01_2.png", size=(40, 20))  # 2 of 32 are no few any more
+    draw("01", tmp_path / "sample" / "origin" / "01_2.png", size=(40, 20), seed=2)  # 2 of 32 are no few any more
     fill(tmp_path / "sample" / "new_train", 4, seed=2)
     for _ in range(2):  # pictures that are moved in this very run count once
         verify_and_split_data.main(["--config", str(config_path)])
@@ -248,6 +299,7 @@ def test_older_config_is_kept_when_it_is_written_over(config_path: Path, tmp_pat
     verify_and_split_data.main(["--config", str(config_path), "--write-config", str(config_path)])
     assert (tmp_path / "sample_config.json.bak").read_text() == before
     assert json.loads(config_path.read_text())["char_set"] == "1a"
+    draw("b1", tmp_path / "sample" / "origin" / "b1_0.png")
     verify_and_split_data.main(["--config", str(config_path), "--write-config", str(config_path)])
     assert (tmp_path / "sample_config.json.bak").read_text() == before, "the first one is not written over"
     assert json.loads((tmp_path / "sample_config.json.bak2").read_text())["char_set"] == "1a"
