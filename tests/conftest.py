@@ -1,12 +1,14 @@
 """Small real pictures, configs over a temporary folder, and one tiny model that is trained once a session."""
 
 import json
+import os
 import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,9 +20,12 @@ from PIL import Image, ImageDraw, ImageFont
 from werkzeug.serving import make_server
 
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
+from cnnlib.folders import list_entries
 from cnnlib.paths import PROJECT_ROOT
 from cnnlib.pictures import file_name
+from cnnlib.recognizer import Recognizer
 
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # where tests compute, and what they start: a GPU would answer otherwise
 HANGUP = getattr(signal, "SIGHUP", None)
 WIDTH, HEIGHT = 32, 16
 FONT = ImageFont.load_default(13)
@@ -104,10 +109,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     return SimpleNamespace(config_path=path, config=config, lines=lines, outcome=outcome)
 
 
+@pytest.fixture
+def picture(trained: SimpleNamespace) -> Path:
+    """A test picture of the tiny suite."""
+    return list_entries(trained.config.test_image_dir)[0]
+
+
+@pytest.fixture
+def text(trained: SimpleNamespace, picture: Path) -> str:
+    """What the model reads on the picture."""
+    return Recognizer(trained.config.model_save_dir).recognize([picture.read_bytes()])[0].text
+
+
 @pytest.fixture(scope="session")
 def other_size(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A model of 40 by 20 pictures, untrained, but always the same: `config`, a `picture` and the `text` it reads."""
-    from cnnlib.recognizer import Recognizer
     from cnnlib.saving import save
     from cnnlib.trainer import Trainer
 
@@ -138,6 +154,14 @@ def start_script(name: str, *arguments: str | Path, **options: Any) -> subproces
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", **options
     )
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether it holds once within some seconds; of what workers do by turns, each may be at another point."""
+    end = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return held
 
 
 def free_port() -> int:

@@ -17,12 +17,12 @@ def slow_move(path: Path, folder: Path) -> Any:
 
 
 def main() -> None:
-    samples.move = slow_move  # type: ignore[assignment]
+    samples.move = slow_move
     split = samples.split
 
     def announced(*arguments: Any) -> Any:
         print("moving", flush=True)
         return split(*arguments)
 
-    samples.split = announced  # type: ignore[assignment]
+    samples.split = announced
     sys.exit(verify_and_split_data.main(["--config", sys.argv[1]]))

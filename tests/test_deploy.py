@@ -16,7 +16,7 @@ import pytest
 
 from cnnlib.folders import list_entries
 from cnnlib.paths import PROJECT_ROOT
-from tests.conftest import Servers, free_port
+from tests.conftest import Servers, eventually, free_port
 
 DEPLOY = PROJECT_ROOT / "deploy"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -60,15 +60,20 @@ def nginx_before(addresses: Sequence[str], tmp_path: Path) -> Iterator[int]:
     (tmp_path / "machines.conf.d").write_text(machines)
     (tmp_path / "nginx.conf").write_text(MAIN.format(folder=tmp_path))
     process = subprocess.Popen([str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
-    for _ in range(100):
-        try:
-            http.client.HTTPConnection("127.0.0.1", port).connect()
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield port
-    process.terminate()
-    process.wait()
+    try:
+        assert eventually(lambda: is_open(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:

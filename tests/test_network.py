@@ -29,7 +29,7 @@ def test_thirty_two_pictures_are_learned_by_heart(name: str, tmp_path: pytest.Te
     alphabet, shape = Alphabet(tuple("abcd")), Shape(24, 48)
     chance = np.random.default_rng(0)
     labels = ["".join(chance.choice(list("abcd"), chance.integers(1, 4))) for _ in range(32)]
-    drawn = [draw(label, tmp_path / f"{label}_{n}.png", size=(48, 24), seed=n) for n, label in enumerate(labels)]  # type: ignore[operator]
+    drawn = [draw(label, tmp_path / f"{label}_{n}.png", size=(48, 24), seed=n) for n, label in enumerate(labels)]
     pictures = np.stack([open_picture(path.read_bytes(), shape) for path in drawn])
     wanted = np.stack([alphabet.encode(label, 3) for label in labels])
     network = NETWORKS[name](shape, alphabet.classes, 3)

@@ -15,8 +15,6 @@ from flask import Flask, Response
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cnnlib.config import SampleConfig
-from cnnlib.folders import list_entries
-from cnnlib.recognizer import Recognizer
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
 from tests.conftest import free_port, running
@@ -24,16 +22,6 @@ from tests.conftest import free_port, running
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 expect.set_options(timeout=30_000)  # milliseconds: a busy machine
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
-
-
-@pytest.fixture
-def picture(trained: SimpleNamespace) -> Path:
-    return list_entries(trained.config.test_image_dir)[0]
-
-
-@pytest.fixture
-def text(trained: SimpleNamespace, picture: Path) -> str:
-    return Recognizer(trained.config.model_save_dir).recognize([picture.read_bytes()])[0].text
 
 
 @pytest.fixture
@@ -113,15 +101,17 @@ def test_source_may_name_its_pictures_as_it_likes_but_not_take_for_ever(
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy"):  # that are not asked for this very machine
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setattr("cnnlib.web.page.TIMEOUT_S", 0.5)
     source = Flask("source")
     source.add_url_rule("/named", "named", lambda: Response(picture.read_bytes(), mimetype="image/jpg"))
     source.add_url_rule("/slow", "slow", lambda: Response(b"." for _ in iter(lambda: time.sleep(0.05), 1)))
     with running(source) as address:
-        named, slow = (
-            app_of(config.model_copy(update={"remote_url": f"{address}/{path}"})).test_client().get("/fresh")
+        clients = [
+            app_of(config.model_copy(update={"remote_url": f"{address}/{path}"})).test_client()
             for path in ("named", "slow")
-        )
+        ]
+        named = clients[0].get("/fresh")
+        monkeypatch.setattr("cnnlib.web.page.TIMEOUT_S", 0.5)
+        slow = clients[1].get("/fresh")
     assert (named.data, named.mimetype) == (picture.read_bytes(), "image/png")
     assert (slow.status_code, slow.json["error_code"]) == (502, "1007")
 

@@ -1,4 +1,3 @@
-import io
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +20,9 @@ from cnnlib.pictures import (
     save_picture,
     to_array,
 )
-from tests.hostile import png_of_no_colour
+from tests.hostile import encoded, png_of_no_colour
 
 SHAPE = Shape(4, 6)
-
-
-def encode(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    content = io.BytesIO()
-    picture.save(content, kind, **options)
-    return content.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +75,7 @@ def test_reading_of_dots_and_slashes_stays_in_its_folder(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
 def test_every_format_is_opened(kind: str) -> None:
-    pixels = open_picture(encode(Image.new("L", (6, 4), 200), kind), SHAPE)
+    pixels = open_picture(encoded(Image.new("L", (6, 4), 200), kind), SHAPE)
     assert pixels.shape == (4, 6, 1)
     assert pixels.dtype == np.uint8
     assert abs(int(pixels[0, 0, 0]) - 200) < 4
@@ -90,53 +83,53 @@ def test_every_format_is_opened(kind: str) -> None:
 
 def test_grey_weights_are_those_of_bt601() -> None:
     red, green, blue = (
-        open_picture(encode(Image.new("RGB", (6, 4), c)), SHAPE)[0, 0, 0] for c in ("red", "lime", "blue")
+        open_picture(encoded(Image.new("RGB", (6, 4), c)), SHAPE)[0, 0, 0] for c in ("red", "lime", "blue")
     )
     assert (red, green, blue) == (76, 150, 29)
 
 
 def test_colour_keeps_three_channels() -> None:
-    pixels = open_picture(encode(Image.new("RGB", (6, 4), (10, 20, 30))), Shape(4, 6, 3))
+    pixels = open_picture(encoded(Image.new("RGB", (6, 4), (10, 20, 30))), Shape(4, 6, 3))
     assert pixels[0, 0].tolist() == [10, 20, 30]
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_transparent_ground_is_white_even_where_black_is_stored(mode: str) -> None:
-    assert open_picture(encode(Image.new(mode, (6, 4))), SHAPE).min() == 255
+    assert open_picture(encoded(Image.new(mode, (6, 4))), SHAPE).min() == 255
 
 
 def test_palette_is_resolved_its_transparent_colour_too() -> None:
     picture = Image.new("P", (6, 4), 1)
     picture.putpalette([9, 9, 9, 255, 0, 0])
-    assert open_picture(encode(picture), SHAPE)[0, 0, 0] == 76
-    assert open_picture(encode(picture, transparency=1), SHAPE)[0, 0, 0] == 255
+    assert open_picture(encoded(picture), SHAPE)[0, 0, 0] == 76
+    assert open_picture(encoded(picture, transparency=1), SHAPE)[0, 0, 0] == 255
 
 
 def test_sixteen_bit_grey_is_scaled() -> None:
     picture = Image.fromarray(np.full((4, 6), 0x8000, np.uint16))
-    assert open_picture(encode(picture), SHAPE)[0, 0, 0] == 128
+    assert open_picture(encoded(picture), SHAPE)[0, 0, 0] == 128
 
 
 def test_transparent_colour_of_sixteen_bit_grey_is_white() -> None:
     samples = Image.fromarray(np.array([[0, 1000, 40_000]], np.uint16))
-    pixels = open_picture(encode(samples, transparency=1000), Shape(1, 3))
+    pixels = open_picture(encoded(samples, transparency=1000), Shape(1, 3))
     assert pixels[0, :, 0].tolist() == [0, 255, 40_000 >> 8]
 
 
 def test_broken_word_on_how_a_picture_was_held_loses_no_pixels() -> None:
-    broken = encode(Image.new("L", (6, 4), 7), exif=b"Exif\0\0no header")
+    broken = encoded(Image.new("L", (6, 4), 7), exif=b"Exif\0\0no header")
     assert open_picture(broken, SHAPE).tolist() == np.full((4, 6, 1), 7).tolist()
 
 
 def test_turned_photo_is_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
-    assert decode_picture(encode(Image.new("L", (4, 6)), "JPEG", exif=exif)).size == (6, 4)
+    assert decode_picture(encoded(Image.new("L", (4, 6)), "JPEG", exif=exif)).size == (6, 4)
 
 
 def test_truncated_picture_is_refused() -> None:
     rng = np.random.default_rng(0)
-    whole = encode(Image.fromarray(rng.integers(0, 255, (60, 100), np.uint8)))
+    whole = encoded(Image.fromarray(rng.integers(0, 255, (60, 100), np.uint8)))
     with pytest.raises(SampleError, match="can't be decoded"):
         open_picture(whole[: len(whole) // 2], Shape(60, 100))
 
@@ -161,13 +154,13 @@ def test_palette_that_lacks_the_transparent_colour_is_refused() -> None:
 
 def test_tiff_is_not_opened() -> None:
     with pytest.raises(SampleError, match="not a PNG"):
-        open_picture(encode(Image.new("L", (6, 4)), "TIFF"), SHAPE)
+        open_picture(encoded(Image.new("L", (6, 4)), "TIFF"), SHAPE)
 
 
 def test_other_size_is_resized_when_asked_for() -> None:
     picture = Image.new("RGB", (12, 8), "white")
     picture.paste("black", (0, 0, 6, 8))
-    pixels = open_picture(encode(picture), Shape(4, 6, 1, resize=True))
+    pixels = open_picture(encoded(picture), Shape(4, 6, 1, resize=True))
     assert pixels.shape == (4, 6, 1)
     assert (pixels[:, :2] < 60).all()
     assert (pixels[:, 4:] > 195).all()
@@ -175,7 +168,7 @@ def test_other_size_is_resized_when_asked_for() -> None:
 
 def test_colour_is_told_from_grey() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 100), np.uint8))
-    grey_photo = decode_picture(encode(noise.convert("RGB"), "JPEG", quality=40))
+    grey_photo = decode_picture(encoded(noise.convert("RGB"), "JPEG", quality=40))
     assert not any(map(is_coloured, (noise, grey_photo, noise.convert("1"), noise.convert("P"))))
     assert not is_coloured(Image.new("RGBA", (60, 40), (255, 0, 0, 0))), "what is transparent shows white"
     tinted = noise.convert("RGB")
@@ -186,9 +179,9 @@ def test_colour_is_told_from_grey() -> None:
 
 def test_other_size_is_a_size_error_with_both_sizes() -> None:
     with pytest.raises(SizeError, match="expected 6x4 pixels; got 7x4"):
-        open_picture(encode(Image.new("L", (7, 4))), SHAPE)
+        open_picture(encoded(Image.new("L", (7, 4))), SHAPE)
 
 
 def test_huge_picture_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(SampleError, match=f"sides of at most {SIDE_LIMIT} pixels"):
-        decode_picture(encode(Image.new("1", (SIDE_LIMIT + 1, 1))))
+        decode_picture(encoded(Image.new("1", (SIDE_LIMIT + 1, 1))))

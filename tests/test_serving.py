@@ -10,10 +10,9 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen
 from types import SimpleNamespace
 
 import pytest
@@ -22,32 +21,11 @@ from cnnlib.folders import list_entries
 from cnnlib.web.listening import listen_on
 from cnnlib.web.serving import METRICS_FOLDER, SILENCE_S
 from cnnlib.wire import TOKEN_VARIABLE
-from tests.conftest import free_port, start_script
+from tests.conftest import eventually, free_port, start_script
+from tests.processes import memory_mb, workers_of
 
 HEAD = {"Content-Type": "image/png"}
 needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
-    """Whether it holds once within some seconds; of what workers do by turns, each may be at another point."""
-    end = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return held
-
-
-def workers_of(server: Popen[str]) -> set[int]:
-    """Processes of a server that were spawned to serve."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    return {int(child) for child in children if b"spawn_main" in command_of(child)}
-
-
-def command_of(process: str) -> bytes:
-    """Its command line; empty for one that has just ended."""
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def post(port: int, body: bytes) -> int:
@@ -162,12 +140,12 @@ def test_settings_of_the_script_reach_its_workers(guarded: SimpleNamespace, pict
 @needs_proc
 def test_killed_worker_comes_back_and_others_go_on(server: SimpleNamespace, picture: bytes) -> None:
     assert post(server.port, picture) == 200
-    before = workers_of(server.process)
+    before = workers_of(server.process.pid)
     assert len(before) == 2
     with clients(server.port, picture, 8) as (statuses, failed):
         assert eventually(lambda: len(statuses) > 100)
         os.kill(min(before), signal.SIGKILL)
-        assert eventually(lambda: len(workers_of(server.process) - {min(before)}) == 2)
+        assert eventually(lambda: len(workers_of(server.process.pid) - {min(before)}) == 2)
         seen = len(statuses)
         assert eventually(lambda: len(statuses) > seen + 100)
     assert eventually(lambda: any(f"Child process [{min(before)}] died" in line for line in server.said))
@@ -177,24 +155,23 @@ def test_killed_worker_comes_back_and_others_go_on(server: SimpleNamespace, pict
 
 @needs_proc
 def test_death_is_seen_while_the_supervisor_waits_for_an_answer(server: SimpleNamespace) -> None:
-    worker = min(workers_of(server.process))
+    worker = min(workers_of(server.process.pid))
     os.kill(worker, signal.SIGSTOP)
     time.sleep(1)  # it is asked, and can't answer
     os.kill(worker, signal.SIGKILL)
-    assert eventually(lambda: len(workers_of(server.process) - {worker}) == 2, SILENCE_S / 2)
+    assert eventually(lambda: len(workers_of(server.process.pid) - {worker}) == 2, 0.9 * SILENCE_S)
 
 
 @needs_proc
 def test_many_clients_are_all_answered_and_nothing_grows(server: SimpleNamespace, picture: bytes) -> None:
-    def memory_mb() -> float:
-        told = [Path(f"/proc/{worker}/status").read_text() for worker in workers_of(server.process)]
-        return max(int(re.findall(r"VmRSS:\s+(\d+)", text)[0]) / 1024 for text in told)
+    def most_mb() -> float:
+        return max(map(memory_mb, workers_of(server.process.pid)))
 
     with clients(server.port, picture, 64) as (statuses, failed):
         assert eventually(lambda: len(statuses) > 1000, 120)
-        before = memory_mb()
+        before = most_mb()
         assert eventually(lambda: len(statuses) > 4000, 120)
-        after = memory_mb()
+        after = most_mb()
     assert not failed
     assert set(statuses) == {200}
     assert after - before < 10
@@ -208,10 +185,10 @@ def test_worker_that_starts_without_its_model_answers_503_until_it_is_back(
     folder = tmp_path / "model"
     folder.rename(tmp_path / "away")
     assert post(server.port, picture) == 200, "what was loaded stays"
-    before = workers_of(server.process)
+    before = workers_of(server.process.pid)
     for worker in before:
         os.kill(worker, signal.SIGKILL)
-    assert eventually(lambda: len(workers_of(server.process) - before) == 2)
+    assert eventually(lambda: len(workers_of(server.process.pid) - before) == 2)
     assert post(server.port, picture) == 503
     (tmp_path / "away").rename(folder)
     assert eventually(lambda: post(server.port, picture) == 200)
@@ -220,7 +197,7 @@ def test_worker_that_starts_without_its_model_answers_503_until_it_is_back(
 @needs_proc
 def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes) -> None:
     assert post(server.port, picture) == 200
-    workers = workers_of(server.process)
+    workers = workers_of(server.process.pid)
     environment = Path(f"/proc/{min(workers)}/environ").read_bytes().decode()
     folder = Path(re.findall(rf"{METRICS_FOLDER}=([^\0]+)", environment)[0])
     assert folder.is_dir()
@@ -233,9 +210,10 @@ def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes) 
 def test_stopping_finishes_what_is_under_way(server: SimpleNamespace, picture: bytes) -> None:
     assert post(server.port, picture) == 200
     with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
-        head = f"POST /b HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(picture)}\r\n\r\n"
-        connection.sendall(head.encode() + picture[:50])
-        time.sleep(0.5)
+        head = f"POST /b HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(picture)}\r\n"
+        connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # it is under way
+        connection.sendall(picture[:50])
         server.process.terminate()
         time.sleep(1)
         connection.sendall(picture[50:])
@@ -276,7 +254,7 @@ def test_figures_of_all_workers_are_added(server: SimpleNamespace, picture: byte
         connection = http.client.HTTPConnection("127.0.0.1", server.page_port, timeout=20)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
-        assert re.search(r'captcha_requests_total\{.*route="/b".*\} (\S+)', text)[1] == count  # type: ignore[index]
+        assert re.search(r'captcha_requests_total\{.*route="/b".*\} (\S+)', text)[1] == count
         assert f'captcha_confidence_count{{model="model"}} {count}' in text
 
 

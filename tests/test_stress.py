@@ -131,7 +131,7 @@ def test_summary_has_average_and_percentiles() -> None:
 
 def test_error_in_the_program_itself_ends_the_measurement(url: str) -> None:
     with pytest.raises(TypeError):
-        all_of(Load(url, ["text, where bytes are wanted"], 10, 2))  # type: ignore[list-item]
+        all_of(Load(url, ["text, where bytes are wanted"], 10, 2))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

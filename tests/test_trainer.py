@@ -82,7 +82,7 @@ def test_split_seed_fixes_the_first_weights(configure: Callable[..., SampleConfi
     fill(configure().train_image_dir, 60)
 
     def first_weights(seed: int) -> list[float]:
-        return Trainer(configure(split_seed=seed)).model.get_layer("stem").kernel.numpy().ravel().tolist()  # type: ignore[no-any-return]
+        return Trainer(configure(split_seed=seed)).model.get_layer("stem").kernel.numpy().ravel().tolist()
 
     assert first_weights(1) == first_weights(1)
     assert first_weights(1) != first_weights(2)

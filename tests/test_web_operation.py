@@ -55,10 +55,11 @@ def test_health_and_readiness(client: FlaskClient, trained: SimpleNamespace, tmp
     assert (waiting.get("/healthz").status_code, waiting.get("/readyz").status_code) == (200, 503)
 
 
-def test_wrong_method_is_told_the_right_one(client: FlaskClient) -> None:
+def test_wrong_method_is_told_the_right_one_and_a_wrong_address_that_it_is(client: FlaskClient) -> None:
     answer = client.get("/b")
     assert (answer.status_code, answer.json["error_code"]) == (405, "405")
     assert "POST" in answer.headers["Allow"]
+    assert (client.get("/c").status_code, client.get("/c").json["error_code"]) == (404, "404")
     assert answer.headers["Content-Type"] == "application/json"
 
 
@@ -140,5 +141,6 @@ def test_body_limit_holds_for_every_form(model: Model, picture: bytes) -> None:
     client = create_recognition_app(Models([model]), body_limit=len(picture)).test_client()
     text = base64.b64encode(picture).decode()
     for request in (form(picture), {"json": {"image": text}}, {"data": picture + b"x", "content_type": "image/png"}):
-        assert client.post("/b", **request).status_code == 413
+        answer = client.post("/b", **request)
+        assert (answer.status_code, answer.json["error_code"]) == (413, "413")
     assert client.post("/b", data=picture, content_type="image/png").status_code == 200

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +20,7 @@ from cnnlib.paths import PROJECT_ROOT
 from cnnlib.recognizer import Recognizer
 from cnnlib.web.models import Model, Models, load_configs, load_models
 from cnnlib.web.recognition import create_recognition_app
+from tests.conftest import eventually
 
 
 @pytest.fixture
@@ -167,13 +167,6 @@ def test_bad_requests_are_told_what_was_expected(
     assert answer.json["message"]
 
 
-def wait_for(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 20
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
 def test_retrained_model_is_taken_up_and_a_broken_one_is_not(
     client: FlaskClient, model: Model, pictures: list[bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,7 +179,7 @@ def test_retrained_model_is_taken_up_and_a_broken_one_is_not(
             statuses.add(client.post("/b", **form(pictures[0])).status_code)
             return holds()
 
-        return wait_for(read_and_look)
+        return eventually(read_and_look)
 
     path.write_text(json.dumps(card | {"step": 7777}))
     assert reading_until(lambda: client.get("/models").json[0]["step"] == 7777)
@@ -207,10 +200,10 @@ def test_model_whose_card_comes_before_its_files_is_taken_when_they_are_there(
     for file in card["files"].values():
         (folder / file["name"]).rename(tmp_path / file["name"])
     (folder / CARD).write_text(json.dumps(card | {"step": 7777}))
-    assert wait_for(lambda: client.get("/readyz").json["status"] == "ready" and "is not taken" in caplog.text)
+    assert eventually(lambda: client.get("/readyz").json["status"] == "ready" and "is not taken" in caplog.text)
     for file in card["files"].values():
         (tmp_path / file["name"]).rename(folder / file["name"])
-    assert wait_for(lambda: client.get("/models").json[0]["step"] == 7777)
+    assert eventually(lambda: client.get("/models").json[0]["step"] == 7777)
 
 
 def test_lost_model_does_not_take_the_others_down(
@@ -234,7 +227,7 @@ def test_model_that_cannot_be_loaded_is_503_until_it_can(
     answer = client.post("/b", **form(pictures[0]))
     assert (answer.status_code, answer.json["error_code"]) == (503, "1006")
     away.rename(config.model_save_dir)
-    assert wait_for(lambda: client.post("/b", **form(pictures[0])).status_code == 200)
+    assert eventually(lambda: client.post("/b", **form(pictures[0])).status_code == 200)
 
 
 def test_configs_of_one_name_are_refused(trained: SimpleNamespace, tmp_path: Path) -> None:

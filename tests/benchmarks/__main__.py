@@ -11,14 +11,16 @@ examples:
 """
 
 import argparse
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from cnnlib.paths import PROJECT_ROOT
 from tests.benchmarks import general, headline, service, zoo
 from tests.benchmarks.pages import write_pages
-from tests.benchmarks.runs import Run, perform, stored
+from tests.benchmarks.runs import perform, stored
 
 DEMO_CONFIG = PROJECT_ROOT / "conf" / "demo_sample_config.json"
 LABELS = (200, 500, 1000)
@@ -37,37 +39,39 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.what in ("zoo", "labels", "general") and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
-    names = (arguments.sets or zoo.sets_in(arguments.zoo)) if arguments.zoo else []
-    missing = [
-        run for run in chosen(arguments.what, arguments.zoo, names, arguments.labels) if stored(run.name) is None
-    ]
-    print(f"{len(missing)} missing: {', '.join(run.name for run in missing)}")
+    missing = [(name, measure) for name, measure in chosen(arguments) if stored(name) is None]
+    print(f"{len(missing)} missing: {', '.join(name for name, _ in missing)}")
     if arguments.list:
         return 0
-    for run in missing[: arguments.most]:
-        perform(run)
+    for _, measure in missing[: arguments.most]:
+        measure()
         write_pages()
-    for name in names if arguments.what == "general" else []:
-        general.read_set(arguments.zoo, name)
-    if arguments.what == "speed":
-        from tests.benchmarks import speed  # the only one that computes with TensorFlow in this process
-
-        speed.measure()
-    if arguments.what == "service":
-        service.measure(arguments.config)
     write_pages()
     return 0
 
 
-def chosen(what: str, folder: Path, names: list[str], counts: Sequence[int]) -> list[Run]:
-    """The runs that `what` consists of."""
-    if what == "headline":
-        return list(headline.RUNS)
-    if what == "zoo":
-        return [zoo.run_of(folder, name) for name in names]
-    if what == "labels":
-        return [zoo.run_of(folder, name, count, start) for name in names for count in counts for start in STARTS]
-    return []
+def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Names of the results that `what` consists of, each with what measures it."""
+    folder = arguments.zoo
+    sets = (arguments.sets or zoo.sets_in(folder)) if folder else []
+    if arguments.what == "general":
+        yield from ((f"general-{name}", partial(general.read_set, folder, name)) for name in sets)
+    if arguments.what == "service":
+        yield from ((f"service-{part}", partial(service.measure, part, arguments.config)) for part in service.PARTS)
+    if arguments.what == "speed":
+        yield "speed", speed
+    runs = {
+        "headline": headline.RUNS,
+        "zoo": [zoo.run_of(folder, name) for name in sets],
+        "labels": [zoo.run_of(folder, *one) for one in itertools.product(sets, arguments.labels, STARTS)],
+    }
+    yield from ((run.name, partial(perform, run)) for run in runs.get(arguments.what, ()))
+
+
+def speed() -> None:
+    from tests.benchmarks import speed  # the only one that computes with TensorFlow in this process
+
+    speed.measure()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """Reading in one process without a server; prints JSON. Started anew, so that the import and the memory are told."""
 
 import json
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.processes import memory_mb
 
 ROUNDS, CALLS = 20, 100
 
@@ -30,7 +33,6 @@ def main(config_path: str, picture: str) -> None:
     data = Path(picture).read_bytes()
     interpreter = reader._model._idle[0]
     both = [(median_ms(lambda: reader.recognize([data])), median_ms(interpreter.invoke)) for _ in range(ROUNDS)]
-    memory_mb = int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
     print(
         json.dumps(
             {
@@ -38,7 +40,7 @@ def main(config_path: str, picture: str) -> None:
                 "picture_ms": statistics.median(one for one, _ in both),
                 "litert_ms": statistics.median(one for _, one in both),
                 "ratio": statistics.median(one / bare for one, bare in both),
-                "memory_mb": memory_mb,
+                "memory_mb": memory_mb(os.getpid()),
             }
         )
     )

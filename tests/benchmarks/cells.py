@@ -74,7 +74,7 @@ STATISTICS: dict[str, Callable[[Result], Any]] = {
     "seed": lambda one: one["seed"],
     "unseen pictures read right (95% interval)": accuracy,
     "characters": lambda one: f"{one['character_accuracy']:.2%}",
-    "training pictures": trained,
+    "training pictures read right": trained,
     "minutes": lambda one: f"{one['seconds'] / 60:.1f}",
     "seconds to 98%": lambda one: seconds_to(one, 0.98),
     "pictures/s": lambda one: f"{one['pictures_per_s']:.0f}",

@@ -32,6 +32,8 @@ def draw_labels(path: Path, shares: Mapping[str, Mapping[str, Mapping[int, Resul
     for axes, (name, lines) in zip(plots, shares.items(), strict=True):
         for start, by_count in lines.items():
             found = sorted(by_count.items())
+            if not found:
+                continue
             middle = np.array([one["picture_accuracy"] for _, one in found])
             low, high = np.array([one["interval"] for _, one in found]).T
             spread = 100 * np.array((middle - low, high - middle))

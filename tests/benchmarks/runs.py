@@ -86,7 +86,9 @@ def perform(run: Run) -> Result:
     said = call("train_model.py", "--config", str(path), *run.options, log=folder / "train.log")
     run.unseen(config)
     call("test_batch.py", "--config", str(path), log=folder / "test.log")
-    result = store(run.name, {**run.about, **figures(Path(config["model_save_dir"]), said)})
+    general = config["network"] != "classic" and "none" not in run.options  # what the training started from
+    about = {**run.about, "warm_start": general}
+    result = store(run.name, about | figures(Path(config["model_save_dir"]), said))
     print(f"{run.name}: {result['picture_accuracy']:.2%} in {result['seconds']:.0f} s", flush=True)
     return result
 
@@ -112,7 +114,6 @@ def figures(model_dir: Path, said: str) -> Result:
     trained = re.findall(r"Training pictures, unchanged.*: picture accuracy ([\d.]+)%", said)
     speed = [(0, 0), *re.findall(r"(\d+) pictures/s, (\d+) GFLOP/s", said)][-1]  # none where it was killed at its end
     return {
-        "warm_start": "Warm start from" in said,
         "picture_accuracy": test["picture_accuracy"],
         "interval": test["picture_accuracy_interval"],
         "samples": test["samples"],

@@ -5,13 +5,18 @@ from collections.abc import Callable, Iterator
 from tests.benchmarks.runs import Result
 
 Row = tuple[str, str]  # what was measured, and what came of it
+RowOfCommit = tuple[str, str, str]
 
 
-def service_rows(found: dict[str, Result]) -> Iterator[Row]:
-    """A row for each figure, of the results by the names of their parts; parts that were not run are left out."""
+def service_rows(found: dict[str, Result]) -> Iterator[RowOfCommit]:
+    """A row for each figure, of the results by the names of their parts, with the commit that was measured.
+
+    Parts that were not run are left out.
+    """
     for name, rows in ROWS.items():
         if name in found:
-            yield from rows(found[name])
+            for row in rows(found[name]):
+                yield (*row, found[name]["commit"])
 
 
 def _alone(one: Result) -> Iterator[Row]:

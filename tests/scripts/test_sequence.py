@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -259,17 +258,3 @@ def test_wsgi_application_is_what_servers_load(suite: SimpleNamespace) -> None:
     assert answer.json["value"] == Recognizer(suite.folder / "model").recognize([picture.read_bytes()])[0].text
     with pytest.raises(CaptchaError):
         webserver_recognize_api.create_app(suite.folder / "missing.json")
-
-
-def test_bare_pytest_collects_no_script_of_the_top_level() -> None:
-    import subprocess
-
-    collected = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "--no-header"],
-        cwd=PROJECT_ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    assert "tests/test_config.py::" in collected
-    assert not re.search(r"^(test_batch|recognize_time_test)\.py", collected, re.MULTILINE)

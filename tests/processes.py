@@ -1,0 +1,23 @@
+"""Processes of a server, as Linux tells of them in /proc."""
+
+import re
+from pathlib import Path
+
+
+def workers_of(pid: int) -> set[int]:
+    """Processes that a server has spawned to serve."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child) for child in children if b"spawn_main" in _command_of(child)}
+
+
+def memory_mb(pid: int) -> float:
+    """What a process has in memory."""
+    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0]) / 1024
+
+
+def _command_of(pid: str) -> bytes:
+    """Its command line; empty for one that has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
