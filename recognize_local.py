@@ -21,9 +21,10 @@ from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.errors import CaptchaError, SampleError, UnreachableError
 from cnnlib.fit import wanted_of
 from cnnlib.folders import first_test_picture, pictures_at
+from cnnlib.names import label_of, save_picture
 from cnnlib.parallel import on_all_cores
 from cnnlib.paths import display_path
-from cnnlib.pictures import label_of, read_picture, save_picture
+from cnnlib.pictures import read_picture
 from cnnlib.recognizer import Recognizer
 from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 

@@ -15,7 +15,8 @@ from cnnlib.client import API_URL, Client
 from cnnlib.config import load_sample_config
 from cnnlib.errors import ServiceError, UnreachableError
 from cnnlib.evaluation import accuracy
-from cnnlib.pictures import decode_picture, save_picture
+from cnnlib.names import save_picture
+from cnnlib.pictures import decode_picture
 from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 
 

@@ -23,8 +23,8 @@ from cnnlib.evaluation import NOTHING
 from cnnlib.fit import check_resumable, wanted_of
 from cnnlib.folders import first_test_picture
 from cnnlib.model_card import ModelCard, has_file, load_card
+from cnnlib.names import label_of
 from cnnlib.paths import PROJECT_ROOT, display_path
-from cnnlib.pictures import label_of
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
 from cnnlib.review import SHOWN, Review, advice, write_suspects

@@ -7,8 +7,9 @@ from pathlib import Path
 from cnnlib.config import SampleConfig
 from cnnlib.errors import SampleError
 from cnnlib.files import is_part
+from cnnlib.names import label_of, plain_suffix
 from cnnlib.paths import display_path
-from cnnlib.pictures import FORMATS, label_of, plain_suffix
+from cnnlib.pictures import FORMATS
 
 LOCK = ".lock"  # in a folder that a run holds
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from cnnlib.config import CaptchaConfig
 from cnnlib.files import naming, part_of
-from cnnlib.pictures import file_name
+from cnnlib.names import file_name
 from cnnlib.samples import locked
 
 CHUNK = 32  # pictures that a process draws before it reports

@@ -8,8 +8,8 @@ from typing import Any
 
 from cnnlib.config import SampleConfig
 from cnnlib.errors import ConfigError
+from cnnlib.names import plain_suffix
 from cnnlib.paths import display_path
-from cnnlib.pictures import plain_suffix
 from cnnlib.samples import Sample
 from cnnlib.values import LONGEST
 

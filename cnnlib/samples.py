@@ -21,9 +21,10 @@ from cnnlib.contents import Contents
 from cnnlib.errors import SampleError
 from cnnlib.files import is_part, naming, part_of
 from cnnlib.folders import LOCK, has_suffix, list_entries
+from cnnlib.names import label_of
 from cnnlib.parallel import on_all_cores
 from cnnlib.paths import display_path
-from cnnlib.pictures import decode_picture, is_coloured, label_of, read_picture
+from cnnlib.pictures import decode_picture, is_coloured, read_picture
 
 TEST_SHARE = 0.05  # 19:1
 LOCK_WAIT_S = 10

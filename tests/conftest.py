@@ -21,8 +21,8 @@ from werkzeug.serving import make_server
 
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.folders import list_entries
+from cnnlib.names import file_name
 from cnnlib.paths import PROJECT_ROOT
-from cnnlib.pictures import file_name
 from cnnlib.recognizer import Recognizer
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # where tests compute, and what they start: a GPU would answer otherwise

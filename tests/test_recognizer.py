@@ -13,8 +13,9 @@ from cnnlib import recognition_object
 from cnnlib.errors import ModelError, SampleError, SizeError
 from cnnlib.folders import list_entries
 from cnnlib.model_card import load_card, save_model
+from cnnlib.names import label_of
 from cnnlib.paths import PROJECT_ROOT
-from cnnlib.pictures import Shape, label_of, open_picture
+from cnnlib.pictures import Shape, open_picture
 from cnnlib.recognizer import Recognizer
 from tests.conftest import draw
 

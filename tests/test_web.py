@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from cnnlib.config import CaptchaConfig, SampleConfig
 from cnnlib.errors import ServiceError
-from cnnlib.pictures import label_of
+from cnnlib.names import label_of
 from cnnlib.web.captcha_source import create_captcha_app
 from cnnlib.web.keeping import PRUNE_EVERY, Keeper, prune
 from cnnlib.web.models import Model, Models

@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 
 from cnnlib.config import load_sample_config
 from cnnlib.folders import list_entries
+from cnnlib.names import label_of
 from cnnlib.paths import PROJECT_ROOT
-from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from cnnlib.report import draw_sheet
 from cnnlib.script import DONE, argument_parser, script, whole_number

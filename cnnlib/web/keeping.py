@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cnnlib.config import SampleConfig
-from cnnlib.pictures import save_picture
+from cnnlib.names import save_picture
 
 PRUNE_EVERY = 100  # pictures, at least, that a process keeps from one look at the folder to the next
 _OURS = re.compile(r"_(\d{18,})\.[a-z]+$")  # a name that `save_picture` gave, by its serial number, a time

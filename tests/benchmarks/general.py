@@ -4,8 +4,8 @@ from pathlib import Path
 
 from cnnlib import evaluation
 from cnnlib.fit import Wanted
+from cnnlib.names import label_of
 from cnnlib.paths import PROJECT_ROOT
-from cnnlib.pictures import label_of
 from cnnlib.recognizer import Recognizer
 from tests.benchmarks.runs import Result, store, stored
 from tests.benchmarks.zoo import HELD_BACK, pictures_of

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from cnnlib.errors import ModelError
+from cnnlib.fit import Wanted, check_fits
+from tests.test_model_card import card
+
+
+def test_disagreement_names_both_values_and_the_way_out(tmp_path: Path) -> None:
+    wanted = Wanted("conf/my.json", image_width=120, image_height=16, char_set="01a")
+    with pytest.raises(ModelError) as caught:
+        check_fits(card(), tmp_path, wanted)
+    message = str(caught.value)
+    assert (
+        'trained with image_width 32, char_set "01", but conf/my.json says image_width 120, char_set "01a"' in message
+    )
+    assert "set the config back, or name another model_save_dir" in message
+    assert f"--warm-start {tmp_path.as_posix()}/" in message
+    assert "\n" not in message
+    check_fits(card(), tmp_path, Wanted("conf/my.json", image_width=32, max_captcha=2))
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("z", "of 3755 characters, but my.json says char_set of 3756 characters, among them z: set"),
+        (
+            "",
+            "of 3755 characters, in another order, but my.json says char_set of 3755 characters, in another order: set",
+        ),
+    ],
+)
+def test_long_alphabets_that_differ_are_told_by_what_differs(tmp_path: Path, added: str, said: str) -> None:
+    characters = [chr(0x4E00 + number) for number in range(3755)]
+    trained = card().model_copy(update={"characters": tuple(characters)})
+    with pytest.raises(ModelError, match=f"char_set {said}"):
+        check_fits(trained, tmp_path, Wanted("my.json", char_set="".join(reversed(characters)) + added))
