@@ -1,7 +1,7 @@
 """Generate labelled pictures of many looks, `label_serial.suffix`: fonts, colours, grounds, lines, warps at random.
 
-The general model in model/general is trained on them. Fonts are the machine's own unless told; those that lack a
-character, or draw both cases of a letter alike, are left out.
+The general model in model/general is trained on them. Fonts are the machine's own, but for those that lack a character
+or draw two alike, or those that --fonts names.
 
 examples:
   python gen_image/gen_sample_of_many_looks.py
