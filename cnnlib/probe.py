@@ -35,7 +35,7 @@ class Probe:
 
     def measure(self, index: int, picture: bytes) -> Measurement:
         """Send one encoded picture, once; after a failure the next one opens the connection anew."""
-        body = _form(picture)
+        body = form(picture)
         sent_at, start = time.time(), time.perf_counter()
         try:
             self._connection.request("POST", self._target, body, self._headers)
@@ -64,6 +64,8 @@ def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _form(picture: bytes) -> bytes:
+def form(*pictures: bytes) -> bytes:
+    """The multipart body of a request with encoded pictures, its parts divided by `BOUNDARY`."""
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image_file"; filename="captcha.png"\r\n'
-    return f"{head}Content-Type: application\r\n\r\n".encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
+    part = f"{head}Content-Type: application\r\n\r\n".encode()
+    return b"".join(part + picture + b"\r\n" for picture in pictures) + f"--{BOUNDARY}--\r\n".encode()

@@ -11,7 +11,7 @@ from pathlib import Path
 from cnnlib.config import load_sample_config
 from cnnlib.folders import list_entries
 from cnnlib.paths import PROJECT_ROOT
-from cnnlib.probe import BOUNDARY, Measurement
+from cnnlib.probe import BOUNDARY, Measurement, form
 from cnnlib.stress import Load
 from tests.benchmarks.runs import WORK
 from tests.conftest import free_port
@@ -52,7 +52,7 @@ def serving(config: Path) -> Iterator[Service]:
         process.stdout.readline()
         service = Service(port, process)
         try:
-            body = form([list_entries(load_sample_config(config).test_image_dir)[0].read_bytes()])
+            body = form(list_entries(load_sample_config(config).test_image_dir)[0].read_bytes())
             for _ in range(WARMING):
                 post(port, "/b", body)
             yield service
@@ -69,8 +69,3 @@ def post(port: int, route: str, body: bytes) -> bytes:
 
 def requests_of(load: Load) -> list[Measurement]:
     return [one for some in load.measurements() for one in some]
-
-
-def form(pictures: list[bytes]) -> bytes:
-    head = b'--%s\r\nContent-Disposition: form-data; name="image_file"; filename="x.png"\r\n\r\n' % BOUNDARY.encode()
-    return b"".join(head + one + b"\r\n" for one in pictures) + b"--%s--\r\n" % BOUNDARY.encode()

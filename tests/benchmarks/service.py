@@ -22,10 +22,10 @@ from cnnlib.config import load_sample_config
 from cnnlib.folders import list_entries
 from cnnlib.json_object import read_json_object
 from cnnlib.paths import PROJECT_ROOT
-from cnnlib.probe import BOUNDARY
+from cnnlib.probe import BOUNDARY, form
 from cnnlib.stress import Load
 from tests.benchmarks.runs import Result, store, stored, write_config
-from tests.benchmarks.served import FOLDER, Service, form, requests_of, serving
+from tests.benchmarks.served import FOLDER, Service, requests_of, serving
 from tests.benchmarks.service_faults import fuzzed, growth, killed, steady, stopped
 
 Figures = tuple[float, ...]  # what one measurement comes to, its rate first
@@ -95,7 +95,7 @@ def changed(config: Path, name: str, **keys: Any) -> Path:
 def wrk(url: str, picture: bytes, connections: int) -> Figures:
     """Requests a second as wrk counts them."""
     body, script = FOLDER / "body", FOLDER / "post.lua"
-    body.write_bytes(form([picture]))
+    body.write_bytes(form(picture))
     script.write_text(
         f'local f = io.open("{body}", "rb")\nwrk.method = "POST"\nwrk.body = f:read("*a")\n'
         f'wrk.headers["Content-Type"] = "multipart/form-data; boundary={BOUNDARY}"\n'
@@ -114,7 +114,7 @@ def together(config: Path, picture: Path) -> Result:
         headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
         for _ in range(ROUNDS):
             for many, found in rates.items():
-                body, count, start = form([data] * many), 0, time.perf_counter()
+                body, count, start = form(*[data] * many), 0, time.perf_counter()
                 while time.perf_counter() < start + ROUND_S:
                     connection.request("POST", "/b", body, headers)
                     assert len(np.atleast_1d(json.loads(connection.getresponse().read()))) == many
