@@ -51,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write picture, reading and confidence here")
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
+    if arguments.csv and not arguments.csv.parent.is_dir():
+        raise SampleError(f"{arguments.csv}: expected a file in a folder that is there; there is no such folder")
     paths = pictures_at(arguments.image or first_test_picture(config))[: arguments.count]
     read = read_here(config, paths) if arguments.offline else read_there(config, paths, arguments.url)
     failed = 0

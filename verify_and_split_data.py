@@ -1,7 +1,8 @@
 """Verify labelled pictures and split them 19:1 into training and test pictures.
 
 Pictures in origin_image_dir and new_image_dir that fit the config are moved into train_image_dir and
-test_image_dir; abnormal ones stay where they are and are listed with the reason.
+test_image_dir; abnormal ones stay where they are and are listed with the reason. What is there already, or is put in
+twice, byte for byte under the same label, is removed.
 
 examples:
   python verify_and_split_data.py
@@ -11,8 +12,10 @@ examples:
 
 import itertools
 import json
+import os
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -50,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     moving = not (arguments.dry_run or arguments.write_config)
     found: list[Sample] = []
     for folder in (config.origin_image_dir, config.new_image_dir):
-        found += verify_and_split(folder, config, moving)
+        earlier = [sample.path for sample in found if not (moving or sample.fault)]
+        found += verify_and_split(folder, config, moving, earlier)
     left = [sample for sample in found if sample.fault or not moving]
     targets = (config.train_image_dir, config.test_image_dir)
     known = [label for folder in targets for label in labels_in(folder, config.image_suffix)]
@@ -85,18 +89,22 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
             )
 
 
-def verify_and_split(folder: Path, config: SampleConfig, moving: bool) -> list[Sample]:
-    """Check one folder, move what fits, print the original's lines; returns what was found."""
+def verify_and_split(folder: Path, config: SampleConfig, moving: bool, earlier: Sequence[Path]) -> list[Sample]:
+    """Check one folder, move what fits, print the original's lines; returns what was found.
+
+    `earlier` are the pictures that would have been moved before.
+    """
     targets = (config.train_image_dir, config.test_image_dir)
     print(f">>> Start verification directory: [{display_path(folder)}]")
     for missing in (one for one in (folder, *targets) if moving and not one.is_dir()):
         print(f"[Warning] The directory {display_path(missing)} cannot be found, it will be created soon")
     print("Start to verify the original picture collection")
     with samples.locked(folder, *targets) if moving else nullcontext():
-        found, twins = samples.find_taken(samples.check_folder(folder, config, PROGRESS), targets)
+        checked = samples.check_folder(folder, config, PROGRESS)
+        found, twins = samples.find_taken(checked, targets, config.image_suffix, earlier)
         if twins:
             fate = "removed here" if moving else "would be removed here"
-            print(f"{len(twins)} pictures are there already under the same label, the same byte for byte: {fate}")
+            print(f"{len(twins)} pictures are in the sets already or here twice, the same byte for byte: {fate}")
         for twin in twins if moving else ():
             twin.unlink()
         separate(found, config, moving)
@@ -143,7 +151,7 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
 
 
 def show_other_suffixes(found: Sequence[Sample], suffix: str) -> None:
-    """How many of the pictures, of those with a label, stay out for their suffix alone."""
+    """How many labelled pictures stay out for their suffix."""
     others = [one for one in found if one.label and one.size and not has_suffix(one.path, suffix)]
     if others:
         print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {others[0].path.name}; ", end="")
@@ -169,7 +177,8 @@ def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
     if proposed["resize"]:
         size = f"{proposed['image_width']}x{proposed['image_height']}"
         print(f"Pictures of another size will be resized to {size} pixels, at which they are trained on and read")
-    print(f"Move the pictures with: python verify_and_split_data.py --config {shlex.quote(str(path))}")
+    quoted = subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
+    print(f"Move the pictures with: python verify_and_split_data.py --config {quoted}")
 
 
 def keep_older(path: Path, content: bytes) -> str:

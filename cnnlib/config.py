@@ -20,6 +20,7 @@ from cnnlib.json_object import read_json_object
 from cnnlib.paths import PROJECT_ROOT, display_path
 from cnnlib.pictures import Shape
 from cnnlib.values import (
+    MOST,
     BatchSize,
     Characters,
     Count,
@@ -100,7 +101,7 @@ class SampleConfig(Config):
     remote_url: Url = Field(description="address that gives a fresh captcha picture")
     cycle_stop: Count | Literal["auto"] = Field(
         description='steps after which training stops; "auto": from the number of pictures',
-        json_schema_extra={"expected": 'a whole number of steps, 1 or more, or "auto"'},
+        json_schema_extra={"expected": f'a whole number of steps, 1 to {MOST}, or "auto"'},
     )
     acc_stop: Share = Field(
         description="picture accuracy on the verification set at which training stops before `cycle_stop`; 1: never"

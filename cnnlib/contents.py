@@ -11,7 +11,7 @@ class Contents:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._unread: defaultdict[int, list[Path]] = defaultdict(list)  # by size in bytes
-        self._read: dict[bytes, Path] = {}  # by digest
+        self._read: defaultdict[bytes, list[Path]] = defaultdict(list)  # by digest
         for path in paths:
             self.add(path)
 
@@ -20,12 +20,15 @@ class Contents:
         if path.is_file() and not path.is_symlink():
             self._unread[path.stat().st_size].append(path)
 
-    def find(self, path: Path) -> Path | None:
-        """Another file of the same bytes, None when there is none."""
+    def find(self, path: Path) -> list[Path]:
+        """The others of the same bytes, hard links among them.
+
+        The file itself is none of them, under whatever other name a system gives it: it may have to stay.
+        """
         for rival in self._unread.pop(path.stat().st_size, ()):
-            self._read.setdefault(_digest(rival), rival)
-        found = self._read.get(_digest(path))
-        return None if found is None or found.samefile(path) else found
+            self._read[_digest(rival)].append(rival)
+        linked = path.stat().st_nlink > 1
+        return [one for one in self._read.get(_digest(path), ()) if linked or not one.samefile(path)]
 
 
 def _digest(path: Path) -> bytes:

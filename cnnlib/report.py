@@ -98,7 +98,7 @@ def draw_sheet(
 
     Four stand in a row, fewer where captions are long.
     """
-    columns = max(1, min(4, SHEET_CHARACTERS // max(len(line) for one in captions for line in one.split("\n"))))
+    columns = max(1, min(4, SHEET_CHARACTERS // max(1, *(len(line) for one in captions for line in one.split("\n")))))
     rows = math.ceil(len(pictures) / columns)
     lines = max(caption.count("\n") for caption in captions) + 1
     shown = [decode_picture(data) for data in pictures]

@@ -8,7 +8,7 @@ import errno
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from cnnlib.config import SampleConfig
 from cnnlib.contents import Contents
 from cnnlib.errors import SampleError
-from cnnlib.files import is_part, naming, part_of
+from cnnlib.files import is_part, write_whole
 from cnnlib.folders import LOCK, has_suffix, list_entries
 from cnnlib.names import label_of
 from cnnlib.parallel import on_all_cores
@@ -120,20 +120,24 @@ def locked(*folders: Path) -> Iterator[None]:
         yield
 
 
-def find_taken(samples: Sequence[Sample], targets: Sequence[Path]) -> tuple[list[Sample], list[Path]]:
-    """The samples, those marked that a target folder has under another label; and the files that are there already.
+def find_taken(
+    samples: Sequence[Sample], targets: Sequence[Path], suffix: str, earlier: Iterable[Path] = ()
+) -> tuple[list[Sample], list[Path]]:
+    """The samples, those marked that a move would clash with; and the files that are there already.
 
-    The latter hold, byte for byte, a picture of a target or an earlier one of the samples, under the same label: left
+    The latter have the bytes and the label of a picture in a target, `earlier` or before them among the samples: left
     by a move that was killed half-way, put in twice, or a test picture that came back. They are no samples any more.
+    Clashes are a name that a target has, and the same bytes under another label.
     """
-    known = Contents(path for target in targets for path in list_entries(target))
+    there = (path for target in targets for path in list_entries(target) if has_suffix(path, suffix))
+    known = Contents((*there, *earlier))
     others, twins = [], []
     for sample in samples:
-        twin = known.find(sample.path) if sample.size else None
-        if twin and _has_label(twin, sample.label):
+        same = known.find(sample.path) if sample.size else []
+        if any(_has_label(one, sample.label) for one in same):
             twins.append(sample.path)
             continue
-        others.append(replace(sample, fault=sample.fault or _taken(sample, twin, targets)))
+        others.append(replace(sample, fault=sample.fault or _clash(sample, same, targets)))
         if not others[-1].fault:
             known.add(sample.path)
     return others, twins
@@ -146,10 +150,11 @@ def _has_label(path: Path, label: str | None) -> bool:
         return False
 
 
-def _taken(sample: Sample, twin: Path | None, targets: Sequence[Path]) -> str | None:
-    """Why a sample can't be moved into a target folder, None when it can."""
-    if twin:
-        return f"Same picture, another label: {display_path(twin)}"
+def _clash(sample: Sample, same: Sequence[Path], targets: Sequence[Path]) -> str | None:
+    """Why a sample can't be moved into a target folder, None when it can; `same` are those of its bytes."""
+    if same:
+        moves = same[0].parent == sample.path.parent  # and is elsewhere when this is read
+        return f"Same picture, another label: {same[0].name if moves else display_path(same[0])}"
     for target in targets:
         if os.path.lexists(target / sample.path.name):
             return f"Name taken: {display_path(target)} holds a picture of this name already"
@@ -173,11 +178,6 @@ def move(path: Path, folder: Path) -> None:
 
 
 def _move_across_devices(path: Path, target: Path) -> None:
-    part = part_of(target)
-    with naming(target), path.open("rb") as source, part.open("wb") as copy:
-        shutil.copyfileobj(source, copy)
-        copy.flush()
-        os.fsync(copy.fileno())
-    shutil.copystat(path, part)
-    part.rename(target)
+    write_whole(target, path.read_bytes())
+    shutil.copystat(path, target)
     path.unlink()

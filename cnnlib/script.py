@@ -7,6 +7,7 @@ import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -84,10 +85,10 @@ def script(main: Main) -> Main:
             signal.signal(signal.SIGTERM, _terminate)
         try:
             status = main(argv)
-            sys.stdout.flush()  # here, where a full disk or a reader that has gone is told
+            print(end="", flush=True)  # here, where a full disk or a reader that has gone is told
             return status
         except CaptchaError as error:
-            print(error, file=sys.stderr)
+            _tell(str(error))
             return UNUSABLE
         except KeyboardInterrupt:
             return SIGNAL_BASE + signal.SIGINT
@@ -96,10 +97,15 @@ def script(main: Main) -> Main:
             return SIGNAL_BASE + 13
         except OSError as error:
             places = " to ".join(str(name) for name in (error.filename, error.filename2) if name)
-            print(f"{places or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+            _tell(f"{places or 'input or output'}: {error.strerror or error}")
             return UNUSABLE
 
     return wrapped
+
+
+def _tell(fault: str) -> None:
+    with suppress(OSError):  # its terminal may have been closed
+        print(fault, file=sys.stderr)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

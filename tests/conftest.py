@@ -25,14 +25,17 @@ from cnnlib.names import file_name
 from cnnlib.paths import PROJECT_ROOT
 from cnnlib.recognizer import Recognizer
 
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # where tests compute, and what they start: a GPU would answer otherwise
 HANGUP = getattr(signal, "SIGHUP", None)
 WIDTH, HEIGHT = 32, 16
 FONT = ImageFont.load_default(13)
 
 
 def pytest_configure() -> None:
-    """Hear of a closed terminal under nohup too, but do nothing: scripts under test would inherit its deafness."""
+    """Hide GPUs, which would answer otherwise, from tests and what they start.
+
+    Hear of a closed terminal under nohup too, but do nothing: scripts under test would inherit its deafness.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     if HANGUP and signal.getsignal(HANGUP) == signal.SIG_IGN:
         signal.signal(HANGUP, lambda *_: None)
 

@@ -87,7 +87,7 @@ def test_all_faults_are_reported_at_once_each_with_key_expected_and_received(tmp
     )
     assert "key 'image_width': expected a whole number of pixels, 8 to 4096; got \"wide\"" in faults
     assert "key 'char_set': expected each character once; got more than one of a" in faults
-    assert "key 'cycle_stop': expected a whole number of steps, 1 or more, or \"auto\"; got 0" in faults
+    assert "key 'cycle_stop': expected a whole number of steps, 1 to 1000000000, or \"auto\"; got 0" in faults
     assert "key 'enable_gpu': expected true, false, 1 or 0; got 2" in faults
     assert "key 'imgae_height': expected a known key, the nearest is 'image_height'; got 'imgae_height'" in faults
     assert "key 'acc_stop': expected a number from 0 to 1; got 1.5" in faults

@@ -94,15 +94,19 @@ def test_same_picture_is_a_twin_under_its_label_and_abnormal_under_another(confi
     (train / "01_5.png").symlink_to(origin / "01_5.png")
     draw("01", origin / "01_6.png", seed=6)
     (train / "01_6.png").hardlink_to(origin / "01_6.png")
-    others, twins = samples.find_taken(samples.check_folder(origin, config), (train, test))
-    assert [path.name for path in twins] == ["01_1.png", "01_4.png", "01_7.png"]
+    (origin / "01_8.png").hardlink_to(train / "01_2.png")
+    shutil.copy(draw("01", origin / "01_9.png", seed=9), train / "01_9.png.off")  # taken out of training
+    shutil.copy(origin / "01_3.png", origin / "10_3.png")
+    others, twins = samples.find_taken(samples.check_folder(origin, config), (train, test), "png")
+    assert [path.name for path in twins] == ["01_1.png", "01_4.png", "01_6.png", "01_7.png", "01_8.png"]
     found = {one.path.name: str(one.fault).partition(":")[0] for one in others}
     assert found == {
         "00_8.png": "Same picture, another label",
         "01_2.png": "Name taken",
         "01_3.png": "None",
         "01_5.png": "Name taken",
-        "01_6.png": "Name taken",
+        "01_9.png": "None",
+        "10_3.png": "Same picture, another label",
     }
 
 

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -43,6 +44,15 @@ def test_output_that_finds_no_room_is_status_two() -> None:
     with Path("/dev/full").open("w") as full:
         run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, stdout=full, stderr=subprocess.PIPE)
     assert (run.returncode, run.stderr.splitlines()[0]) == (2, b"input or output: No space left on device")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes standard output as shells of POSIX do")
+def test_script_without_standard_output_has_its_status() -> None:
+    code = "from cnnlib.script import script; raise SystemExit(script(lambda _: 0)())"
+    run = subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" -c "{code}" >&-'], cwd=PROJECT_ROOT, capture_output=True
+    )
+    assert (run.returncode, run.stderr) == (0, b"")
 
 
 def test_fault_of_a_move_names_both_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

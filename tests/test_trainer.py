@@ -30,8 +30,8 @@ def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., Samp
     assert trainer.plan.steps == steps_for(len(trainer.training), 32)
     assert trainer.plan.strength == 2
     assert Trainer(configure(cycle_stop=20, train_batch_size=len(trainer.training))).plan.strength == 1
-    assert Trainer(configure(augmentation=0.5)).strength == 0.5
-    assert Trainer(configure(network="classic")).strength == 0
+    assert Trainer(configure(augmentation=0.5)).plan.strength == 0.5
+    assert Trainer(configure(network="classic")).plan.strength == 0
 
 
 def test_network_that_does_not_fit_is_told_before_pictures_are_loaded(

@@ -86,7 +86,7 @@ def perform(run: Run) -> Result:
     said = call("train_model.py", "--config", str(path), *run.options, log=folder / "train.log")
     run.unseen(config)
     call("test_batch.py", "--config", str(path), log=folder / "test.log")
-    general = config["network"] != "classic" and "none" not in run.options  # what the training started from
+    general = config.get("network") != "classic" and "none" not in run.options  # what the training started from
     about = {**run.about, "warm_start": general}
     result = store(run.name, about | figures(Path(config["model_save_dir"]), said))
     print(f"{run.name}: {result['picture_accuracy']:.2%} in {result['seconds']:.0f} s", flush=True)

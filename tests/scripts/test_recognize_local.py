@@ -70,6 +70,9 @@ def test_older_table_stays_where_nothing_could_be_read(
         assert recognize_local.main(arguments) == status
         assert table.read_text() == "older"
     assert "expected a trained model; there is no model_card.json" in capsys.readouterr().err
+    arguments = ["--config", str(trained.config_path), "--image", str(picture), "--csv", str(tmp_path / "no" / "a.csv")]
+    assert recognize_local.main(arguments) == 2
+    assert "a.csv: expected a file in a folder that is there; there is no such folder" in capsys.readouterr().err
 
 
 def test_picture_that_is_not_answered_in_time_does_not_end_the_others(

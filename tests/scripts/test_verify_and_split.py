@@ -7,6 +7,7 @@ import pytest
 import verify_and_split_data
 from cnnlib.config import load_sample_config
 from cnnlib.errors import ConfigError
+from cnnlib.names import label_of
 from tests.conftest import draw, fill, run_script, write_config
 
 
@@ -80,16 +81,17 @@ def test_dry_run_tells_and_moves_and_makes_nothing(
 def test_dry_run_says_what_the_run_does_of_names_that_are_taken(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fill(tmp_path / "sample" / "origin", 10)
+    *_, last = fill(tmp_path / "sample" / "origin", 10)
     fill(tmp_path / "sample" / "train", 4)
     (tmp_path / "sample" / "test").mkdir()
     (tmp_path / "sample" / "new_train").mkdir()
+    shutil.copy(last, tmp_path / "sample" / "new_train" / f"{label_of(last.name)}_9.png")
     verify_and_split_data.main(["--config", str(config_path), "--dry-run"])
     dry = capsys.readouterr().out
     assert len(names(tmp_path, "origin")) == 10
     verify_and_split_data.main(["--config", str(config_path)])
     assert dry.replace("would be ", "") == capsys.readouterr().out + "Dry run: nothing was moved\n"
-    assert "4 pictures are there already under the same label, the same byte for byte: would be removed here" in dry
+    assert "4 pictures are in the sets already or here twice, the same byte for byte: would be removed here" in dry
     assert names(tmp_path, "origin") == set()
 
 
@@ -101,7 +103,7 @@ def test_test_pictures_that_come_back_by_the_api_are_not_trained_on(
         shutil.copy(tested, draw("01", tmp_path / "sample" / "new_train" / f"{reading}_9{number}.png"))
     verify_and_split_data.main(["--config", str(config_path)])
     said = capsys.readouterr().out
-    assert "2 pictures are there already under the same label, the same byte for byte: removed here" in said
+    assert "2 pictures are in the sets already or here twice, the same byte for byte: removed here" in said
     assert f"[00_92.png] [Same picture, another label: {tested.as_posix()}]" in said
     assert (names(tmp_path, "train"), names(tmp_path, "new_train")) == (set(), {"00_92.png"})
 
