@@ -104,7 +104,8 @@ def verify_and_split(folder: Path, config: SampleConfig, moving: bool, earlier: 
         found, twins = samples.find_taken(checked, targets, config.image_suffix, earlier)
         if twins:
             fate = "removed here" if moving else "would be removed here"
-            print(f"{len(twins)} pictures are in the sets already or here twice, the same byte for byte: {fate}")
+            counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"
+            print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
         for twin in twins if moving else ():
             twin.unlink()
         separate(found, config, moving)
