@@ -10,11 +10,9 @@ examples:
   python verify_and_split_data.py --write-config conf/my_config.json
 """
 
-import itertools
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,16 +24,13 @@ from typing import Any
 from tqdm import tqdm
 
 from cnnlib import proposal, samples
-from cnnlib.config import SampleConfig, check_keys, load_sample_config
+from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.errors import ConfigError
-from cnnlib.files import write_whole
 from cnnlib.folders import first_picture, has_suffix, labels_in
-from cnnlib.json_object import read_json_object
 from cnnlib.paths import display_path
 from cnnlib.samples import Sample
 from cnnlib.script import DONE, argument_parser, script
 
-NEW = {"cycle_stop": "auto", "acc_stop": 1}  # keys of a config by which no picture was moved yet
 PROGRESS = partial(tqdm, unit=" pictures", disable=None, leave=False)
 
 
@@ -63,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not proposed:
             where = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
             raise ConfigError(f"{where}: expected labelled pictures that can be opened; found none, wrote no config")
-        write_config(arguments.write_config, arguments.config, proposed | ({} if known else NEW))
+        write_config(arguments.write_config, arguments.config, proposed)
     else:
         proposed = proposal.propose(left, known, config)
         show_disagreements(proposal.disagreements(proposed, config), config)
@@ -160,19 +155,9 @@ def show_other_suffixes(found: Sequence[Sample], suffix: str) -> None:
 
 
 def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
-    """Write the template's keys with the proposed values.
-
-    An older file is kept as PATH.bak, one of an earlier time as PATH.bak2 and so on.
-    Raises ConfigError, and writes nothing, when the result would not load.
-    """
-    keys = read_json_object(template) | proposed | {"use_labels_json_file": False}
-    if path.parent.resolve() != template.parent.resolve():
-        keys.pop("$schema", None)  # a link relative to the template's folder
-    check_keys(keys, path, SampleConfig)
-    content = f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode()
-    kept = keep_older(path, content)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+    """Write the template's keys with the proposed values, and tell what was proposed and what comes next."""
+    older = proposal.write(path, template, proposed)
+    kept = f" (the older one is {older.name})" if older else ""
     shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
     print(f"Nothing was moved; wrote {display_path(path)}{kept}: {shown}")
     if proposed["resize"]:
@@ -180,16 +165,6 @@ def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
         print(f"Pictures of another size will be resized to {size} pixels, at which they are trained on and read")
     quoted = subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
     print(f"Move the pictures with: python verify_and_split_data.py --config {quoted}")
-
-
-def keep_older(path: Path, content: bytes) -> str:
-    """Copy a file beside itself that is about to be replaced by other `content`; returns words on where it is."""
-    if not path.exists() or path.read_bytes() == content:
-        return ""
-    names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
-    older = next(name for name in names if not name.exists())
-    shutil.copy2(path, older)
-    return f" (the older one is {older.name})"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,19 @@
-"""The config that fits a folder of labelled pictures."""
+"""The config that fits a folder of labelled pictures: proposed, held against another, written."""
 
+import itertools
+import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median_low
 from typing import Any
 
-from cnnlib.config import SampleConfig
+from cnnlib.config import SampleConfig, check_keys
 from cnnlib.errors import ConfigError
+from cnnlib.files import write_whole
+from cnnlib.json_object import read_json_object
 from cnnlib.names import plain_suffix
 from cnnlib.paths import display_path
 from cnnlib.samples import Sample
@@ -27,7 +33,7 @@ def propose(
 
     `known_labels` are those of pictures moved earlier: where there are some, size, suffix and colour are settled, and
     length and alphabet only grow. Otherwise they are the most common ones, other sizes are resized, and colour is read
-    where pictures have some; a size of much more than `most_pixels` is reduced to them.
+    where pictures have some; a size of much more than `most_pixels` is reduced to them; all steps are trained.
     """
     readable = [sample for sample in samples if sample.label and sample.size and len(sample.label) <= LONGEST]
     labels = [str(sample.label) for sample in readable] + list(known_labels)
@@ -36,7 +42,7 @@ def propose(
     longest, characters = max(map(len, labels)), sorted(set("".join(labels)))
     if not known_labels:
         look = _common(readable, config.resize, most_pixels)
-        return look | {"max_captcha": longest, "char_set": "".join(characters)}
+        return look | {"max_captcha": longest, "char_set": "".join(characters), "cycle_stop": "auto", "acc_stop": 1}
     more = "".join(config.alphabet.unknown_in("".join(characters)))
     look = _settled(readable, len(labels), config)
     return look | {"max_captcha": max(longest, config.max_captcha), "char_set": f"{config.alphabet}{more}"}
@@ -95,3 +101,30 @@ def _common(samples: Sequence[Sample], resize: bool, most_pixels: float) -> Keys
         "channels": 3 if sum(sample.coloured for sample in samples) > rare else 1,
         "resize": resize or len(samples) - count > rare or scale < 1,
     }
+
+
+def write(path: Path, template: Path, proposed: Keys) -> Path | None:
+    """Write the template's keys with the proposed values; returns where an older file is kept, if it was another.
+
+    That is PATH.bak, or PATH.bak2 and so on beside earlier ones.
+    Raises ConfigError, and writes nothing, when the result would not load.
+    """
+    keys = read_json_object(template) | proposed | {"use_labels_json_file": False}
+    if path.parent.resolve() != template.parent.resolve():
+        keys.pop("$schema", None)  # a link relative to the template's folder
+    check_keys(keys, path, SampleConfig)
+    content = f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode()
+    older = _keep_older(path, content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+    return older
+
+
+def _keep_older(path: Path, content: bytes) -> Path | None:
+    """Copy a file that is about to be replaced by other `content`; returns the copy."""
+    if not path.exists() or path.read_bytes() == content:
+        return None
+    names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
+    older = next(name for name in names if not name.exists())
+    shutil.copy2(path, older)
+    return older

@@ -24,9 +24,11 @@ def test_proposal_is_the_common_size_and_all_characters(config: SampleConfig) ->
         "resize": True,
         "image_suffix": "jpg",
         "char_set": "01ab",
+        "cycle_stop": "auto",
+        "acc_stop": 1,
     }
     wrong = disagreements(proposed, config)
-    assert wrong == {key: value for key, value in proposed.items() if key != "channels"}
+    assert wrong == {key: proposed[key] for key in proposed if key not in ("channels", "cycle_stop", "acc_stop")}
     assert propose([], [], config) == {}
     settled = propose(found, ["0c"], config)
     assert (settled["image_width"], settled["image_suffix"], settled["char_set"]) == (32, "png", "01abc")
