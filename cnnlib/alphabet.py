@@ -17,6 +17,7 @@ import numpy as np
 from cnnlib.decoding import DECODERS, Decoding, Lengths
 from cnnlib.errors import ConfigError, SampleError
 from cnnlib.files import write_whole
+from cnnlib.json_file import read_json
 from cnnlib.paths import display_path
 
 
@@ -133,13 +134,7 @@ def load_labels(path: Path) -> Alphabet:
     Raises ConfigError when the file is missing or holds anything else.
     """
     name = display_path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        remedy = "make it with: python gen_image/collect_labels.py"
-        raise ConfigError(f"{name}: can't be read ({error.strerror}); {remedy}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{name}: not JSON that can be read: {error}") from error
+    content = read_json(path, "make it with: python gen_image/collect_labels.py")
     if not isinstance(content, list | str) or not all(isinstance(c, str) for c in content):
         raise ConfigError(f"{name}: expected a list of characters or a string; got {json.dumps(content)[:60]}")
     content = [*map(composed, content)] if isinstance(content, list) else composed(content)

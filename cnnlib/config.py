@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from cnnlib.alphabet import Alphabet, load_labels
 from cnnlib.errors import ConfigError
-from cnnlib.json_object import read_json_object
+from cnnlib.json_file import read_json_object
 from cnnlib.paths import PROJECT_ROOT, display_path
 from cnnlib.pictures import Shape
 from cnnlib.values import (

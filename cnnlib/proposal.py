@@ -13,7 +13,7 @@ from typing import Any
 from cnnlib.config import SampleConfig, check_keys
 from cnnlib.errors import ConfigError
 from cnnlib.files import write_whole
-from cnnlib.json_object import read_json_object
+from cnnlib.json_file import read_json_object
 from cnnlib.names import plain_suffix
 from cnnlib.paths import display_path
 from cnnlib.samples import Sample

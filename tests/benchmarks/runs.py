@@ -21,7 +21,7 @@ import numpy as np
 
 from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.files import write_whole
-from cnnlib.json_object import read_json_object
+from cnnlib.json_file import read_json_object
 from cnnlib.model_card import load_card, load_model
 from cnnlib.paths import PROJECT_ROOT
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from cnnlib.config import load_sample_config
 from cnnlib.folders import list_entries
-from cnnlib.json_object import read_json_object
+from cnnlib.json_file import read_json_object
 from cnnlib.paths import PROJECT_ROOT
 from cnnlib.probe import BOUNDARY, form
 from cnnlib.stress import Load

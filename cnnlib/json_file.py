@@ -1,4 +1,4 @@
-"""A JSON object in a file, each key once."""
+"""JSON in a file, each key once."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,17 @@ from cnnlib.errors import ConfigError
 from cnnlib.paths import display_path
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises ConfigError, with line and column where it is no JSON."""
+def read_json(path: Path, remedy: str = "") -> Any:
+    """What a JSON file holds. Raises ConfigError, with line and column where it is no JSON.
+
+    `remedy` is told where the file can't be read.
+    """
     name = display_path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
         json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair is no character
     except OSError as error:
-        raise ConfigError(f"{name}: can't be read: {error.strerror}") from error
+        raise ConfigError(f"{name}: can't be read: {error.strerror}{remedy and f'; {remedy}'}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{name}: expected UTF-8; got the byte 0x{error.object[error.start]:02x} at {error.start}"
@@ -26,8 +29,16 @@ def read_json_object(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
     except ValueError as error:
         raise ConfigError(f"{name}: {error}") from error
+    return content
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises ConfigError as `read_json` does, and when it holds anything else."""
+    content = read_json(path)
     if not isinstance(content, dict):
-        raise ConfigError(f"{name}: expected an object of keys and values, {{…}}; got {json.dumps(content)[:60]}")
+        raise ConfigError(
+            f"{display_path(path)}: expected an object of keys and values, {{…}}; got {json.dumps(content)[:60]}"
+        )
     return content
 
 
