@@ -113,18 +113,15 @@ def separate(found: list[Sample], config: SampleConfig, moving: bool) -> None:
     good = [sample.path for sample in found if not sample.fault]
     show_abnormal(abnormal, len(found))
     print("Start to separate the original image set: test set (5%) and training set (95%)")
-    parts = samples.split(good, config.split_seed)
-    if moving:
-        for path in parts.test:
-            samples.move(path, config.test_image_dir)
-        for path in parts.train:
-            samples.move(path, config.train_image_dir)
+    test = samples.draw_test(good, config.split_seed)
+    for path in good if moving else ():  # in order: a run that is cut off leaves the rest to draw 5% of again
+        samples.move(path, config.test_image_dir if path in test else config.train_image_dir)
     count = len(abnormal)
     kept = "one of which is an anomaly and remains" if count == 1 else f"{count} of which are anomalies and remain"
     print(f"A total of {len(good)} images are allocated to the training set and test set, ", end="")
     print(f"{kept} in the original directory")
-    print(f"The number of test sets is: {len(parts.test)}")
-    print(f"The number of training sets is: {len(parts.train)}")
+    print(f"The number of test sets is: {len(test)}")
+    print(f"The number of training sets is: {len(good) - len(test)}")
 
 
 def show_abnormal(abnormal: list[tuple[int, Sample]], total: int) -> None:

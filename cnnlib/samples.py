@@ -41,14 +41,6 @@ class Sample:
     fault: str | None = None
 
 
-@dataclass(frozen=True)
-class Split:
-    """Which files of a folder go to the training and which to the test folder."""
-
-    train: list[Path]
-    test: list[Path]
-
-
 def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any] | None = None) -> list[Sample]:
     """Every file of `folder`, decoded fully and held against the config, sorted by name.
 
@@ -90,12 +82,10 @@ def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConf
         yield f"Label '{label}': expected at most {config.max_captcha} characters (max_captcha); got {len(label)}"
 
 
-def split(paths: Sequence[Path], seed: int) -> Split:
-    """5% of the files for the test, at least one of two or more, drawn by `seed`; the rest for training."""
+def draw_test(paths: Sequence[Path], seed: int) -> set[Path]:
+    """Which files of a folder go to the test: 5% of them, at least one of two or more, drawn by `seed`."""
     count = max(1, int(len(paths) * TEST_SHARE + 0.5)) if len(paths) > 1 else 0
-    names = sorted(path.name for path in paths)
-    drawn = set(random.Random(seed).sample(names, count))
-    return Split([p for p in paths if p.name not in drawn], [p for p in paths if p.name in drawn])
+    return set(random.Random(seed).sample(sorted(paths), count))
 
 
 @contextmanager

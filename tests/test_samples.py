@@ -59,15 +59,14 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
     ("count", "test"), [(0, 0), (1, 0), (2, 1), (19, 1), (20, 1), (30, 2), (1000, 50), (10_000, 500)]
 )
 def test_split_is_nineteen_to_one_and_a_handful_gives_one_test_picture(count: int, test: int) -> None:
-    parts = samples.split([Path(f"01_{n}.png") for n in range(count)], seed=0)
-    assert (len(parts.train), len(parts.test)) == (count - test, test)
+    assert len(samples.draw_test([Path(f"01_{n}.png") for n in range(count)], seed=0)) == test
 
 
 def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
     paths = [Path(f"01_{n}.png") for n in range(100)]
     shuffled = random.Random(1).sample(paths, 100)
-    assert set(samples.split(paths, 7).test) == set(samples.split(shuffled, 7).test)
-    assert set(samples.split(paths, 7).test) != set(samples.split(paths, 8).test)
+    assert samples.draw_test(paths, 7) == samples.draw_test(shuffled, 7)
+    assert samples.draw_test(paths, 7) != samples.draw_test(paths, 8)
 
 
 def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:

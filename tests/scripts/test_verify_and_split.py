@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import verify_and_split_data
+from cnnlib import samples
 from cnnlib.config import load_sample_config
 from cnnlib.errors import ConfigError
 from cnnlib.names import label_of
@@ -66,6 +68,26 @@ def test_later_samples_come_from_the_new_folder(config_path: Path, tmp_path: Pat
     verify_and_split_data.main(["--config", str(config_path)])
     assert before < names(tmp_path, "test")
     assert later <= names(tmp_path, "train") | names(tmp_path, "test")
+
+
+def test_a_run_that_was_cut_off_leaves_the_shares_as_they_should_be(
+    config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "sample" / "origin", 200)
+    move, moved = samples.move, []
+
+    def move_until_the_disk_is_full(path: Path, folder: Path) -> None:
+        if len(moved) == 100:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+        move(path, folder)
+        moved.append(path)
+
+    monkeypatch.setattr(samples, "move", move_until_the_disk_is_full)
+    assert verify_and_split_data.main(["--config", str(config_path)]) == 2
+    monkeypatch.setattr(samples, "move", move)
+    assert verify_and_split_data.main(["--config", str(config_path)]) == 0
+    assert len(names(tmp_path, "train")) + len(names(tmp_path, "test")) == 200
+    assert 7 <= len(names(tmp_path, "test")) <= 13  # 5%; 15 where all test pictures go first
 
 
 def test_dry_run_tells_and_moves_and_makes_nothing(
