@@ -143,6 +143,26 @@ def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, config: Sa
 
 
 @needs_browser
+def test_waiting_for_a_slow_source_is_shown(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
+    source, gate = Flask("slow"), threading.Event()
+
+    @source.get("/")
+    def give() -> Response:
+        gate.wait(60)
+        return Response(picture.read_bytes(), mimetype="image/png")
+
+    with running(source) as remote, running(app_of(config.model_copy(update={"remote_url": remote}))) as address:
+        page.goto(address)
+        waiting = page.get_by_text("Waiting for the server")
+        expect(waiting).to_be_hidden()
+        page.get_by_role("button", name="Fetch").click()
+        expect(waiting).to_be_visible()
+        gate.set()
+        expect(page.get_by_role("status")).to_contain_text(text)
+        expect(waiting).to_be_hidden()
+
+
+@needs_browser
 def test_what_cannot_be_read_is_told_by_name(page: Page, config: SampleConfig, picture: Path, tmp_path: Path) -> None:
     notes, other = tmp_path / "notes.png", tmp_path / "other.png"
     for path in (notes, other):

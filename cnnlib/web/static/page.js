@@ -7,15 +7,21 @@ const bodyLimit = Number(document.querySelector("main").dataset.bodyLimit);
 const percent = (share) => `${(100 * share).toFixed(share > 0.9 ? 1 : 0)}%`;
 
 let token = sessionStorage.getItem("token");
+let pending = 0;
 
 /** Ask the server; a refusal becomes an error with the server's own words. */
 async function ask(path, options = {}) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let response;
+  pending += 1;
+  byId("waiting").hidden = false;
   try {
     response = await fetch(path, { ...options, headers });
   } catch {
     throw new Error("The server can't be reached.");
+  } finally {
+    pending -= 1;
+    byId("waiting").hidden = pending === 0;
   }
   if (response.ok) return response;
   byId("token-form").hidden = response.status !== 401;
