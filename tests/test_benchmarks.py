@@ -1,0 +1,64 @@
+"""The benchmarks themselves, on a small set of pictures."""
+
+import json
+import sys
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cnnlib.paths import PROJECT_ROOT
+from tests.benchmarks import __main__, drawings, general, pages, runs, zoo
+from tests.conftest import fill
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of work, results and pages, in place of the project's own, with one set of 100 pictures."""
+    for module in (runs, zoo, drawings, pages):
+        monkeypatch.setattr(module, "WORK", tmp_path / "bench")
+    for module in (runs, pages):
+        monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(pages, "DOCS", tmp_path)
+    fill(tmp_path / "pictures", 100)
+    with tarfile.open(tmp_path / "small.tar", "w") as archive:
+        archive.add(tmp_path / "pictures", "small")
+    for module in (zoo, general):
+        monkeypatch.setattr(module, "HELD_BACK", 40)
+    return tmp_path
+
+
+def test_a_set_is_trained_on_stored_once_and_told(folder: Path) -> None:
+    run = zoo.run_of(folder, "small")
+    steps = {"cycle_stop": 20, "cycle_save": 20}
+    result = runs.perform(replace(run, prepare=lambda place: run.prepare(place) | steps))
+    assert runs.perform(run) == json.loads((folder / "results" / "zoo-small.json").read_text("utf-8")) == result
+    assert (result["samples"], result["step"], result["warm_start"]) == (40, 20, True)
+    assert result["training_pictures"] == 56  # of the 60 that are not held back, 4 are for verification
+    assert result["pictures_per_s"] > 0
+    general.read_set(folder, "small")
+    pages.write_pages()
+    row = next(line for line in (folder / "zoo.md").read_text("utf-8").splitlines() if "| small |" in line)
+    assert f"| 56 | 20 | {result['picture_accuracy']:.2%} (" in row
+    assert (folder / "zoo.png").exists()
+
+
+def test_what_is_missing_is_listed_and_not_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zoo_options = ["--zoo", str(folder), "--list"]
+    for what, missing in {"zoo": "1 missing: zoo-small", "labels": "6 missing: labels-small-200-warm-start-mo"}.items():
+        monkeypatch.setattr(sys, "argv", ["benchmarks", what, *zoo_options])
+        assert __main__.main() == 0
+        assert capsys.readouterr().out.startswith(missing)
+    assert not (folder / "bench").exists()
+
+
+def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "DOCS", tmp_path)
+    pages.write_pages()
+    written = sorted(tmp_path.glob("*.md"))
+    assert [path.name for path in written] == ["few_labels.md", "service.md", "statistics.md", "zoo.md"]
+    for path in written:
+        assert path.read_text("utf-8") == (PROJECT_ROOT / "docs" / path.name).read_text("utf-8")
