@@ -15,7 +15,7 @@ from cnnlib.client import API_URL, Client
 from cnnlib.config import load_sample_config
 from cnnlib.errors import ServiceError, UnreachableError
 from cnnlib.evaluation import accuracy
-from cnnlib.names import save_picture
+from cnnlib.names import plain_suffix, save_picture
 from cnnlib.pictures import decode_picture
 from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             continue
         label = "" if captcha.label is None else f"label: {captcha.label}, "
         print(f"{config.remote_url}: {label}{answer.summary}")
-        suffix = (decode_picture(captcha.data).format or config.image_suffix).lower()
+        suffix = plain_suffix(decode_picture(captcha.data).format or config.image_suffix)
         save_picture(config.online_image_dir, answer.value, suffix, captcha.data)
         labelled += [] if captcha.label is None else [(captcha.label, answer.value)]
     if labelled:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from cnnlib.client import API_URL
 from cnnlib.config import load_sample_config
+from cnnlib.errors import SampleError
 from cnnlib.folders import first_test_picture, pictures_at
 from cnnlib.interruption import Interruption, interruption
 from cnnlib.paths import PROJECT_ROOT, display_path
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=PROJECT_ROOT, help="folder of test.csv (default: the project's)")
     arguments = parser.parse_args(argv)
     config = load_sample_config(arguments.config)
-    pictures = [read_picture(path) for path in pictures_at(arguments.image or first_test_picture(config))]
+    pictures = [read_named(path) for path in pictures_at(arguments.image or first_test_picture(config))]
     duration = arguments.duration or float("inf")
     count = arguments.count or (sys.maxsize if arguments.duration else COUNT)
     load = Load(arguments.url, pictures, count, arguments.concurrency, duration)
@@ -53,6 +54,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = record(load, table, interrupted)
     status = conclude(done, load, table)
     return SIGNAL_BASE + interrupted.signal if interrupted.signal else status
+
+
+def read_named(path: Path) -> bytes:
+    """The bytes of a picture file. Raises SampleError naming it."""
+    try:
+        return read_picture(path)
+    except SampleError as error:
+        raise SampleError(f"{display_path(path)}: {error}") from error
 
 
 def keep_older(table: Path) -> None:

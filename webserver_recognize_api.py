@@ -12,7 +12,6 @@ examples:
   gunicorn --bind 127.0.0.1:6000 "webserver_recognize_api:create_app()"
 """
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -26,7 +25,7 @@ from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.models import load_configs, load_models
 from cnnlib.web.recognition import create_recognition_app
 from cnnlib.web.serving import default_workers, serve
-from cnnlib.wire import TOKEN_VARIABLE
+from cnnlib.wire import api_token
 
 
 def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES) -> Flask:
@@ -35,10 +34,10 @@ def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limi
     The environment variable CAPTCHA_API_TOKEN holds the token that requests need, if any; pages of the web `origins`
     may call the API; a larger request than `body_limit` bytes is refused.
 
-    Raises ConfigError for a faulty config and ModelError when there is no model that fits it.
+    Raises ConfigError for a faulty config or token and ModelError when there is no model that fits it.
     """
     models = load_models(load_configs(config_paths or (SAMPLE_CONFIG,)))
-    return create_recognition_app(models, os.environ.get(TOKEN_VARIABLE) or None, origins, body_limit)
+    return create_recognition_app(models, api_token(), origins, body_limit)
 
 
 def create_worker_app(configs: Mapping[str, SampleConfig], origins: Sequence[str], body_limit: int) -> Flask:
@@ -46,7 +45,7 @@ def create_worker_app(configs: Mapping[str, SampleConfig], origins: Sequence[str
     that may come later.
     """
     models = load_models(configs, patient=True)
-    return create_recognition_app(models, os.environ.get(TOKEN_VARIABLE) or None, origins, body_limit)
+    return create_recognition_app(models, api_token(), origins, body_limit)
 
 
 @script
@@ -90,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.port,
         "/b",
         page_port=arguments.page_port,
-        token=bool(os.environ.get(TOKEN_VARIABLE)),
+        token=api_token() is not None,
         workers=arguments.workers,
         waiting=("/fresh",),
     )

@@ -37,8 +37,9 @@ class Alphabet:
     characters: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        for fault in alphabet_faults(self.characters):
-            raise ConfigError(fault)
+        faults = alphabet_faults(self.characters)
+        if faults:
+            raise ConfigError("; ".join(faults))
 
     def __str__(self) -> str:
         return "".join(self.characters)
@@ -82,11 +83,11 @@ class Alphabet:
         """The label that `encode` turned into `numbers`."""
         return "".join(self.characters[number] for number in numbers if number != self.blank)
 
-    def decode(self, probabilities: np.ndarray, decoding: Decoding, lengths: Lengths | None = None) -> Reading:
+    def decode(self, probabilities: np.ndarray, decoding: Decoding, lengths: Lengths) -> Reading:
         """Text of one answer, float32 (positions or columns, classes), each row adding up to 1.
 
-        `lengths` are the fewest and most characters that it can have; None: any number. A character's confidence is
-        the highest probability among its rows; that of the text is not raised by knowing how long it must be.
+        `lengths` are the fewest and most characters that it can have. A character's confidence is the highest
+        probability among its rows; that of the text is not raised by knowing how long it must be.
         """
         decoder = DECODERS[decoding]
         path = decoder.path(probabilities, lengths)

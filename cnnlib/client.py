@@ -1,7 +1,8 @@
 """Requests to the recognition API and to a captcha source."""
 
-import os
+import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,7 +14,7 @@ from urllib3.util import Retry
 
 from cnnlib.errors import ServiceError, UnreachableError
 from cnnlib.pictures import FILE_LIMIT_BYTES
-from cnnlib.wire import LABEL_HEADER, LOOPBACK, TOKEN_VARIABLE
+from cnnlib.wire import LABEL_HEADER, LOOPBACK, api_token
 
 API_URL = "http://127.0.0.1:6000/b"
 TIMEOUT_S = 10
@@ -52,8 +53,11 @@ class Captcha:
 
 
 def token_headers() -> dict[str, str]:
-    """The headers that a server with a token asks for, where the environment has the token."""
-    token = os.environ.get(TOKEN_VARIABLE)
+    """The headers that a server with a token asks for, where the environment has the token.
+
+    Raises ConfigError when they can't hold it.
+    """
+    token = api_token()
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
@@ -61,7 +65,7 @@ class Client:
     """One kept connection; not to be shared between threads. Failed tries are repeated with growing pauses."""
 
     def __init__(self, retries: int = RETRIES, timeout_s: float = TIMEOUT_S) -> None:
-        self._timeout_s = timeout_s
+        self._timeout_s, self._tries = timeout_s, retries + 1
         self._session = requests.Session()
         again = Retry(
             retries,
@@ -78,22 +82,22 @@ class Client:
         """The answer of the API at `url` to an encoded picture. Raises ServiceError."""
         start = time.perf_counter()
         files = {"image_file": (name.encode(errors="replace").decode(), data, "application")}  # a name may be no UTF-8
-        response = self._send("POST", url, files=files, auth=_with_token)
+        content, _ = self._send("POST", url, files=files, auth=_with_token)
         total_ms = 1000 * (time.perf_counter() - start)
         try:
-            answer = response.json()
+            answer = json.loads(content)
             if answer["value"] is None:
                 raise ServiceError(f"{url}: not sure enough; it may be {answer.get('candidate')}")
             return Answer(str(answer["value"]), answer.get("confidence"), float(answer["speed_time(ms)"]), total_ms)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            got = response.text[:80]
+            got = content[:80].decode(errors="replace")
             raise ServiceError(f"{url}: expected JSON with value and speed_time(ms); got {got}") from error
 
     def fetch_captcha(self, url: str) -> Captcha:
-        """A picture from a captcha source. Raises ServiceError, also when it takes too long or is too large."""
-        with self._send("GET", url, stream=True) as response:
-            label = response.headers.get(LABEL_HEADER)
-            return Captcha(self._content(url, response), None if label is None else unquote(label))
+        """A picture from a captcha source. Raises ServiceError."""
+        content, headers = self._send("GET", url)
+        label = headers.get(LABEL_HEADER)
+        return Captcha(content, None if label is None else unquote(label))
 
     def _content(self, url: str, response: requests.Response) -> bytes:
         """All of a streamed answer. Raises ServiceError."""
@@ -104,16 +108,26 @@ class Client:
                 if time.monotonic() > end:
                     raise ServiceError(f"{url}: no whole answer within {self._timeout_s:g} seconds")
                 if len(data) > FILE_LIMIT_BYTES:
-                    raise ServiceError(f"{url}: expected a picture of at most {FILE_LIMIT_BYTES} bytes; got more")
+                    raise ServiceError(f"{url}: expected an answer of at most {FILE_LIMIT_BYTES} bytes; got more")
         except HTTPError as error:
             raise ServiceError(f"{url}: {error}") from error
         return bytes(data)
 
-    def _send(self, method: str, url: str, **options: object) -> requests.Response:
+    def _send(self, method: str, url: str, **options: object) -> tuple[bytes, Mapping[str, str]]:
+        """Content and headers of an answer. Raises ServiceError, also when it takes too long or is too large."""
+        with self._answer(method, url, options) as response:
+            content = self._content(url, response)
+        if not response.ok:
+            raise ServiceError(f"{url}: {_message(content) or response.reason} (HTTP {response.status_code})")
+        return content, response.headers
+
+    def _answer(self, method: str, url: str, options: Mapping[str, object]) -> requests.Response:
+        """An answer whose content is yet to come."""
         try:
-            response = self._session.request(
+            return self._session.request(
                 method,
                 url,
+                stream=True,
                 timeout=self._timeout_s,
                 proxies=_proxies(url),
                 **options,  # type: ignore[arg-type]
@@ -122,13 +136,11 @@ class Client:
             raise UnreachableError(f"{url}: {error}") from error
         except requests.exceptions.ConnectionError as error:
             if isinstance(getattr(error.args[0], "reason", error.args[0]), ReadTimeoutError):
-                raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds") from error
+                tries = f", in {self._tries} tries" if self._tries > 1 else ""
+                raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds{tries}") from error
             raise UnreachableError(f"{url}: the server can't be reached; is it started?") from error
         except (requests.exceptions.RequestException, HTTPError) as error:
             raise ServiceError(f"{url}: {error}") from error
-        if not response.ok:
-            raise ServiceError(f"{url}: {_message(response)} (HTTP {response.status_code})")
-        return response
 
 
 def _with_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -142,9 +154,9 @@ def _proxies(url: str) -> Any:
     return dict.fromkeys(("http", "https", "all")) if urlsplit(url).hostname in LOOPBACK else None
 
 
-def _message(response: requests.Response) -> str:
-    """The server's own words, where they are JSON as the API gives it."""
+def _message(content: bytes) -> str:
+    """The server's own words, where they are JSON as the API gives it, or nothing."""
     try:
-        return str(response.json()["message"])
+        return str(json.loads(content)["message"])
     except (ValueError, KeyError, TypeError):
-        return response.reason
+        return ""

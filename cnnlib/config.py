@@ -22,6 +22,7 @@ from cnnlib.pictures import Shape
 from cnnlib.values import (
     MOST,
     BatchSize,
+    Channels,
     Characters,
     Count,
     Drawn,
@@ -68,10 +69,8 @@ class CaptchaConfig(Config):
     char_count: Length = Field(description="characters on a picture")
     width: Pixels = Field(description="width of a picture, pixels")
     height: Pixels = Field(description="height of a picture, pixels")
-    least_char_count: Length | None = Field(
-        default=None,
-        description="fewest characters on a picture; none: `char_count`, all are of one length",
-        json_schema_extra={"expected": "a whole number of characters, 1 to 64"},
+    least_char_count: Annotated[Length | None, Expected("a whole number of characters, 1 to 64")] = Field(
+        default=None, description="fewest characters on a picture; none: `char_count`, all are of one length"
     )
 
     @property
@@ -99,9 +98,8 @@ class SampleConfig(Config):
     char_set: Characters = Field(description="characters that are told apart, in class order")
     use_labels_json_file: Flag = Field(description="take the characters from `labels_json_file`, not from `char_set`")
     remote_url: Url = Field(description="address that gives a fresh captcha picture")
-    cycle_stop: Count | Literal["auto"] = Field(
-        description='steps after which training stops; "auto": from the number of pictures',
-        json_schema_extra={"expected": f'a whole number of steps, 1 to {MOST}, or "auto"'},
+    cycle_stop: Annotated[Count | Literal["auto"], Expected(f'a whole number of steps, 1 to {MOST}, or "auto"')] = (
+        Field(description='steps after which training stops; "auto": from the number of pictures')
     )
     acc_stop: Share = Field(
         description="picture accuracy on the verification set at which training stops before `cycle_stop`; 1: never"
@@ -114,19 +112,18 @@ class SampleConfig(Config):
     labels_json_file: FilePath = Field(
         default=PROJECT_ROOT / "gen_image" / "labels.json", description="characters found by collect_labels.py"
     )
-    channels: Annotated[Literal[1, 3], Expected("1 (grey) or 3 (colour)")] = Field(
-        default=1, description="1: pictures are read in grey; 3: in colour"
-    )
+    channels: Channels = Field(default=1, description="1: pictures are read in grey; 3: in colour")
     resize: Flag = Field(default=False, description="resize pictures of another size; 0: they are refused")
     split_seed: Seed = Field(default=0, description="seed of the split into training, verification and test pictures")
     network: Annotated[Literal["columns", "positions", "classic"], Expected("columns, positions or classic")] = Field(
         default="columns", description="network that is trained"
     )
-    augmentation: Annotated[float, Field(ge=0, le=4)] | Literal["auto"] = Field(
+    augmentation: Annotated[
+        Annotated[float, Field(ge=0, le=4)] | Literal["auto"], Expected('a number from 0 to 4, or "auto"')
+    ] = Field(
         default="auto",
         description="strength of the random changes of training pictures, in the first half of the steps; 0: none; "
         '"auto": by how often each is seen',
-        json_schema_extra={"expected": 'a number from 0 to 4, or "auto"'},
     )
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], Expected("auto, float32, bfloat16 or float16")
@@ -188,9 +185,10 @@ def check_keys(content: dict[str, Any], path: Path, kind: type[AnyConfig]) -> An
 
 
 def _check_folders(config: SampleConfig) -> None:
-    """Raise ConfigError when folders coincide that pictures are moved between, or whose oldest pictures go."""
+    """Raise ConfigError when folders coincide that must not mix what is labelled, what was read and what goes again."""
     keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir")
-    saved = (("api_image_dir", key) for key in ("online_image_dir", "local_image_dir"))
+    read = ("online_image_dir", "local_image_dir")  # into which pictures go under what was read, right or wrong
+    saved = itertools.product(("api_image_dir", "train_image_dir", "test_image_dir"), read)
     for one, other in (*itertools.combinations(keys, 2), *saved):
         if os.path.realpath(getattr(config, one)) == os.path.realpath(getattr(config, other)):
             got = display_path(getattr(config, one))
@@ -213,8 +211,6 @@ def _fault(kind: type[Config], error: dict[str, Any]) -> str:
 
 def _expected(kind: type[Config], key: str) -> str:
     field = next(field for name, field in kind.model_fields.items() if key in (name, field.alias))
-    if isinstance(field.json_schema_extra, dict):
-        return str(field.json_schema_extra["expected"])
     return next((one.text for one in field.metadata if isinstance(one, Expected)), "a text")
 
 

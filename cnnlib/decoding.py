@@ -22,12 +22,8 @@ class Decoder:
     """One way from float32 (rows, classes) probabilities, the last class the blank, to text."""
 
     rows: Callable[[list[int], int], list[list[int]]]  # of each row's class, and the blank: the rows of each character
-    best: Callable[[np.ndarray, Lengths], list[int]]  # each row's class on the best path of as many characters
+    path: Callable[[np.ndarray, Lengths], list[int]]  # each row's class on the best path of as many characters
     confidence: Callable[[np.ndarray, list[int], int], float]  # of probabilities, the text's classes, and the blank
-
-    def path(self, probabilities: np.ndarray, lengths: Lengths | None) -> list[int]:
-        """Each row's class: the most probable one, or, where a text's `lengths` are known, that of the best path."""
-        return self.best(probabilities, lengths) if lengths else _greedy_path(probabilities)
 
 
 def _greedy_path(probabilities: np.ndarray) -> list[int]:

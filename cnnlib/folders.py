@@ -43,9 +43,13 @@ def labels_in(folder: Path, suffix: str) -> list[str]:
 
 
 def pictures_at(path: Path) -> list[Path]:
-    """The file itself, or the files of a folder, sorted by name. Raises SampleError when there is none."""
-    found = [one for one in list_entries(path) if one.is_file()] if path.is_dir() else [path]
-    if not found or not found[0].is_file():
+    """The file itself, or the files of a folder, sorted by name, hidden ones left out.
+
+    Raises SampleError when there is none.
+    """
+    shown = [one for one in list_entries(path) if not one.name.startswith(".")] if path.is_dir() else [path]
+    found = [one for one in shown if one.is_file()]
+    if not found:
         raise SampleError(f"{display_path(path)}: expected a picture or a folder of pictures; found none")
     return found
 

@@ -8,6 +8,22 @@ from types import FrameType
 from typing import Any
 
 
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Signals that would end this process wait until after; a process started inside never hears of them.
+
+    Nothing is held up on Windows, which has no such way.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Interruption:
     """`signal` is the number of the signal that came, or None."""
 

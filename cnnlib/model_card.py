@@ -22,6 +22,7 @@ from cnnlib.errors import ConfigError, ModelError
 from cnnlib.files import write_whole
 from cnnlib.paths import display_path
 from cnnlib.pictures import Shape
+from cnnlib.values import Channels
 
 CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of files beside the card
@@ -52,7 +53,7 @@ class ModelCard(BaseModel):
     decoding: Decoding
     image_height: int = Field(gt=0)
     image_width: int = Field(gt=0)
-    channels: Literal[1, 3]
+    channels: Channels
     resize: bool = False
     characters: tuple[str, ...]
     min_captcha: int = Field(default=0, ge=0)  # characters of the shortest label that was trained on

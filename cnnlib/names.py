@@ -9,7 +9,7 @@ from cnnlib.errors import SampleError
 
 # Unfit for a file name on some system, or (%, .) needed for the escape itself and the suffix.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
-_SAME = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg"}  # suffixes of one format
+_SAME = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "mpo": "jpg"}  # suffixes of one format
 _ESCAPED = re.compile(r"%([0-7][0-9A-Fa-f])")
 
 

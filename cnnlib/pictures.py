@@ -75,8 +75,7 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
         if picture.format in ("JPEG", "MPO") and data.count(SCAN) > SCAN_LIMIT:
             raise SampleError(f"expected a JPEG of at most {SCAN_LIMIT} scans; got {data.count(SCAN)}")
         picture.load()
-        with suppress(Exception):  # what says how it was held can be broken where the pixels are whole
-            ImageOps.exif_transpose(picture, in_place=True)
+        _turn_upright(picture)
         return picture
     except SampleError:
         raise
@@ -84,6 +83,21 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
         raise SampleError("not a PNG, JPEG, GIF, BMP or WebP picture") from error
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and others
         raise SampleError(f"can't be decoded: {error}") from error
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """A copy of an opened picture, as `decode_picture` gives it. Raises SampleError when it can't be decoded."""
+    try:
+        turned = picture.copy()
+    except Exception as error:  # of many kinds, as there
+        raise SampleError(f"can't be decoded: {error}") from error
+    _turn_upright(turned)
+    return turned
+
+
+def _turn_upright(picture: Image.Image) -> None:
+    with suppress(Exception):  # what says how it was held can be broken where the pixels are whole
+        ImageOps.exif_transpose(picture, in_place=True)
 
 
 def encode_picture(picture: Image.Image, suffix: str) -> bytes:

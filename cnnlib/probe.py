@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from socket import gaierror
 from urllib.parse import urlsplit
 
+from requests.utils import requote_uri
+
 from cnnlib.client import TIMEOUT_S, Answer, token_headers
 
 BOUNDARY = "----captcha"
@@ -31,7 +33,7 @@ class Probe:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
         self._headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **token_headers()}
-        self._url, self._target = url, f"{parts.path or '/'}?{parts.query}".rstrip("?")
+        self._url, self._target = url, requote_uri(f"{parts.path or '/'}?{parts.query}".rstrip("?"))
 
     def measure(self, index: int, picture: bytes) -> Measurement:
         """Send one encoded picture, once; after a failure the next one opens the connection anew."""
@@ -40,8 +42,8 @@ class Probe:
         try:
             self._connection.request("POST", self._target, body, self._headers)
             response = self._connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as error:
+            content = _content(response, start + TIMEOUT_S)
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             self._connection.close()
             return Measurement(index, sent_at, None, f"{self._url}: {_in_words(error)}", unreached=True)
         total_ms = 1000 * (time.perf_counter() - start)
@@ -54,6 +56,16 @@ class Probe:
         except (ValueError, KeyError, TypeError, AttributeError):
             return Measurement(index, sent_at, None, f"{self._url}: no answer of the API (HTTP {response.status})")
         return Measurement(index, sent_at, answer)
+
+
+def _content(response: http.client.HTTPResponse, end: float) -> bytes:
+    """All of an answer. Raises TimeoutError when it goes on beyond `end`, on the clock of `perf_counter`."""
+    content = b""
+    while part := response.read1():
+        content += part
+        if time.perf_counter() > end:
+            raise TimeoutError
+    return content
 
 
 def _in_words(error: Exception) -> str:

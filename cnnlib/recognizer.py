@@ -15,7 +15,7 @@ from cnnlib.litert import LiteRT
 from cnnlib.model_card import READING, load_model
 from cnnlib.parallel import on_all_cores
 from cnnlib.paths import display_path
-from cnnlib.pictures import open_picture, read_picture, to_array
+from cnnlib.pictures import open_picture, read_picture, to_array, upright
 
 Picture = bytes | Image.Image | np.ndarray  # encoded, opened, or uint8 (height, width, channels)
 
@@ -107,7 +107,7 @@ class Recognizer:
         shape = self._shape
         if isinstance(picture, bytes | bytearray | memoryview):
             return open_picture(bytes(picture), shape)
-        array = to_array(picture, shape) if isinstance(picture, Image.Image) else np.asarray(picture)
+        array = to_array(upright(picture), shape) if isinstance(picture, Image.Image) else np.asarray(picture)
         expected = (shape.height, shape.width, shape.channels)
         if array.dtype != np.uint8 or array.shape != expected:
             raise SizeError(f"expected a picture of uint8 {expected}; got {array.dtype} {array.shape}")

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
+from cnnlib import values
 from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.errors import CaptchaError
 from cnnlib.paths import display_path
-from cnnlib.values import MOST
 
 DONE, REQUESTS_FAILED, UNUSABLE = 0, 1, 2
 SIGNAL_BASE = 128  # exit status after a signal: this and the signal's number, as shells have it
@@ -36,9 +36,9 @@ def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG, *, se
 
 
 def whole_number(text: str) -> int:
-    """A count on the command line: 1 to `MOST`."""
-    if not text.isdecimal() or len(text) > len(str(MOST)) or not 1 <= int(text) <= MOST:
-        raise ArgumentTypeError(f"expected a whole number, 1 to {MOST}; got {text}")
+    """A count on the command line: 1 to `values.MOST`."""
+    if not text.isdecimal() or len(text) > len(str(values.MOST)) or not 1 <= int(text) <= values.MOST:
+        raise ArgumentTypeError(f"expected a whole number, 1 to {values.MOST}; got {text}")
     return int(text)
 
 
@@ -50,22 +50,22 @@ def port_number(text: str) -> int:
 
 
 def web_address(text: str) -> str:
-    """An address on the command line: http or https, a host, and a port that exists where there is one."""
+    """An address on the command line, as configs have it."""
     try:
-        parts = urlsplit(text)
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # no port has such a number
-        sound = False
-    if not sound:
-        raise ArgumentTypeError(f"expected an address such as http://127.0.0.1:6000/b; got {text}")
-    return text
+        return values.web_address(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def web_origin(text: str) -> str:
     """A web origin on the command line, as browsers send it: scheme, host and port, unless that is the scheme's own."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
-        raise ArgumentTypeError(f"expected a web origin such as https://example.org; got {text}")
+    fault = ArgumentTypeError(f"expected a web origin such as https://example.org; got {text}")
+    try:
+        parts = urlsplit(values.web_address(text))
+    except ValueError:
+        raise fault from None
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc or not parts.netloc.isascii():
+        raise fault
     own = {"http": ":80", "https": ":443"}[parts.scheme]
     return f"{parts.scheme}://{parts.netloc.lower().removesuffix(own)}"
 

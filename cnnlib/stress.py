@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cnnlib.errors import ServiceError
+from cnnlib.interruption import blocked
 from cnnlib.probe import Measurement, Probe
 
 PERCENTILES = (50, 90, 99)
@@ -68,7 +69,8 @@ class _Sender:
         self.ended = False
         self.reports, theirs = _spawn.Pipe(duplex=False)
         self.process = _spawn.Process(target=_send_all, args=(load, connections, taken, theirs), daemon=True)
-        self.process.start()
+        with blocked():  # a terminal, and `timeout`, signal all processes: the starting one ends this one
+            self.process.start()
         theirs.close()
 
     def received(self) -> list[Measurement] | float:
@@ -91,13 +93,12 @@ def _shares(connections: int, processes: int) -> list[int]:
 
 def _send_all(load: Load, connections: int, taken: Any, reports: Connection) -> None:
     """What a sending process does: its connections, a thread each, while it reports what they have measured."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the starting process ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows, where none is blocked
     done: list[Measurement | BaseException] = []
     deadline, start_s = time.monotonic() + load.duration_s, time.process_time()
     threads = [threading.Thread(target=_send, args=(load, taken, deadline, done)) for _ in range(connections)]
-    for thread in threads:
-        thread.start()
     try:
+        _start(threads)
         while any(thread.is_alive() for thread in threads) or done:
             time.sleep(REPORT_S)
             batch = done[:]
@@ -105,25 +106,37 @@ def _send_all(load: Load, connections: int, taken: Any, reports: Connection) -> 
             if batch:
                 reports.send(next((one for one in batch if isinstance(one, BaseException)), batch))
         reports.send(time.process_time() - start_s)
+    except ServiceError as error:
+        taken.value = load.count
+        reports.send(error)
     except OSError:  # nobody reads any more
         taken.value = load.count
 
 
-def _send(load: Load, taken: Any, deadline: float, done: list[Measurement | BaseException]) -> None:
-    probe = Probe(load.url)
-    while time.monotonic() < deadline:
-        with taken.get_lock():
-            if taken.value >= load.count:
-                return
-            taken.value += 1
-            index = taken.value
+def _start(threads: Sequence[threading.Thread]) -> None:
+    """Raises ServiceError when the system allows no more of them; those that run then take on no more."""
+    for number, thread in enumerate(threads):
         try:
+            thread.start()
+        except RuntimeError as error:
+            raise ServiceError(f"{error}: {number} of {len(threads)} connections of a process were opened") from error
+
+
+def _send(load: Load, taken: Any, deadline: float, done: list[Measurement | BaseException]) -> None:
+    try:
+        probe = Probe(load.url)
+        while time.monotonic() < deadline:
+            with taken.get_lock():
+                if taken.value >= load.count:
+                    return
+                taken.value += 1
+                index = taken.value
             done.append(one := probe.measure(index, load.pictures[(index - 1) % len(load.pictures)]))
             if one.unreached:
                 time.sleep(PAUSE_S)
-        except BaseException as error:  # raised again where the measurements are taken
-            taken.value = load.count
-            done.append(error)
+    except BaseException as error:  # raised again where the measurements are taken
+        taken.value = load.count
+        done.append(error)
 
 
 def summary(name: str, values_ms: Sequence[float]) -> str:

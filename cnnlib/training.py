@@ -18,6 +18,7 @@ from cnnlib import checkpoint, devices
 from cnnlib.config import SampleConfig
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
+from cnnlib.fit import check_resumable, wanted_of
 from cnnlib.interruption import Interruption, interruption
 from cnnlib.model_card import ModelCard, load_card
 from cnnlib.network import operations
@@ -100,13 +101,12 @@ def export(
     `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
     Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint.
     """
+    if not check_resumable(config.model_save_dir, wanted_of(config)):
+        raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
     say(devices.use_gpu(config.enable_gpu))
     with checkpoint.held(config.model_save_dir):
         trainer = Trainer(config)
-        if not trainer.resume():
-            raise ModelError(
-                f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first"
-            )
+        trainer.resume()
         trainer.verify()
         save(trainer, final=True, anew=True)
         if saved_model:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -13,6 +14,7 @@ from cnnlib.paths import PROJECT_ROOT
 
 LONGEST = 64  # characters of a label
 MOST = 10**9  # of anything that is counted
+CHANNELS = "1 (grey) or 3 (colour)"
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,23 @@ class Expected:
     text: str
 
 
+def web_address(text: str) -> str:
+    """An address that can be asked: http or https, a host, and a port that exists where there is one.
+
+    Raises ValueError for any other text.
+    """
+    try:
+        parts = urlsplit(text)  # which refuses brackets that stay open, as `port` does what no port is
+        host, port = parts.hostname or "", parts.port
+        sound = parts.scheme in ("http", "https") and port != 0 and not any(map(str.isspace, parts.netloc))
+        sound = sound and bool(host.encode("idna"))
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError(f"expected an address such as http://127.0.0.1:6000/b; got {text}")
+    return text
+
+
 def _from_root(value: Any) -> Any:
     """A folder or file, relative to the project root whatever the working directory."""
     if isinstance(value, str) and any(ord(character) < 32 for character in value):
@@ -29,6 +48,12 @@ def _from_root(value: Any) -> Any:
         raise ValueError(f"expected a path without control characters; got {json.dumps(value)}; {remedy}")
     usable = isinstance(value, str) and value.strip()
     return PROJECT_ROOT / os.path.expanduser(value) if usable else value  # noqa: PTH111 (an unknown ~name stays)
+
+
+def _channels(value: int) -> int:
+    if value not in (1, 3):
+        raise ValueError(f"expected {CHANNELS}; got {value}")
+    return value
 
 
 def _flag(value: Any) -> Any:
@@ -66,7 +91,13 @@ Count = Annotated[int, Field(ge=1, le=MOST), Expected(f"a whole number, 1 to {MO
 BatchSize = Annotated[int, Field(ge=1, le=65536), Expected("a whole number of pictures, 1 to 65536")]
 Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]
 Share = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]
-Url = Annotated[str, Field(pattern=r"^https?://."), Expected("an address that starts with http:// or https://")]
+Channels = Annotated[int, AfterValidator(_channels), WithJsonSchema({"enum": [1, 3]}), Expected(CHANNELS)]
+Url = Annotated[
+    str,
+    AfterValidator(web_address),
+    WithJsonSchema({"type": "string", "pattern": "^https?://."}),
+    Expected("an address that starts with http:// or https://"),
+]
 Text = Annotated[str, Field(min_length=1), Expected("a text in quotes")]
 Characters = Annotated[str, AfterValidator(_characters), Expected("a text of 2 or more different characters")]
 Drawn = Annotated[str, AfterValidator(_drawn), Expected("a text of 1 or more characters")]

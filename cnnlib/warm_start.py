@@ -40,7 +40,8 @@ def carry_over(folder: Path, model: keras.Model, network: str, alphabet: Alphabe
             value = _fitted(weight.path, weight.numpy(), arrays, pairs) if alike else None
             if value is not None:
                 weight.assign(value)
-                carried[weight.path] = value.size
+                shared = len(pairs[0]) / alphabet.classes if weight.path.startswith("classes/") else 1
+                carried[weight.path] = shared * value.size
     if not carried:
         raise ModelError(f"{display_path(folder)}: expected a model with layers like this network's; none fits")
     share = sum(carried.values()) / model.count_params()

@@ -34,20 +34,20 @@ def test_encode_names_unknown_characters_and_long_labels() -> None:
 
 
 def test_positions_are_read_as_they_stand() -> None:
-    reading = ABC.decode(answer((0, 0.9), (0, 0.8), (3, 0.7)), "positions")
+    reading = ABC.decode(answer((0, 0.9), (0, 0.8), (3, 0.7)), "positions", (0, 3))
     assert reading.text == "aa"
     assert reading.character_confidences == pytest.approx((0.9, 0.8))
     assert reading.confidence == pytest.approx(0.9 * 0.8 * 0.7)
 
 
 def test_columns_merge_repeats_and_keep_what_a_blank_parts() -> None:
-    reading = ABC.decode(answer((0, 0.6), (0, 0.9), (3, 0.5), (0, 0.8), (1, 0.7), (3, 0.9)), "columns")
+    reading = ABC.decode(answer((0, 0.6), (0, 0.9), (3, 0.5), (0, 0.8), (1, 0.7), (3, 0.9)), "columns", (0, 6))
     assert reading.text == "aab"
     assert reading.character_confidences == pytest.approx((0.9, 0.8, 0.7))
 
 
 def test_blank_alone_is_the_empty_text() -> None:
-    assert ABC.decode(answer((3, 0.9), (3, 0.9)), "columns").text == ""
+    assert ABC.decode(answer((3, 0.9), (3, 0.9)), "columns", (0, 2)).text == ""
 
 
 def test_faults_of_an_alphabet() -> None:

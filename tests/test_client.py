@@ -3,13 +3,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from flask import Flask, Response, jsonify, request
 
-from cnnlib.client import Client
-from cnnlib.errors import ServiceError, UnreachableError
+from cnnlib.client import Client, token_headers
+from cnnlib.errors import ConfigError, ServiceError, UnreachableError
+from cnnlib.probe import Probe
 from tests.conftest import free_port, running
 
 Served = Callable[[Callable[[], object]], str]
@@ -87,10 +89,14 @@ def test_source_that_never_ends_is_left(served: Served, monkeypatch: pytest.Monk
     def dripping() -> Response:
         return Response(b"." for _ in iter(lambda: time.sleep(0.05), 1))
 
-    with pytest.raises(ServiceError, match=r"no whole answer within 3 seconds"):
-        Client(retries=0, timeout_s=3).fetch_captcha(served(dripping))
+    url, client = served(dripping), Client(retries=0, timeout_s=3)
+    for ask in (lambda: client.fetch_captcha(url), lambda: client.recognize(url, b"data")):
+        with pytest.raises(ServiceError, match=r"no whole answer within 3 seconds"):
+            ask()
+    monkeypatch.setattr("cnnlib.probe.TIMEOUT_S", 1)
+    assert Probe(url).measure(1, b"data").fault == f"{url}: no answer within 1 seconds"
     monkeypatch.setattr("cnnlib.client.FILE_LIMIT_BYTES", 10)
-    with pytest.raises(ServiceError, match="expected a picture of at most 10 bytes; got more"):
+    with pytest.raises(ServiceError, match="expected an answer of at most 10 bytes; got more"):
         Client().fetch_captcha(served(lambda: b"more than ten"))
 
 
@@ -114,8 +120,10 @@ def test_missing_server_is_a_clear_message() -> None:
 def test_silent_server_runs_into_the_time_out(served: Served) -> None:
     release = threading.Event()
     url = served(lambda: str(release.wait(20)))
-    with pytest.raises(ServiceError, match=r"no answer within 0\.2 seconds"):
+    with pytest.raises(ServiceError, match=r"no answer within 0\.2 seconds$"):
         Client(retries=0, timeout_s=0.2).recognize(url, b"data")
+    with pytest.raises(ServiceError, match=r"no answer within 0\.2 seconds, in 2 tries"):
+        Client(retries=1, timeout_s=0.2).recognize(url, b"data")
     release.set()
 
 
@@ -123,6 +131,48 @@ def test_captcha_comes_with_the_label_that_the_source_tells(served: Served) -> N
     url = served(lambda: Response(b"png", headers={"X-Captcha-Label": "%E5%A4%A9"}))
     captcha = Client().fetch_captcha(url)
     assert (captcha.data, captcha.label) == (b"png", "天")
+
+
+def test_connection_is_kept() -> None:
+    ports = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            ports.add(self.client_address[1])
+            self.rfile.read(int(self.headers["Content-Length"]))
+            content = b'{"value": "1", "speed_time(ms)": 1}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = Client()
+        for _ in range(3):
+            client.recognize(f"http://127.0.0.1:{server.server_port}/b", b"data")
+        server.shutdown()
+    assert len(ports) == 1
+
+
+def test_probe_asks_as_the_client_does(served: Served) -> None:
+    url = served(good)
+    for path in (f"{url}?größe=1", url.replace("/b", "/größe")):
+        fault = Probe(path).measure(1, b"data").fault
+        assert not fault or "(HTTP 404)" in fault
+    assert "UnicodeError" in Probe("http://a..b/b").measure(1, b"data").fault
+
+
+@pytest.mark.parametrize("token", ["sesame\n", " sesame", "密码", "open sesame"])
+def test_token_is_what_a_header_can_hold(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTCHA_API_TOKEN", token)
+    if token.strip() == "sesame":
+        assert token_headers() == {"Authorization": "Bearer sesame"}
+    else:
+        with pytest.raises(ConfigError, match="CAPTCHA_API_TOKEN: expected a token of ASCII letters"):
+            token_headers()
 
 
 def test_environment_puts_nothing_between_this_machine_and_itself(

@@ -132,8 +132,11 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_paths_and_addresses_that_cannot_work_are_faults(tmp_path: Path) -> None:
     faults = faults_of(tmp_path, model_save_dir="a\0b", remote_url="nonsense")
-    assert "key 'remote_url': expected an address that starts with http:// or https://; got \"nonsense\"" in faults
+    assert "key 'remote_url': expected an address such as http://127.0.0.1:6000/b; got nonsense" in faults
     assert any(fault.startswith("key 'model_save_dir': expected a path") for fault in faults)
+    for wrong in ("http://[::1/x", "http:// ", "http://h:99999/"):
+        (fault,) = faults_of(tmp_path, remote_url=wrong)
+        assert fault == f"key 'remote_url': expected an address such as http://127.0.0.1:6000/b; got {wrong}"
     fault, *_ = faults_of(tmp_path, train_image_dir="sample\train")
     assert fault.endswith(r'; got "sample\train"; write / or \\ between folders, a single \ begins a control character')
     (fault,) = faults_of(tmp_path, cycle_save=10**25)
@@ -144,6 +147,18 @@ def test_paths_and_addresses_that_cannot_work_are_faults(tmp_path: Path) -> None
 def test_flags_take_numbers_and_truth_values(tmp_path: Path) -> None:
     assert load_sample_config(write_config(tmp_path, enable_gpu=1)).enable_gpu is True
     assert load_sample_config(write_config(tmp_path, enable_gpu=False)).enable_gpu is False
+
+
+@pytest.mark.parametrize("wrong", [True, 1.0, 2, "3"])
+def test_channels_are_one_or_three(tmp_path: Path, wrong: object) -> None:
+    (fault,) = faults_of(tmp_path, channels=wrong)
+    assert fault == f"key 'channels': expected 1 (grey) or 3 (colour); got {json.dumps(wrong)}"
+
+
+@pytest.mark.parametrize("key", ["train_image_dir", "test_image_dir", "api_image_dir"])
+def test_readings_are_not_saved_where_labels_are_taken_from(tmp_path: Path, key: str) -> None:
+    (fault,) = faults_of(tmp_path, **{key: str(tmp_path / "local"), "local_image_dir": str(tmp_path / "local")})
+    assert fault.startswith(f"keys '{key}', 'local_image_dir': expected different folders")
 
 
 def test_file_saved_by_windows_notepad_is_read(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_columns_take_the_best_path_of_a_length(seed: int, lengths: tuple[int, i
 
 def test_positions_take_the_best_character_where_one_is_missing() -> None:
     probabilities = np.array([[0.9, 0.1, 0, 0], [0.1, 0.3, 0.1, 0.5], [0, 0.1, 0, 0.9]], np.float32)
-    assert [ABC.decode(probabilities, "positions", lengths).text for lengths in (None, (2, 3), (3, 3))] == [
+    assert [ABC.decode(probabilities, "positions", lengths).text for lengths in ((0, 3), (2, 3), (3, 3))] == [
         "a",
         "ab",
         "abb",
@@ -64,7 +64,7 @@ def test_a_text_longer_than_allowed_loses_its_least_sure_character(decoding: Dec
     for row, character in enumerate(rows):
         probabilities[row, "abc_".index(character)] = 0.97
     probabilities[rows.index("c")] = (0.01, 0.01, 0.5, 0.48)
-    assert ABC.decode(probabilities, decoding).text == "abc"
+    assert ABC.decode(probabilities, decoding, (0, 4)).text == "abc"
     reading = ABC.decode(probabilities, decoding, (1, 2))
     assert reading.text == "ab"
     assert reading.confidence < 0.5
@@ -72,5 +72,5 @@ def test_a_text_longer_than_allowed_loses_its_least_sure_character(decoding: Dec
 
 def test_a_reading_of_the_right_length_is_left_as_it_is() -> None:
     probabilities = np.random.default_rng(5).dirichlet(np.ones(4), 5)
-    greedy = ABC.decode(probabilities, "columns")
+    greedy = ABC.decode(probabilities, "columns", (0, 5))
     assert ABC.decode(probabilities, "columns", (len(greedy.text), 3)) == greedy

@@ -48,7 +48,7 @@ def test_accuracy_is_that_of_the_litert_model() -> None:
     alphabet = Alphabet(("a", "b"))
 
     def decode(answer: np.ndarray) -> Reading:
-        return alphabet.decode(answer, network.decoding)
+        return alphabet.decode(answer, network.decoding, (0, 2))
 
     texts = [decode(LiteRT(content).probabilities(one)).text for one in PICTURES]
     assert accuracy_of(content, PICTURES, texts, decode) == 1

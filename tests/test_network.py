@@ -48,7 +48,7 @@ def test_thirty_two_pictures_are_learned_by_heart(name: str, tmp_path: pytest.Te
     for _ in range(steps):
         train()
     probabilities = tf.nn.softmax(model(pictures, training=False)).numpy()
-    assert [alphabet.decode(answer, network.decoding).text for answer in probabilities] == labels
+    assert [alphabet.decode(answer, network.decoding, (1, 3)).text for answer in probabilities] == labels
 
 
 def test_consistency_loss_of_two_views_by_hand() -> None:

@@ -1,4 +1,5 @@
 import os
+import sys
 import threading
 
 import pytest
@@ -18,6 +19,15 @@ def test_exception_passes_and_standard_error_is_restored(capfd: pytest.CaptureFi
         raise ValueError("inside")
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
+
+
+def test_without_standard_error_nothing_is_touched(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)  # as Python has it where it was closed
+    with quiet():
+        os.write(2, b"another file by now")
+    assert capfd.readouterr().err == "another file by now"
 
 
 def test_threads_restore_it_too(capfd: pytest.CaptureFixture[str]) -> None:

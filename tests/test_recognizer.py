@@ -1,3 +1,4 @@
+import io
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,19 @@ def test_bytes_pillow_and_arrays_are_read_alike(recognizer: Recognizer, pictures
     labels = [label_of(path.name) for path in pictures]
     right = sum(reading.text == label for reading, label in zip(readings, labels, strict=True))
     assert right >= 0.9 * len(labels)
+
+
+def test_pillow_picture_is_read_as_its_bytes_are(recognizer: Recognizer, pictures: list[Path], tmp_path: Path) -> None:
+    turned = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 8  # held turned: to be shown after a quarter turn
+    Image.open(pictures[0]).convert("RGB").rotate(-90, expand=True).save(turned, exif=exif, quality=95)
+    opened = Image.open(turned)
+    assert recognizer.recognize([opened]) == recognizer.recognize([turned.read_bytes()])
+    assert opened.size == (16, 32), "it is left as it was"
+    cut = Image.open(io.BytesIO(turned.read_bytes()[:-200]))
+    with pytest.raises(SampleError, match="can't be decoded"):
+        recognizer.recognize([cut])
 
 
 def test_other_size_is_resized_where_the_card_says_so(

@@ -86,13 +86,24 @@ def test_web_origin_is_as_browsers_send_it() -> None:
     assert web_origin("https://example.org:8443/") == "https://example.org:8443"
     assert web_origin("https://Example.org:443") == "https://example.org"
     assert web_origin("http://example.org:443") == "http://example.org:443"
-    for wrong in ("*", "example.org", "https://example.org/page", "ftp://example.org"):
+    wrong_ones = ("*", "example.org", "https://example.org/page", "ftp://example.org", "https://example.org:99999")
+    for wrong in (*wrong_ones, "https://me@example.org", "https://a b", "https://exämple.org", "https://a#b"):
         with pytest.raises(ArgumentTypeError, match="expected a web origin such as"):
             web_origin(wrong)
 
 
 @pytest.mark.parametrize(
-    "wrong", ["127.0.0.1:6000/b", "ftp://host/b", "http:///b", "http://host:70000/b", "http://host:0/"]
+    "wrong",
+    [
+        "127.0.0.1:6000/b",
+        "ftp://host/b",
+        "http:///b",
+        "http://host:70000/b",
+        "http://host:0/",
+        "http://[::1/b",
+        "http://a b/",
+        "http://a..b/",
+    ],
 )
 def test_address_has_a_host_and_a_port_that_exists(wrong: str) -> None:
     assert web_address("http://127.0.0.1:6000/b") == "http://127.0.0.1:6000/b"

@@ -1,10 +1,12 @@
 """Load from processes of its own, on a real server whose answers the pictures decide."""
 
+import http.client
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ import recognize_time_test
 from cnnlib import stress
 from cnnlib.probe import Measurement
 from cnnlib.stress import Load
-from tests.conftest import free_port, running, start_script, write_config
+from tests.conftest import HANGUP, free_port, running, start_script, write_config
 
 LABEL = {b"one": "1", b"two": "2", b"slow": "3"}
 
@@ -123,6 +125,30 @@ def test_token_of_the_environment_is_brought(url: str, api: Api, monkeypatch: py
     assert api.tokens == {"Bearer sesame"}
 
 
+def test_address_that_cannot_be_asked_ends_the_measurement() -> None:
+    with pytest.raises(http.client.InvalidURL):
+        all_of(Load("http://a b/b", [b"one"], 10, 2))
+
+
+def test_connections_that_the_system_refuses_end_the_measurement(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    def start_one(threads: Sequence[threading.Thread]) -> None:
+        opened.extend(threads[:1])
+        start([*opened, Refused()])
+
+    start, opened = stress._start, []
+    monkeypatch.setattr(stress, "_start", start_one)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # for the sending process alone
+    reports, theirs = stress._spawn.Pipe(duplex=False)
+    stress._send_all(Load(url, [b"one"], 10**9), 2, stress._spawn.Value("q", 0), theirs)
+    assert str(reports.recv()) == "can't start new thread: 1 of 2 connections of a process were opened"
+    opened[0].join(60)
+    assert not opened[0].is_alive(), "what is open sends no more"
+
+
 def test_summary_has_average_and_percentiles() -> None:
     assert stress.summary("total", [float(n) for n in range(1, 101)]) == (
         "total: average 50.5ms, 50%: 50.5ms, 90%: 90.1ms, 99%: 99.0ms, longest 100.0ms"
@@ -135,15 +161,16 @@ def test_error_in_the_program_itself_ends_the_measurement(url: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (HANGUP, 129)])
 def test_interrupted_stress_concludes_on_what_it_measured(url: str, tmp_path: Path, number: int, status: int) -> None:
     picture = tmp_path / "picture"
     picture.write_bytes(b"one")
     arguments = ("--url", url, "--image", picture, "--output", tmp_path)
-    process = start_script("recognize_time_test.py", "--config", write_config(tmp_path), *arguments)
+    config = write_config(tmp_path)
+    process = start_script("recognize_time_test.py", "--config", config, *arguments, start_new_session=True)
     assert process.stdout
     first = process.stdout.readline()
-    process.send_signal(number)
+    os.killpg(process.pid, number)  # as a terminal and `timeout` do: those that send hear of it too
     out = process.stdout.read()
     assert process.wait(120) == status
     measured = len((first + out).split("total: average")[0].splitlines())

@@ -1,6 +1,5 @@
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Literal
 
 import keras
 import numpy as np
@@ -32,7 +31,7 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     return SimpleNamespace(folder=folder, model=model)
 
 
-def card(name: str, decoding: Decoding, channels: Literal[1, 3]) -> ModelCard:
+def card(name: str, decoding: Decoding, channels: int) -> ModelCard:
     """Of a network for pictures of 48x24."""
     return ModelCard(
         network=name,
@@ -83,6 +82,16 @@ def test_characters_keep_their_rows_in_another_alphabet(older: SimpleNamespace) 
     ours, theirs = model.get_layer("classes"), older.model.get_layer("classes")
     np.testing.assert_allclose(ours.kernel.numpy()[:, [1, 2, 3]], theirs.kernel.numpy()[:, [3, 1, 4]], atol=1e-3)
     assert ours.bias.numpy()[0] == fresh[0], "a new character keeps its random start"
+
+
+def test_fresh_rows_of_characters_are_not_told_as_carried_over(older: SimpleNamespace) -> None:
+    alphabet = Alphabet(("a", *map(chr, range(0x4E00, 0x4E00 + 4000))))
+    model = network(Shape(24, 48, 3), alphabet).model()
+    rows = model.get_layer("classes").count_params()
+    share = 1 - rows * (1 - 2 / alphabet.classes) / model.count_params()
+    said = warm_start.carry_over(older.folder, model, "columns", alphabet)
+    assert f"{share:.0%} of the weights, 1 of 4001 characters" in said
+    assert share < 0.6
 
 
 def test_another_size_takes_the_convolutions_and_stretches_the_rest(older: SimpleNamespace) -> None:

@@ -70,6 +70,7 @@ def test_without_a_checkpoint_there_is_nothing_to_export(copied: Path, capsys: p
     shutil.rmtree(copied.parent / "model")
     assert train_model.main(["--config", str(copied), "--export-only"]) == 2
     assert "expected a model with a checkpoint; train one first" in capsys.readouterr().err
+    assert not (copied.parent / "model").exists()
     with pytest.raises(SystemExit):
         train_model.main(["--config", str(copied), "--saved-model", "elsewhere"])
 

@@ -51,10 +51,12 @@ def test_picture_that_cannot_be_read_is_told_and_the_others_are_read(
 ) -> None:
     shutil.copy(list_entries(trained.config.test_image_dir)[0], tmp_path / "b_1.png")
     (tmp_path / "a_1.png").write_text("no picture")
+    (tmp_path / ".DS_Store").write_text("which is no one's picture")
     arguments = ["--config", str(trained.config_path), "--image", str(tmp_path), "--offline"]
     assert recognize_local.main(arguments) == 1
     said = capsys.readouterr()
     assert said.out.count("prediction: ") == 1
+    assert said.err.count("\n") == 1
     assert "a_1.png: not a PNG, JPEG, GIF, BMP or WebP picture" in said.err
 
 
