@@ -61,10 +61,11 @@ class Probe:
 def _content(response: http.client.HTTPResponse, end: float) -> bytes:
     """All of an answer. Raises TimeoutError when it goes on beyond `end`, on the clock of `perf_counter`."""
     content = b""
-    while part := response.read1():
-        content += part
-        if time.perf_counter() > end:
-            raise TimeoutError
+    with response:  # which `read1` leaves open at its end, so that the connection could not be used again
+        while part := response.read1():
+            content += part
+            if time.perf_counter() > end:
+                raise TimeoutError
     return content
 
 

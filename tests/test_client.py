@@ -133,14 +133,14 @@ def test_captcha_comes_with_the_label_that_the_source_tells(served: Served) -> N
     assert (captcha.data, captcha.label) == (b"png", "天")
 
 
-def test_connection_is_kept() -> None:
-    ports = set()
+def test_connections_are_kept() -> None:
+    ports = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            ports.add(self.client_address[1])
+            ports.append(self.client_address[1])
             self.rfile.read(int(self.headers["Content-Length"]))
             content = b'{"value": "1", "speed_time(ms)": 1}'
             self.send_response(200)
@@ -150,11 +150,13 @@ def test_connection_is_kept() -> None:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        client = Client()
+        url = f"http://127.0.0.1:{server.server_port}/b"
+        client, probe = Client(), Probe(url)
         for _ in range(3):
-            client.recognize(f"http://127.0.0.1:{server.server_port}/b", b"data")
+            client.recognize(url, b"data")
+        assert all(probe.measure(number, b"data").answer for number in range(3))
         server.shutdown()
-    assert len(ports) == 1
+    assert (len(ports), len(set(ports))) == (6, 2)
 
 
 def test_probe_asks_as_the_client_does(served: Served) -> None:
