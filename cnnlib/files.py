@@ -31,8 +31,12 @@ def naming(path: Path) -> Iterator[None]:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a kill, finds it as it was or whole."""
     part = part_of(path)
-    with naming(path), part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with naming(path), part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:  # on a full disk its part would keep the next try from succeeding
+        part.unlink(missing_ok=True)
+        raise

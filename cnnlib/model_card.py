@@ -155,23 +155,34 @@ def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
 
 
 def save_model(model_dir: Path, card: ModelCard, contents: Mapping[str, tuple[str, bytes]]) -> ModelCard:
-    """Swap a model in: `contents` maps a kind to the suffix and the bytes of its file. Returns the card as written."""
+    """Swap a model in: `contents` maps a kind to the suffix and the bytes of its file. Returns the card as written.
+
+    Raises OSError when there is no room; the older model then stays, alone.
+    """
     model_dir.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for kind, (suffix, content) in contents.items():
-        digest = hashlib.sha256(content).hexdigest()
-        files[kind] = ModelFile(name=f"{kind}-{card.step}-{digest[:8]}{suffix}", sha256=digest)
-        write_whole(model_dir / files[kind].name, content)
+    _remove_unnamed(model_dir)  # what a save left that was killed
+    digests = {kind: hashlib.sha256(content).hexdigest() for kind, (_, content) in contents.items()}
+    files = {
+        kind: ModelFile(name=f"{kind}-{card.step}-{digests[kind][:8]}{suffix}", sha256=digests[kind])
+        for kind, (suffix, _) in contents.items()
+    }
     card = card.model_copy(update={"files": files})
     text = json.dumps(card.model_dump(), indent=2, ensure_ascii=False) + "\n"
-    write_whole(model_dir / CARD, text.encode())
-    _remove_others(model_dir, card)
+    try:
+        for kind, (_, content) in contents.items():
+            write_whole(model_dir / files[kind].name, content)
+        write_whole(model_dir / CARD, text.encode())
+    finally:
+        _remove_unnamed(model_dir)
     return card
 
 
-def _remove_others(model_dir: Path, card: ModelCard) -> None:
-    """Delete the files of earlier saves, and what a killed one left."""
-    named = {file.name for file in card.files.values()}
+def _remove_unnamed(model_dir: Path) -> None:
+    """Delete the files of other saves than the one that the card, if there is one, tells of."""
+    try:
+        named = {file.name for file in load_card(model_dir).files.values()}
+    except ModelError:
+        named = set()
     for path in model_dir.iterdir():
         if _OURS.fullmatch(path.name) and path.name not in named:
             path.unlink(missing_ok=True)

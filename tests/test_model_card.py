@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnlib import model_card
 from cnnlib.errors import ModelError
 from cnnlib.fit import Wanted, check_resumable
 from cnnlib.model_card import CARD, ModelCard, load_card, load_model, save_model
@@ -57,6 +59,40 @@ def test_next_save_replaces_the_files_of_the_one_before_and_nothing_else(tmp_pat
     mine = {"notes.txt", "checkpoint-mine.npz", "weights-backup"}
     assert {path.name for path in tmp_path.iterdir()} == names | mine | {CARD}
     assert load_model(tmp_path, "checkpoint")[1] == b"other weights"
+
+
+def test_save_that_finds_no_room_leaves_the_older_model_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path)
+    before = {path.name for path in tmp_path.iterdir()}
+    sync, synced = os.fsync, []
+
+    def room_for_one(number: int) -> None:
+        if synced:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        synced.append(number)
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", room_for_one)
+    with pytest.raises(OSError, match="No space left"):
+        save(tmp_path, 2, b"other")
+    assert synced
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert load_model(tmp_path, "float32")[1] == b"model"
+
+
+def test_what_a_killed_save_left_makes_room_for_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path)
+    left = [tmp_path / "checkpoint-2-01234567.npz", tmp_path / ".float32-2-01234567.tflite.part"]
+    for path in left:
+        path.touch()
+    write = model_card.write_whole
+
+    def after_clearing(path: Path, content: bytes) -> None:
+        assert not any(one.exists() for one in left)
+        write(path, content)
+
+    monkeypatch.setattr(model_card, "write_whole", after_clearing)
+    save(tmp_path, 3)
 
 
 def test_folder_without_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
