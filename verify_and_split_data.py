@@ -1,4 +1,4 @@
-"""Verify labelled pictures and split them 19:1 into training and test pictures.
+"""Verify labelled pictures and split them, 19:1 of all that came so far, into training and test pictures.
 
 Pictures in origin_image_dir and new_image_dir that fit the config are moved into train_image_dir and
 test_image_dir; abnormal ones stay where they are and are listed with the reason. What is there already, or is put in
@@ -25,7 +25,8 @@ from tqdm import tqdm
 
 from cnnlib import proposal, samples
 from cnnlib.config import SampleConfig, load_sample_config
-from cnnlib.errors import ConfigError
+from cnnlib.errors import ConfigError, ModelError
+from cnnlib.fit import check_resumable, wanted_of
 from cnnlib.folders import first_picture, has_suffix, labels_in
 from cnnlib.paths import display_path
 from cnnlib.samples import Sample
@@ -73,6 +74,8 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
 
     Also where another one would be written over, at `target`, by which they may have been moved.
     """
+    if target and target.is_dir():
+        raise ConfigError(f"{display_path(target)}: expected a file to write the config into; this is a folder")
     folder = config.train_image_dir
     first = first_picture(folder, [config.image_suffix]) or first_picture(folder)
     if first:
@@ -103,17 +106,17 @@ def verify_and_split(folder: Path, config: SampleConfig, moving: bool, earlier: 
             print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
         for twin in twins if moving else ():
             twin.unlink()
-        separate(found, config, moving)
+        separate(found, config, moving, earlier)
     return found
 
 
-def separate(found: list[Sample], config: SampleConfig, moving: bool) -> None:
+def separate(found: list[Sample], config: SampleConfig, moving: bool, earlier: Sequence[Path]) -> None:
     """List what is abnormal, and separate the rest into training and test set."""
     abnormal = [(index, sample) for index, sample in enumerate(found) if sample.fault]
     good = [sample.path for sample in found if not sample.fault]
     show_abnormal(abnormal, len(found))
     print("Start to separate the original image set: test set (5%) and training set (95%)")
-    test = samples.draw_test(good, config.split_seed)
+    test = samples.draw_test(good, config.split_seed, *already(config, earlier))
     for path in good if moving else ():  # in order: a run that is cut off leaves the rest to draw 5% of again
         samples.move(path, config.test_image_dir if path in test else config.train_image_dir)
     count = len(abnormal)
@@ -122,6 +125,14 @@ def separate(found: list[Sample], config: SampleConfig, moving: bool) -> None:
     print(f"{kept} in the original directory")
     print(f"The number of test sets is: {len(test)}")
     print(f"The number of training sets is: {len(good) - len(test)}")
+
+
+def already(config: SampleConfig, earlier: Sequence[Path]) -> tuple[int, int]:
+    """How many pictures the training and the test set have, those that would have been moved `earlier` among them."""
+    targets = (config.train_image_dir, config.test_image_dir)
+    trained, tested = (len(labels_in(folder, config.image_suffix)) for folder in targets)
+    drawn = len(samples.draw_test(earlier, config.split_seed, trained, tested))
+    return trained + len(earlier) - drawn, tested + drawn
 
 
 def show_abnormal(abnormal: list[tuple[int, Sample]], total: int) -> None:
@@ -160,8 +171,27 @@ def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
     if proposed["resize"]:
         size = f"{proposed['image_width']}x{proposed['image_height']}"
         print(f"Pictures of another size will be resized to {size} pixels, at which they are trained on and read")
-    quoted = subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
-    print(f"Move the pictures with: python verify_and_split_data.py --config {quoted}")
+    print(f"Move the pictures with: python verify_and_split_data.py --config {quoted(path)}")
+    show_older_model(path)
+
+
+def show_older_model(path: Path) -> None:
+    """Tell what to do about a model that the config at `path` does not fit any more."""
+    config = load_sample_config(path)
+    folder = config.model_save_dir
+    try:
+        check_resumable(folder, wanted_of(config))
+    except ModelError:
+        print(
+            f"The model in {display_path(folder)} reads other pictures or characters than {config.name} says now; "
+            "name another model_save_dir in it, then start from the older model with: "
+            f"python train_model.py --config {quoted(path)} --warm-start {quoted(folder)}"
+        )
+
+
+def quoted(path: Path) -> str:
+    """As a command line takes it."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 if __name__ == "__main__":

@@ -129,6 +129,12 @@ def is_coloured(picture: Image.Image) -> bool:
     return bool((distance > COLOUR_DISTANCE).mean() > COLOUR_SHARE)
 
 
+def is_empty(picture: Image.Image) -> bool:
+    """Whether all pixels are of one colour. Raises SampleError when it can't be converted."""
+    pixels = np.asarray(_flat(picture))
+    return bool((pixels == pixels[0, 0]).all())
+
+
 def _flat(picture: Image.Image) -> Image.Image:
     """The picture without palette, transparency or 16-bit samples.
 

@@ -69,7 +69,8 @@ def check_settled(trained: Sample, config: SampleConfig) -> None:
         raise ConfigError(
             f"{display_path(trained.path)}: expected a {config.image_suffix} of {config.shape} pixels, as "
             f"{config.name} says; got a {suffix} of {size[0]}x{size[1]}: name the config that the training pictures "
-            "were moved with, or move them back into origin_image_dir"
+            "were moved with; another kind of captcha needs folders of its own, train_image_dir and the others, in a "
+            "config of its own"
         )
 
 

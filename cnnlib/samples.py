@@ -24,7 +24,7 @@ from cnnlib.folders import LOCK, has_suffix, list_entries
 from cnnlib.names import label_of
 from cnnlib.parallel import on_all_cores
 from cnnlib.paths import display_path
-from cnnlib.pictures import decode_picture, is_coloured, read_picture
+from cnnlib.pictures import decode_picture, is_coloured, is_empty, read_picture
 
 TEST_SHARE = 0.05  # 19:1
 LOCK_WAIT_S = 10
@@ -65,6 +65,8 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
     try:
         picture = decode_picture(read_picture(path))
         size, coloured = picture.size, is_coloured(picture)
+        if is_empty(picture):
+            faults.append("Nothing to see: one colour throughout, on white where it is transparent")
     except SampleError as error:
         faults.append(f"Cannot be opened: {error}")
     faults += _misfits(label, size, config)
@@ -82,10 +84,19 @@ def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConf
         yield f"Label '{label}': expected at most {config.max_captcha} characters (max_captcha); got {len(label)}"
 
 
-def draw_test(paths: Sequence[Path], seed: int) -> set[Path]:
-    """Which files of a folder go to the test: 5% of them, at least one of two or more, drawn by `seed`."""
-    count = max(1, int(len(paths) * TEST_SHARE + 0.5)) if len(paths) > 1 else 0
+def draw_test(paths: Sequence[Path], seed: int, trained: int = 0, tested: int = 0) -> set[Path]:
+    """Which files of a folder go to the test, drawn by `seed`: 5% of them, at most, and of all together.
+
+    `trained` and `tested` are how many the two sets have already. One of two pictures or more is for the test.
+    """
+    everything = len(paths) + trained + tested
+    wanted = _share(everything) if everything > 1 else 0
+    count = max(0, min(wanted - tested, _share(len(paths)), len(paths)))
     return set(random.Random(seed).sample(sorted(paths), count))
+
+
+def _share(pictures: int) -> int:
+    return max(1, int(pictures * TEST_SHARE + 0.5))
 
 
 @contextmanager

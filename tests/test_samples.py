@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from PIL import Image
 
 from cnnlib import folders, samples
 from cnnlib.config import SampleConfig
@@ -39,6 +40,7 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
     (origin / "01_7.png").write_bytes(whole[: len(whole) - 30])
     (origin / "01_8.png").write_bytes(b"")
     (origin / "01_9.png").write_bytes(png_of_no_colour(32, 16))
+    Image.new("LA", (32, 16), (255, 0)).save(origin / "01_10.png")
     (origin / ".DStore").write_bytes(b"")
     (origin / "folder_9.png").mkdir()
     found = faults(config)
@@ -52,6 +54,7 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
     assert str(found["01_7.png"]).startswith("Cannot be opened: can't be decoded: ")
     assert found["01_8.png"] == "Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture"
     assert found["01_9.png"] == "Cannot be opened: can't be decoded: palette index out of range"
+    assert found["01_10.png"] == "Nothing to see: one colour throughout, on white where it is transparent"
     assert found["folder_9.png"] == "Not a file"
 
 
@@ -60,6 +63,18 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
 )
 def test_split_is_nineteen_to_one_and_a_handful_gives_one_test_picture(count: int, test: int) -> None:
     assert len(samples.draw_test([Path(f"01_{n}.png") for n in range(count)], seed=0)) == test
+
+
+def test_pictures_that_come_a_few_at_a_time_keep_the_test_at_five_percent() -> None:
+    trained = tested = 0
+    for day in range(50):
+        paths = [Path(f"01_{day}-{n}.png") for n in range(day % 4)]
+        drawn = len(samples.draw_test(paths, 0, trained, tested))
+        trained, tested = trained + len(paths) - drawn, tested + drawn
+    assert (trained, tested) == (69, 4)
+    later = [Path(f"01_{n}.png") for n in range(40)]
+    assert not samples.draw_test(later, 0, trained=10, tested=10), "there are more than enough"
+    assert len(samples.draw_test(later, 0, trained=10_000)) == 2, "not all that come go to the test"
 
 
 def test_split_depends_on_the_seed_and_not_on_the_order() -> None:

@@ -2,6 +2,7 @@ import errno
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,10 +62,10 @@ def test_console_is_that_of_the_original(config_path: Path, tmp_path: Path) -> N
 
 
 def test_later_samples_come_from_the_new_folder(config_path: Path, tmp_path: Path) -> None:
-    fill(tmp_path / "sample" / "origin", 10, seed=1)
+    fill(tmp_path / "sample" / "origin", 30, seed=1)
     verify_and_split_data.main(["--config", str(config_path)])
     before = names(tmp_path, "test")
-    later = {path.name for path in fill(tmp_path / "sample" / "new_train", 10, seed=2)}
+    later = {path.name for path in fill(tmp_path / "sample" / "new_train", 30, seed=2)}
     verify_and_split_data.main(["--config", str(config_path)])
     assert before < names(tmp_path, "test")
     assert later <= names(tmp_path, "train") | names(tmp_path, "test")
@@ -98,6 +99,20 @@ def test_dry_run_tells_and_moves_and_makes_nothing(
     assert "The number of training sets is: 9" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "sample").iterdir()] == ["origin"]
     assert len(names(tmp_path, "origin")) == 10
+
+
+def test_dry_run_says_what_the_run_does_of_both_folders(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, folder in enumerate(("train", "origin", "new_train"), 1):
+        fill(tmp_path / "sample" / folder, 25, seed=number)
+    shares = []
+    for options in (["--dry-run"], []):
+        verify_and_split_data.main(["--config", str(config_path), *options])
+        said = capsys.readouterr().out
+        shares.append([line for line in said.splitlines() if line.startswith("The number of")])
+    assert shares[0] == shares[1] != []
+    assert len(names(tmp_path, "test")) == 2, "one of each 25, at most: the first ones were not split"
 
 
 def test_dry_run_says_what_the_run_does_of_names_that_are_taken(
@@ -296,7 +311,7 @@ def test_config_that_training_pictures_do_not_fit_is_refused(
     )
     own = write_config(tmp_path, image_width=size[0], image_height=size[1], image_suffix=suffix)
     assert verify_and_split_data.main(["--config", str(own)]) == 0
-    assert (tmp_path / "sample" / "train" / f"10_0.{suffix}").exists()
+    assert not (tmp_path / "sample" / "origin" / f"10_0.{suffix}").exists()
     draw("01", tmp_path / "sample" / "train" / "00_0.gif")  # a stray, which training leaves out
     assert verify_and_split_data.main(["--config", str(own)]) == 0
 
@@ -315,6 +330,25 @@ def test_config_by_which_pictures_were_moved_is_not_written_anew_from_another(
     assert written.read_text() == before
     assert verify_and_split_data.main(["--config", str(written), "--write-config", str(written)]) == 0
     assert {"a", "b"} < set(load_sample_config(written).char_set)
+
+
+def test_model_that_the_written_config_fits_no_more_is_told(
+    trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_config(tmp_path, model_save_dir=str(trained.config.model_save_dir))
+    draw("01", tmp_path / "sample" / "train" / "01_1.png")
+    draw("02", tmp_path / "sample" / "new_train" / "02_1.png")
+    assert verify_and_split_data.main(["--config", str(path), "--write-config", str(path)]) == 0
+    said = capsys.readouterr().out
+    model = trained.config.model_save_dir.as_posix()
+    assert f"The model in {model}/ reads other pictures or characters than {path.as_posix()} says now" in said
+    assert f"python train_model.py --config {path} --warm-start {model}" in said
+
+
+def test_folder_is_no_place_for_a_config(config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path / "sample" / "origin", 3)
+    assert verify_and_split_data.main(["--config", str(config_path), "--write-config", str(tmp_path)]) == 2
+    assert "expected a file to write the config into; this is a folder" in capsys.readouterr().err
 
 
 def test_older_config_is_kept_when_it_is_written_over(config_path: Path, tmp_path: Path) -> None:
