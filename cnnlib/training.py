@@ -5,8 +5,8 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,7 +69,8 @@ def train(config: SampleConfig, say: Say = tell, start: Path | None = None) -> O
             with interruption() as interrupted:
                 trainer = Trainer(config)
                 introduce(trainer, say, start)
-                outcome = run(trainer, interrupted, say)
+                with _telling_what_is_kept(trainer, say):
+                    outcome = run(trainer, interrupted, say)
             if outcome.signal or not outcome.step:
                 return outcome
             say("Reading the training and verification pictures once more")
@@ -82,6 +83,17 @@ def train(config: SampleConfig, say: Say = tell, start: Path | None = None) -> O
             f"{config.name}: memory ran out in training: {remedy}, or close other programs; all pictures are held in "
             f"it, {config.image_width * config.image_height * config.channels / 1e6:.3g} MB each"
         ) from error
+
+
+@contextmanager
+def _telling_what_is_kept(trainer: Trainer, say: Say) -> Iterator[None]:
+    """Say which step the model folder holds where a second Ctrl-C ends the training at once."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder, step = display_path(trainer.config.model_save_dir), trainer.saved_step
+        say(f"Ended at once: {folder} holds {f'step {step}' if step > 0 else 'no step of this run'}")
+        raise
 
 
 def make_writable(folder: Path) -> None:
@@ -141,8 +153,9 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
     config, progress = trainer.config, trainer.progress
     first, before, start = progress.step, progress.seconds, time.perf_counter()
     size, interval = config.train_batch_size, trainer.verification_interval()
+    scalars = config.log_dir / config.model_save_dir.name  # TensorBoard draws a curve for each folder
     bar = tqdm(total=trainer.plan.steps * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
-    with bar, tf.summary.create_file_writer(str(config.log_dir)).as_default():
+    with bar, tf.summary.create_file_writer(str(scalars)).as_default():
         if first:
             trainer.verify()  # on today's pictures, which may be others than when the model was saved
         for pictures, labels in trainer.batches():
@@ -160,6 +173,8 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
                     say(f"{len(trainer.progress.suspects)} labels look wrong so far")
             if progress.step % config.cycle_save == 0 and not trainer.ended():
                 keep(trainer, say)
+        if interrupted.signal:
+            say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
         if progress.step:  # stopped before the first step, there is nothing to keep
             trainer.verify()
             keep(trainer, say, final=not interrupted.signal)

@@ -72,7 +72,9 @@ def test_model_folder_holds_one_step_and_its_curves(trained: SimpleNamespace) ->
 
 def test_tensorboard_scalars_are_written(trained: SimpleNamespace) -> None:
     tags = set()
-    for path in trained.config.log_dir.iterdir():
+    (folder,) = trained.config.log_dir.iterdir()
+    assert folder.name == trained.config.model_save_dir.name, "TensorBoard would mix the curves of several models"
+    for path in folder.iterdir():
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             tags |= {value.tag for value in event.summary.value}
     assert {"training/loss", "verification/loss", "verification/picture_accuracy"} <= tags

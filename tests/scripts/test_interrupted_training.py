@@ -28,7 +28,25 @@ def test_interrupted_training_saves_and_says_so(tmp_path: Path, number: int, sta
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (status, "")
     card = load_card(tmp_path / "model")
+    assert f"Interrupted: saving step {card.step}; once more ends at once, without it" in out
     assert f"Training ended at step {card.step}: interrupted by signal {number}; run again to go on" in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_second_ctrl_c_says_what_is_kept(tmp_path: Path) -> None:
+    path = write_config(tmp_path, cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
+    fill(tmp_path / "sample" / "train", 300)
+    process = start_script("train_model.py", "--config", path)
+    assert process.stdout
+    for line in process.stdout:
+        if line == "10th training >>>\n":
+            process.send_signal(signal.SIGINT)
+        if line.startswith("Interrupted: saving"):
+            process.send_signal(signal.SIGINT)
+            break
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert f"Ended at once: {(tmp_path / 'model').as_posix()}/ holds no step of this run" in out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
