@@ -78,7 +78,7 @@ class Table(ExitStack):
 
     def add(self, outcome: Outcome) -> None:
         confidence = "" if outcome.confidence is None else f"{outcome.confidence:.6f}"
-        self._writer.writerow((display_path(outcome.path), outcome.text, confidence))
+        self._writer.writerow((outcome.path.as_posix(), outcome.text, confidence))
 
 
 def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterable[Outcome]:
@@ -110,8 +110,11 @@ def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterabl
         except CaptchaError as error:
             yield Outcome(path, f"{display_path(path)}: {error}")
             continue
-        save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
         yield Outcome(path, describe(path) + answer.summary, answer.value, answer.confidence)
+        try:
+            save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
+        except OSError as error:
+            yield Outcome(path, f"{display_path(path)}: not saved in {error.filename}: {error.strerror}")
 
 
 def describe(path: Path) -> str:

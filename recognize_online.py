@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from cnnlib.client import API_URL, Client
-from cnnlib.config import load_sample_config
-from cnnlib.errors import ServiceError, UnreachableError
+from cnnlib.config import SampleConfig, load_sample_config
+from cnnlib.errors import CaptchaError, SampleError, UnreachableError
 from cnnlib.evaluation import accuracy
 from cnnlib.names import plain_suffix, save_picture
 from cnnlib.pictures import decode_picture
@@ -31,8 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for _ in range(arguments.count):
         try:
             captcha = client.fetch_captcha(config.remote_url)
+            suffix = suffix_of(captcha.data, config)
             answer = client.recognize(arguments.url, captcha.data)
-        except ServiceError as error:
+        except CaptchaError as error:
             print(error, file=sys.stderr)
             failed += 1
             if isinstance(error, UnreachableError):
@@ -40,13 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             continue
         label = "" if captcha.label is None else f"label: {captcha.label}, "
         print(f"{config.remote_url}: {label}{answer.summary}")
-        suffix = plain_suffix(decode_picture(captcha.data).format or config.image_suffix)
         save_picture(config.online_image_dir, answer.value, suffix, captcha.data)
         labelled += [] if captcha.label is None else [(captcha.label, answer.value)]
     if labelled:
         result = accuracy(*zip(*labelled, strict=True))
         print(f"Picture accuracy of {result.pictures} captchas: {result.picture:.1%}")
     return REQUESTS_FAILED if failed else DONE
+
+
+def suffix_of(data: bytes, config: SampleConfig) -> str:
+    """What a fetched picture is saved under. Raises SampleError naming the source where it is none."""
+    try:
+        return plain_suffix(decode_picture(data).format or config.image_suffix)
+    except SampleError as error:
+        raise SampleError(f"{config.remote_url}: {error}") from error
 
 
 if __name__ == "__main__":

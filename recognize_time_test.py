@@ -29,6 +29,7 @@ from cnnlib.script import DONE, REQUESTS_FAILED, SIGNAL_BASE, argument_parser, s
 from cnnlib.stress import Load, summary
 
 COUNT = 20_000
+SILENCE_S = 10  # without any answer, after which a run ends
 HEADER = ("index", "value", "time", "total_ms", "recognition_ms", "request_ms")
 
 
@@ -49,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     load = Load(arguments.url, pictures, count, arguments.concurrency, duration)
     table = arguments.output / "test.csv"
     arguments.output.mkdir(parents=True, exist_ok=True)
-    keep_older(table)
+    for path in (table, table.with_suffix(".png")):
+        keep_older(path)
     with interruption() as interrupted:
         done = record(load, table, interrupted)
     status = conclude(done, load, table)
@@ -64,11 +66,11 @@ def read_named(path: Path) -> bytes:
         raise SampleError(f"{display_path(path)}: {error}") from error
 
 
-def keep_older(table: Path) -> None:
-    """Rename an older table after the time it was last written."""
-    if table.exists():
-        stamp = datetime.fromtimestamp(table.stat().st_mtime).strftime("%Y%m%d-%H%M%S-%f")
-        table.rename(table.with_name(f"{table.stem}-{stamp}{table.suffix}"))
+def keep_older(path: Path) -> None:
+    """Rename an older file after the time it was last written."""
+    if path.exists():
+        stamp = datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y%m%d-%H%M%S-%f")
+        path.rename(path.with_name(f"{path.stem}-{stamp}{path.suffix}"))
 
 
 def record(load: Load, table: Path, interrupted: Interruption) -> list[Measurement]:
@@ -88,9 +90,15 @@ def record(load: Load, table: Path, interrupted: Interruption) -> list[Measureme
                 print("\n".join(map(line, some)), flush=True)
             bar.update(len(some))
             writer.writerows(row(one) for one in some if one.answer)
-            if interrupted.signal or all(one.unreached for one in done):  # nobody is there: the rest would fail as well
+            if interrupted.signal or nobody_answers(done):
                 break
     return done
+
+
+def nobody_answers(done: Sequence[Measurement]) -> bool:
+    """Whether the server was never there, or has gone for a while: the other requests would fail as well."""
+    last = next((one for one in reversed(done) if not one.unreached), None)
+    return last is None or done[-1].sent_at > last.sent_at + SILENCE_S
 
 
 def line(one: Measurement) -> str:

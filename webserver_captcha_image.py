@@ -24,10 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=port_number, default=6100, help="port to listen on (default: %(default)s)")
     parser.add_argument("--with-label", action="store_true", help=f"tell each label in the header {LABEL_HEADER}")
+    parser.add_argument("--fonts", nargs="+", default=[], metavar="FILE", help="fonts, one drawn for each character")
     arguments = parser.parse_args(argv)
     config = load_captcha_config(arguments.config)
-    check_fonts(config.characters, ())
-    make_app = partial(create_captcha_app, config, arguments.with_label)
+    check_fonts(config.characters, arguments.fonts)
+    make_app = partial(create_captcha_app, config, arguments.with_label, tuple(arguments.fonts))
     serve(make_app, arguments.host, arguments.port, "/captcha/")
     return DONE
 

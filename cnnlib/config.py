@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from cnnlib.alphabet import Alphabet, load_labels
 from cnnlib.errors import ConfigError
 from cnnlib.json_file import read_json_object
-from cnnlib.paths import PROJECT_ROOT, display_path
+from cnnlib.paths import PROJECT_ROOT, config_path, display_path
 from cnnlib.pictures import Shape
 from cnnlib.values import (
     MOST,
@@ -223,7 +223,7 @@ def json_schema(kind: type[Config]) -> dict[str, Any]:
     schema = kind.model_json_schema()
     for key in ("labels_json_file", "log_dir"):
         if key in schema["properties"]:
-            schema["properties"][key]["default"] = display_path(kind.model_fields[key].default)
+            schema["properties"][key]["default"] = config_path(kind.model_fields[key].default)
     return schema
 
 

@@ -7,21 +7,29 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+_ENDING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+
 
 @contextmanager
 def blocked() -> Iterator[None]:
-    """Signals that would end this process wait until after; a process started inside never hears of them.
+    """Signals that would end this process wait until after; one that is started inside hears of none until `unblock`.
 
     Nothing is held up on Windows, which has no such way.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def unblock() -> None:
+    """Let signals in that were `blocked` when this process was started."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 class Interruption:

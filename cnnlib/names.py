@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cnnlib.alphabet import composed, is_visible
 from cnnlib.errors import SampleError
+from cnnlib.files import naming
 
 # Unfit for a file name on some system, or (%, .) needed for the escape itself and the suffix.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
@@ -64,7 +65,7 @@ def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
             serial += 1  # clocks may tick slowly
             continue
         try:
-            with file:
+            with naming(path), file:
                 file.write(data)
         except OSError:  # the disk is full: no half a picture stays
             path.unlink(missing_ok=True)

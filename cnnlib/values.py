@@ -103,5 +103,5 @@ Characters = Annotated[str, AfterValidator(_characters), Expected("a text of 2 o
 Drawn = Annotated[str, AfterValidator(_drawn), Expected("a text of 1 or more characters")]
 Suffix = Annotated[
     Literal["png", "jpg", "jpeg", "gif", "bmp", "webp"],
-    Expected("one of png, jpg, jpeg, gif, bmp, webp, without a dot"),
+    Expected("one of png, jpg, jpeg, gif, bmp, webp, in lower case and without a dot"),
 ]

@@ -14,7 +14,7 @@ from cnnlib.config import (
     load_sample_config,
 )
 from cnnlib.errors import ConfigError
-from cnnlib.paths import PROJECT_ROOT, display_path
+from cnnlib.paths import PROJECT_ROOT, config_path, display_path
 from tests.conftest import write_config
 
 # The keys of the original suite, each with its default.
@@ -192,7 +192,11 @@ def test_readme_has_a_row_for_every_key(kind: type[SampleConfig]) -> None:
     assert rows <= {f.alias or n for k in (SampleConfig, CaptchaConfig) for n, f in k.model_fields.items()}
 
 
-def test_display_path_is_what_a_config_would_say(tmp_path: Path) -> None:
+def test_display_path_is_what_a_config_would_say_or_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT_ROOT)
     assert display_path(PROJECT_ROOT / "sample" / "origin") == "sample/origin/"
     assert display_path(SAMPLE_CONFIG) == "conf/sample_config.json"
     assert display_path(tmp_path) == f"{tmp_path.as_posix()}/"
+    monkeypatch.chdir(tmp_path)
+    assert display_path(SAMPLE_CONFIG) == SAMPLE_CONFIG.as_posix()
+    assert config_path(SAMPLE_CONFIG) == "conf/sample_config.json"

@@ -14,8 +14,10 @@ from flask import Flask, Response, jsonify, request
 
 import recognize_time_test
 from cnnlib import stress
+from cnnlib.client import Answer
 from cnnlib.probe import Measurement
 from cnnlib.stress import Load
+from recognize_time_test import nobody_answers
 from tests.conftest import HANGUP, free_port, running, start_script, write_config
 
 LABEL = {b"one": "1", b"two": "2", b"slow": "3"}
@@ -158,6 +160,17 @@ def test_summary_has_average_and_percentiles() -> None:
 def test_error_in_the_program_itself_ends_the_measurement(url: str) -> None:
     with pytest.raises(TypeError):
         all_of(Load(url, ["text, where bytes are wanted"], 10, 2))
+
+
+def test_run_ends_when_nobody_answers_for_a_while() -> None:
+    answer = Answer("1", 1.0, 1.0, 2.0)
+    there, gone = Measurement(1, 100, answer), Measurement(2, 101, None, "gone", unreached=True)
+    assert not nobody_answers([there])
+    assert not nobody_answers([there, gone])
+    assert nobody_answers([gone]), "it was never there"
+    later = Measurement(3, 111, None, "gone", unreached=True)
+    assert nobody_answers([there, gone, later])
+    assert not nobody_answers([there, gone, Measurement(3, 111, None, "refused")]), "a refusal is an answer"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

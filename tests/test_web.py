@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.serving import make_server
 
+import webserver_captcha_image
 from cnnlib.config import CaptchaConfig, SampleConfig
 from cnnlib.errors import ServiceError
 from cnnlib.names import label_of
@@ -138,6 +139,13 @@ def test_source_draws_a_fresh_png_each_time(look: CaptchaConfig) -> None:
     assert Image.open(io.BytesIO(first.data)).size == (100, 60)
     assert first.data != second.data
     assert first.headers["Cache-Control"] == "no-store"
+
+
+def test_source_draws_in_the_fonts_that_are_named(look: CaptchaConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    client = create_captcha_app(look, fonts=("no.ttf",)).test_client()
+    assert client.get("/captcha/").status_code == 500, "it is asked for"
+    assert webserver_captcha_image.main(["--fonts", "no.ttf"]) == 2
+    assert "no.ttf" in capsys.readouterr().err
 
 
 def test_label_is_told_under_the_flag_alone(look: CaptchaConfig) -> None:

@@ -11,8 +11,11 @@ from cnnlib.drawing import draw_captcha
 from cnnlib.wire import LABEL_HEADER
 
 
-def create_captcha_app(config: CaptchaConfig, with_label: bool = False) -> Flask:
-    """A Flask application that draws a picture for each request; `with_label` tells its label in a header."""
+def create_captcha_app(config: CaptchaConfig, with_label: bool = False, fonts: tuple[str, ...] = ()) -> Flask:
+    """A Flask application that draws a picture for each request; `with_label` tells its label in a header.
+
+    `fonts` are files, one drawn for each character; none: the library's own.
+    """
     app = Flask(__name__)
     look = config.model_copy(update={"image_suffix": "png"})
     drawing = threading.Lock()  # the captcha library draws from the global random generator
@@ -20,7 +23,7 @@ def create_captcha_app(config: CaptchaConfig, with_label: bool = False) -> Flask
     @app.get("/captcha/")
     def captcha() -> Response:
         with drawing:
-            label, data = draw_captcha(look, secrets.token_hex())
+            label, data = draw_captcha(look, secrets.token_hex(), fonts)
         response = Response(data, mimetype="image/png", headers={"Cache-Control": "no-store"})
         if with_label:
             response.headers[LABEL_HEADER] = quote(label, safe="")

@@ -18,6 +18,7 @@ import uvicorn
 from flask import Flask
 from uvicorn.supervisors import Multiprocess
 
+from cnnlib.interruption import blocked, unblock
 from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
 from cnnlib.web.gateway import Gateway
 from cnnlib.web.listening import listen_on
@@ -46,6 +47,7 @@ class Worker:
             if HANGUP:
                 signal.signal(HANGUP, signal.SIG_IGN)  # the parent hears it too, and tells what is to be done
             threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        unblock()
         app = self.make_app()
         gc.collect()
         gc.freeze()  # what is there now stays: no collection needs to look at it again
@@ -60,6 +62,10 @@ class Supervisor(Multiprocess):
         super().__init__(config, sockets)
         if HANGUP:
             signal.signal(HANGUP, on_hangup)  # uvicorn's own would start all workers anew
+
+    def init_processes(self) -> None:
+        with blocked():  # until they heed signals: one that interrupts their imports would be told at length
+            super().init_processes()
 
     def keep_subprocess_alive(self) -> None:
         for process in self.processes:

@@ -77,6 +77,19 @@ def test_older_table_stays_where_nothing_could_be_read(
     assert "a.csv: expected a file in a folder that is there; there is no such folder" in capsys.readouterr().err
 
 
+def test_reading_that_cannot_be_saved_is_told_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        draw("01", tmp_path / f"01_{number}.png")
+    monkeypatch.setattr(recognize_local.Client, "recognize", lambda *_: Answer("01", 1.0, 1.0, 2.0))
+    config = write_config(tmp_path / "suite", local_image_dir="/dev/null/local")
+    assert recognize_local.main(["--config", str(config), "--image", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out.count("prediction: 01") == 2
+    assert said.err.count("not saved in /dev/null/local: Not a directory") == 2
+
+
 def test_picture_that_is_not_answered_in_time_does_not_end_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+import recognize_online
+from cnnlib.client import Captcha
+from tests.conftest import write_config
+
+
+def test_source_that_gives_no_picture_is_named_and_nothing_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognize_online.Client, "fetch_captcha", lambda *_: Captcha(b"<html>", None))
+    config = write_config(tmp_path, remote_url="http://source/")
+    assert recognize_online.main(["--config", str(config), "--count", "2"]) == 1
+    assert capsys.readouterr().err == "http://source/: not a PNG, JPEG, GIF, BMP or WebP picture\n" * 2
