@@ -1,9 +1,12 @@
+import multiprocessing
+import os
 import signal
 import threading
+from multiprocessing.connection import Connection
 
 import pytest
 
-from cnnlib.interruption import interruption
+from cnnlib.interruption import blocked, interruption, unblock
 
 HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # where there are terminals to be closed
 
@@ -35,6 +38,28 @@ def test_closed_terminal_is_ignored_where_it_was_before() -> None:
             assert interrupted.signal is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.skipif(not HANGUP, reason="signals can be blocked on POSIX alone")
+def test_process_that_is_started_while_signals_are_blocked_hears_of_none_until_it_asks() -> None:
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    with blocked():
+        process = spawn.Process(target=tell_when_it_is_let_in, args=(theirs,), daemon=True)
+        process.start()
+        os.kill(process.pid, signal.SIGINT)  # while it still imports
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+    assert ours.recv() == "there"
+    assert ours.recv() == "interrupted"
+    process.join()
+
+
+def tell_when_it_is_let_in(told: Connection) -> None:
+    told.send("there")
+    try:
+        unblock()
+    except KeyboardInterrupt:
+        told.send("interrupted")
 
 
 def test_second_ctrl_c_interrupts_at_once() -> None:
