@@ -178,11 +178,11 @@ def save_model(model_dir: Path, card: ModelCard, contents: Mapping[str, tuple[st
 
 
 def _remove_unnamed(model_dir: Path) -> None:
-    """Delete the files of other saves than the one that the card, if there is one, tells of."""
+    """Delete the files of other saves than the one that the card, if there is one, tells of; none if it is broken."""
     try:
-        named = {file.name for file in load_card(model_dir).files.values()}
+        named = {file.name for file in load_card(model_dir).files.values()} if (model_dir / CARD).exists() else set()
     except ModelError:
-        named = set()
+        return
     for path in model_dir.iterdir():
         if _OURS.fullmatch(path.name) and path.name not in named:
             path.unlink(missing_ok=True)
