@@ -98,7 +98,10 @@ def record(load: Load, table: Path, interrupted: Interruption) -> list[Measureme
 def nobody_answers(done: Sequence[Measurement]) -> bool:
     """Whether the server was never there, or has gone for a while: the other requests would fail as well."""
     last = next((one for one in reversed(done) if not one.unreached), None)
-    return last is None or done[-1].sent_at > last.sent_at + SILENCE_S
+    if last is None:
+        return True
+    answered_at = last.sent_at + (last.answer.total_ms / 1000 if last.answer else 0)
+    return done[-1].sent_at > answered_at + SILENCE_S
 
 
 def line(one: Measurement) -> str:

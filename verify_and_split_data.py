@@ -171,27 +171,18 @@ def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
     if proposed["resize"]:
         size = f"{proposed['image_width']}x{proposed['image_height']}"
         print(f"Pictures of another size will be resized to {size} pixels, at which they are trained on and read")
-    print(f"Move the pictures with: python verify_and_split_data.py --config {quoted(path)}")
+    quoted = subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
+    print(f"Move the pictures with: python verify_and_split_data.py --config {quoted}")
     show_older_model(path)
 
 
 def show_older_model(path: Path) -> None:
     """Tell what to do about a model that the config at `path` does not fit any more."""
     config = load_sample_config(path)
-    folder = config.model_save_dir
     try:
-        check_resumable(folder, wanted_of(config))
-    except ModelError:
-        print(
-            f"The model in {display_path(folder)} reads other pictures or characters than {config.name} says now; "
-            "name another model_save_dir in it, then start from the older model with: "
-            f"python train_model.py --config {quoted(path)} --warm-start {quoted(folder)}"
-        )
-
-
-def quoted(path: Path) -> str:
-    """As a command line takes it."""
-    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
+        check_resumable(config.model_save_dir, wanted_of(config))
+    except ModelError as error:
+        print(error)
 
 
 if __name__ == "__main__":

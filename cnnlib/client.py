@@ -114,7 +114,7 @@ class Client:
         return bytes(data)
 
     def _send(self, method: str, url: str, **options: object) -> tuple[bytes, Mapping[str, str]]:
-        """Content and headers of an answer. Raises ServiceError, also when it takes too long or is too large."""
+        """Content and headers of an answer. Raises ServiceError, also when its body takes too long or is too large."""
         with self._answer(method, url, options) as response:
             content = self._content(url, response)
         if not response.ok:

@@ -188,8 +188,7 @@ def _check_folders(config: SampleConfig) -> None:
     """Raise ConfigError when folders coincide that must not mix what is labelled, what was read and what goes again."""
     keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir")
     read = ("online_image_dir", "local_image_dir")  # into which pictures go under what was read, right or wrong
-    saved = itertools.product(("api_image_dir", "train_image_dir", "test_image_dir"), read)
-    for one, other in (*itertools.combinations(keys, 2), *saved):
+    for one, other in (*itertools.combinations(keys, 2), *itertools.product(keys, read)):
         if os.path.realpath(getattr(config, one)) == os.path.realpath(getattr(config, other)):
             got = display_path(getattr(config, one))
             raise ConfigError(f"{config.name}: keys '{one}', '{other}': expected different folders; got {got} for both")

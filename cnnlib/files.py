@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PART = ".part"  # ending of a file under way
@@ -38,5 +38,6 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except BaseException:  # on a full disk its part would keep the next try from succeeding
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise

@@ -59,13 +59,18 @@ class Probe:
 
 
 def _content(response: http.client.HTTPResponse, end: float) -> bytes:
-    """All of an answer. Raises TimeoutError when it goes on beyond `end`, on the clock of `perf_counter`."""
+    """All of an answer. Raises TimeoutError when it goes on beyond `end`, on the clock of `perf_counter`.
+
+    Raises IncompleteRead when it is cut off.
+    """
     content = b""
     with response:  # which `read1` leaves open at its end, so that the connection could not be used again
         while part := response.read1():
             content += part
             if time.perf_counter() > end:
                 raise TimeoutError
+        if response.length:
+            raise http.client.IncompleteRead(content, response.length)
     return content
 
 

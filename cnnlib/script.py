@@ -66,8 +66,9 @@ def web_origin(text: str) -> str:
         raise fault from None
     if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc or not parts.netloc.isascii():
         raise fault
-    own = {"http": ":80", "https": ":443"}[parts.scheme]
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(own)}"
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+    own = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + ("" if parts.port in (None, own) else f":{parts.port}")
 
 
 def script(main: Main) -> Main:

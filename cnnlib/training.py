@@ -173,9 +173,9 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
                     say(f"{len(trainer.progress.suspects)} labels look wrong so far")
             if progress.step % config.cycle_save == 0 and not trainer.ended():
                 keep(trainer, say)
-        if interrupted.signal:
-            say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
         if progress.step:  # stopped before the first step, there is nothing to keep
+            if interrupted.signal:
+                say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
             trainer.verify()
             keep(trainer, say, final=not interrupted.signal)
     rate = (progress.step - first) * size / max(progress.seconds - before, 1e-9)

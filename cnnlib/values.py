@@ -32,8 +32,8 @@ def web_address(text: str) -> str:
     try:
         parts = urlsplit(text)  # which refuses brackets that stay open, as `port` does what no port is
         host, port = parts.hostname or "", parts.port
-        sound = parts.scheme in ("http", "https") and port != 0 and not any(map(str.isspace, parts.netloc))
-        sound = sound and bool(host.encode("idna"))
+        hidden = any(ord(character) < 32 for character in text) or any(map(str.isspace, parts.netloc))
+        sound = parts.scheme in ("http", "https") and port != 0 and not hidden and bool(host.encode("idna"))
     except ValueError:
         sound = False
     if not sound:

@@ -10,11 +10,12 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")  # hosts that are this very machine
 
 
 def api_token() -> str | None:
-    """The token in the environment, blanks and line ends around it left out; None where there is none.
+    """The token in the environment, blanks and line ends around it left out; None where there is none, or an empty one.
 
-    Raises ConfigError when a header can't hold it.
+    Raises ConfigError when a header can't hold it, or when it is blank.
     """
-    token = os.environ.get(TOKEN_VARIABLE, "").strip()
-    if any(not "!" <= character <= "~" for character in token):
+    told = os.environ.get(TOKEN_VARIABLE, "")
+    token = told.strip()
+    if any(not "!" <= character <= "~" for character in token) or (told and not token):
         raise ConfigError(f"{TOKEN_VARIABLE}: expected a token of ASCII letters, digits and signs, without blanks")
     return token or None

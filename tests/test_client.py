@@ -159,6 +159,28 @@ def test_connections_are_kept() -> None:
     assert (len(ports), len(set(ports))) == (6, 2)
 
 
+def test_answer_that_is_cut_off_is_told_and_costs_the_next_one_nothing() -> None:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            content = b'{"value": "1", "speed_time(ms)": 1}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content) + 5 * first.pop()))
+            self.end_headers()
+            self.wfile.write(content)
+            self.close_connection = True
+
+    first = [0, 1]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        probe = Probe(f"http://127.0.0.1:{server.server_port}/b")
+        assert "IncompleteRead" in probe.measure(1, b"data").fault
+        assert probe.measure(2, b"data").answer
+        server.shutdown()
+
+
 def test_probe_asks_as_the_client_does(served: Served) -> None:
     url = served(good)
     for path in (f"{url}?größe=1", url.replace("/b", "/größe")):
@@ -167,7 +189,7 @@ def test_probe_asks_as_the_client_does(served: Served) -> None:
     assert "UnicodeError" in Probe("http://a..b/b").measure(1, b"data").fault
 
 
-@pytest.mark.parametrize("token", ["sesame\n", " sesame", "密码", "open sesame"])
+@pytest.mark.parametrize("token", ["sesame\n", " sesame", "密码", "open sesame", "\n"])
 def test_token_is_what_a_header_can_hold(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPTCHA_API_TOKEN", token)
     if token.strip() == "sesame":

@@ -155,7 +155,9 @@ def test_channels_are_one_or_three(tmp_path: Path, wrong: object) -> None:
     assert fault == f"key 'channels': expected 1 (grey) or 3 (colour); got {json.dumps(wrong)}"
 
 
-@pytest.mark.parametrize("key", ["train_image_dir", "test_image_dir", "api_image_dir"])
+@pytest.mark.parametrize(
+    "key", ["origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir"]
+)
 def test_readings_are_not_saved_where_labels_are_taken_from(tmp_path: Path, key: str) -> None:
     (fault,) = faults_of(tmp_path, **{key: str(tmp_path / "local"), "local_image_dir": str(tmp_path / "local")})
     assert fault.startswith(f"keys '{key}', 'local_image_dir': expected different folders")

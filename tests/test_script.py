@@ -86,6 +86,8 @@ def test_web_origin_is_as_browsers_send_it() -> None:
     assert web_origin("https://example.org:8443/") == "https://example.org:8443"
     assert web_origin("https://Example.org:443") == "https://example.org"
     assert web_origin("http://example.org:443") == "http://example.org:443"
+    assert web_origin("https://example.org:") == web_origin("https://example.org:0443") == "https://example.org"
+    assert web_origin("http://[::1]:8080") == "http://[::1]:8080"
     wrong_ones = ("*", "example.org", "https://example.org/page", "ftp://example.org", "https://example.org:99999")
     for wrong in (*wrong_ones, "https://me@example.org", "https://a b", "https://exämple.org", "https://a#b"):
         with pytest.raises(ArgumentTypeError, match="expected a web origin such as"):
@@ -102,6 +104,7 @@ def test_web_origin_is_as_browsers_send_it() -> None:
         "http://host:0/",
         "http://[::1/b",
         "http://a b/",
+        "http://a\n/b",
         "http://a..b/",
     ],
 )

@@ -170,6 +170,7 @@ def test_run_ends_when_nobody_answers_for_a_while() -> None:
     assert nobody_answers([gone]), "it was never there"
     later = Measurement(3, 111, None, "gone", unreached=True)
     assert nobody_answers([there, gone, later])
+    assert not nobody_answers([Measurement(1, 100, Answer("1", 1.0, 1.0, 9000.0)), later]), "it came at 109"
     assert not nobody_answers([there, gone, Measurement(3, 111, None, "refused")]), "a refusal is an answer"
 
 

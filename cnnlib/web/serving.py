@@ -46,8 +46,8 @@ class Worker:
         if parent:
             if HANGUP:
                 signal.signal(HANGUP, signal.SIG_IGN)  # the parent hears it too, and tells what is to be done
+            unblock()  # before there are threads, which would keep them blocked
             threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-        unblock()
         app = self.make_app()
         gc.collect()
         gc.freeze()  # what is there now stays: no collection needs to look at it again
@@ -70,7 +70,8 @@ class Supervisor(Multiprocess):
     def keep_subprocess_alive(self) -> None:
         for process in self.processes:
             process.child_conn.close()  # the worker has its own; with this one open, its end would not be seen
-        super().keep_subprocess_alive()
+        with blocked():
+            super().keep_subprocess_alive()
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
