@@ -48,6 +48,7 @@ def test_process_that_is_started_while_signals_are_blocked_hears_of_none_until_i
         process = spawn.Process(target=tell_when_it_is_let_in, args=(theirs,), daemon=True)
         process.start()
         os.kill(process.pid, signal.SIGINT)  # while it still imports
+    theirs.close()  # so that its end is seen
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
     assert ours.recv() == "there"
     assert ours.recv() == "interrupted"
@@ -56,6 +57,7 @@ def test_process_that_is_started_while_signals_are_blocked_hears_of_none_until_i
 
 def tell_when_it_is_let_in(told: Connection) -> None:
     told.send("there")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what shells start in the background
     try:
         unblock()
     except KeyboardInterrupt:
