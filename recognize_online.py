@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from cnnlib.client import API_URL, Client
-from cnnlib.config import SampleConfig, load_sample_config
-from cnnlib.errors import CaptchaError, SampleError, UnreachableError
+from cnnlib.config import load_sample_config
+from cnnlib.errors import CaptchaError, UnreachableError, about
 from cnnlib.evaluation import accuracy
 from cnnlib.names import plain_suffix, save_picture
 from cnnlib.pictures import decode_picture
@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for _ in range(arguments.count):
         try:
             captcha = client.fetch_captcha(config.remote_url)
-            suffix = suffix_of(captcha.data, config)
+            with about(config.remote_url):
+                suffix = plain_suffix(decode_picture(captcha.data).format or config.image_suffix)
             answer = client.recognize(arguments.url, captcha.data)
         except CaptchaError as error:
             print(error, file=sys.stderr)
@@ -47,14 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = accuracy(*zip(*labelled, strict=True))
         print(f"Picture accuracy of {result.pictures} captchas: {result.picture:.1%}")
     return REQUESTS_FAILED if failed else DONE
-
-
-def suffix_of(data: bytes, config: SampleConfig) -> str:
-    """What a fetched picture is saved under. Raises SampleError naming the source where it is none."""
-    try:
-        return plain_suffix(decode_picture(data).format or config.image_suffix)
-    except SampleError as error:
-        raise SampleError(f"{config.remote_url}: {error}") from error
 
 
 if __name__ == "__main__":

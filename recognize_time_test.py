@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from cnnlib.client import API_URL
 from cnnlib.config import load_sample_config
-from cnnlib.errors import SampleError
+from cnnlib.errors import about
 from cnnlib.folders import first_test_picture, pictures_at
 from cnnlib.interruption import Interruption, interruption
 from cnnlib.paths import PROJECT_ROOT, display_path
@@ -60,10 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def read_named(path: Path) -> bytes:
     """The bytes of a picture file. Raises SampleError naming it."""
-    try:
+    with about(display_path(path)):
         return read_picture(path)
-    except SampleError as error:
-        raise SampleError(f"{display_path(path)}: {error}") from error
 
 
 def keep_older(path: Path) -> None:

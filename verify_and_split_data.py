@@ -29,7 +29,7 @@ from cnnlib.errors import ConfigError, ModelError
 from cnnlib.fit import check_resumable, wanted_of
 from cnnlib.folders import first_picture, has_suffix, labels_in
 from cnnlib.paths import display_path
-from cnnlib.samples import Sample
+from cnnlib.samples import Sample, Sets
 from cnnlib.script import DONE, argument_parser, script
 
 PROGRESS = partial(tqdm, unit=" pictures", disable=None, leave=False)
@@ -47,12 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = load_sample_config(arguments.config)
     check_moved(config, arguments.config, arguments.write_config)
     moving = not (arguments.dry_run or arguments.write_config)
+    targets = (config.train_image_dir, config.test_image_dir)
+    sets = Sets(*(len(labels_in(folder, config.image_suffix)) for folder in targets))
     found: list[Sample] = []
     for folder in (config.origin_image_dir, config.new_image_dir):
         earlier = [sample.path for sample in found if not (moving or sample.fault)]
-        found += verify_and_split(folder, config, moving, earlier)
+        found += verify_and_split(folder, config, moving, sets, earlier)
     left = [sample for sample in found if sample.fault or not moving]
-    targets = (config.train_image_dir, config.test_image_dir)
     known = [label for folder in targets for label in labels_in(folder, config.image_suffix)]
     if arguments.write_config:
         proposed = proposal.propose(left, known, config, proposal.LARGE_PIXELS)
@@ -87,7 +88,9 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
             )
 
 
-def verify_and_split(folder: Path, config: SampleConfig, moving: bool, earlier: Sequence[Path]) -> list[Sample]:
+def verify_and_split(
+    folder: Path, config: SampleConfig, moving: bool, sets: Sets, earlier: Sequence[Path]
+) -> list[Sample]:
     """Check one folder, move what fits, print the original's lines; returns what was found.
 
     `earlier` are the pictures that would have been moved before.
@@ -106,17 +109,17 @@ def verify_and_split(folder: Path, config: SampleConfig, moving: bool, earlier: 
             print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
         for twin in twins if moving else ():
             twin.unlink()
-        separate(found, config, moving, earlier)
+        separate(found, config, moving, sets)
     return found
 
 
-def separate(found: list[Sample], config: SampleConfig, moving: bool, earlier: Sequence[Path]) -> None:
+def separate(found: list[Sample], config: SampleConfig, moving: bool, sets: Sets) -> None:
     """List what is abnormal, and separate the rest into training and test set."""
     abnormal = [(index, sample) for index, sample in enumerate(found) if sample.fault]
     good = [sample.path for sample in found if not sample.fault]
     show_abnormal(abnormal, len(found))
     print("Start to separate the original image set: test set (5%) and training set (95%)")
-    test = samples.draw_test(good, config.split_seed, *already(config, earlier))
+    test = sets.draw_test(good, config.split_seed)
     for path in good if moving else ():  # in order: a run that is cut off leaves the rest to draw 5% of again
         samples.move(path, config.test_image_dir if path in test else config.train_image_dir)
     count = len(abnormal)
@@ -125,14 +128,6 @@ def separate(found: list[Sample], config: SampleConfig, moving: bool, earlier: S
     print(f"{kept} in the original directory")
     print(f"The number of test sets is: {len(test)}")
     print(f"The number of training sets is: {len(good) - len(test)}")
-
-
-def already(config: SampleConfig, earlier: Sequence[Path]) -> tuple[int, int]:
-    """How many pictures the training and the test set have, those that would have been moved `earlier` among them."""
-    targets = (config.train_image_dir, config.test_image_dir)
-    trained, tested = (len(labels_in(folder, config.image_suffix)) for folder in targets)
-    drawn = len(samples.draw_test(earlier, config.split_seed, trained, tested))
-    return trained + len(earlier) - drawn, tested + drawn
 
 
 def show_abnormal(abnormal: list[tuple[int, Sample]], total: int) -> None:

@@ -9,6 +9,9 @@ CaptchaError
     └── UnreachableError   no server is there
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class CaptchaError(Exception):
     """Base of all: its text says where, what was expected, what was found and the way out."""
@@ -24,6 +27,15 @@ class SampleError(CaptchaError):
 
 class SizeError(SampleError):
     """A picture has another size than was expected."""
+
+
+@contextmanager
+def about(place: str) -> Iterator[None]:
+    """Let a SampleError of the block say what it is about: a file, or the address of a picture."""
+    try:
+        yield
+    except SampleError as error:
+        raise SampleError(f"{place}: {error}") from error
 
 
 class ModelError(CaptchaError):

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cnnlib.alphabet import Reading
-from cnnlib.errors import ModelError, SampleError, SizeError
+from cnnlib.errors import ModelError, SizeError, about
 from cnnlib.fit import Wanted, check_fits
 from cnnlib.litert import LiteRT
 from cnnlib.model_card import READING, load_model
@@ -81,10 +81,8 @@ class Recognizer:
 
     def recognize_file(self, path: Path) -> Reading:
         """The reading of a picture file. Raises SampleError naming it when it can't be opened or used."""
-        try:
+        with about(display_path(path)):
             return self.recognize([read_picture(path)])[0]
-        except SampleError as error:
-            raise SampleError(f"{display_path(path)}: {error}") from error
 
     def rec_image(self, img: Picture) -> str:
         """The text of one picture (the original's method)."""

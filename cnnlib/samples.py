@@ -84,15 +84,23 @@ def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConf
         yield f"Label '{label}': expected at most {config.max_captcha} characters (max_captcha); got {len(label)}"
 
 
-def draw_test(paths: Sequence[Path], seed: int, trained: int = 0, tested: int = 0) -> set[Path]:
-    """Which files of a folder go to the test, drawn by `seed`: 5% of them, at most, and of all together.
+@dataclass
+class Sets:
+    """How many pictures the training and the test set have, those that would have been moved there among them."""
 
-    `trained` and `tested` are how many the two sets have already. One of two pictures or more is for the test.
-    """
-    everything = len(paths) + trained + tested
-    wanted = _share(everything) if everything > 1 else 0
-    count = max(0, min(wanted - tested, _share(len(paths)), len(paths)))
-    return set(random.Random(seed).sample(sorted(paths), count))
+    trained: int = 0
+    tested: int = 0
+
+    def draw_test(self, paths: Sequence[Path], seed: int) -> set[Path]:
+        """Which of a folder's files go to the test, drawn by `seed`: 5% of them, at most, and of all together.
+
+        One of two pictures or more is for the test. All `paths` belong to the sets then.
+        """
+        everything = len(paths) + self.trained + self.tested
+        wanted = _share(everything) if everything > 1 else 0
+        count = max(0, min(wanted - self.tested, _share(len(paths)), len(paths)))
+        self.trained, self.tested = self.trained + len(paths) - count, self.tested + count
+        return set(random.Random(seed).sample(sorted(paths), count))
 
 
 def _share(pictures: int) -> int:

@@ -18,11 +18,11 @@ def slow_move(path: Path, folder: Path) -> Any:
 
 def main() -> None:
     samples.move = slow_move
-    draw_test = samples.draw_test
+    draw_test = samples.Sets.draw_test
 
     def announced(*arguments: Any) -> Any:
         print("moving", flush=True)
         return draw_test(*arguments)
 
-    samples.draw_test = announced
+    samples.Sets.draw_test = announced
     sys.exit(verify_and_split_data.main(["--config", sys.argv[1]]))

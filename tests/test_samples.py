@@ -18,6 +18,7 @@ from cnnlib import folders, samples
 from cnnlib.config import SampleConfig
 from cnnlib.errors import SampleError
 from cnnlib.paths import PROJECT_ROOT
+from cnnlib.samples import Sets
 from tests.conftest import draw, fill, write_config
 from tests.hostile import png_of_no_colour
 
@@ -62,26 +63,24 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
     ("count", "test"), [(0, 0), (1, 0), (2, 1), (19, 1), (20, 1), (30, 2), (1000, 50), (10_000, 500)]
 )
 def test_split_is_nineteen_to_one_and_a_handful_gives_one_test_picture(count: int, test: int) -> None:
-    assert len(samples.draw_test([Path(f"01_{n}.png") for n in range(count)], seed=0)) == test
+    assert len(Sets().draw_test([Path(f"01_{n}.png") for n in range(count)], seed=0)) == test
 
 
 def test_pictures_that_come_a_few_at_a_time_keep_the_test_at_five_percent() -> None:
-    trained = tested = 0
-    for day in range(50):
-        paths = [Path(f"01_{day}-{n}.png") for n in range(day % 4)]
-        drawn = len(samples.draw_test(paths, 0, trained, tested))
-        trained, tested = trained + len(paths) - drawn, tested + drawn
-    assert (trained, tested) == (69, 4)
+    sets = Sets()
+    drawn = [sets.draw_test([Path(f"01_{day}-{n}.png") for n in range(day % 4)], 0) for day in range(50)]
+    assert (sets.trained, sets.tested) == (69, 4)
+    assert sum(map(len, drawn)) == 4
     later = [Path(f"01_{n}.png") for n in range(40)]
-    assert not samples.draw_test(later, 0, trained=10, tested=10), "there are more than enough"
-    assert len(samples.draw_test(later, 0, trained=10_000)) == 2, "not all that come go to the test"
+    assert not Sets(10, 10).draw_test(later, 0), "there are more than enough"
+    assert len(Sets(10_000, 0).draw_test(later, 0)) == 2, "not all that come go to the test"
 
 
 def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
     paths = [Path(f"01_{n}.png") for n in range(100)]
     shuffled = random.Random(1).sample(paths, 100)
-    assert samples.draw_test(paths, 7) == samples.draw_test(shuffled, 7)
-    assert samples.draw_test(paths, 7) != samples.draw_test(paths, 8)
+    assert Sets().draw_test(paths, 7) == Sets().draw_test(shuffled, 7)
+    assert Sets().draw_test(paths, 7) != Sets().draw_test(paths, 8)
 
 
 def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:
