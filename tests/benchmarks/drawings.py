@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
@@ -17,6 +18,8 @@ def draw_curves(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
     """Errors on the verification set over steps, on a logarithmic scale."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.add_subplot()
+    colours = matplotlib.cycler(color=matplotlib.colormaps["tab10"].colors)
+    axes.set_prop_cycle(matplotlib.cycler(linestyle=["-", "--", ":"]) * colours)  # no two lines alike
     for name, curve in curves.items():
         axes.plot([step for step, _ in curve], [100 * max(1 - share, 5e-4) for _, share in curve], label=name)
     axes.set(xlabel="step", ylabel="verification pictures misread, %", yscale="log", ylim=(0.05, 110))
