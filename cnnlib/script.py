@@ -2,6 +2,7 @@
 
 import functools
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -32,6 +33,15 @@ def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG, *, se
         parser.add_argument("--config", type=Path, action="append", default=[], metavar="PATH", help=text)
     else:
         parser.add_argument("--config", type=Path, default=default_config, metavar="PATH", help=f"config file {shown}")
+    return parser
+
+
+def drawing_parser(doc: str | None, default_config: Path) -> ArgumentParser:
+    """The parser of a generator of pictures: `--config`, `--count`, None unless told, and `--seed`, new each run."""
+    parser = argument_parser(doc, default_config)
+    parser.add_argument("--count", type=whole_number, help="pictures to draw (default: count of the config)")
+    text = "draw these pictures again, or others (default: a new seed each run)"
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32), help=text)
     return parser
 
 

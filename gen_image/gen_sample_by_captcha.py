@@ -9,7 +9,6 @@ examples:
   python gen_image/gen_sample_by_captcha.py --fonts first.ttf second.ttf
 """
 
-import secrets
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -21,22 +20,19 @@ from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config
 from cnnlib.drawing import check_fonts, draw_captcha
 from cnnlib.generation import generate
 from cnnlib.paths import display_path
-from cnnlib.script import DONE, argument_parser, script, whole_number
+from cnnlib.script import DONE, drawing_parser, script
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argument_parser(__doc__, CAPTCHA_CONFIG)
-    parser.add_argument("--count", type=whole_number, help="pictures to draw (default: count of the config)")
-    parser.add_argument("--seed", type=int, help="draw these pictures again, or others (default: a new seed each run)")
+    parser = drawing_parser(__doc__, CAPTCHA_CONFIG)
     parser.add_argument("--fonts", nargs="+", default=[], metavar="FILE", help="fonts, one drawn for each character")
     arguments = parser.parse_args(argv)
     config = load_captcha_config(arguments.config)
     count = arguments.count or config.count
-    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     check_fonts(config.characters, arguments.fonts)
-    generate(config, count, seed, partial(draw_captcha, config, fonts=tuple(arguments.fonts)))
-    print(f"{count} pictures with seed {seed} are in {display_path(config.root_dir)}")
+    generate(config, count, arguments.seed, partial(draw_captcha, config, fonts=tuple(arguments.fonts)))
+    print(f"{count} pictures with seed {arguments.seed} are in {display_path(config.root_dir)}")
     return DONE
 
 

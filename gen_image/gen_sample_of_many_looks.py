@@ -8,7 +8,6 @@ examples:
   python gen_image/gen_sample_of_many_looks.py --count 1000 --seed 7 --fonts first.ttf second.ttf
 """
 
-import secrets
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -24,29 +23,26 @@ from cnnlib.errors import ConfigError
 from cnnlib.generation import generate
 from cnnlib.looks import draw_look
 from cnnlib.paths import PROJECT_ROOT, display_path
-from cnnlib.script import DONE, argument_parser, script, whole_number
+from cnnlib.script import DONE, drawing_parser, script
 
 LOOKS_CONFIG = PROJECT_ROOT / "conf" / "general_captcha_config.json"
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argument_parser(__doc__, LOOKS_CONFIG)
-    parser.add_argument("--count", type=whole_number, help="pictures to draw (default: count of the config)")
-    parser.add_argument("--seed", type=int, help="draw these pictures again, or others (default: a new seed each run)")
+    parser = drawing_parser(__doc__, LOOKS_CONFIG)
     parser.add_argument("--fonts", nargs="+", metavar="FILE", help="fonts to draw with (default: all of the machine)")
     arguments = parser.parse_args(argv)
     config = load_captcha_config(arguments.config)
     count = arguments.count or config.count
-    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     if arguments.fonts:
         check_fonts(config.characters, arguments.fonts)
     fonts = tuple(arguments.fonts or fit_fonts(config.characters, sorted(font_manager.findSystemFonts())))
     if not fonts:
         raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")
     print(f"Fonts: {len(fonts)}")
-    generate(config, count, seed, partial(draw_look, config, fonts=fonts))
-    print(f"{count} pictures with seed {seed} are in {display_path(config.root_dir)}")
+    generate(config, count, arguments.seed, partial(draw_look, config, fonts=fonts))
+    print(f"{count} pictures with seed {arguments.seed} are in {display_path(config.root_dir)}")
     return DONE
 
 
