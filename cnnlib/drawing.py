@@ -67,6 +67,9 @@ def _drawable(font: str) -> set[int]:
         raise ConfigError(f"{font}: expected a TrueType or OpenType font; there is no such file")
     try:
         with TTFont(font, fontNumber=0, lazy=True) as opened:
-            return set(opened.getBestCmap() or {})
+            drawable = set(opened.getBestCmap() or {})
+        ImageFont.truetype(font).getmask("a")
     except Exception as error:  # broken in one of many ways, each with an exception of its own
-        raise ConfigError(f"{font}: expected a TrueType or OpenType font; got {error}") from error
+        found = str(error) or type(error).__name__
+        raise ConfigError(f"{font}: expected a TrueType or OpenType font; got {found}") from error
+    return drawable

@@ -28,14 +28,15 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a kill, finds it as it was or whole."""
+def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file so that a reader, or a kill, finds it as it was or whole; if `durable`, a power cut too."""
     part = part_of(path)
     try:
         with naming(path), part.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         part.replace(path)
     except BaseException:  # on a full disk its part would keep the next try from succeeding
         with suppress(OSError):

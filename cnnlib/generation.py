@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,8 +17,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cnnlib.config import CaptchaConfig
-from cnnlib.files import naming, part_of
+from cnnlib.errors import SampleError
+from cnnlib.files import write_whole
 from cnnlib.names import file_name
+from cnnlib.paths import display_path
 from cnnlib.samples import locked
 
 CHUNK = 32  # pictures that a process draws before it reports
@@ -30,7 +33,7 @@ def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw) -> None:
     """Put `count` pictures more of `seed` into the config's folder, drawn by `draw` on all cores.
 
     The picture's own seed is "SEED-INDEX"; `draw` gives its label and its encoded bytes.
-    Raises SampleError when another run holds the folder.
+    Raises SampleError when another run holds the folder, or a drawing process was killed.
     """
     with locked(config.root_dir):
         indices = missing_indices(config.root_dir, seed, count)
@@ -41,6 +44,9 @@ def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw) -> None:
                 with tqdm(total=count, unit=" pictures", disable=None) as bar:
                     for written in in_turn(partial(pool.submit, write), chunks_of(indices), 2 * workers):
                         bar.update(written)
+            except BrokenProcessPool as error:
+                remedy = "most often for want of memory; what it had drawn stays, run it again for the rest"
+                raise SampleError(f"{display_path(config.root_dir)}: a drawing process was killed, {remedy}") from error
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -84,7 +90,5 @@ def write_pictures(config: CaptchaConfig, seed: int, draw: Draw, indices: Sequen
     for index in indices:
         label, data = draw(f"{seed}-{index}")
         path = config.root_dir / file_name(label, f"{seed}-{index:06d}", config.image_suffix)
-        with naming(path):
-            part_of(path).write_bytes(data)
-        part_of(path).rename(path)
+        write_whole(path, data, durable=False)  # which would take longer than drawing does
     return len(indices)

@@ -2,10 +2,12 @@
 
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,6 +122,20 @@ def test_machines_that_never_answer_are_told_with_one_status(tmp_path: Path) -> 
         with nginx_before([address, address], tmp_path) as port:
             status, text = ask(port, "GET", "/models")
     assert (status, json.loads(text)["error_code"]) == (502, "502")
+
+
+def test_health_check_of_the_image_asks_the_server_and_no_proxy(trained: SimpleNamespace, serve: Servers) -> None:
+    address = serve("webserver_recognize_api.py", "--config", trained.config_path, "--workers", "1", "--page-port", "0")
+    lines = (DEPLOY / "Dockerfile").read_text().replace("\\\n", "")
+    command = json.loads(re.findall(r"HEALTHCHECK .*CMD (\[.*\])", lines)[0])
+    proxy = f"http://127.0.0.1:{free_port()}"
+
+    def check(port: int) -> int:
+        told = [sys.executable, *(word.replace("6000", str(port)) for word in command[1:])]
+        return subprocess.run(told, env=os.environ | {"http_proxy": proxy}, stderr=subprocess.DEVNULL).returncode
+
+    assert check(int(address.split(":")[2].split("/")[0])) == 0
+    assert check(free_port()) == 1
 
 
 def test_everything_that_the_image_copies_exists_and_reaches_the_builder() -> None:

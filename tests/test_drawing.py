@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from captcha.image import DEFAULT_FONTS
+from fontTools.ttLib import TTFont
 from PIL import Image
 
 from cnnlib.config import CaptchaConfig
@@ -46,6 +47,16 @@ def test_characters_that_a_font_lacks_are_named() -> None:
     with pytest.raises(ConfigError, match=r"DroidSansMono\.ttf: the font lacks 天 地; name another one with --fonts"):
         check_fonts("a天地天", DEFAULT_FONTS)
     check_fonts("aZ09é", ())
+
+
+def test_font_that_says_it_has_glyphs_but_has_none_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    hollow = tmp_path_factory.mktemp("fonts") / "hollow.ttf"
+    with TTFont(DEFAULT_FONTS[0]) as font:
+        for table in ("glyf", "loca"):
+            del font[table]
+        font.save(hollow)
+    with pytest.raises(ConfigError, match=r"hollow\.ttf: expected a TrueType or OpenType font; got \w"):
+        check_fonts("a", [str(hollow)])
 
 
 def test_file_that_is_no_font_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:

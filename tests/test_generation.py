@@ -1,6 +1,19 @@
+import os
+import signal
 from concurrent.futures import Future
+from pathlib import Path
 
-from cnnlib.generation import CHUNK, chunks_of, in_turn
+import pytest
+
+from cnnlib.config import CaptchaConfig
+from cnnlib.errors import SampleError
+from cnnlib.generation import CHUNK, chunks_of, generate, in_turn
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> CaptchaConfig:
+    keys = {"root_dir": str(tmp_path / "origin"), "image_suffix": "png", "characters": "01", "count": 1}
+    return CaptchaConfig.model_validate(keys | {"char_count": 2, "width": 32, "height": 16})
 
 
 def test_all_chunks_are_done_in_turn_and_few_are_under_way() -> None:
@@ -19,3 +32,34 @@ def test_all_chunks_are_done_in_turn_and_few_are_under_way() -> None:
         assert len(under_way) - len(sizes) < 3
     assert sizes == [CHUNK] * 10 + [1]
     assert under_way == list(range(0, count, CHUNK))
+
+
+def draw_and_die(seed: str) -> tuple[str, bytes]:
+    if seed == "7-40":
+        os.kill(os.getpid(), signal.SIGKILL)  # as a system does that lacks memory
+    return "01", b"picture"
+
+
+def draw_too_much(_seed: str) -> tuple[str, bytes]:
+    return "01", bytes(5000)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no such signal")
+def test_killed_drawing_process_is_told_and_what_was_drawn_stays(look: CaptchaConfig) -> None:
+    with pytest.raises(SampleError, match="a drawing process was killed"):
+        generate(look, 100, 7, draw_and_die)
+    assert {path.read_bytes() for path in look.root_dir.glob("01_*.png")} == {b"picture"}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="sets a limit of POSIX systems")
+def test_full_disk_leaves_no_half_picture(look: CaptchaConfig) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            generate(look, 3, 7, draw_too_much)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not [path for path in look.root_dir.iterdir() if path.suffix in (".png", ".part")]

@@ -119,6 +119,19 @@ def test_harmless_oddities_are_read(client: FlaskClient) -> None:
     assert post(client, largest, "/b/any").status_code == 200
 
 
+def test_pictures_of_a_request_share_its_pixels(client: FlaskClient) -> None:
+    large = png_of_size(1024, 1024, zlib.compress(bytes(1025 * 1024)))
+
+    def send(count: int) -> Any:
+        parts = {"image_file": [(io.BytesIO(large), "large.png") for _ in range(count)]}
+        return client.post("/b/any", data=parts, content_type="multipart/form-data")
+
+    assert send(4).status_code == 200
+    answer = send(5)
+    assert (answer.status_code, answer.json["error_code"]) == (400, "1002")
+    assert "at most 838860 pixels" in answer.json["message"]
+
+
 def test_wrong_name_and_type_of_a_part_do_not_matter(client: FlaskClient) -> None:
     png = whole(SIZE)[0]
     for name, kind in (("x.gif", "image/gif"), ("../../etc/passwd", "text/html"), ("\0", "application")):

@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pytest
 from captcha.image import DEFAULT_FONTS
+from fontTools.ttLib import TTFont
 from PIL import Image
 
 from cnnlib.config import CaptchaConfig
@@ -59,3 +60,16 @@ def test_fonts_that_lack_a_character_or_are_none_are_left_out(tmp_path_factory: 
     broken.write_bytes(b"no font")
     assert fit_fonts("abAB", [*DEFAULT_FONTS, str(broken), "missing.ttf"]) == tuple(DEFAULT_FONTS)
     assert fit_fonts("漢", DEFAULT_FONTS) == ()
+
+
+@pytest.mark.parametrize("glyph", ["O", "space"])
+def test_fonts_that_draw_two_alike_or_nothing_are_left_out(
+    glyph: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    changed = tmp_path_factory.mktemp("fonts") / "changed.ttf"
+    with TTFont(DEFAULT_FONTS[0]) as font:
+        for table in font["cmap"].tables:
+            table.cmap[ord("0")] = glyph
+        font.save(changed)
+    assert fit_fonts("aO", [str(changed)]) == (str(changed),)
+    assert fit_fonts("0O", [str(changed)]) == ()

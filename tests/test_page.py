@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import Flask, Response
+from flask import Flask, Response, request
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cnnlib.config import SampleConfig
@@ -110,10 +110,32 @@ def test_source_may_name_its_pictures_as_it_likes_but_not_take_for_ever(
             for path in ("named", "slow")
         ]
         named = clients[0].get("/fresh")
-        monkeypatch.setattr("cnnlib.web.page.TIMEOUT_S", 0.5)
+        monkeypatch.setattr("cnnlib.web.fetching.TIMEOUT_S", 0.5)
         slow = clients[1].get("/fresh")
     assert (named.data, named.mimetype) == (picture.read_bytes(), "image/png")
     assert (slow.status_code, slow.json["error_code"]) == (502, "1007")
+
+
+def test_source_is_asked_under_any_address_that_a_config_takes(config: SampleConfig, picture: Path) -> None:
+    source = Flask("source")
+
+    @source.get("/größe")
+    def guarded() -> Response:
+        user = request.authorization
+        if user is None or (user.username, user.password) != ("ann", "p w"):
+            return Response(status=401)
+        return Response(picture.read_bytes() if request.args["a"] == "b c" else b"")
+
+    with running(source) as address:
+        place = address.removeprefix("http://")
+
+        def fresh(url: str) -> Any:
+            return app_of(config.model_copy(update={"remote_url": url})).test_client().get("/fresh")
+
+        assert fresh(f"http://ann:p%20w@{place}/größe?a=b c#part").data == picture.read_bytes()
+        assert fresh(f"http://ann:wrong@{place}/größe").json["message"] == (
+            f"http://{place}/größe: the captcha source answered 401"
+        )
 
 
 @needs_browser
@@ -214,10 +236,52 @@ def test_model_is_chosen_where_there_are_several(
 def test_token_is_asked_for_and_used(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
     with running(app_of(config, token="sesame")) as address:
         page.goto(address)
+        page.get_by_label("Token of this server").fill("sésame")  # which no header can hold
+        page.get_by_role("button", name="Use it").click()
+        assert page.evaluate("document.querySelector('#token').validity.patternMismatch")
+        page.get_by_label("Token of this server").fill(" sesame ")
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_label("Choose pictures").set_input_files(picture)
+        expect(page.get_by_role("status")).to_contain_text(text)
+
+
+@needs_browser
+def test_page_works_where_the_browser_keeps_nothing(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
+    page.add_init_script("Object.defineProperty(window, 'sessionStorage', { get() { throw new Error('denied'); } })")
+    with running(app_of(config, token="sesame")) as address:
+        page.goto(address)
         page.get_by_label("Token of this server").fill("sesame")
         page.get_by_role("button", name="Use it").click()
         page.get_by_label("Choose pictures").set_input_files(picture)
         expect(page.get_by_role("status")).to_contain_text(text)
+
+
+@needs_browser
+def test_file_that_has_gone_or_is_too_large_is_told(page: Page, config: SampleConfig, tmp_path: Path) -> None:
+    gone, large = tmp_path / "gone.png", tmp_path / "large.png"
+    gone.write_bytes(b"x")
+    large.write_bytes(bytes(2**20 - 500))
+    with running(app_of(config)) as address:
+        page.goto(address)
+        page.evaluate(
+            """() => document.addEventListener("change", (event) => event.stopPropagation(),
+                                               { capture: true, once: true })"""
+        )
+        page.get_by_label("Choose pictures").set_input_files([gone, large])
+        gone.unlink()
+        page.evaluate("document.querySelector('#files').dispatchEvent(new Event('change'))")
+        expect(page.get_by_role("alert")).to_contain_text("gone.png: it can't be read any more")
+        expect(page.get_by_role("alert")).to_contain_text("large.png: expected at most 1047552 bytes; it has 1048076")
+
+
+@needs_browser
+def test_page_without_scripts_says_what_it_needs(config: SampleConfig) -> None:
+    with sync_playwright() as playwright, running(app_of(config)) as address:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        plain = browser.new_page(java_script_enabled=False)
+        plain.goto(address)
+        expect(plain.locator("noscript p")).to_be_visible()
+        browser.close()
 
 
 @needs_browser

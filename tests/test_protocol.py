@@ -1,5 +1,6 @@
 """Bounds to requests and what a connection sends that is none: the protocol and the gateway of a small application."""
 
+import asyncio
 import http.client
 import json
 import logging
@@ -7,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 from wsgiref.validate import validator
 
 import pytest
@@ -33,6 +35,10 @@ def bounded() -> Iterator[int]:
     @app.get("/path/<path:name>")
     def path(name: str) -> Response:
         return Response(name)
+
+    @app.get("/dated")
+    def dated() -> Response:
+        return Response("", headers={"Date": "Thu, 01 Jan 1970 00:00:00 GMT"})
 
     listener = socket.create_server(("127.0.0.1", 0))
     checked: Gateway = Gateway(validator(app), 1000, ("/path/waits",))
@@ -94,6 +100,26 @@ def test_large_bodies_are_refused_and_not_kept(bounded: int) -> None:
     assert chunked.startswith(b"HTTP/1.1 413")
 
 
+@pytest.mark.parametrize(("headers", "taken"), [([(b"content-length", b"101")], 0), ([], 11)])
+def test_gateway_takes_no_more_of_a_body_than_its_limit(headers: list[tuple[bytes, bytes]], taken: int) -> None:
+    app = Flask("strict")
+    app.config["MAX_CONTENT_LENGTH"] = 100
+    app.add_url_rule("/", view_func=lambda: request.get_data(), methods=["POST"])
+    asked, answered = 0, []
+
+    async def receive() -> dict[str, Any]:  # of a client that never ends
+        nonlocal asked
+        asked += 1
+        return {"type": "http.request", "body": b"a" * 10, "more_body": asked < 1000}
+
+    async def send(message: dict[str, Any]) -> None:
+        answered.append(message)
+
+    scope = {"method": "POST", "path": "/", "query_string": b"", "http_version": "1.1", "scheme": "http"}
+    asyncio.run(Gateway(app, 100)({**scope, "headers": headers}, receive, send))
+    assert (asked, answered[0]["status"]) == (taken, 413)
+
+
 @pytest.mark.parametrize("sent", [b"", b"POST /size HT", POST + b"Content-Length: 9\r\n\r\nab"])
 def test_slow_request_is_ended_and_holds_up_nobody(
     bounded: int, sent: bytes, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[int]]
@@ -112,6 +138,25 @@ def test_endless_head_is_ended(bounded: int) -> None:
     with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
         connection.sendall(POST + b"X-Endless: " + b"a" * (protocol.HEAD_LIMIT_BYTES + 1))
         assert connection.recv(100).startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize("line", [b"POST /size?%s HTTP/1.1\r\nX-A: b", b"POST /size HTTP/1.1\r\nX-A: %s"])
+def test_large_head_that_comes_at_once_is_refused(bounded: int, line: bytes) -> None:
+    rest = b"\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\na"
+    assert answer_to(bounded, line % (b"a" * 100) + rest).startswith(b"HTTP/1.1 200")
+    assert answer_to(bounded, line % (b"a" * (protocol.HEAD_LIMIT_BYTES + 1)) + rest).startswith(b"HTTP/1.1 431")
+
+
+def test_what_follows_a_body_is_no_header(bounded: int) -> None:
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Y: late\r\n\r\n"
+    whole, told = answer_to(bounded, POST + chunks), answer_to(bounded, POST + b"X-Y: early\r\n" + chunks)
+    assert whole.endswith(b"1 a=%20b None")
+    assert told.endswith(b"1 a=%20b early")
+
+
+def test_answer_has_one_date(bounded: int) -> None:
+    head = answer_to(bounded, b"GET /dated HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").partition(b"\r\n\r\n")[0]
+    assert head.lower().count(b"\r\ndate:") == 1
 
 
 def test_endless_end_of_a_chunked_body_is_ended(bounded: int) -> None:

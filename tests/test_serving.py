@@ -17,9 +17,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from cnnlib.errors import ServiceError
 from cnnlib.folders import list_entries
 from cnnlib.web.listening import listen_on
-from cnnlib.web.serving import METRICS_FOLDER, SILENCE_S
+from cnnlib.web.metrics import METRICS_FOLDER
+from cnnlib.web.serving import SILENCE_S
 from cnnlib.wire import TOKEN_VARIABLE
 from tests.conftest import eventually, free_port, start_script
 from tests.processes import memory_mb, workers_of
@@ -194,12 +196,69 @@ def test_worker_that_starts_without_its_model_answers_503_until_it_is_back(
     assert eventually(lambda: post(server.port, picture) == 200)
 
 
+def metrics_folder(worker: int) -> Path:
+    environment = Path(f"/proc/{worker}/environ").read_bytes().decode()
+    return Path(re.findall(rf"{METRICS_FOLDER}=([^\0]+)", environment)[0])
+
+
+@needs_proc
+def test_folder_of_figures_that_is_removed_costs_no_answer(server: SimpleNamespace, picture: bytes) -> None:
+    assert post(server.port, picture) == 200
+    before = workers_of(server.process.pid)
+    shutil.rmtree(metrics_folder(min(before)))
+    assert {status_of(server.page_port, "/metrics") for _ in range(8)} == {200}
+    shutil.rmtree(metrics_folder(min(before)))
+    for worker in before:
+        os.kill(worker, signal.SIGKILL)
+    assert eventually(lambda: len(workers_of(server.process.pid) - before) == 2)
+    assert post(server.port, picture) == 200
+    assert {status_of(server.page_port, path) for path in ("/healthz", "/metrics")} == {200}
+
+
+def status_of(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path)
+    return connection.getresponse().status
+
+
+def test_folder_of_figures_that_cannot_be_made_is_told_at_the_start(trained: SimpleNamespace, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    environment = os.environ | {METRICS_FOLDER: str(tmp_path / "file" / "figures")}
+    process = start_script(
+        "webserver_recognize_api.py", "--config", trained.config_path, "--port", "0", env=environment
+    )
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (2, f"{tmp_path / 'file' / 'figures'}: Not a directory\n")
+
+
+@pytest.mark.parametrize(
+    ("host", "shown", "open_to_others"),
+    [("127.0.0.2", "127.0.0.2", False), ("[::1]", "[::1]", False), ("::", "[::]", True)],
+)
+def test_addresses_of_every_kind_are_served(
+    host: str, shown: str, open_to_others: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        (listening,) = listen_on(host, 0, "/b", None, token=False)
+    except ServiceError as error:
+        pytest.skip(f"this machine has no such address: {error}")
+    with listening:
+        said = capsys.readouterr().out
+        socket.create_connection(listening.getsockname()[:2]).close()
+    assert f"Serving http://{shown}:" in said
+    assert ("every machine" in said) is open_to_others
+
+
+def test_address_of_another_machine_is_told_as_such() -> None:
+    with pytest.raises(ServiceError, match="--host takes an address of this machine"):
+        listen_on("192.0.2.77", 0, "/b", None, token=False)
+
+
 @needs_proc
 def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes) -> None:
     assert post(server.port, picture) == 200
     workers = workers_of(server.process.pid)
-    environment = Path(f"/proc/{min(workers)}/environ").read_bytes().decode()
-    folder = Path(re.findall(rf"{METRICS_FOLDER}=([^\0]+)", environment)[0])
+    folder = metrics_folder(min(workers))
     assert folder.is_dir()
     server.process.kill()
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))

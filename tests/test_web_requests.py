@@ -68,7 +68,10 @@ def test_raw_body_json_and_data_url_are_read_as_the_form_is(
         form(pictures[0]),
         {"data": pictures[0], "content_type": "image/png"},
         {"json": {"image": text}},
+        {"json": {"image": base64.encodebytes(pictures[0]).decode()}},
         {"json": {"image": f"data:image/png;base64,{text}"}},
+        {"json": {"image": f"DATA:image/png;BASE64,{text}"}},
+        form(pictures[0], notes="x" * 600_000),
     ):
         answer = client.post("/b", **request)
         assert answer.status_code == 200
@@ -139,32 +142,39 @@ def test_characters_that_a_config_leaves_out_are_not_listed(config: SampleConfig
 
 
 @pytest.mark.parametrize(
-    ("request_", "status", "code"),
+    ("request_", "status", "code", "told"),
     [
-        ({"data": "x", "content_type": "text/plain"}, 415, "415"),
-        ({"data": "{", "content_type": "application/json"}, 400, "400"),
-        ({"data": "[" * 100_000, "content_type": "application/json"}, 400, "400"),
-        ({"json": ["image"]}, 400, "400"),
-        ({"json": {"image": 5}}, 400, "1002"),
-        ({"json": {"image": "no base64!"}}, 400, "1002"),
-        ({"json": {"image": "data:image/png,raw"}}, 400, "1002"),
-        ({"json": {"image": []}}, 400, "1001"),
-        ({"json": {"image": ["", ""]}}, 400, "1001"),
-        ({"data": {"image_file": "a text, no file"}}, 400, "1001"),
-        (form(b"x", min_confidence="much"), 400, "1005"),
-        (form(b"x", min_confidence="nan"), 400, "1005"),
-        ({"json": {"image": "eA==", "min_confidence": True}}, 400, "1005"),
-        ({"json": {"image": "eA==", "min_confidence": 10**400}}, 400, "1005"),
-        ({"json": {"image": ["eA=="] * 101}}, 413, "413"),
-        ({"json": {"image": "eA==", "model": 5}}, 400, "1005"),
+        ({"data": "x", "content_type": "text/plain"}, 415, "415", "; got text/plain"),
+        ({"data": "{", "content_type": "application/json"}, 400, "400", "expected JSON, in UTF-8"),
+        ({"data": b'{"image": "\xff"}', "content_type": "application/json"}, 400, "400", "expected JSON, in UTF-8"),
+        ({"data": "[" * 100_000, "content_type": "application/json"}, 400, "400", "nested too deep"),
+        ({"json": ["image"]}, 400, "400", "expected a JSON object such as"),
+        ({"json": {"image": 5}}, 400, "1002", "base64 text, a data URL or a list of them"),
+        ({"json": {"image": "no base64!"}}, 400, "1002", "expected base64: "),
+        ({"json": {"image": "data:image/png,raw"}}, 400, "1002", "data:image/png;base64,..."),
+        ({"json": {"image": []}}, 400, "1001", "in JSON or as the body"),
+        ({"json": {"image": ["eA==", ""]}}, 400, "1001", "; picture 2 is empty"),
+        ({"data": {"image_file": "a text, no file"}}, 400, "1001", "; it came as a text, a file has a filename"),
+        (
+            {"data": b"x", "content_type": "application/x-www-form-urlencoded"},
+            400,
+            "1001",
+            "; a body needs Content-Type",
+        ),
+        (form(b"x", min_confidence="much"), 400, "1005", "a number from 0 to 1"),
+        (form(b"x", min_confidence="nan"), 400, "1005", "a number from 0 to 1"),
+        ({"json": {"image": "eA==", "min_confidence": True}}, 400, "1005", "a number from 0 to 1"),
+        ({"json": {"image": "eA==", "min_confidence": 10**400}}, 400, "1005", "a number from 0 to 1"),
+        ({"json": {"image": ["eA=="] * 101}}, 413, "413", "at most 100 pictures; got 101"),
+        ({"json": {"image": "eA==", "model": 5}}, 400, "1005", "expected model to be a name"),
     ],
 )
 def test_bad_requests_are_told_what_was_expected(
-    client: FlaskClient, request_: dict[str, Any], status: int, code: str
+    client: FlaskClient, request_: dict[str, Any], status: int, code: str, told: str
 ) -> None:
     answer = client.post("/b", **request_)
     assert (answer.status_code, answer.json["error_code"]) == (status, code)
-    assert answer.json["message"]
+    assert told in answer.json["message"]
 
 
 def test_retrained_model_is_taken_up_and_a_broken_one_is_not(

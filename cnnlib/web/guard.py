@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
@@ -18,8 +19,7 @@ def guard(app: Flask, token: str | None, origins: Sequence[str]) -> None:
 
     @app.before_request
     def check() -> None:
-        other_site = request.headers.get("Sec-Fetch-Site") == "cross-site"  # browsers say so, programs don't
-        if other_site and request.method == "POST" and request.headers.get("Origin") not in origins:
+        if request.method == "POST" and _of_another_site() and request.headers.get("Origin") not in origins:
             raise RefusalError(403, "403", "pages of other sites may not send pictures; --cors names those that may")
         if not token or request.method == "OPTIONS" or _open(request.path):
             return
@@ -40,6 +40,21 @@ def guard(app: Flask, token: str | None, origins: Sequence[str]) -> None:
             response.vary.add("Origin")
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
+
+
+def _of_another_site() -> bool:
+    """Whether a page of another site sends the request: browsers say so, or, over plain HTTP, only where it is from."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site or origin is None:
+        return site == "cross-site"
+    return _host(origin) is None or _host(origin) != _host(f"//{request.host}")
+
+
+def _host(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def _open(path: str) -> bool:

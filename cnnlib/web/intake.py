@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Request
+from werkzeug.exceptions import BadRequest
 
 from cnnlib.web.refusal import BAD_OPTION, NO_PICTURE, NOT_A_PICTURE, RefusalError
 
@@ -49,18 +50,29 @@ def read_request(request: Request) -> Asked:
         pictures = [request.get_data(cache=False)]
     elif kind == "application/json":
         content = _json_object(request)
-        as_list = isinstance(content.get("image"), list)
-        pictures = [_decoded(one) for one in (content["image"] if as_list else [content.get("image")])]
+        sent = content.get("image") or []
+        as_list = isinstance(sent, list)
+        pictures = [_decoded(one) for one in (sent if as_list else [sent])]
         options = {**options, **content}
     else:
         raise RefusalError(415, "415", f"expected multipart/form-data, image/* or application/json; got {kind}")
     if not pictures or not all(pictures):
-        raise RefusalError(
-            400, NO_PICTURE, f"expected a picture in the multipart field {FIELD}, in JSON or as the body"
-        )
+        raise RefusalError(400, NO_PICTURE, _lack(pictures, request))
     if len(pictures) > PICTURES_LIMIT:
         raise RefusalError(413, "413", f"expected at most {PICTURES_LIMIT} pictures; got {len(pictures)}")
     return Asked(pictures, as_list, _model(options.get("model")), _share(options.get("min_confidence", 0)))
+
+
+def _lack(pictures: Sequence[bytes], request: Request) -> str:
+    """What a request without a picture, or with an empty one, lacks."""
+    found = ""
+    if pictures:
+        found = f"; picture {[*map(bool, pictures)].index(False) + 1} is empty"
+    elif FIELD in request.form:
+        found = "; it came as a text, a file has a filename"
+    elif request.mimetype == "application/x-www-form-urlencoded":
+        found = "; a body needs Content-Type: image/png or the like"
+    return f"expected a picture in the multipart field {FIELD}, in JSON or as the body{found}"
 
 
 def _json_object(request: Request) -> dict[str, Any]:
@@ -68,23 +80,23 @@ def _json_object(request: Request) -> dict[str, Any]:
         content = request.get_json(cache=False)
     except RecursionError as error:
         raise RefusalError(400, "400", "expected a JSON object; it is nested too deep") from error
+    except BadRequest as error:
+        raise RefusalError(400, "400", "expected JSON, in UTF-8; it can't be parsed") from error
     if not isinstance(content, dict):
         raise RefusalError(400, "400", 'expected a JSON object such as {"image": "<base64>"}')
     return content
 
 
 def _decoded(text: Any) -> bytes:
-    """The bytes of base64 text, or of a data URL."""
-    if text is None:
-        return b""
+    """The bytes of base64 text, whose lines may be wrapped, or of a data URL."""
     if not isinstance(text, str):
         raise RefusalError(400, NOT_A_PICTURE, "expected image to be base64 text, a data URL or a list of them")
-    if text.startswith("data:"):
+    if text[:5].lower() == "data:":
         head, _, text = text.partition(",")
-        if not head.endswith(";base64"):
+        if not head.lower().endswith(";base64"):
             raise RefusalError(400, NOT_A_PICTURE, "expected a data URL in base64: data:image/png;base64,...")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise RefusalError(400, NOT_A_PICTURE, f"expected base64: {error}") from error
 

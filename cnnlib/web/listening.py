@@ -1,10 +1,11 @@
 """The sockets of a server: one for programs and one for browsers, and what is said about them at the start."""
 
+import errno
+import ipaddress
 import os
 import socket
 
 from cnnlib.errors import ServiceError
-from cnnlib.wire import LOOPBACK
 
 BACKLOG = 1024  # connections that wait to be accepted
 
@@ -14,13 +15,16 @@ def listen_on(host: str, port: int, path: str, page_port: int | None, token: boo
 
     `token`: requests need one. Raises ServiceError when the port can't be had.
     """
+    host = host.strip("[]")
     shown = f"[{host}]" if ":" in host else host
     try:
         listening = [_listen(host, port)]
     except (OSError, UnicodeError) as error:  # UnicodeError: a host such as 127.0.0..1
-        remedy = "is another program, or another run of this one, there? --host and --port take others"
+        remedy = "--host takes an address of this machine, --port another port"
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            remedy = "is another program, or another run of this one, there? --host and --port take others"
         raise ServiceError(f"http://{shown}:{port}: can't serve there ({error}); {remedy}") from error
-    if host not in LOOPBACK:
+    if not _is_loopback(listening[0]):
         who = "only those with the token are answered" if token else "nothing asks who it is"
         print(f"Listening on {host}: every machine that reaches this one can send requests; {who}")
     print(f"Serving http://{shown}:{listening[0].getsockname()[1]}{path} (Ctrl-C stops)", flush=True)
@@ -32,6 +36,11 @@ def listen_on(host: str, port: int, path: str, page_port: int | None, token: boo
         except OSError as error:
             print(f"http://{shown}:{page_port}: no page ({error}); --page-port takes another port", flush=True)
     return listening
+
+
+def _is_loopback(listener: socket.socket) -> bool:
+    """Whether only this very machine reaches a socket."""
+    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def _listen(host: str, port: int) -> socket.socket:

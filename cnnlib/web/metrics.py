@@ -6,13 +6,16 @@ environment before it starts.
 
 import json
 import logging
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from cnnlib.web import ACCESS_LOG
 
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable of the folder where the figures of processes meet
 OTHER = "other"  # a route or method that is not ours: never as it comes, which anyone can invent
 
 REQUESTS = Counter("captcha_requests", "Requests answered", ["route", "method", "status"])
@@ -37,6 +40,19 @@ MODEL_SAVED = Gauge(
 )
 
 _access = logging.getLogger(ACCESS_LOG)
+
+
+def make_metrics_folder() -> None:
+    """Make the folder where the figures of processes meet, if there is to be one. Raises OSError."""
+    if METRICS_FOLDER in os.environ:
+        Path(os.environ[METRICS_FOLDER]).mkdir(parents=True, exist_ok=True)
+
+
+def open_figures() -> None:
+    """Open the files of this process's figures, which count on if a system removes them, as it does at a log-out."""
+    make_metrics_folder()
+    REQUESTS.labels("/healthz", "GET", 200)
+    SECONDS.labels("/healthz")
 
 
 def log_request(client: str | None, status: int, **more: Any) -> None:

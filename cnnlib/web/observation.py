@@ -9,7 +9,17 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry
 from prometheus_client import generate_latest as in_text_form
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from cnnlib.web.metrics import MODEL_SAVED, MODEL_STEP, OTHER, REQUESTS, SECONDS, log_request
+from cnnlib.web.metrics import (
+    METRICS_FOLDER,
+    MODEL_SAVED,
+    MODEL_STEP,
+    OTHER,
+    REQUESTS,
+    SECONDS,
+    log_request,
+    make_metrics_folder,
+    open_figures,
+)
 from cnnlib.web.models import Models
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
@@ -17,6 +27,7 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 def observe(app: Flask, models: Models) -> None:
     """Add the routes, and time, count and log every request of `app`."""
+    open_figures()
     _tell_health(app, models)
     _tell_metrics(app, models)
     _count_requests(app)
@@ -37,13 +48,14 @@ def _tell_health(app: Flask, models: Models) -> None:
 def _tell_metrics(app: Flask, models: Models) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
+        make_metrics_folder()
         for name, model in models.by_name.items():
             if model.ready:
                 card = model.recognizer.card
                 MODEL_STEP.labels(name).set(card.step)
                 MODEL_SAVED.labels(name).set(datetime.fromisoformat(card.saved_at).timestamp())
         registry = REGISTRY
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        if METRICS_FOLDER in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)
         return Response(in_text_form(registry), content_type=CONTENT_TYPE_LATEST)

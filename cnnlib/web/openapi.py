@@ -64,9 +64,11 @@ REFUSALS = {
     "401": "the server's token is missing",
     "403": "a page of another site, whose origin is not named, sent it",
     "404": "no model of this name (1004)",
+    "408": "the request took more than 30 seconds to arrive",
     "413": "the request is too large",
     "415": "neither a form, nor a picture, nor JSON",
     "422": "the picture has a size that the model doesn't read (1003)",
+    "431": "the request's head is larger than 64 KiB",
     "502": "the captcha source can't be reached (1007)",
     "503": "the model can't be loaded (1006)",
 }

@@ -1,21 +1,17 @@
 """The page at GET /: pictures in, readings out, for people; and fresh pictures from the captcha source for it."""
 
-import time
-import urllib.request
 from http.client import HTTPException
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template
 
 from cnnlib.errors import SampleError
 from cnnlib.pictures import decode_picture
 from cnnlib.web import PIXEL_LIMIT
+from cnnlib.web.fetching import fetch, without_user
 from cnnlib.web.models import Models
 from cnnlib.web.refusal import NO_SOURCE, RefusalError
-from cnnlib.wire import LOOPBACK
 
-TIMEOUT_S = 5  # less than what a server in front waits, so that it hears which machine did not answer
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -35,31 +31,17 @@ def add_page(app: Flask, models: Models, body_limit: int) -> None:
     @app.get("/fresh")
     def fresh() -> Response:
         source = next(iter(models.by_name.values())).config.remote_url
+        shown = without_user(source)
         try:
-            data = _fetch(source, body_limit)
+            data = fetch(source, body_limit)
         except HTTPError as error:
-            raise RefusalError(502, NO_SOURCE, f"{source}: the captcha source answered {error.code}") from error
+            raise RefusalError(502, NO_SOURCE, f"{shown}: the captcha source answered {error.code}") from error
         except (OSError, ValueError, HTTPException) as error:
-            raise RefusalError(502, NO_SOURCE, f"{source}: the captcha source can't be reached") from error
+            raise RefusalError(502, NO_SOURCE, f"{shown}: the captcha source can't be reached") from error
         if len(data) > body_limit:
-            raise RefusalError(502, NO_SOURCE, f"{source}: expected at most {body_limit} bytes; got more")
+            raise RefusalError(502, NO_SOURCE, f"{shown}: expected at most {body_limit} bytes; got more")
         try:  # what the source says of its kind doesn't count; an SVG, say, may hold a script
             kind = str(decode_picture(data, PIXEL_LIMIT).format).lower()
         except SampleError as error:
-            raise RefusalError(502, NO_SOURCE, f"{source}: {error}") from error
+            raise RefusalError(502, NO_SOURCE, f"{shown}: {error}") from error
         return Response(data, mimetype=f"image/{kind}", headers={"Cache-Control": "no-store"})
-
-
-def _fetch(source: str, limit: int) -> bytes:
-    """What a source gives, no more than some bytes beyond `limit`; proxies are not asked for this very machine.
-
-    Raises OSError, also when it takes longer than `TIMEOUT_S`, ValueError or HTTPException.
-    """
-    proxies = urllib.request.ProxyHandler({} if urlsplit(source).hostname in LOOPBACK else None)
-    end, data = time.monotonic() + TIMEOUT_S, b""
-    with urllib.request.build_opener(proxies).open(source, timeout=TIMEOUT_S) as answer:
-        while len(data) <= limit and (part := answer.read1(2**16)):
-            data += part
-            if time.monotonic() > end:
-                raise TimeoutError
-    return data

@@ -39,8 +39,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self._requests += 1
         self._start_timer()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # what follows a body is none of the headers, which a proxy may have checked
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._in_head = False
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > HEAD_LIMIT_BYTES:
+            self._head_bytes = size
+            raise ValueError("too large a head")  # which the parser takes for a fault of its own
         super().on_headers_complete()
         if self._requests >= KEPT_REQUESTS:
             self.cycle.keep_alive = False
@@ -76,7 +84,8 @@ class BoundedProtocol(HttpToolsProtocol):
         return UPGRADE.sub(b"\r\nIgnored:", head) + end + rest
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (the parser's words, of what it doesn't understand)
-        self._refuse(HTTPStatus.BAD_REQUEST)
+        large = self._head_bytes > HEAD_LIMIT_BYTES
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if large else HTTPStatus.BAD_REQUEST)
 
     def _start_timer(self) -> None:
         self._stop_timer()

@@ -33,7 +33,7 @@ def create_recognition_app(
     """
     app = Flask(__name__)
     app.request_class = InMemory
-    app.config["MAX_CONTENT_LENGTH"] = body_limit
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = body_limit
     app.json.sort_keys = False  # type: ignore[attr-defined]
     answer_refusals(app)
     observe(app, models)

@@ -30,7 +30,11 @@ def answer_refusals(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         status = error.code or 500
-        answer = jsonify({"error_code": str(status), "message": error.description or error.name})
+        message = error.description or error.name
+        if status == 413:
+            most, parts = app.config["MAX_CONTENT_LENGTH"], app.config["MAX_FORM_PARTS"]
+            message = f"expected a request of at most {most} bytes (--body-limit), a form of at most {parts} parts"
+        answer = jsonify({"error_code": str(status), "message": message})
         answer.status_code = status
         told = [one for one in error.get_headers() if one[0] not in ("Content-Type", "Content-Length")]
         answer.headers.extend(told)  # such as Allow, of a 405

@@ -22,13 +22,13 @@ from cnnlib.interruption import blocked, unblock
 from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
 from cnnlib.web.gateway import Gateway
 from cnnlib.web.listening import listen_on
+from cnnlib.web.metrics import METRICS_FOLDER, make_metrics_folder
 from cnnlib.web.protocol import BoundedProtocol
 
 SILENCE_S = 20  # after which a worker is taken for dead; one that starts on a busy machine is silent as it imports
 FINISH_S = 30  # that requests under way have when the server is stopped
 MANY_WORKERS = 4
 MEMORY_FOLDER = "/dev/shm"
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus-client's processes meet
 HANGUP = getattr(signal, "SIGHUP", None)  # of a closed terminal, where systems tell of that
 METRICS_PREFIX = "captcha-metrics-"  # of the name of such a folder that is ours
 
@@ -125,8 +125,9 @@ def serve(
     where it is taken, it is left out. Requests to a path in `waiting`, which wait for other machines, don't hold up
     others.
 
-    Raises ServiceError when the address can't be bound.
+    Raises ServiceError when the address can't be bound, OSError when there can be no folder for figures.
     """
+    make_metrics_folder()
     listening = listen_on(host, port, path, page_port, token)
     config = _configured(Worker(make_app, waiting), workers)
     with suppress(KeyboardInterrupt, SystemExit):  # stopping as asked is no fault

@@ -6,7 +6,13 @@ const say = (text) => { byId("message").textContent = text; };
 const bodyLimit = Number(document.querySelector("main").dataset.bodyLimit);
 const percent = (share) => `${(100 * share).toFixed(share > 0.9 ? 1 : 0)}%`;
 
-let token = sessionStorage.getItem("token");
+/** What this tab keeps of the token, unless the browser denies it to keep anything. */
+const kept = {
+  get: () => { try { return sessionStorage.getItem("token"); } catch { return null; } },
+  set: (text) => { try { sessionStorage.setItem("token", text); } catch { /* asked for again after a reload */ } },
+};
+
+let token = kept.get();
 let pending = 0;
 
 /** Ask the server; a refusal becomes an error with the server's own words. */
@@ -47,7 +53,9 @@ async function read(file) {
   const form = new FormData();
   form.append("image_file", file, file.name || "pasted");
   if (byId("model").value) form.append("model", byId("model").value);
-  if (file.size + 1024 > bodyLimit) throw new Error(`expected at most ${bodyLimit} bytes; it has ${file.size}`);
+  const most = bodyLimit - 1024;  // what is around the file in a form
+  if (file.size > most) throw new Error(`expected at most ${most} bytes; it has ${file.size}`);
+  await file.arrayBuffer().catch(() => { throw new Error("it can't be read any more"); });
   const start = performance.now();
   const answer = await (await ask("/b", { method: "POST", body: form })).json();
   show(URL.createObjectURL(file), answer, performance.now() - start);
@@ -125,8 +133,8 @@ byId("fresh").addEventListener("click", async () => {
 
 byId("token-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  token = byId("token").value;
-  sessionStorage.setItem("token", token);
+  token = byId("token").value.trim();
+  kept.set(token);
   byId("token-form").hidden = true;
   say("");
   await listModels();
