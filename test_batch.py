@@ -29,7 +29,7 @@ from cnnlib.parallel import on_all_cores
 from cnnlib.paths import display_path
 from cnnlib.pictures import read_picture
 from cnnlib.recognizer import Recognizer
-from cnnlib.script import DONE, argument_parser, script
+from cnnlib.script import DONE, allow_any_character, argument_parser, script
 
 SHOWN = 40  # misread pictures, and confusions, that are drawn
 
@@ -58,6 +58,7 @@ class TestBatch:
 
         Raises ModelError without a model that fits the config, SampleError when a picture can't be used.
         """
+        allow_any_character()
         first_test_picture(self.config)  # an empty folder is a fault
         found = list_labelled(self.config.test_image_dir, self.config.image_suffix)
         recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))

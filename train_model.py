@@ -28,7 +28,7 @@ from cnnlib.paths import PROJECT_ROOT, display_path
 from cnnlib.quiet import quiet
 from cnnlib.recognizer import Recognizer
 from cnnlib.review import SHOWN, Review, advice, write_suspects
-from cnnlib.script import DONE, SIGNAL_BASE, argument_parser, script
+from cnnlib.script import DONE, SIGNAL_BASE, allow_any_character, argument_parser, script
 
 GENERAL_MODEL = PROJECT_ROOT / "model" / "general"
 
@@ -45,8 +45,12 @@ class TrainModel:
         `warm_start` is the folder of a model to start from, "none", or "auto": the general model.
         Raises CaptchaError when config, pictures or an older model can't be used.
         """
+        allow_any_character()
         resuming = check_resumable(self.config.model_save_dir, wanted_of(self.config))
         start = self.model_to_start_from(warm_start, resuming)
+        if resuming and warm_start == "none":
+            folder = display_path(self.config.model_save_dir)
+            print(f"{folder} holds a training, which goes on; for random weights name another model_save_dir")
         with quiet():
             from cnnlib.training import train  # TensorFlow takes seconds to import, so it is imported only here
 
@@ -62,7 +66,8 @@ class TrainModel:
                 beside = f" (a product of matrices in bfloat16: {outcome.machine_gflops:.0f})"
                 print(f"{outcome.seconds:.0f} seconds, {speed}{beside if outcome.machine_gflops else ''}")
             if outcome.review:
-                show_review(outcome.review, self.config.model_save_dir / "report" / "suspects.csv")
+                table = self.config.model_save_dir / "report" / "suspects.csv"
+                show_review(outcome.review, table, outcome.goal_reached)
             show_exports(load_card(self.config.model_save_dir))
             print(f"The model is in {display_path(self.config.model_save_dir)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
@@ -103,8 +108,12 @@ class TrainModel:
         return text
 
 
-def show_review(found: Review, table: Path) -> None:
-    """Print what is confused, which labels look wrong and what to try next; `table` gets all such labels."""
+def show_review(found: Review, table: Path, goal_reached: bool = False) -> None:
+    """Print what is confused, which labels look wrong and what to try next; `table` gets all such labels.
+
+    `goal_reached`: the training ended at `acc_stop`.
+    """
+    write_suspects(found.suspects, table)
     some = f", {found.training.pictures} of {found.training.pictures + found.unread}" if found.unread else ""
     print(f"Training pictures, unchanged{some}: picture accuracy {found.training.picture:.2%}")
     if found.confusions:
@@ -116,8 +125,7 @@ def show_review(found: Review, table: Path) -> None:
     for one in found.suspects[:SHOWN]:
         text = one.reading.text or NOTHING
         print(f"  {display_path(one.path)} label: {one.label} prediction: {text} loss {one.loss:.1f}")
-    write_suspects(found.suspects, table)
-    print(f"To try next: {advice(found)}")
+    print(f"To try next: {advice(found, goal_reached)}")
 
 
 def show_exports(card: ModelCard) -> None:

@@ -186,7 +186,7 @@ def check_keys(content: dict[str, Any], path: Path, kind: type[AnyConfig]) -> An
 
 def _check_folders(config: SampleConfig) -> None:
     """Raise ConfigError when folders coincide that must not mix what is labelled, what was read and what goes again."""
-    keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir")
+    keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir", "model_save_dir")
     read = ("online_image_dir", "local_image_dir")  # into which pictures go under what was read, right or wrong
     for one, other in (*itertools.combinations(keys, 2), *itertools.product(keys, read)):
         if os.path.realpath(getattr(config, one)) == os.path.realpath(getattr(config, other)):

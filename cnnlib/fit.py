@@ -29,7 +29,7 @@ class Wanted:
 def wanted_of(config: SampleConfig) -> Wanted:
     """What a config asks of a model that it is used with."""
     return Wanted(
-        source=config.name,
+        source=config.name + (f" with {display_path(config.labels_json_file)}" if config.use_labels_json_file else ""),
         image_height=config.image_height,
         image_width=config.image_width,
         max_captcha=config.max_captcha,
@@ -54,10 +54,12 @@ def check_fits(card: ModelCard, model_dir: Path, wanted: Wanted) -> None:
     if different:
         has = ", ".join(f"{key} {_shown(value, getattr(wanted, key))}" for key, value in different)
         said = ", ".join(f"{key} {_shown(getattr(wanted, key), value)}" for key, value in different)
+        networks = card.network, wanted.network or card.network
+        unlike = networks[0] != networks[1] and "classic" in networks  # which shares no layer with the others
+        start = "" if unlike else f", from this one with --warm-start {display_path(model_dir)}"
         raise ModelError(
             f"{display_path(model_dir / CARD)}: the model was trained with {has}, but {wanted.source} says {said}: "
-            "set the config back, or name another model_save_dir and train a new model there, from this one with "
-            f"--warm-start {display_path(model_dir)}"
+            f"set the config back, or name another model_save_dir and train a new model there{start}"
         )
 
 

@@ -2,7 +2,8 @@
 
 Each takes uint8 (batch, height, width, channels), 0 to 255, as decoded, and gives float32 scores
 (batch, rows, classes): a row a position, or a column of the picture, the last class the blank.
-To add one: a subclass with `scores` and `loss`, a line in `NETWORKS`, and its name in `config`.
+To add one: a subclass with `scores` and `loss`, a line in `NETWORKS`, and its name in `config`. Every layer has
+a name, by which checkpoints and warm starts find its weights; that of the scores is `classes`.
 """
 
 import math

@@ -1,5 +1,6 @@
 """Figures as pictures: curves, box plots, confusions, and sheets of pictures with what was read."""
 
+import io
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from cnnlib.evaluation import NOTHING
+from cnnlib.files import write_whole
 from cnnlib.pictures import Shape, decode_picture, to_array
 
 INK = "#1f5fa8"
@@ -33,7 +35,7 @@ def draw_curve(path: Path, title: str, points: Sequence[tuple[int, float]]) -> N
     )
     axes.set(title=title, xlabel="step", ylabel="picture accuracy, %", ylim=(-2, 102))
     axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
+    _save(figure, path)
 
 
 def draw_times(path: Path, title: str, values_ms: Mapping[str, Sequence[float]], at_s: Sequence[float]) -> None:
@@ -62,7 +64,7 @@ def draw_times(path: Path, title: str, values_ms: Mapping[str, Sequence[float]],
     course.set_title(name, fontsize="medium")
     for axes in (boxes, course):
         axes.grid(axis="y", alpha=0.3)
-    figure.savefig(path, dpi=100)
+    _save(figure, path)
 
 
 def _over_time(at_s: np.ndarray, values_ms: np.ndarray) -> tuple[list[float], list[float], list[float]]:
@@ -136,10 +138,16 @@ def _fonts(text: str) -> list[str]:
 
 
 def _characters(path: str) -> dict[int, int]:
-    return font_manager.get_font(path).get_charmap()
+    try:
+        return font_manager.get_font(path).get_charmap()
+    except (OSError, RuntimeError):  # matplotlib remembers fonts that were removed since
+        return {}
 
 
 def _save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG, whole or not at all. Raises OSError naming the file."""
+    content = io.BytesIO()
     with warnings.catch_warnings():  # a character that no font here draws is shown as a box
         warnings.simplefilter("ignore")
-        figure.savefig(path, dpi=100)
+        figure.savefig(content, dpi=100)
+    write_whole(path, content.getvalue(), durable=False)

@@ -1,12 +1,14 @@
 """What a training came to: accuracies, what is still confused, labels that look wrong, and what to try next."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlib.alphabet import Reading
 from cnnlib.evaluation import Accuracy, accuracy, confusions, interval
+from cnnlib.files import write_whole
 from cnnlib.paths import display_path
 
 SHOWN = 10  # confusions, and suspicious labels, that are listed
@@ -66,22 +68,24 @@ def write_suspects(suspects: Sequence[Read], table: Path) -> None:
     Raises OSError where it can't be written.
     """
     table.parent.mkdir(parents=True, exist_ok=True)
-    with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("picture", "label", "reading", "confidence", "loss"))
-        for one in suspects:
-            confidence, loss = f"{one.reading.confidence:.6f}", f"{one.loss:.3f}"
-            writer.writerow((display_path(one.path), one.label, one.reading.text, confidence, loss))
+    content = io.StringIO()
+    writer = csv.writer(content)
+    writer.writerow(("picture", "label", "reading", "confidence", "loss"))
+    for one in suspects:
+        confidence, loss = f"{one.reading.confidence:.6f}", f"{one.loss:.3f}"
+        writer.writerow((display_path(one.path), one.label, one.reading.text, confidence, loss))
+    write_whole(table, content.getvalue().encode(errors="surrogateescape"))
 
 
-def advice(found: Review) -> str:
-    """The one thing to try next."""
+def advice(found: Review, goal_reached: bool = False) -> str:
+    """The one thing to try next, after a training that all its steps or, if `goal_reached`, `acc_stop` ended."""
     pictures = found.training.pictures + found.verification.pictures
     misread = (1 - found.training.picture) * found.training.pictures
     if len(found.suspects) >= max(5, 0.5 * misread, 0.01 * pictures):
         return "look at the labels listed above: the network is, or was, sure of other readings"
     if found.training.picture < 1 - GAP:
-        return "more steps: the training pictures themselves are not all read yet"
+        steps = "acc_stop 1, which takes all steps" if goal_reached else "more steps"
+        return f"{steps}: the training pictures themselves are not all read yet"
     _, highest = interval(found.verification.picture, found.verification.pictures)
     if highest < found.training.picture - GAP:
         return "more labelled pictures: those for training are known by heart, others are not read as well"

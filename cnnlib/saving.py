@@ -37,9 +37,9 @@ def save(trainer: Trainer, *, final: bool = False, anew: bool = False) -> bool:
         accuracies = {kind: _accuracy(trainer, contents[kind][1]) for kind in ("float32", "quantised")}
         card = card.model_copy(update={"reads": export.choose(accuracies), "exported_picture_accuracy": accuracies})
     save_model(folder, card, contents)
+    trainer.saved_step, trainer.saved_final = progress.step, final
     report.draw_curve(folder / "train_acc.png", "Picture accuracy of training batches", progress.training_curve)
     report.draw_curve(folder / "test_acc.png", "Picture accuracy of the verification set", progress.verification_curve)
-    trainer.saved_step, trainer.saved_final = progress.step, final
     return True
 
 

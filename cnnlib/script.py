@@ -89,9 +89,7 @@ def script(main: Main) -> Main:
 
     @functools.wraps(main)
     def wrapped(argv: Sequence[str] | None = None) -> int:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")  # a console that lacks a label's characters
+        allow_any_character()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _terminate)
         try:
@@ -112,6 +110,13 @@ def script(main: Main) -> Main:
             return UNUSABLE
 
     return wrapped
+
+
+def allow_any_character() -> None:
+    """Let a console or file that lacks a label's characters, or an arrow, get them as escapes instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _tell(fault: str) -> None:

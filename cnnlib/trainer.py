@@ -85,7 +85,8 @@ class Trainer:
         before, self.progress.names_hash = self.progress.names_hash, names
         counts = (card.training_pictures, card.verification_pictures)
         if before in ("", names) and counts == (len(self.training), len(self.verification)):  # older ones have no names
-            self.saved_step, self.saved_final = self.progress.step, "quantised" in card.files
+            if card.resize == self.config.resize:  # which may be changed at any time, and belongs into the card
+                self.saved_step, self.saved_final = self.progress.step, "quantised" in card.files
         else:  # other pictures or labels now: the card shall say so, and what was best on the old ones says nothing
             self.progress.best_accuracy, self.progress.best_step = 0.0, self.progress.step
             self.progress.labels_checked = False

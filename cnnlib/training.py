@@ -1,21 +1,20 @@
 """The training: steps, console lines, when to stop, saving and resuming."""
 
 import errno
-import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from cnnlib import checkpoint, devices
 from cnnlib.config import SampleConfig
+from cnnlib.console import Say, check_finite, introduce, show_step, tell, telling_what_is_kept
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.fit import check_resumable, wanted_of
@@ -27,7 +26,6 @@ from cnnlib.review import Review
 from cnnlib.saving import save, save_as_onnx, save_for_serving
 from cnnlib.trainer import LINE_STEPS, Trainer
 
-Say = Callable[[str], None]
 NO_SPACE = os.strerror(errno.ENOSPC)
 
 
@@ -36,6 +34,7 @@ class Outcome:
     """How a training ended; `signal` is the number of the signal that stopped it, or None."""
 
     reason: str
+    goal_reached: bool  # whether it is `acc_stop` that ended it
     signal: int | None
     step: int
     verification: Accuracy
@@ -48,12 +47,6 @@ class Outcome:
     machine_gflops: float = 0.0  # of a product of matrices in bfloat16, measured after the training
 
 
-def tell(text: str) -> None:
-    """Print a line above the progress bar, if anyone is there to read it: a training outlives its terminal."""
-    with suppress(OSError):
-        tqdm.write(text)
-
-
 def train(config: SampleConfig, say: Say = tell, start: Path | None = None) -> Outcome:
     """Train, or train on, until `cycle_stop`, `acc_stop` or a signal; the model folder then holds the last step.
 
@@ -64,36 +57,32 @@ def train(config: SampleConfig, say: Say = tell, start: Path | None = None) -> O
     """
     say(devices.use_gpu(config.enable_gpu))
     make_writable(config.log_dir)
+    with _naming_what_ran_out(config), checkpoint.held(config.model_save_dir):
+        with interruption() as interrupted:
+            trainer = Trainer(config)
+            introduce(trainer, say, start)
+            with telling_what_is_kept(trainer, say):
+                outcome = run(trainer, interrupted, say)
+        if outcome.signal or not outcome.step:
+            return outcome
+        say("Reading the training and verification pictures once more")
+        return replace(outcome, review=trainer.review(), machine_gflops=devices.product_rate())
+
+
+@contextmanager
+def _naming_what_ran_out(config: SampleConfig, folder: Path | None = None) -> Iterator[None]:
+    """Let a lack of memory or of room on a disk, maybe that of `folder`, be a ModelError with the way out."""
     try:
-        with checkpoint.held(config.model_save_dir):
-            with interruption() as interrupted:
-                trainer = Trainer(config)
-                introduce(trainer, say, start)
-                with _telling_what_is_kept(trainer, say):
-                    outcome = run(trainer, interrupted, say)
-            if outcome.signal or not outcome.step:
-                return outcome
-            say("Reading the training and verification pictures once more")
-            return replace(outcome, review=trainer.review(), machine_gflops=devices.product_rate())
+        yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         if NO_SPACE in str(error):  # TensorFlow's one error for both
-            raise ModelError(f"{config.name}: a disk is full, that of model_save_dir or of temporary files") from error
+            places = f"that of model_save_dir, {f'of {display_path(folder)}, ' if folder else ''}or of temporary files"
+            raise ModelError(f"{config.name}: a disk is full, {places}") from error
         remedy = f"lower train_batch_size (now {config.train_batch_size})"
         raise ModelError(
             f"{config.name}: memory ran out in training: {remedy}, or close other programs; all pictures are held in "
             f"it, {config.image_width * config.image_height * config.channels / 1e6:.3g} MB each"
         ) from error
-
-
-@contextmanager
-def _telling_what_is_kept(trainer: Trainer, say: Say) -> Iterator[None]:
-    """Say which step the model folder holds where a second Ctrl-C ends the training at once."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        folder, step = display_path(trainer.config.model_save_dir), trainer.saved_step
-        say(f"Ended at once: {folder} holds {f'step {step}' if step > 0 else 'no step of this run'}")
-        raise
 
 
 def make_writable(folder: Path) -> None:
@@ -116,7 +105,7 @@ def export(
     if not check_resumable(config.model_save_dir, wanted_of(config)):
         raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
     say(devices.use_gpu(config.enable_gpu))
-    with checkpoint.held(config.model_save_dir):
+    with _naming_what_ran_out(config, saved_model), checkpoint.held(config.model_save_dir):
         trainer = Trainer(config)
         trainer.resume()
         trainer.verify()
@@ -129,30 +118,12 @@ def export(
         return load_card(config.model_save_dir)
 
 
-def introduce(trainer: Trainer, say: Say, start: Path | None) -> None:
-    """Take up an older training, or start from an older model; say what is trained, on what and for how long."""
-    config, pictures = trainer.config, len(trainer.training)
-    say(trainer.precision)
-    say(f"Network {config.network}: {trainer.model.count_params():,} parameters, {config.alphabet.classes} classes")
-    say(f"{pictures} training and {len(trainer.verification)} verification pictures")
-    paired = ", two views at once" if trainer.plan.paired else ""
-    say(
-        f"cycle_stop {trainer.plan.steps} steps of {config.train_batch_size} pictures: "
-        f"each is seen {trainer.plan.views:.1f} times{paired}"
-    )
-    say(f"augmentation {trainer.plan.strength:.2g}" if trainer.network.augmented else "No augmentation")
-    if trainer.resume():
-        unused = f"; {display_path(start)} is not started from" if start else ""
-        say(f"Resuming from step {trainer.progress.step} in {display_path(config.model_save_dir)}{unused}")
-    else:
-        say(trainer.carry_over(start) if start else "Start from random weights")
-
-
 def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
     """The steps that are left, with their console lines, measurements and saves."""
     config, progress = trainer.config, trainer.progress
     first, before, start = progress.step, progress.seconds, time.perf_counter()
     size, interval = config.train_batch_size, trainer.verification_interval()
+    loss = 0.0
     scalars = config.log_dir / config.model_save_dir.name  # TensorBoard draws a curve for each folder
     bar = tqdm(total=trainer.plan.steps * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
     with bar, tf.summary.create_file_writer(str(scalars)).as_default():
@@ -164,6 +135,8 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
             loss, probabilities = trainer.step(pictures, labels)
             progress.seconds = before + time.perf_counter() - start
             bar.update(size)
+            if progress.step % LINE_STEPS == 0 or progress.step % config.cycle_save == 0:
+                check_finite(trainer, float(loss))
             if progress.step % LINE_STEPS == 0:
                 show_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
             if progress.step % interval == 0 or progress.step % config.cycle_save == 0:
@@ -173,6 +146,7 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
                     say(f"{len(trainer.progress.suspects)} labels look wrong so far")
             if progress.step % config.cycle_save == 0 and not trainer.ended():
                 keep(trainer, say)
+        check_finite(trainer, float(loss))
         if progress.step:  # stopped before the first step, there is nothing to keep
             if interrupted.signal:
                 say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
@@ -193,6 +167,7 @@ def _outcome(trainer: Trainer, interrupted: Interruption, rate: float) -> Outcom
     progress = trainer.progress
     return Outcome(
         _reason(trainer, interrupted),
+        trainer.satisfied(),
         interrupted.signal,
         progress.step,
         trainer.verified,
@@ -210,28 +185,3 @@ def _reason(trainer: Trainer, interrupted: Interruption) -> str:
     if trainer.satisfied():
         return f"acc_stop {trainer.config.acc_stop} is reached on the verification set; raise it to train on"
     return f"cycle_stop {trainer.plan.steps} is reached; raise it to train on"
-
-
-def show_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities: np.ndarray, say: Say) -> None:
-    """The original's three lines on the batch just trained and on some verification pictures.
-
-    Raises ModelError when the loss is no number any more.
-    """
-    step = trainer.progress.step
-    if not math.isfinite(loss):
-        raise ModelError(
-            f"{trainer.config.name}: at step {step} the loss is {loss}, so nothing is learned any more; the last save "
-            "stays. Start again, with precision float32 or less augmentation"
-        )
-    trained = trainer.reader.accuracy(labels, probabilities)
-    verified, verification_loss = trainer.measure(trainer.config.test_batch_size)
-    trainer.progress.training_curve.append((step, trained.picture))
-    say(f"{step}th training >>>")
-    for name, part, value in (("Training", trained, loss), ("Verification", verified, verification_loss)):
-        say(
-            f"[{name} set] The character accuracy rate is {part.character:.5f} "
-            f"The picture accuracy rate is {part.picture:.5f} >>> loss {value:.10f}"
-        )
-        tf.summary.scalar(f"{name.lower()}/loss", value, step)
-        tf.summary.scalar(f"{name.lower()}/character_accuracy", part.character, step)
-        tf.summary.scalar(f"{name.lower()}/batch_picture_accuracy", part.picture, step)

@@ -43,7 +43,8 @@ def carry_over(folder: Path, model: keras.Model, network: str, alphabet: Alphabe
                 shared = len(pairs[0]) / alphabet.classes if weight.path.startswith("classes/") else 1
                 carried[weight.path] = shared * value.size
     if not carried:
-        raise ModelError(f"{display_path(folder)}: expected a model with layers like this network's; none fits")
+        remedy = "--warm-start none starts from random weights"
+        raise ModelError(f"{display_path(folder)}: expected a model with layers like {network}'s; none fits; {remedy}")
     share = sum(carried.values()) / model.count_params()
     characters = len(pairs[0]) - 1 if "classes/kernel" in carried else 0
     known = f"{characters} of {len(alphabet)} characters"

@@ -156,7 +156,8 @@ def test_channels_are_one_or_three(tmp_path: Path, wrong: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir"]
+    "key",
+    ["origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir", "model_save_dir"],
 )
 def test_readings_are_not_saved_where_labels_are_taken_from(tmp_path: Path, key: str) -> None:
     (fault,) = faults_of(tmp_path, **{key: str(tmp_path / "local"), "local_image_dir": str(tmp_path / "local")})

@@ -43,6 +43,7 @@ def test_every_picture_once_a_pass_the_last_ones_too() -> None:
     for start in range(0, 40, 10):
         assert sorted(stream[start : start + 10]) == list(range(10))
     assert (stream[:10] != stream[10:20]).any(), "each pass has an order of its own"
+    assert (stream[:8] != np.concatenate([batch_indices(10, 4, step, 1) for step in range(2)])).any()
 
 
 def test_batch_larger_than_the_folder_takes_several_passes() -> None:

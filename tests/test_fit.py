@@ -1,9 +1,12 @@
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cnnlib.config import SampleConfig
 from cnnlib.errors import ModelError
-from cnnlib.fit import Wanted, check_fits
+from cnnlib.fit import Wanted, check_fits, wanted_of
 from tests.test_model_card import card
 
 
@@ -19,6 +22,21 @@ def test_disagreement_names_both_values_and_the_way_out(tmp_path: Path) -> None:
     assert f"--warm-start {tmp_path.as_posix()}/" in message
     assert "\n" not in message
     check_fits(card(), tmp_path, Wanted("conf/my.json", image_width=32, max_captcha=2))
+
+
+def test_start_that_would_be_refused_is_not_proposed(tmp_path: Path) -> None:
+    for network, proposed in (("classic", False), ("positions", True)):
+        with pytest.raises(ModelError) as caught:
+            check_fits(card(), tmp_path, Wanted("conf/my.json", network=network))
+        assert ("--warm-start" in str(caught.value)) is proposed
+
+
+def test_alphabet_from_a_labels_file_is_told_as_such(configure: Callable[..., SampleConfig], tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text('["0", "1", "2"]')
+    config = configure(use_labels_json_file=True)
+    told = f'but {config.name} with {tmp_path.as_posix()}/labels.json says char_set "012"'
+    with pytest.raises(ModelError, match=re.escape(told)):
+        check_fits(card(), tmp_path, wanted_of(config))
 
 
 @pytest.mark.parametrize(

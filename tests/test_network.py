@@ -21,6 +21,9 @@ def test_shape_and_parameters(name: str) -> None:
     model = NETWORKS[name](Shape(60, 100), classes=37, length=4).model()
     assert model.count_params() == PARAMETERS[name]
     assert model(np.zeros((2, 60, 100, 1), np.uint8)).shape == (2, ROWS[name], 37)
+    again = NETWORKS[name](Shape(60, 100), classes=37, length=4).model()
+    assert [one.path for one in model.weights] == [one.path for one in again.weights], "every layer has a name"
+    assert any(one.path.startswith("classes/") for one in model.weights)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -130,7 +133,15 @@ def test_operations_are_those_of_the_layers() -> None:
     assert operations(keras.Model(pictures, x)) == 2 * (48 * 9 * 4 + 8 * 6 * 4 + 32 * 5)
 
 
-def test_thousands_of_classes_and_long_labels_are_computed() -> None:
+@pytest.mark.parametrize("name", ["columns", "positions"])
+def test_longest_labels_have_finite_loss(name: str) -> None:
+    network = NETWORKS[name](Shape(16, 600), classes=3, length=64)
+    labels = np.stack([np.arange(64) % 2, np.where(np.arange(64) < 1, 0, 2)]).astype(np.int32)  # of 64, and of one
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 16, 600, 1)).astype(np.uint8)
+    assert np.isfinite(network.loss(labels, network.model()(pictures, training=True))).all()
+
+
+def test_thousands_of_classes_are_computed() -> None:
     network = NETWORKS["columns"](Shape(60, 100), classes=3756, length=4)
     labels = np.array([[0, 3754, 17, 17], [5, 3755, 3755, 3755]], np.int32)
     scores = network.model()(np.zeros((2, 60, 100, 1), np.uint8), training=True)

@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,6 +48,26 @@ def test_characters_that_the_plain_font_lacks_get_another_that_has_them(monkeypa
     monkeypatch.setattr(report, "_characters", lambda path: {"other.ttf": {0x5929: 1}}.get(path, {ord("a"): 1}))
     assert report._fonts("a") == [report.PLAIN]
     assert report._fonts("a\u5929") == [report.PLAIN, "Other"]
+
+
+def test_font_that_was_removed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = SimpleNamespace(name="Gone", fname="/nowhere/gone.ttf")
+    monkeypatch.setattr(report.font_manager.fontManager, "ttflist", [gone])
+    assert report._fonts("a\u5929") == [report.PLAIN]
+
+
+def test_picture_that_cannot_be_drawn_leaves_the_older_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_curve(tmp_path / "curve.png", "Curve", [(10, 0.1)])
+    before = (tmp_path / "curve.png").read_bytes()
+
+    def fail(_figure: Figure, target: io.BytesIO, **_: object) -> None:
+        target.write(b"half")
+        raise MemoryError
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.raises(MemoryError):
+        draw_curve(tmp_path / "curve.png", "Curve", [(10, 0.9)])
+    assert (tmp_path / "curve.png").read_bytes() == before
 
 
 def test_confusions_are_drawn_with_labels_down_and_readings_across(

@@ -1,4 +1,5 @@
 import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def test_suspects_are_told_and_all_of_them_listed(tmp_path: Path, capsys: pytest
     assert header == ["picture", "label", "reading", "confidence", "loss"]
     assert [row[0] for row in rows] == [f"x{n}.png" for n in reversed(range(12))]
     assert rows[0][1:] == ["a", "x", "0.990000", "11.000"]
+
+
+def test_suspects_are_listed_though_a_console_cannot_show_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), "cp1252"))
+    with pytest.raises(UnicodeEncodeError):
+        show_review(found(3, 97), tmp_path / "suspects.csv")
+    assert len((tmp_path / "suspects.csv").read_text().splitlines()) == 4
+
+
+def test_training_that_reached_its_goal_is_told_to_raise_it() -> None:
+    assert advice(found(10, 90, 0.4), goal_reached=True).startswith("acc_stop 1, which takes all steps: ")
+    assert advice(found(10, 90, 0.4)).startswith("more steps: ")
 
 
 def test_wrong_labels_among_the_verification_pictures_are_suspected_too() -> None:

@@ -167,7 +167,7 @@ def test_averaged_weights_follow_and_are_what_is_measured_and_exported(short: Sa
     reader = Recognizer(short.model_save_dir)
     read = reader.recognize([picture])[0]
     probabilities = tf.nn.softmax(trainer.averaged(picture[np.newaxis], training=False)).numpy()[0]
-    expected = short.alphabet.decode(probabilities, "columns", reader.card.lengths)
+    expected = short.alphabet.decode(probabilities, "columns", (2, 2))
     assert (read.text, read.confidence) == (expected.text, pytest.approx(expected.confidence, abs=1e-3))
 
 
@@ -216,6 +216,13 @@ def test_labels_are_looked_at_once_when_pictures_are_read_and_not_known_by_heart
     trainer.progress.step, trainer.progress.labels_checked = step, checked
     trainer.verified = Accuracy(100, accuracy, accuracy)
     assert trainer.can_check_labels() == now
+
+
+def test_review_reads_so_many_training_pictures_at_most(short: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnlib.trainer.REVIEWED_PICTURES", 5)
+    trainer = Trainer(short)
+    found = trainer.review()
+    assert (found.training.pictures, found.unread) == (5, len(trainer.training) - 5)
 
 
 def test_labels_look_wrong_where_something_else_is_surely_read(

@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from cnnlib import network
 from cnnlib.config import SampleConfig
+from cnnlib.console import tell
 from cnnlib.errors import ModelError
 from cnnlib.evaluation import Accuracy
 from cnnlib.folders import list_entries
@@ -21,8 +23,16 @@ from cnnlib.paths import display_path
 from cnnlib.recognizer import Recognizer
 from cnnlib.saving import save
 from cnnlib.trainer import Trainer
-from cnnlib.training import tell, train
+from cnnlib.training import export, train
 from tests.conftest import fill
+from train_model import TrainModel
+
+
+def save_step(trainer: Trainer) -> None:
+    """Save an untrained network as if a step had been made."""
+    trainer.progress.step = 1
+    trainer.verify()
+    save(trainer)
 
 
 def test_console_lines_are_those_of_the_original(trained: SimpleNamespace) -> None:
@@ -66,6 +76,7 @@ def test_model_folder_holds_one_step_and_its_curves(trained: SimpleNamespace) ->
     assert set(card.exported_picture_accuracy) == {"float32", "quantised"}
     names = {path.name for path in folder.iterdir() if path.is_file()}
     assert names - {".lock"} == {file.name for file in card.files.values()} | {CARD, "train_acc.png", "test_acc.png"}
+    assert card.lengths == (2, 2)
     assert (card.characters, card.max_captcha, card.network, card.channels) == (("0", "1"), 2, "columns", 1)
     assert card.training_pictures + card.verification_pictures == 1200
 
@@ -118,6 +129,26 @@ def test_resuming_is_said_and_a_finished_training_stays_as_it_is(short: SampleCo
     assert (short.model_save_dir / CARD).read_bytes() == before
 
 
+def test_resizing_that_is_switched_on_reaches_the_card_of_a_finished_training(
+    short: SampleConfig, configure: Callable[..., SampleConfig]
+) -> None:
+    before = train(short, lambda _: None)
+    resizing = configure(cycle_stop=40, cycle_save=20, acc_stop=1, augmentation=0, resize=True)
+    after = train(resizing, lambda _: None)
+    assert load_card(short.model_save_dir).resize
+    assert (after.best_accuracy, after.best_step) == (before.best_accuracy, before.best_step)
+
+
+def test_training_that_goes_on_says_that_no_random_weights_are_taken(
+    trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cnnlib.training.train", lambda *_, **__: replace(trained.outcome, step=0))
+    TrainModel(trained.config).train_cnn("none")
+    assert "for random weights name another model_save_dir" in capsys.readouterr().out
+    TrainModel(trained.config).train_cnn("auto")
+    assert "for random weights" not in capsys.readouterr().out
+
+
 def test_corrected_label_makes_a_finished_training_look_anew(short: SampleConfig) -> None:
     train(short, lambda _: None)
     before = (short.model_save_dir / CARD).stat().st_mtime_ns
@@ -165,12 +196,14 @@ def test_training_that_reached_its_goal_goes_on_with_added_samples(configure: Ca
     again = train(config, lambda _: None)
     assert (again.step, again.reason) == (first.step, first.reason)
     assert again.review == first.review, "the report can be had again"
+    seconds = load_card(config.model_save_dir).training_seconds
     # Labels that the model has never seen so: it cannot be at its goal any more.
     for path in fill(config.train_image_dir, 300, seed=2):
         path.rename(path.with_name(path.name.translate({48: 49, 49: 48})))
     added = train(config, lambda _: None)
     assert added.step > first.step
     assert added.best_accuracy < 0.8, "what was best on other pictures says nothing"
+    assert load_card(config.model_save_dir).training_seconds > seconds, "of both together"
     assert load_card(config.model_save_dir).training_pictures + added.verification.pictures >= 590
 
 
@@ -199,10 +232,7 @@ def test_wrong_labels_of_training_pictures_are_suspected(configure: Callable[...
 def test_changed_size_alphabet_or_length_is_refused(
     short: SampleConfig, configure: Callable[..., SampleConfig]
 ) -> None:
-    trainer = Trainer(short)
-    trainer.progress.step = 1
-    trainer.verify()
-    save(trainer)
+    save_step(Trainer(short))
     changed = configure(char_set="012", max_captcha=3)
     with pytest.raises(
         ModelError, match=r'trained with max_captcha 2, char_set "01", but .* says max_captcha 3, char_set "012"'
@@ -213,10 +243,7 @@ def test_changed_size_alphabet_or_length_is_refused(
 def test_checkpoint_of_another_form_of_the_network_is_refused_with_the_way_out(
     short: SampleConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = Trainer(short)
-    trainer.progress.step = 1
-    trainer.verify()
-    save(trainer)
+    save_step(Trainer(short))
     stages = network._residual_stages
     monkeypatch.setattr(network, "_residual_stages", lambda pictures, _: stages(pictures, (2, 1, 1, 1)))
     told = (
@@ -259,19 +286,31 @@ def test_memory_that_runs_out_names_the_key_to_lower(short: SampleConfig, monkey
         train(short, lambda _: None)
 
 
-def test_full_disk_is_not_taken_for_a_lack_of_memory(short: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("function", [train, export])
+def test_full_disk_is_not_taken_for_a_lack_of_memory(
+    short: SampleConfig, monkeypatch: pytest.MonkeyPatch, function: Callable[..., object]
+) -> None:
+    save_step(Trainer(short))
+
     def disk_full(*_: object, **__: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "/tmp/x/saved_model.pb; No space left on device")
 
     monkeypatch.setattr("cnnlib.training.save", disk_full)
     with pytest.raises(ModelError, match="a disk is full"):
-        train(short, lambda _: None)
+        function(short, lambda _: None)
 
 
-def test_loss_that_is_no_number_ends_the_training(short: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("keys", "told"), [({}, 10), ({"cycle_save": 5}, 5), ({"cycle_stop": 7}, 7)], ids=["line", "save", "end"]
+)
+def test_loss_that_is_no_number_ends_the_training(
+    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch, keys: dict[str, int], told: int
+) -> None:
+    short = configure(**{"cycle_stop": 40, "cycle_save": 20, **keys})
+    fill(short.train_image_dir, 60)
     step = Trainer.step
     monkeypatch.setattr(Trainer, "step", lambda *call: (tf.constant(float("nan")), step(*call)[1]))
-    with pytest.raises(ModelError, match="at step 10 the loss is nan, so nothing is learned any more"):
+    with pytest.raises(ModelError, match=f"at step {told} the loss is nan, so nothing is learned any more"):
         train(short, lambda _: None)
 
 

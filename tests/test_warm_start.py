@@ -123,7 +123,7 @@ def test_network_with_one_layer_for_all_positions_keeps_its_characters_too(tmp_p
 
 def test_network_without_such_layers_is_refused(older: SimpleNamespace, tmp_path: Path) -> None:
     model = network(Shape(24, 48, 3), name="classic").model()
-    with pytest.raises(ModelError, match="expected a model with layers like this network's; none fits"):
+    with pytest.raises(ModelError, match="expected a model with layers like classic's; none fits; --warm-start none"):
         warm_start.carry_over(older.folder, model, "classic", LETTERS)
     with pytest.raises(ModelError, match="expected a trained model"):
         warm_start.carry_over(tmp_path, model, "classic", LETTERS)
