@@ -45,8 +45,8 @@ def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw) -> None:
                     for written in in_turn(partial(pool.submit, write), chunks_of(indices), 2 * workers):
                         bar.update(written)
             except BrokenProcessPool as error:
-                remedy = "most often for want of memory; what it had drawn stays, run it again for the rest"
-                raise SampleError(f"{display_path(config.root_dir)}: a drawing process was killed, {remedy}") from error
+                told = "a drawing process was killed, most often for want of memory; what was drawn stays"
+                raise SampleError(f"{display_path(config.root_dir)}: {told}") from error
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -90,5 +90,5 @@ def write_pictures(config: CaptchaConfig, seed: int, draw: Draw, indices: Sequen
     for index in indices:
         label, data = draw(f"{seed}-{index}")
         path = config.root_dir / file_name(label, f"{seed}-{index:06d}", config.image_suffix)
-        write_whole(path, data, durable=False)  # which would take longer than drawing does
+        write_whole(path, data, durable=False)  # to sync each would take longer than to draw it
     return len(indices)

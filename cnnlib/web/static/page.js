@@ -6,7 +6,7 @@ const say = (text) => { byId("message").textContent = text; };
 const bodyLimit = Number(document.querySelector("main").dataset.bodyLimit);
 const percent = (share) => `${(100 * share).toFixed(share > 0.9 ? 1 : 0)}%`;
 
-/** What this tab keeps of the token, unless the browser denies it to keep anything. */
+/** What this tab keeps of the token, unless the browser lets pages keep nothing. */
 const kept = {
   get: () => { try { return sessionStorage.getItem("token"); } catch { return null; } },
   set: (text) => { try { sessionStorage.setItem("token", text); } catch { /* asked for again after a reload */ } },
