@@ -149,5 +149,5 @@ def _save(figure: Figure, path: Path) -> None:
     content = io.BytesIO()
     with warnings.catch_warnings():  # a character that no font here draws is shown as a box
         warnings.simplefilter("ignore")
-        figure.savefig(content, dpi=100)
+        figure.savefig(content, dpi=100, format="png")
     write_whole(path, content.getvalue(), durable=False)

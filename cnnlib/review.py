@@ -83,12 +83,12 @@ def advice(found: Review, goal_reached: bool = False) -> str:
     misread = (1 - found.training.picture) * found.training.pictures
     if len(found.suspects) >= max(5, 0.5 * misread, 0.01 * pictures):
         return "look at the labels listed above: the network is, or was, sure of other readings"
+    steps = "acc_stop 1, which takes all steps" if goal_reached else "more steps"
     if found.training.picture < 1 - GAP:
-        steps = "acc_stop 1, which takes all steps" if goal_reached else "more steps"
         return f"{steps}: the training pictures themselves are not all read yet"
     _, highest = interval(found.verification.picture, found.verification.pictures)
     if highest < found.training.picture - GAP:
         return "more labelled pictures: those for training are known by heart, others are not read as well"
     if found.verification.picture < 1 - GAP:
-        return "more labelled pictures and more steps"
+        return f"more labelled pictures and {steps}"
     return "nothing: measure it with test_batch.py, then use it; what is misread there is worth labelling"

@@ -1,4 +1,4 @@
-"""The training: steps, console lines, when to stop, saving and resuming."""
+"""The training: steps, when to stop, saving, resuming and exporting anew."""
 
 import errno
 import os
@@ -80,7 +80,7 @@ def _naming_what_ran_out(config: SampleConfig, folder: Path | None = None) -> It
             raise ModelError(f"{config.name}: a disk is full, {places}") from error
         remedy = f"lower train_batch_size (now {config.train_batch_size})"
         raise ModelError(
-            f"{config.name}: memory ran out in training: {remedy}, or close other programs; all pictures are held in "
+            f"{config.name}: memory ran out: {remedy}, or close other programs; all pictures are held in "
             f"it, {config.image_width * config.image_height * config.channels / 1e6:.3g} MB each"
         ) from error
 

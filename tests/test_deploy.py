@@ -134,7 +134,7 @@ def test_health_check_of_the_image_asks_the_server_and_no_proxy(trained: SimpleN
         told = [sys.executable, *(word.replace("6000", str(port)) for word in command[1:])]
         return subprocess.run(told, env=os.environ | {"http_proxy": proxy}, stderr=subprocess.DEVNULL).returncode
 
-    assert check(int(address.split(":")[2].split("/")[0])) == 0
+    assert eventually(lambda: check(int(address.split(":")[2].split("/")[0])) == 0)
     assert check(free_port()) == 1
 
 

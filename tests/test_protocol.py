@@ -145,6 +145,8 @@ def test_large_head_that_comes_at_once_is_refused(bounded: int, line: bytes) -> 
     rest = b"\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\na"
     assert answer_to(bounded, line % (b"a" * 100) + rest).startswith(b"HTTP/1.1 200")
     assert answer_to(bounded, line % (b"a" * (protocol.HEAD_LIMIT_BYTES + 1)) + rest).startswith(b"HTTP/1.1 431")
+    many = b"\r\na:b" * (protocol.HEAD_LIMIT_BYTES // 5)
+    assert answer_to(bounded, line % b"a" + many + rest).startswith(b"HTTP/1.1 431")
 
 
 def test_what_follows_a_body_is_no_header(bounded: int) -> None:

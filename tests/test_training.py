@@ -275,15 +275,19 @@ def test_interruption_saves_the_step_it_stopped_at(configure: Callable[..., Samp
         assert arrays["progress/step"] == 20
 
 
-def test_memory_that_runs_out_names_the_key_to_lower(short: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("function", "part"), [(train, "step"), (export, "verify")])
+def test_memory_that_runs_out_names_the_key_to_lower(
+    short: SampleConfig, monkeypatch: pytest.MonkeyPatch, function: Callable[..., object], part: str
+) -> None:
     """Known bug 6 of the original suite, with TensorFlow's own error."""
+    save_step(Trainer(short))
 
     def out_of_memory(*_: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
-    monkeypatch.setattr(Trainer, "step", out_of_memory)
-    with pytest.raises(ModelError, match=r"memory ran out in training: lower train_batch_size \(now 32\)"):
-        train(short, lambda _: None)
+    monkeypatch.setattr(Trainer, part, out_of_memory)
+    with pytest.raises(ModelError, match=r"memory ran out: lower train_batch_size \(now 32\)"):
+        function(short, lambda _: None)
 
 
 @pytest.mark.parametrize("function", [train, export])

@@ -121,6 +121,7 @@ def test_page_of_another_site_sends_nothing_unless_it_is_named(model: Model, pic
         ("same-origin", "http://127.0.0.1:6001", 200),
         (None, "http://evil.example", 403),  # over plain HTTP to another machine, browsers tell the origin alone
         (None, "null", 403),
+        (None, "chrome-extension://abc", 200),
         (None, "https://labels.example", 200),
         (None, "http://localhost:6001", 200),
         (None, None, 200),

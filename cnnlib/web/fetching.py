@@ -1,9 +1,8 @@
 """A picture from the captcha source, as a server asks for it."""
 
-import base64
 import time
 import urllib.request
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from cnnlib.wire import LOOPBACK
 
@@ -16,9 +15,15 @@ def fetch(source: str, limit: int) -> bytes:
 
     Raises OSError, also when it takes longer than `TIMEOUT_S`, ValueError or HTTPException.
     """
-    proxies = urllib.request.ProxyHandler({} if urlsplit(source).hostname in LOOPBACK else None)
+    parts, address = urlsplit(source), _in_ascii(without_user(source))
+    proxies = urllib.request.ProxyHandler({} if parts.hostname in LOOPBACK else None)
+    users = urllib.request.HTTPPasswordMgrWithPriorAuth()
+    if parts.username is not None:
+        name, password = unquote(parts.username), unquote(parts.password or "")
+        users.add_password(None, urljoin(address, "/"), name, password, is_authenticated=True)
+    opener = urllib.request.build_opener(proxies, urllib.request.HTTPBasicAuthHandler(users))
     end, data = time.monotonic() + TIMEOUT_S, b""
-    with urllib.request.build_opener(proxies).open(_request(source), timeout=TIMEOUT_S) as answer:
+    with opener.open(address, timeout=TIMEOUT_S) as answer:
         while len(data) <= limit and (part := answer.read1(2**16)):
             data += part
             if time.monotonic() > end:
@@ -32,14 +37,10 @@ def without_user(source: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _request(source: str) -> urllib.request.Request:
-    """The request to a source: its address in ASCII, user and password in a header."""
-    parts = urlsplit(source)
+def _in_ascii(address: str) -> str:
+    """An address without a user as it is sent: other letters of the host in IDNA, those of the rest percent-encoded."""
+    parts = urlsplit(address)
     host = (parts.hostname or "").encode("idna").decode()
     place = (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else "")
     path, query = quote(parts.path, safe=SAFE), quote(parts.query, safe=SAFE)
-    asked = urllib.request.Request(urlunsplit((parts.scheme, place, path, query, "")))
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        asked.add_unredirected_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
-    return asked
+    return urlunsplit((parts.scheme, place, path, query, ""))

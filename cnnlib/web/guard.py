@@ -47,6 +47,8 @@ def _of_another_site() -> bool:
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site or origin is None:
         return site == "cross-site"
+    if origin != "null" and not origin.startswith(("http://", "https://")):
+        return False  # a browser's extension, which no page can pretend to be
     return _host(origin) is None or _host(origin) != _host(f"//{request.host}")
 
 

@@ -42,14 +42,22 @@ MODEL_SAVED = Gauge(
 _access = logging.getLogger(ACCESS_LOG)
 
 
-def make_metrics_folder() -> None:
-    """Make the folder where the figures of processes meet, if there is to be one. Raises OSError."""
-    if METRICS_FOLDER in os.environ:
-        Path(os.environ[METRICS_FOLDER]).mkdir(parents=True, exist_ok=True)
+def make_metrics_folder() -> bool:
+    """Make the folder where the figures of processes meet, if there is to be one and it is missing; whether it was.
+
+    Raises OSError.
+    """
+    if METRICS_FOLDER not in os.environ or Path(os.environ[METRICS_FOLDER]).is_dir():
+        return False
+    Path(os.environ[METRICS_FOLDER]).mkdir(0o700, parents=True, exist_ok=True)
+    return True
 
 
 def open_figures() -> None:
-    """Open the files of this process's figures, which count on if a system removes them, as it does at a log-out."""
+    """Open the files of this process's figures, so that counting costs no answer once a system removes them.
+
+    Some do at a log-out; what was counted before is lost then.
+    """
     make_metrics_folder()
     REQUESTS.labels("/healthz", "GET", 200)
     SECONDS.labels("/healthz")

@@ -1,5 +1,6 @@
 """What an operator sees of a server: /healthz, /readyz, /metrics for Prometheus, and a log line for each request."""
 
+import logging
 import os
 import time
 from datetime import datetime
@@ -21,6 +22,8 @@ from cnnlib.web.metrics import (
     open_figures,
 )
 from cnnlib.web.models import Models
+
+_log = logging.getLogger(__name__)
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
@@ -48,7 +51,8 @@ def _tell_health(app: Flask, models: Models) -> None:
 def _tell_metrics(app: Flask, models: Models) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
-        make_metrics_folder()
+        if make_metrics_folder():
+            _log.warning("the folder of figures was removed: what the processes counted until now is not told any more")
         for name, model in models.by_name.items():
             if model.ready:
                 card = model.recognizer.card

@@ -45,7 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)  # of ": " and "\r\n"
         if size > HEAD_LIMIT_BYTES:
             self._head_bytes = size
             raise ValueError("too large a head")  # which the parser takes for a fault of its own
