@@ -237,6 +237,10 @@ def test_model_is_chosen_where_there_are_several(
 def test_token_is_asked_for_and_used(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
     with running(app_of(config, token="sesame")) as address:
         page.goto(address)
+        expect(page.get_by_role("alert")).to_have_text("The server asks for its token.")
+        page.get_by_label("Token of this server").fill("open")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_role("alert")).to_have_text("The server doesn't take this token.")
         page.get_by_label("Token of this server").fill("sésame")  # which no header can hold
         page.get_by_role("button", name="Use it").click()
         assert page.evaluate("document.querySelector('#token').validity.patternMismatch")

@@ -15,7 +15,7 @@ const kept = {
 let token = kept.get();
 let pending = 0;
 
-/** Ask the server; a refusal becomes an error with the server's own words. */
+/** Ask the server; a refusal becomes an error with the server's own words, but for a missing or wrong token. */
 async function ask(path, options = {}) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let response;
@@ -31,6 +31,7 @@ async function ask(path, options = {}) {
   }
   if (response.ok) return response;
   byId("token-form").hidden = response.status !== 401;
+  if (response.status === 401) throw new Error(`The server ${token ? "doesn't take this" : "asks for its"} token.`);
   const answer = await response.json().catch(() => ({}));
   throw new Error(answer.message || `The server answered ${response.status}.`);
 }
