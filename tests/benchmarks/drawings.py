@@ -16,7 +16,7 @@ from tests.benchmarks.runs import WORK, Result
 
 def draw_curves(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
     """Errors on the verification set over steps, on a logarithmic scale."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.add_subplot()
     colours = matplotlib.cycler(color=matplotlib.colormaps["tab10"].colors)
     axes.set_prop_cycle(matplotlib.cycler(linestyle=["-", "--", ":"]) * colours)  # no two lines alike
@@ -24,7 +24,7 @@ def draw_curves(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
         axes.plot([step for step, _ in curve], [100 * max(1 - share, 5e-4) for _, share in curve], label=name)
     axes.set(xlabel="step", ylabel="verification pictures misread, %", yscale="log", ylim=(0.05, 110))
     axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=7)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=7)  # over no curve
     figure.savefig(path, dpi=100)
 
 
