@@ -39,11 +39,8 @@ class Gateway:
             status, headers, content = await asyncio.to_thread(_answer, self.app, environ)
         else:
             status, headers, content = _answer(self.app, environ)
-        raw = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in headers
-            if name.lower() != "date"
-        ]  # uvicorn's is enough
+        kept = [(name.lower(), value) for name, value in headers if name.lower() != "date"]  # uvicorn adds one
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": content})
 

@@ -49,7 +49,8 @@ def _of_another_site() -> bool:
         return site == "cross-site"
     if origin != "null" and not origin.startswith(("http://", "https://")):
         return False  # a browser's extension, which no page can pretend to be
-    return _host(origin) is None or _host(origin) != _host(f"//{request.host}")
+    host = _host(origin)
+    return host is None or host != _host(f"//{request.host}")
 
 
 def _host(address: str) -> str | None:
