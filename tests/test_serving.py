@@ -258,11 +258,16 @@ def test_address_of_another_machine_is_told_as_such() -> None:
 
 
 @needs_proc
-def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes) -> None:
+@pytest.mark.parametrize("one_starts", [False, True])
+def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes, one_starts: bool) -> None:
     assert post(server.port, picture) == 200
     workers = workers_of(server.process.pid)
     folder = metrics_folder(min(workers))
     assert folder.is_dir()
+    if one_starts:
+        os.kill(min(workers), signal.SIGKILL)
+        assert eventually(lambda: len(workers_of(server.process.pid) - {min(workers)}) == 2)
+        workers = workers_of(server.process.pid)
     server.process.kill()
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     assert not folder.exists()

@@ -19,7 +19,6 @@ from cnnlib.web.metrics import (
     SECONDS,
     log_request,
     make_metrics_folder,
-    open_figures,
 )
 from cnnlib.web.models import Models
 
@@ -30,7 +29,6 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 def observe(app: Flask, models: Models) -> None:
     """Add the routes, and time, count and log every request of `app`."""
-    open_figures()
     _tell_health(app, models)
     _tell_metrics(app, models)
     _count_requests(app)
