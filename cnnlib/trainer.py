@@ -111,13 +111,15 @@ class Trainer:
         return self.progress.step >= self.plan.steps or self.satisfied()
 
     def satisfied(self) -> bool:
-        """Whether this very step was measured and reached an `acc_stop` below 1, on enough pictures to tell.
+        """Whether this very step and the measurement before it reached an `acc_stop` below 1, on enough pictures.
 
-        Below 1 / (1 - acc_stop) pictures, 100 for 0.99, one misread picture makes the difference, and so does luck.
+        One measurement alone may be luck, and so may any on fewer pictures than 1 / (1 - acc_stop), 100 for 0.99,
+        where a single misread one makes the difference.
         """
-        accuracy, wanted = self.verified, self.config.acc_stop
-        enough = wanted < 1 and accuracy.pictures >= round(1 / (1 - wanted))
-        return enough and self._verified_step == self.progress.step and accuracy.picture >= wanted
+        wanted, curve = self.config.acc_stop, self.progress.verification_curve
+        enough = wanted < 1 and self.verified.pictures >= round(1 / (1 - wanted))
+        now = self._verified_step == self.progress.step and self.verified.picture >= wanted
+        return enough and now and len(curve) > 1 and curve[-2][1] >= wanted
 
     def step(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         """Train on one batch, as `batches` gives it.

@@ -183,5 +183,5 @@ def _reason(trainer: Trainer, interrupted: Interruption) -> str:
     if interrupted.signal:
         return f"interrupted by signal {interrupted.signal}; run again to go on"
     if trainer.satisfied():
-        return f"acc_stop {trainer.config.acc_stop} is reached on the verification set; raise it to train on"
+        return f"acc_stop {trainer.config.acc_stop} is reached twice running on the verification set; raise it to train on"
     return f"cycle_stop {trainer.plan.steps} is reached; raise it to train on"

@@ -189,12 +189,13 @@ def test_measure_takes_other_verification_pictures_at_each_console_line(
     assert {number for chosen in seen for number in chosen} == set(range(size))
 
 
-def test_luck_on_a_handful_of_pictures_does_not_stop_a_training(config: SampleConfig) -> None:
+def test_luck_does_not_stop_a_training(config: SampleConfig) -> None:
     fill(config.train_image_dir, 60)
     trainer = Trainer(config)
     assert config.acc_stop == 0.99
-    for pictures, stops in ((99, False), (100, True)):
-        trainer.verified, trainer._verified_step = Accuracy(pictures, 1.0, 1.0), trainer.progress.step
+    for pictures, before, stops in ((99, [0.99], False), (100, [0.99], True), (100, [0.98], False), (100, [], False)):
+        trainer.verified, trainer._verified_step = Accuracy(pictures, 0.99, 1.0), trainer.progress.step
+        trainer.progress.verification_curve = list(enumerate([*before, 0.99]))
         assert trainer.satisfied() is stops
 
 
