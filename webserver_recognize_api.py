@@ -13,6 +13,7 @@ examples:
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -48,8 +49,7 @@ def create_worker_app(configs: Mapping[str, SampleConfig], origins: Sequence[str
     return create_recognition_app(models, api_token(), origins, body_limit)
 
 
-@script
-def main(argv: Sequence[str] | None = None) -> int:
+def server_parser() -> ArgumentParser:
     parser = argument_parser(__doc__, several=True)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=port_number, default=6000, help="port to listen on (default: %(default)s)")
@@ -80,7 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=default_workers(),
         help="processes that read, each with its models (default: %(default)s, a core each up to four)",
     )
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = server_parser().parse_args(argv)
     configs = load_configs(arguments.config or (SAMPLE_CONFIG,))
     load_models(configs)  # in vain, but for its faults, which are told before anything listens
     serve(

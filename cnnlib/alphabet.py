@@ -7,7 +7,7 @@ without a character, or a column of a CTC head (Graves et al. 2006) between two 
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,16 +65,21 @@ class Alphabet:
         """The characters of `label` that the alphabet lacks, in order, each once."""
         return [character for character in dict.fromkeys(label) if character not in self._class_of]
 
+    def faults_in(self, label: str, length: int) -> Iterator[str]:
+        """Why `encode` refuses a label, a sentence each."""
+        unknown = self.unknown_in(label)
+        if unknown:
+            yield f"not in the alphabet: {' '.join(unknown)}"
+        if len(label) > length:
+            yield f"expected at most {length} characters (max_captcha); got {len(label)}"
+
     def encode(self, label: str, length: int) -> np.ndarray:
         """Class numbers of a label, int32 (length,), filled up with the blank.
 
         Raises SampleError when the label is longer than `length` or holds an unknown character.
         """
-        unknown = self.unknown_in(label)
-        if unknown:
-            raise SampleError(f"label '{label}': not in the alphabet: {' '.join(unknown)}")
-        if len(label) > length:
-            raise SampleError(f"label '{label}': expected at most {length} characters; got {len(label)}")
+        for fault in self.faults_in(label, length):
+            raise SampleError(f"label '{label}': {fault}")
         numbers = np.full(length, self.blank, np.int32)
         numbers[: len(label)] = [self._class_of[character] for character in label]
         return numbers

@@ -102,7 +102,7 @@ class SampleConfig(Config):
         Field(description='steps after which training stops; "auto": from the number of pictures')
     )
     acc_stop: Share = Field(
-        description="picture accuracy on the verification set that ends the training early, once reached twice running; 1: never"
+        description="verification accuracy of pictures that ends a training early, once reached twice running; 1: never"
     )
     cycle_save: Count = Field(description="steps from one save of the model to the next")
     enable_gpu: Flag = Field(description="train on a GPU where there is one; 0 hides it")

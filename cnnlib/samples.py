@@ -77,11 +77,8 @@ def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConf
     width, height = config.image_width, config.image_height
     if size is not None and size != (width, height) and not config.resize:
         yield f"Wrong size: expected {width}x{height} pixels; got {size[0]}x{size[1]}"
-    unknown = config.alphabet.unknown_in(label or "")
-    if unknown:
-        yield f"Label '{label}': not in the alphabet: {' '.join(unknown)}"
-    if label is not None and len(label) > config.max_captcha:
-        yield f"Label '{label}': expected at most {config.max_captcha} characters (max_captcha); got {len(label)}"
+    for fault in config.alphabet.faults_in(label or "", config.max_captcha):
+        yield f"Label '{label}': {fault}"
 
 
 @dataclass

@@ -122,8 +122,7 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
     """The steps that are left, with their console lines, measurements and saves."""
     config, progress = trainer.config, trainer.progress
     first, before, start = progress.step, progress.seconds, time.perf_counter()
-    size, interval = config.train_batch_size, trainer.verification_interval()
-    loss = 0.0
+    size, loss = config.train_batch_size, 0.0
     scalars = config.log_dir / config.model_save_dir.name  # TensorBoard draws a curve for each folder
     bar = tqdm(total=trainer.plan.steps * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
     with bar, tf.summary.create_file_writer(str(scalars)).as_default():
@@ -135,17 +134,7 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
             loss, probabilities = trainer.step(pictures, labels)
             progress.seconds = before + time.perf_counter() - start
             bar.update(size)
-            if progress.step % LINE_STEPS == 0 or progress.step % config.cycle_save == 0:
-                check_finite(trainer, float(loss))
-            if progress.step % LINE_STEPS == 0:
-                show_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
-            if progress.step % interval == 0 or progress.step % config.cycle_save == 0:
-                trainer.verify()
-                if trainer.can_check_labels():
-                    trainer.check_labels()
-                    say(f"{len(trainer.progress.suspects)} labels look wrong so far")
-            if progress.step % config.cycle_save == 0 and not trainer.ended():
-                keep(trainer, say)
+            do_what_is_due(trainer, labels, loss, probabilities, say)
         check_finite(trainer, float(loss))
         if progress.step:  # stopped before the first step, there is nothing to keep
             if interrupted.signal:
@@ -154,6 +143,23 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
             keep(trainer, say, final=not interrupted.signal)
     rate = (progress.step - first) * size / max(progress.seconds - before, 1e-9)
     return _outcome(trainer, interrupted, rate)
+
+
+def do_what_is_due(trainer: Trainer, labels: tf.Tensor, loss: tf.Tensor, probabilities: tf.Tensor, say: Say) -> None:
+    """Show, measure and save after a step on the batch of these `labels`, each where its turn has come."""
+    step = trainer.progress.step
+    showing, saving = step % LINE_STEPS == 0, step % trainer.config.cycle_save == 0
+    if showing or saving:
+        check_finite(trainer, float(loss))
+    if showing:
+        show_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
+    if saving or step % trainer.verification_interval() == 0:
+        trainer.verify()
+        if trainer.can_check_labels():
+            trainer.check_labels()
+            say(f"{len(trainer.progress.suspects)} labels look wrong so far")
+    if saving and not trainer.ended():
+        keep(trainer, say)
 
 
 def keep(trainer: Trainer, say: Say, final: bool = False) -> None:
@@ -183,5 +189,6 @@ def _reason(trainer: Trainer, interrupted: Interruption) -> str:
     if interrupted.signal:
         return f"interrupted by signal {interrupted.signal}; run again to go on"
     if trainer.satisfied():
-        return f"acc_stop {trainer.config.acc_stop} is reached twice running on the verification set; raise it to train on"
+        goal = trainer.config.acc_stop
+        return f"acc_stop {goal} is reached twice running on the verification set; raise it to train on"
     return f"cycle_stop {trainer.plan.steps} is reached; raise it to train on"

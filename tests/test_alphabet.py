@@ -29,7 +29,7 @@ def test_encode_fills_up_with_the_blank_and_text_undoes_it() -> None:
 def test_encode_names_unknown_characters_and_long_labels() -> None:
     with pytest.raises(SampleError, match="label 'axyx': not in the alphabet: x y"):
         ABC.encode("axyx", 4)
-    with pytest.raises(SampleError, match="expected at most 2 characters; got 3"):
+    with pytest.raises(SampleError, match="expected at most 2 characters \\(max_captcha\\); got 3"):
         ABC.encode("abc", 2)
 
 
