@@ -3,7 +3,7 @@
 examples:
   python recognize_time_test.py --count 1000
   python recognize_time_test.py --duration 60 --concurrency 8 --image sample/test/
-  python recognize_time_test.py --url http://127.0.0.1:6000/b --output /tmp/stress
+  python recognize_time_test.py --url http://127.0.0.1:6000/b --output bench/stress
 """
 
 import csv

@@ -1,8 +1,8 @@
 """Train the network on train_image_dir; the model goes into model_save_dir.
 
-Training stops after cycle_stop steps or when acc_stop is reached on the verification pictures. A training that was
-interrupted (Ctrl-C saves first) goes on where it stopped when the script is started again. A new one starts from the
-weights of the general model in model/general that fit, unless --warm-start says otherwise.
+Training stops after cycle_stop steps or when acc_stop is reached twice running on the verification pictures. A
+training that was interrupted (Ctrl-C saves first) goes on where it stopped when the script is started again. A new one
+starts from the weights of the general model in model/general that fit, unless --warm-start says otherwise.
 
 examples:
   python train_model.py

@@ -86,7 +86,7 @@ class SampleConfig(Config):
     origin_image_dir: FilePath = Field(description="folder of labelled pictures to verify and split")
     new_image_dir: FilePath = Field(description="folder of labelled pictures that come later, verified and split too")
     train_image_dir: FilePath = Field(description="folder of training pictures; 5% of them verify")
-    test_image_dir: FilePath = Field(description="folder of test pictures, read by test_batch.py alone")
+    test_image_dir: FilePath = Field(description="folder of test pictures, never trained on")
     api_image_dir: FilePath = Field(description="folder of pictures that the recognition API received")
     online_image_dir: FilePath = Field(description="folder of pictures fetched from `remote_url`")
     local_image_dir: FilePath = Field(description="folder of local pictures, saved under their reading")
