@@ -8,6 +8,7 @@ import hashlib
 import json
 import platform
 import re
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
@@ -28,6 +29,7 @@ CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of files beside the card
 _OURS = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
 READING = "reading"  # the kind of file that pictures are read with: the one that the card says
+RETRY_S = 0.01
 READ_TRIES = 10  # a file can go between reading the card and opening it when a training saves just then
 
 
@@ -141,6 +143,7 @@ def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
             content = path.read_bytes()
         except OSError as error:
             if left:
+                time.sleep(RETRY_S)
                 continue
             raise ModelError(
                 f"{display_path(path)}: the card names it, but it can't be read: {error.strerror}"

@@ -163,9 +163,10 @@ class Trainer:
             return
         self.verified, _ = self.measure()
         self._verified_step = progress.step
-        if not progress.verification_curve or progress.verification_curve[-1][0] < progress.step:
-            progress.verification_curve.append((progress.step, self.verified.picture))
-            tf.summary.scalar("verification/picture_accuracy", self.verified.picture, progress.step)
+        if progress.verification_curve and progress.verification_curve[-1][0] == progress.step:
+            progress.verification_curve.pop()  # measured before a resume, on other pictures maybe
+        progress.verification_curve.append((progress.step, self.verified.picture))
+        tf.summary.scalar("verification/picture_accuracy", self.verified.picture, progress.step)
         if self.verified.picture >= progress.best_accuracy:
             progress.best_accuracy, progress.best_step = self.verified.picture, progress.step
 

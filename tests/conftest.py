@@ -148,7 +148,7 @@ def run_script(name: str, *arguments: str | Path, **options: Any) -> subprocess.
     options.setdefault("cwd", Path(options.pop("folder", PROJECT_ROOT.parent)))
     command = [sys.executable, str(PROJECT_ROOT / name), *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=250, **options
+        command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=1000, **options
     )
 
 
@@ -159,7 +159,7 @@ def start_script(name: str, *arguments: str | Path, **options: Any) -> subproces
     )
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 120) -> bool:
     """Whether it holds once within some seconds; of what workers do by turns, each may be at another point."""
     end = time.monotonic() + seconds
     while not (held := holds()) and time.monotonic() < end:

@@ -10,6 +10,14 @@ def workers_of(pid: int) -> set[int]:
     return {int(child) for child in children if b"spawn_main" in _command_of(child)}
 
 
+def lives(pid: int) -> bool:
+    """Whether a process runs: it is there, and not only because nobody asked yet how it ended."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
 def memory_mb(pid: int) -> float:
     """What a process has in memory."""
     return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0]) / 1024

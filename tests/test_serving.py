@@ -24,16 +24,27 @@ from cnnlib.web.metrics import METRICS_FOLDER
 from cnnlib.web.serving import SILENCE_S
 from cnnlib.wire import TOKEN_VARIABLE
 from tests.conftest import eventually, free_port, start_script
-from tests.processes import memory_mb, workers_of
+from tests.processes import lives, memory_mb, workers_of
 
 HEAD = {"Content-Type": "image/png"}
 needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 
 
 def post(port: int, body: bytes) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("POST", "/b", body, HEAD)
     return connection.getresponse().status
+
+
+def metrics_folder(worker: int) -> Path:
+    environment = Path(f"/proc/{worker}/environ").read_bytes().decode()
+    return Path(re.findall(rf"{METRICS_FOLDER}=([^\0]+)", environment)[0])
+
+
+def have_opened_figures(workers: set[int]) -> bool:
+    """Whether two workers are so far, and will not make the folder of their figures any more."""
+    folder = metrics_folder(min(workers))
+    return len(workers) == 2 and all((folder / f"counter_{worker}.db").exists() for worker in workers)
 
 
 @contextmanager
@@ -44,7 +55,7 @@ def clients(port: int, picture: bytes, count: int) -> Iterator[tuple[list[int], 
     stop = threading.Event()
 
     def client() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         while not stop.is_set():
             try:
                 connection.request("POST", "/b", picture, HEAD)
@@ -86,12 +97,14 @@ def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace
     port, page_port = (int(re.findall(r":(\d+)/", process.stdout.readline())[0]) for _ in range(2))
     said: list[str] = []
     threading.Thread(target=said.extend, args=(process.stderr,), daemon=True).start()
-    with socket.create_connection(("127.0.0.1", port), 60) as connection:  # answered once a worker has started
+    with socket.create_connection(("127.0.0.1", port), 120) as connection:  # answered once a worker has started
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
+    if sys.platform.startswith("linux"):
+        assert eventually(lambda: have_opened_figures(workers_of(process.pid)))
     yield SimpleNamespace(process=process, port=port, page_port=page_port, said=said)
     process.terminate()
-    process.wait(40)
+    process.wait(120)
 
 
 @pytest.fixture
@@ -109,7 +122,7 @@ def guarded(trained: SimpleNamespace, tmp_path: Path, picture: bytes) -> Iterato
         told = [process.stdout.readline() for _ in range(3)]
     yield SimpleNamespace(port=int(re.findall(r":(\d+)/", told[1])[0]), told=told)
     process.terminate()
-    process.wait(40)
+    process.wait(120)
 
 
 def test_page_may_be_at_the_port_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +136,7 @@ def test_settings_of_the_script_reach_its_workers(guarded: SimpleNamespace, pict
     who, _, page = guarded.told
     assert "every machine that reaches this one can send requests; only those with the token are answered" in who
     assert "no page (" in page
-    connection = http.client.HTTPConnection("127.0.0.1", guarded.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", guarded.port, timeout=120)
 
     def statuses(**headers: str) -> list[int]:
         found = []
@@ -196,11 +209,6 @@ def test_worker_that_starts_without_its_model_answers_503_until_it_is_back(
     assert eventually(lambda: post(server.port, picture) == 200)
 
 
-def metrics_folder(worker: int) -> Path:
-    environment = Path(f"/proc/{worker}/environ").read_bytes().decode()
-    return Path(re.findall(rf"{METRICS_FOLDER}=([^\0]+)", environment)[0])
-
-
 @needs_proc
 def test_folder_of_figures_that_is_removed_costs_no_answer(server: SimpleNamespace, picture: bytes) -> None:
     assert post(server.port, picture) == 200
@@ -217,7 +225,7 @@ def test_folder_of_figures_that_is_removed_costs_no_answer(server: SimpleNamespa
 
 
 def status_of(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", path)
     return connection.getresponse().status
 
@@ -269,7 +277,7 @@ def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes, 
         assert eventually(lambda: len(workers_of(server.process.pid) - {min(workers)}) == 2)
         workers = workers_of(server.process.pid)
     server.process.kill()
-    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    assert eventually(lambda: not any(map(lives, workers)))
     assert not folder.exists()
 
 
@@ -285,7 +293,7 @@ def test_stopping_finishes_what_is_under_way(server: SimpleNamespace, picture: b
         time.sleep(1)
         connection.sendall(picture[50:])
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
-    assert server.process.wait(40) == 0
+    assert server.process.wait(120) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
@@ -309,7 +317,7 @@ def test_closed_terminal_ends_a_server_unless_it_is_detached(
         time.sleep(2)
         assert post(port, picture) == 200
         process.terminate()
-    assert process.wait(40) == 0
+    assert process.wait(120) == 0
     process.communicate()
 
 
@@ -318,7 +326,7 @@ def test_figures_of_all_workers_are_added(server: SimpleNamespace, picture: byte
         assert eventually(lambda: min(len(statuses), len(others)) > 200, 120)
     count = f"{len(statuses) + len(others):.1f}"
     for _ in range(5):
-        connection = http.client.HTTPConnection("127.0.0.1", server.page_port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", server.page_port, timeout=120)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         assert re.search(r'captcha_requests_total\{.*route="/b".*\} (\S+)', text)[1] == count
@@ -344,6 +352,6 @@ def test_full_disk_costs_the_kept_picture_and_not_the_answer(
     port = int(re.findall(r":(\d+)/", process.stdout.readline())[0])
     assert post(port, picture) == 200
     process.terminate()
-    _, said = process.communicate(timeout=40)
+    _, said = process.communicate(timeout=120)
     assert "the received picture is not kept: File too large" in said
     assert list(kept.iterdir()) == []

@@ -199,6 +199,15 @@ def test_luck_does_not_stop_a_training(config: SampleConfig) -> None:
         assert trainer.satisfied() is stops
 
 
+def test_measurement_replaces_that_of_other_pictures_at_the_same_step(config: SampleConfig) -> None:
+    fill(config.train_image_dir, 60)
+    trainer = Trainer(config)
+    trainer.progress.verification_curve = [(-10, 1.0), (0, 1.0)]
+    trainer.verify()
+    assert trainer.verified.picture < 1
+    assert trainer.progress.verification_curve == [(-10, 1.0), (0, trainer.verified.picture)]
+
+
 @pytest.mark.parametrize(
     ("step", "accuracy", "checked", "now"),
     [

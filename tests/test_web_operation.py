@@ -4,6 +4,9 @@ import base64
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +17,9 @@ from flask.testing import FlaskClient
 
 from cnnlib.folders import list_entries
 from cnnlib.model_card import load_card
+from cnnlib.paths import PROJECT_ROOT
 from cnnlib.web import ACCESS_LOG
+from cnnlib.web.metrics import METRICS_FOLDER
 from cnnlib.web.models import Model, Models
 from cnnlib.web.recognition import create_recognition_app
 from cnnlib.web.serving import configure_logs
@@ -53,6 +58,18 @@ def test_health_and_readiness(client: FlaskClient, trained: SimpleNamespace, tmp
     lost = Model("small", trained.config.model_copy(update={"model_save_dir": tmp_path / "nothing"}))
     waiting = create_recognition_app(Models([lost])).test_client()
     assert (waiting.get("/healthz").status_code, waiting.get("/readyz").status_code) == (200, 503)
+
+
+def test_application_for_other_servers_makes_the_folder_of_figures(trained: SimpleNamespace, tmp_path: Path) -> None:
+    code = (
+        "import sys; from webserver_recognize_api import create_app\n"
+        "print(create_app(sys.argv[1]).test_client().get('/metrics').status_code)"
+    )
+    environment = os.environ | {METRICS_FOLDER: str(tmp_path / "missing" / "figures")}
+    command = [sys.executable, "-c", code, str(trained.config_path)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT_ROOT, env=environment, check=True)
+    assert run.stdout == "200\n"
+    assert "was removed" not in run.stderr
 
 
 def test_wrong_method_is_told_the_right_one_and_a_wrong_address_that_it_is(client: FlaskClient) -> None:

@@ -39,6 +39,7 @@ MODEL_SAVED = Gauge(
     multiprocess_mode="mostrecent",
 )
 
+_log = logging.getLogger(__name__)
 _access = logging.getLogger(ACCESS_LOG)
 
 
@@ -53,12 +54,18 @@ def make_metrics_folder() -> bool:
     return True
 
 
-def open_figures() -> None:
-    """Open the files of this process's figures, so that counting costs no answer once a system removes them.
+def restore_metrics_folder() -> None:
+    """Make the folder anew where a system removed it, as some do at a log-out, and warn of what is lost."""
+    if make_metrics_folder():
+        _log.warning(
+            "the folder of figures was removed: what the processes that run now counted, and still count, is not told "
+            "any more; start the server anew"
+        )
 
-    Some do at a log-out; what was counted before is lost then.
-    """
-    make_metrics_folder()
+
+def open_figures() -> None:
+    """Open the files of this process's figures, so that counting costs no answer once they are removed."""
+    restore_metrics_folder()
     REQUESTS.labels("/healthz", "GET", 200)
     SECONDS.labels("/healthz")
 

@@ -1,6 +1,5 @@
 """What an operator sees of a server: /healthz, /readyz, /metrics for Prometheus, and a log line for each request."""
 
-import logging
 import os
 import time
 from datetime import datetime
@@ -18,11 +17,9 @@ from cnnlib.web.metrics import (
     REQUESTS,
     SECONDS,
     log_request,
-    make_metrics_folder,
+    restore_metrics_folder,
 )
 from cnnlib.web.models import Models
-
-_log = logging.getLogger(__name__)
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
@@ -49,8 +46,7 @@ def _tell_health(app: Flask, models: Models) -> None:
 def _tell_metrics(app: Flask, models: Models) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
-        if make_metrics_folder():
-            _log.warning("the folder of figures was removed: what the processes counted until now is not told any more")
+        restore_metrics_folder()
         for name, model in models.by_name.items():
             if model.ready:
                 card = model.recognizer.card

@@ -81,8 +81,8 @@ def test_ended_run_leaves_whole_pictures_and_no_process(config_path: Path, tmp_p
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(number)
-    assert process.wait(30) in (128 + number, -number)
-    deadline = time.monotonic() + 30
+    assert process.wait(120) in (128 + number, -number)
+    deadline = time.monotonic() + 120
     while group_lives(process.pid):
         assert time.monotonic() < deadline, "the drawing processes go on"
         time.sleep(0.05)

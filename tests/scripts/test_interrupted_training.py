@@ -25,7 +25,7 @@ def test_interrupted_training_saves_and_says_so(tmp_path: Path, number: int, sta
         if line == "10th training >>>\n":
             break
     process.send_signal(number)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (status, "")
     card = load_card(tmp_path / "model")
     assert f"Interrupted: saving step {card.step}; once more ends at once, without it" in out
@@ -44,7 +44,7 @@ def test_second_ctrl_c_says_what_is_kept(tmp_path: Path) -> None:
         if line.startswith("Interrupted: saving"):
             process.send_signal(signal.SIGINT)
             break
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 130
     assert f"Ended at once: {(tmp_path / 'model').as_posix()}/ holds no step of this run" in out
 
@@ -62,7 +62,7 @@ def test_training_whose_terminal_is_closed_saves(tmp_path: Path) -> None:
     process.stdout.close()
     process.stderr.close()
     process.send_signal(signal.SIGHUP)
-    assert process.wait(120) != 0
+    assert process.wait(600) != 0
     assert load_card(tmp_path / "model").step >= 10
 
 
@@ -87,6 +87,7 @@ def test_killed_training_leaves_a_whole_model_to_go_on_from(tmp_path: Path) -> N
         assert process.poll() is None
         time.sleep(0.05)
     while load_card(tmp_path / "model").step < 20:
+        assert process.poll() is None
         time.sleep(0.05)
     process.kill()
     process.communicate()
