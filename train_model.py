@@ -120,8 +120,8 @@ def show_review(found: Review, table: Path, goal_reached: bool = False) -> None:
         shown = ", ".join(f"{a or NOTHING}→{b or NOTHING} {count}x" for a, b, count in found.confusions[:SHOWN])
         print(f"Still confused on the verification set (label→reading, {NOTHING}: none): {shown}")
     if found.suspects:
-        told = "pictures are, or were before their labels were known by heart, surely read otherwise than labelled"
-        print(f"{len(found.suspects)} {told}, see {display_path(table)}:")
+        told = "Surely read otherwise than labelled, now or before the labels were known by heart"
+        print(f"{told}: {len(found.suspects)}, see {display_path(table)}:")
     for one in found.suspects[:SHOWN]:
         text = one.reading.text or NOTHING
         print(f"  {display_path(one.path)} label: {one.label} prediction: {text} loss {one.loss:.1f}")
