@@ -78,7 +78,8 @@ class Alphabet:
 
         Raises SampleError when the label is longer than `length` or holds an unknown character.
         """
-        for fault in self.faults_in(label, length):
+        fault = next(self.faults_in(label, length), None)
+        if fault:
             raise SampleError(f"label '{label}': {fault}")
         numbers = np.full(length, self.blank, np.int32)
         numbers[: len(label)] = [self._class_of[character] for character in label]
