@@ -111,8 +111,9 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
         "shipped then, which saw none of these generators, as it is: exactly, with upper and lower case taken for the "
         "same, and with the set's alphabet as `char_set`. Then with the default recipe of the code that the commit "
         "names: `verify_and_split_data.py --write-config` proposes the config, `train_model.py` trains on all the "
-        "other pictures. Minutes are those of the steps. Seconds to 95%: to the first measurement of the verification set, 60 to 90 pictures, at 95% or more, reckoned at the training's "
-        "mean pace; none where it was never that.\n\n"
+        "other pictures. Minutes are those of the steps. Seconds to 95%: to the first measurement of the "
+        "verification set, 60 to 90 pictures, at 95% or more, reckoned at the training's mean pace; none "
+        "where it was never that.\n\n"
         + table(titles, rows)
         + "\n![Three pictures of each set](zoo.png)\n\n"
         + (machines(trained) if trained else "")
