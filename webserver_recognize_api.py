@@ -23,7 +23,7 @@ from flask import Flask
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig
 from cnnlib.script import DONE, argument_parser, port_number, script, web_origin, whole_number
 from cnnlib.web import BODY_LIMIT_BYTES
-from cnnlib.web.metrics import make_metrics_folder
+from cnnlib.web.metrics import make_metrics_folder, open_figures
 from cnnlib.web.models import load_configs, load_models
 from cnnlib.web.recognition import create_recognition_app
 from cnnlib.web.serving import default_workers, serve
@@ -36,10 +36,12 @@ def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limi
     The environment variable CAPTCHA_API_TOKEN holds the token that requests need, if any; pages of the web `origins`
     may call the API; a larger request than `body_limit` bytes is refused.
 
-    Raises ConfigError for a faulty config or token and ModelError when there is no model that fits it.
+    Raises ConfigError for a faulty config or token, ModelError when there is no model that fits it, and OSError when
+    there can be no folder for figures.
     """
     models = load_models(load_configs(config_paths or (SAMPLE_CONFIG,)))
     make_metrics_folder()
+    open_figures()
     return create_recognition_app(models, api_token(), origins, body_limit)
 
 

@@ -29,7 +29,7 @@ CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of files beside the card
 _OURS = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
 READING = "reading"  # the kind of file that pictures are read with: the one that the card says
-RETRY_S = 0.01
+RETRY_S = 0.01  # from one try to the next
 READ_TRIES = 10  # a file can go between reading the card and opening it when a training saves just then
 
 

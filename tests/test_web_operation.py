@@ -60,13 +60,18 @@ def test_health_and_readiness(client: FlaskClient, trained: SimpleNamespace, tmp
     assert (waiting.get("/healthz").status_code, waiting.get("/readyz").status_code) == (200, 503)
 
 
-def test_application_for_other_servers_makes_the_folder_of_figures(trained: SimpleNamespace, tmp_path: Path) -> None:
+def test_application_for_other_servers_makes_the_folder_of_figures_and_outlives_it(
+    trained: SimpleNamespace, tmp_path: Path
+) -> None:
     code = (
-        "import sys; from webserver_recognize_api import create_app\n"
-        "print(create_app(sys.argv[1]).test_client().get('/metrics').status_code)"
+        "import shutil, sys; from webserver_recognize_api import create_app\n"
+        "client = create_app(sys.argv[1]).test_client()\n"
+        "shutil.rmtree(sys.argv[2])\n"
+        "print(client.get('/healthz').status_code)"
     )
-    environment = os.environ | {METRICS_FOLDER: str(tmp_path / "missing" / "figures")}
-    command = [sys.executable, "-c", code, str(trained.config_path)]
+    figures = str(tmp_path / "missing" / "figures")
+    environment = os.environ | {METRICS_FOLDER: figures}
+    command = [sys.executable, "-c", code, str(trained.config_path), figures]
     run = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT_ROOT, env=environment, check=True)
     assert run.stdout == "200\n"
     assert "was removed" not in run.stderr

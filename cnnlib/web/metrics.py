@@ -64,8 +64,7 @@ def restore_metrics_folder() -> None:
 
 
 def open_figures() -> None:
-    """Open the files of this process's figures, so that counting costs no answer once they are removed."""
-    restore_metrics_folder()
+    """Open the files of this process's figures in their folder, so that counting costs no answer once it is removed."""
     REQUESTS.labels("/healthz", "GET", 200)
     SECONDS.labels("/healthz")
 

@@ -22,7 +22,7 @@ from cnnlib.interruption import blocked, unblock
 from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
 from cnnlib.web.gateway import Gateway
 from cnnlib.web.listening import listen_on
-from cnnlib.web.metrics import METRICS_FOLDER, make_metrics_folder, open_figures
+from cnnlib.web.metrics import METRICS_FOLDER, make_metrics_folder, open_figures, restore_metrics_folder
 from cnnlib.web.protocol import BoundedProtocol
 
 SILENCE_S = 20  # after which a worker is taken for dead; one that starts on a busy machine is silent as it imports
@@ -42,6 +42,7 @@ class Worker:
 
     def __call__(self) -> Gateway:
         configure_logs()
+        restore_metrics_folder()
         open_figures()  # before their folder may be removed, at the end of the parent
         parent = multiprocessing.parent_process()
         if parent:
