@@ -16,17 +16,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlib.client import API_URL, Client
+from cnnlib.cli import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
+from cnnlib.client.api_client import API_URL, Client
+from cnnlib.codec.filenames import label_of, save_picture
+from cnnlib.codec.images import read_picture
 from cnnlib.config import SampleConfig, load_sample_config
-from cnnlib.errors import CaptchaError, SampleError, UnreachableError
-from cnnlib.fit import wanted_of
-from cnnlib.folders import first_test_picture, pictures_at
-from cnnlib.names import label_of, save_picture
-from cnnlib.parallel import on_all_cores
-from cnnlib.paths import display_path
-from cnnlib.pictures import read_picture
-from cnnlib.recognizer import Recognizer
-from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
+from cnnlib.core.errors import CaptchaError, SampleError, UnreachableError
+from cnnlib.core.parallel import on_all_cores
+from cnnlib.core.paths import display_path
+from cnnlib.data.folders import first_test_picture, pictures_at
+from cnnlib.inference.compatibility import wanted_of
+from cnnlib.inference.recognizer import Recognizer
 
 HEADER = ("picture", "reading", "confidence")
 

@@ -11,13 +11,13 @@ examples:
 import sys
 from collections.abc import Sequence
 
-from cnnlib.client import API_URL, Client
+from cnnlib.cli import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
+from cnnlib.client.api_client import API_URL, Client
+from cnnlib.codec.filenames import plain_suffix, save_picture
+from cnnlib.codec.images import decode_picture
 from cnnlib.config import load_sample_config
-from cnnlib.errors import CaptchaError, UnreachableError, about
-from cnnlib.evaluation import accuracy
-from cnnlib.names import plain_suffix, save_picture
-from cnnlib.pictures import decode_picture
-from cnnlib.script import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
+from cnnlib.core.errors import CaptchaError, UnreachableError, about
+from cnnlib.evaluation.metrics import accuracy
 
 
 @script

@@ -16,17 +16,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from cnnlib.client import API_URL
+from cnnlib.cli import DONE, REQUESTS_FAILED, SIGNAL_BASE, argument_parser, script, web_address, whole_number
+from cnnlib.client.api_client import API_URL
+from cnnlib.client.load_test import Load, summary
+from cnnlib.client.probe import Measurement
+from cnnlib.codec.images import read_picture
 from cnnlib.config import load_sample_config
-from cnnlib.errors import about
-from cnnlib.folders import first_test_picture, pictures_at
-from cnnlib.interruption import Interruption, interruption
-from cnnlib.paths import PROJECT_ROOT, display_path
-from cnnlib.pictures import read_picture
-from cnnlib.probe import Measurement
-from cnnlib.report import draw_times
-from cnnlib.script import DONE, REQUESTS_FAILED, SIGNAL_BASE, argument_parser, script, web_address, whole_number
-from cnnlib.stress import Load, summary
+from cnnlib.core.errors import about
+from cnnlib.core.paths import PROJECT_ROOT, display_path
+from cnnlib.core.signals import Interruption, interruption
+from cnnlib.data.folders import first_test_picture, pictures_at
+from cnnlib.evaluation.plots import draw_times
 
 COUNT = 20_000
 SILENCE_S = 10  # without any answer, after which a run ends

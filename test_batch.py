@@ -18,18 +18,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cnnlib import evaluation
-from cnnlib.alphabet import Reading
+from cnnlib.cli import DONE, allow_any_character, argument_parser, script
+from cnnlib.codec.alphabet import Reading
+from cnnlib.codec.images import read_picture
 from cnnlib.config import SampleConfig, load_sample_config
-from cnnlib.errors import SampleError
-from cnnlib.files import write_whole
-from cnnlib.fit import wanted_of
-from cnnlib.folders import first_test_picture, list_labelled
-from cnnlib.parallel import on_all_cores
-from cnnlib.paths import display_path
-from cnnlib.pictures import read_picture
-from cnnlib.recognizer import Recognizer
-from cnnlib.script import DONE, allow_any_character, argument_parser, script
+from cnnlib.core.errors import SampleError
+from cnnlib.core.files import write_whole
+from cnnlib.core.parallel import on_all_cores
+from cnnlib.core.paths import display_path
+from cnnlib.data.folders import first_test_picture, list_labelled
+from cnnlib.evaluation import metrics
+from cnnlib.inference.compatibility import wanted_of
+from cnnlib.inference.recognizer import Recognizer
 
 SHOWN = 40  # misread pictures, and confusions, that are drawn
 
@@ -79,17 +79,17 @@ class TestBatch:
 
     def figures(self, labels: list[str], texts: list[str], seconds: float) -> dict[str, Any]:
         """What `report/test.json` holds."""
-        result = evaluation.accuracy(labels, texts)
+        result = metrics.accuracy(labels, texts)
         return {
             "samples": result.pictures,
             "picture_accuracy": result.picture,
-            "picture_accuracy_interval": evaluation.interval(result.picture, result.pictures),
+            "picture_accuracy_interval": metrics.interval(result.picture, result.pictures),
             "character_accuracy": result.character,
             "seconds": seconds,
-            "characters": evaluation.character_accuracies(labels, texts),
+            "characters": metrics.character_accuracies(labels, texts),
             "confusions": [
                 {"label": label, "read": read, "count": count}
-                for label, read, count in evaluation.confusions(labels, texts)
+                for label, read, count in metrics.confusions(labels, texts)
             ],
         }
 
@@ -114,15 +114,15 @@ class TestBatch:
             sheet.unlink(missing_ok=True)
             matrix.unlink(missing_ok=True)
             return
-        from cnnlib import report  # matplotlib takes a second to import
+        from cnnlib.evaluation import plots  # matplotlib takes a second to import
 
         worst = sorted(misread, key=lambda one: -one.reading.confidence)[:SHOWN]
         captions = [
-            f"{one.label}\n→ {one.reading.text or evaluation.NOTHING} {one.reading.confidence:.0%}" for one in worst
+            f"{one.label}\n→ {one.reading.text or metrics.NOTHING} {one.reading.confidence:.0%}" for one in worst
         ]
-        report.draw_sheet(sheet, [read_picture(one.path) for one in worst], captions)
-        counts = evaluation.confusions([one.label for one in misread], [one.reading.text for one in misread])
-        report.draw_confusions(matrix, counts[:SHOWN])
+        plots.draw_sheet(sheet, [read_picture(one.path) for one in worst], captions)
+        counts = metrics.confusions([one.label for one in misread], [one.reading.text for one in misread])
+        plots.draw_confusions(matrix, counts[:SHOWN])
         print(f"Misread pictures: {display_path(sheet)}, confusions: {display_path(matrix)}")
 
 

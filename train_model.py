@@ -17,18 +17,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from cnnlib.cli import DONE, SIGNAL_BASE, allow_any_character, argument_parser, script
+from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig, load_sample_config
-from cnnlib.errors import SampleError
-from cnnlib.evaluation import NOTHING
-from cnnlib.fit import check_resumable, wanted_of
-from cnnlib.folders import first_test_picture
-from cnnlib.model_card import ModelCard, has_file, load_card
-from cnnlib.names import label_of
-from cnnlib.paths import PROJECT_ROOT, display_path
-from cnnlib.quiet import quiet
-from cnnlib.recognizer import Recognizer
-from cnnlib.review import SHOWN, Review, advice, write_suspects
-from cnnlib.script import DONE, SIGNAL_BASE, allow_any_character, argument_parser, script
+from cnnlib.core.errors import SampleError
+from cnnlib.core.paths import PROJECT_ROOT, display_path
+from cnnlib.core.stderr import quiet
+from cnnlib.data.folders import first_test_picture
+from cnnlib.evaluation.diagnosis import SHOWN, Review, advice, write_suspects
+from cnnlib.evaluation.metrics import NOTHING
+from cnnlib.inference.compatibility import check_resumable, wanted_of
+from cnnlib.inference.model_card import ModelCard, has_file, load_card
+from cnnlib.inference.recognizer import Recognizer
 
 GENERAL_MODEL = PROJECT_ROOT / "model" / "general"
 
@@ -52,7 +52,7 @@ class TrainModel:
             folder = display_path(self.config.model_save_dir)
             print(f"{folder} holds a training, which goes on; for random weights name another model_save_dir")
         with quiet():
-            from cnnlib.training import train  # TensorFlow takes seconds to import, so it is imported only here
+            from cnnlib.training.loop import train  # TensorFlow takes seconds to import, so it is imported only here
 
         outcome = train(self.config, start=start)
         verified = outcome.verification
@@ -92,7 +92,7 @@ class TrainModel:
         Raises CaptchaError when config, pictures or the checkpoint can't be used.
         """
         with quiet():
-            from cnnlib.training import export
+            from cnnlib.training.loop import export
 
         show_exports(export(self.config, saved_model=saved_model, onnx=onnx))
         return DONE

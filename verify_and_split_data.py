@@ -23,14 +23,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cnnlib import proposal, samples
+from cnnlib.cli import DONE, argument_parser, script
 from cnnlib.config import SampleConfig, load_sample_config
-from cnnlib.errors import ConfigError, ModelError
-from cnnlib.fit import check_resumable, wanted_of
-from cnnlib.folders import first_picture, has_suffix, labels_in
-from cnnlib.paths import display_path
-from cnnlib.samples import Sample, Sets
-from cnnlib.script import DONE, argument_parser, script
+from cnnlib.core.errors import ConfigError, ModelError
+from cnnlib.core.paths import display_path
+from cnnlib.data import config_proposal
+from cnnlib.data import verify_and_split as splitting
+from cnnlib.data.folders import first_picture, has_suffix, labels_in
+from cnnlib.data.verify_and_split import Sample, Sets
+from cnnlib.inference.compatibility import check_resumable, wanted_of
 
 PROGRESS = partial(tqdm, unit=" pictures", disable=None, leave=False)
 
@@ -56,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     left = [sample for sample in found if sample.fault or not moving]
     known = [label for folder in targets for label in labels_in(folder, config.image_suffix)]
     if arguments.write_config:
-        proposed = proposal.propose(left, known, config, proposal.LARGE_PIXELS)
+        proposed = config_proposal.propose(left, known, config, config_proposal.LARGE_PIXELS)
         if not proposed:
             where = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
             raise ConfigError(f"{where}: expected labelled pictures that can be opened; found none, wrote no config")
         write_config(arguments.write_config, arguments.config, proposed)
     else:
-        proposed = proposal.propose(left, known, config)
-        show_disagreements(proposal.disagreements(proposed, config), config)
+        proposed = config_proposal.propose(left, known, config)
+        show_disagreements(config_proposal.disagreements(proposed, config), config)
         if arguments.dry_run:
             print("Dry run: nothing was moved")
     show_other_suffixes(left, proposed.get("image_suffix", config.image_suffix))
@@ -80,7 +81,7 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
     folder = config.train_image_dir
     first = first_picture(folder, [config.image_suffix]) or first_picture(folder)
     if first:
-        proposal.check_settled(samples.check_file(first, config), config)
+        config_proposal.check_settled(splitting.check_file(first, config), config)
         if target and target.exists() and not target.samefile(path):
             raise ConfigError(
                 f"{display_path(target)}: pictures were moved already, maybe by this config, which would start anew "
@@ -100,9 +101,9 @@ def verify_and_split(
     for missing in (one for one in (folder, *targets) if moving and not one.is_dir()):
         print(f"[Warning] The directory {display_path(missing)} cannot be found, it will be created soon")
     print("Start to verify the original picture collection")
-    with samples.locked(folder, *targets) if moving else nullcontext():
-        checked = samples.check_folder(folder, config, PROGRESS)
-        found, twins = samples.find_taken(checked, targets, config.image_suffix, earlier)
+    with splitting.locked(folder, *targets) if moving else nullcontext():
+        checked = splitting.check_folder(folder, config, PROGRESS)
+        found, twins = splitting.find_taken(checked, targets, config.image_suffix, earlier)
         if twins:
             fate = "removed here" if moving else "would be removed here"
             counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"
@@ -121,7 +122,7 @@ def separate(found: list[Sample], config: SampleConfig, moving: bool, sets: Sets
     print("Start to separate the original image set: test set (5%) and training set (95%)")
     test = sets.draw_test(good, config.split_seed)
     for path in good if moving else ():  # in order: a run that is cut off leaves the rest to draw 5% of again
-        samples.move(path, config.test_image_dir if path in test else config.train_image_dir)
+        splitting.move(path, config.test_image_dir if path in test else config.train_image_dir)
     count = len(abnormal)
     kept = "one of which is an anomaly and remains" if count == 1 else f"{count} of which are anomalies and remain"
     print(f"A total of {len(good)} images are allocated to the training set and test set, ", end="")
@@ -159,7 +160,7 @@ def show_other_suffixes(found: Sequence[Sample], suffix: str) -> None:
 
 def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
     """Write the template's keys with the proposed values, and tell what was proposed and what comes next."""
-    older = proposal.write(path, template, proposed)
+    older = config_proposal.write(path, template, proposed)
     kept = f" (the older one is {older.name})" if older else ""
     shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
     print(f"Nothing was moved; wrote {display_path(path)}{kept}: {shown}")

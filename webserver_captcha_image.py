@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+from cnnlib.cli import DONE, argument_parser, port_number, script
 from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config
-from cnnlib.drawing import check_fonts
-from cnnlib.script import DONE, argument_parser, port_number, script
-from cnnlib.web.captcha_source import create_captcha_app
-from cnnlib.web.serving import serve
-from cnnlib.wire import LABEL_HEADER
+from cnnlib.core.api_contract import LABEL_HEADER
+from cnnlib.synthesis.captcha import check_fonts
+from cnnlib.web.captcha_app import create_captcha_app
+from cnnlib.web.server import serve
 
 
 @script

@@ -20,14 +20,14 @@ from pathlib import Path
 
 from flask import Flask
 
+from cnnlib.cli import DONE, argument_parser, port_number, script, web_origin, whole_number
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig
-from cnnlib.script import DONE, argument_parser, port_number, script, web_origin, whole_number
+from cnnlib.core.api_contract import api_token
 from cnnlib.web import BODY_LIMIT_BYTES
-from cnnlib.web.metrics import make_metrics_folder, open_figures
-from cnnlib.web.models import load_configs, load_models
-from cnnlib.web.recognition import create_recognition_app
-from cnnlib.web.serving import default_workers, serve
-from cnnlib.wire import api_token
+from cnnlib.web.app import create_recognition_app
+from cnnlib.web.model_registry import load_configs, load_models
+from cnnlib.web.prometheus import make_metrics_folder, open_figures
+from cnnlib.web.server import default_workers, serve
 
 
 def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES) -> Flask:

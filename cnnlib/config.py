@@ -14,12 +14,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from cnnlib.alphabet import Alphabet, load_labels
-from cnnlib.errors import ConfigError
-from cnnlib.json_file import read_json_object
-from cnnlib.paths import PROJECT_ROOT, config_path, display_path
-from cnnlib.pictures import Shape
-from cnnlib.values import (
+from cnnlib.codec.alphabet import Alphabet, load_labels
+from cnnlib.codec.images import Shape
+from cnnlib.config_fields import (
     MOST,
     BatchSize,
     Channels,
@@ -37,6 +34,9 @@ from cnnlib.values import (
     Text,
     Url,
 )
+from cnnlib.core.errors import ConfigError
+from cnnlib.core.json_file import read_json_object
+from cnnlib.core.paths import PROJECT_ROOT, config_path, display_path
 
 SAMPLE_CONFIG = PROJECT_ROOT / "conf" / "sample_config.json"
 CAPTCHA_CONFIG = PROJECT_ROOT / "conf" / "captcha_config.json"

@@ -1,6 +1,6 @@
 """Where older programs import `Recognizer` from."""
 
-from cnnlib.alphabet import Reading as Recognition
-from cnnlib.recognizer import Recognizer
+from cnnlib.codec.alphabet import Reading as Recognition
+from cnnlib.inference.recognizer import Recognizer
 
 __all__ = ["Recognition", "Recognizer"]

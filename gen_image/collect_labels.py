@@ -14,12 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
-from cnnlib.alphabet import Alphabet, save_labels
+from cnnlib.cli import DONE, argument_parser, script
+from cnnlib.codec.alphabet import Alphabet, save_labels
 from cnnlib.config import SampleConfig, load_sample_config
-from cnnlib.errors import SampleError
-from cnnlib.folders import labels_in
-from cnnlib.paths import display_path
-from cnnlib.script import DONE, argument_parser, script
+from cnnlib.core.errors import SampleError
+from cnnlib.core.paths import display_path
+from cnnlib.data.folders import labels_in
 
 
 @script

@@ -16,11 +16,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
+from cnnlib.cli import DONE, drawing_parser, script
 from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config
-from cnnlib.drawing import check_fonts, draw_captcha
-from cnnlib.generation import generate
-from cnnlib.paths import display_path
-from cnnlib.script import DONE, drawing_parser, script
+from cnnlib.core.paths import display_path
+from cnnlib.synthesis.captcha import check_fonts, draw_captcha
+from cnnlib.synthesis.generate import generate
 
 
 @script

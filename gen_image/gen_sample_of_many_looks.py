@@ -17,13 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 
 from matplotlib import font_manager
 
+from cnnlib.cli import DONE, drawing_parser, script
 from cnnlib.config import load_captcha_config
-from cnnlib.drawing import check_fonts, fit_fonts
-from cnnlib.errors import ConfigError
-from cnnlib.generation import generate
-from cnnlib.looks import draw_look
-from cnnlib.paths import PROJECT_ROOT, display_path
-from cnnlib.script import DONE, drawing_parser, script
+from cnnlib.core.errors import ConfigError
+from cnnlib.core.paths import PROJECT_ROOT, display_path
+from cnnlib.synthesis.captcha import check_fonts, fit_fonts
+from cnnlib.synthesis.generate import generate
+from cnnlib.synthesis.random_looks import draw_look
 
 LOOKS_CONFIG = PROJECT_ROOT / "conf" / "general_captcha_config.json"
 

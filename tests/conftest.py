@@ -19,11 +19,11 @@ from flask import Flask
 from PIL import Image, ImageDraw, ImageFont
 from werkzeug.serving import make_server
 
+from cnnlib.codec.filenames import file_name
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
-from cnnlib.folders import list_entries
-from cnnlib.names import file_name
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.recognizer import Recognizer
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.recognizer import Recognizer
 
 HANGUP = getattr(signal, "SIGHUP", None)
 WIDTH, HEIGHT = 32, 16
@@ -104,7 +104,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     fill(config.test_image_dir, 40, seed=2)
     import keras
 
-    from cnnlib.training import train
+    from cnnlib.training.loop import train
 
     keras.utils.set_random_seed(1)
     lines: list[str] = []
@@ -127,8 +127,8 @@ def text(trained: SimpleNamespace, picture: Path) -> str:
 @pytest.fixture(scope="session")
 def other_size(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A model of 40 by 20 pictures, untrained, but always the same: `config`, a `picture` and the `text` it reads."""
-    from cnnlib.saving import save
-    from cnnlib.trainer import Trainer
+    from cnnlib.training.save import save
+    from cnnlib.training.trainer import Trainer
 
     folder = tmp_path_factory.mktemp("other")
     config = load_sample_config(write_config(folder, image_width=40, image_height=20, network="positions"))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import verify_and_split_data
-from cnnlib import samples
+from cnnlib.data import verify_and_split
 
-move = samples.move
+move = verify_and_split.move
 
 
 def slow_move(path: Path, folder: Path) -> Any:
@@ -17,12 +17,12 @@ def slow_move(path: Path, folder: Path) -> Any:
 
 
 def main() -> None:
-    samples.move = slow_move
-    draw_test = samples.Sets.draw_test
+    verify_and_split.move = slow_move
+    draw_test = verify_and_split.Sets.draw_test
 
     def announced(*arguments: Any) -> Any:
         print("moving", flush=True)
         return draw_test(*arguments)
 
-    samples.Sets.draw_test = announced
+    verify_and_split.Sets.draw_test = announced
     sys.exit(verify_and_split_data.main(["--config", sys.argv[1]]))

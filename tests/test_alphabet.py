@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnlib.alphabet import Alphabet, alphabet_faults, load_labels, save_labels
-from cnnlib.errors import ConfigError, SampleError
+from cnnlib.codec.alphabet import Alphabet, alphabet_faults, load_labels, save_labels
+from cnnlib.core.errors import ConfigError, SampleError
 
 ABC = Alphabet(tuple("abc"))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlib.augment import augment, erase
+from cnnlib.training.augment import augment, erase
 
 SEED = tf.constant((0, 64))
 

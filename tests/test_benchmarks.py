@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.paths import PROJECT_ROOT
+from cnnlib.core.paths import PROJECT_ROOT
 from tests.benchmarks import __main__, drawings, general, pages, runs, zoo
 from tests.conftest import fill
 

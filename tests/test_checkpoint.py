@@ -5,12 +5,12 @@ import keras
 import numpy as np
 import pytest
 
-from cnnlib.alphabet import Reading
-from cnnlib.checkpoint import Progress, pack, unpack
-from cnnlib.errors import ModelError
-from cnnlib.network import NETWORKS
-from cnnlib.pictures import Shape
-from cnnlib.review import Read
+from cnnlib.codec.alphabet import Reading
+from cnnlib.codec.images import Shape
+from cnnlib.core.errors import ModelError
+from cnnlib.evaluation.diagnosis import Read
+from cnnlib.network.architectures import NETWORKS
+from cnnlib.training.checkpoint import Progress, pack, unpack
 
 
 def test_weights_optimizer_and_progress_come_back() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from flask import Flask, Response, jsonify, request
 
-from cnnlib.client import Client, token_headers
-from cnnlib.errors import ConfigError, ServiceError, UnreachableError
-from cnnlib.probe import Probe
+from cnnlib.client.api_client import Client, token_headers
+from cnnlib.client.probe import Probe
+from cnnlib.core.errors import ConfigError, ServiceError, UnreachableError
 from tests.conftest import free_port, running
 
 Served = Callable[[Callable[[], object]], str]
@@ -93,9 +93,9 @@ def test_source_that_never_ends_is_left(served: Served, monkeypatch: pytest.Monk
     for ask in (lambda: client.fetch_captcha(url), lambda: client.recognize(url, b"data")):
         with pytest.raises(ServiceError, match=r"no whole answer within 3 seconds"):
             ask()
-    monkeypatch.setattr("cnnlib.probe.TIMEOUT_S", 1)
+    monkeypatch.setattr("cnnlib.client.probe.TIMEOUT_S", 1)
     assert Probe(url).measure(1, b"data").fault == f"{url}: no answer within 1 seconds"
-    monkeypatch.setattr("cnnlib.client.FILE_LIMIT_BYTES", 10)
+    monkeypatch.setattr("cnnlib.client.api_client.FILE_LIMIT_BYTES", 10)
     with pytest.raises(ServiceError, match="expected an answer of at most 10 bytes; got more"):
         Client().fetch_captcha(served(lambda: b"more than ten"))
 

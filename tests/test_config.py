@@ -13,8 +13,8 @@ from cnnlib.config import (
     load_captcha_config,
     load_sample_config,
 )
-from cnnlib.errors import ConfigError
-from cnnlib.paths import PROJECT_ROOT, config_path, display_path
+from cnnlib.core.errors import ConfigError
+from cnnlib.core.paths import PROJECT_ROOT, config_path, display_path
 from tests.conftest import write_config
 
 # The keys of the original suite, each with its default.

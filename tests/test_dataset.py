@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from cnnlib.config import SampleConfig
-from cnnlib.dataset import VERIFICATION_LIMIT, batch_indices, batches, choose_verification, load_training
-from cnnlib.errors import SampleError
+from cnnlib.core.errors import SampleError
+from cnnlib.training.dataset import VERIFICATION_LIMIT, batch_indices, batches, choose_verification, load_training
 from tests.conftest import draw, fill
 
 

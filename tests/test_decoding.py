@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from cnnlib.alphabet import Alphabet
-from cnnlib.decoding import DECODERS, Decoding
+from cnnlib.codec.alphabet import Alphabet
+from cnnlib.codec.decoding import DECODERS, Decoding
 
 ABC = Alphabet(tuple("abc"))
 

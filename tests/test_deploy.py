@@ -16,8 +16,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnlib.folders import list_entries
-from cnnlib.paths import PROJECT_ROOT
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
 from tests.conftest import Servers, eventually, free_port
 
 DEPLOY = PROJECT_ROOT / "deploy"

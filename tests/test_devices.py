@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import tensorflow as tf
 
-from cnnlib import devices
+from cnnlib.training import devices
 
 
 @pytest.mark.parametrize(

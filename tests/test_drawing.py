@@ -8,8 +8,8 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from cnnlib.config import CaptchaConfig
-from cnnlib.drawing import check_fonts, draw_captcha
-from cnnlib.errors import ConfigError
+from cnnlib.core.errors import ConfigError
+from cnnlib.synthesis.captcha import check_fonts, draw_captcha
 
 Look = Callable[..., CaptchaConfig]
 

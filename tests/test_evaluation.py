@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlib.evaluation import accuracy, align, character_accuracies, confusions, interval
+from cnnlib.evaluation.metrics import accuracy, align, character_accuracies, confusions, interval
 
 
 def test_pictures_and_characters_are_counted_apart() -> None:

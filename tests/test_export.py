@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from cnnlib.alphabet import Alphabet, Reading
-from cnnlib.errors import ModelError
-from cnnlib.export import accuracy_of, check_litert, choose, to_float32, to_litert
-from cnnlib.litert import LiteRT
-from cnnlib.network import NETWORKS
-from cnnlib.pictures import Shape
+from cnnlib.codec.alphabet import Alphabet, Reading
+from cnnlib.codec.images import Shape
+from cnnlib.core.errors import ModelError
+from cnnlib.inference.litert import LiteRT
+from cnnlib.network.architectures import NETWORKS
+from cnnlib.training.export import accuracy_of, check_litert, choose, to_float32, to_litert
 
 PICTURES = np.random.default_rng(0).integers(0, 255, (4, 16, 32, 1)).astype(np.uint8)
 

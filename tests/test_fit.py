@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cnnlib.config import SampleConfig
-from cnnlib.errors import ModelError
-from cnnlib.fit import Wanted, check_fits, wanted_of
+from cnnlib.core.errors import ModelError
+from cnnlib.inference.compatibility import Wanted, check_fits, wanted_of
 from tests.test_model_card import card
 
 

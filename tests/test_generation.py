@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cnnlib.config import CaptchaConfig
-from cnnlib.errors import SampleError
-from cnnlib.generation import CHUNK, chunks_of, generate, in_turn
+from cnnlib.core.errors import SampleError
+from cnnlib.synthesis.generate import CHUNK, chunks_of, generate, in_turn
 
 
 @pytest.fixture

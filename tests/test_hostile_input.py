@@ -14,11 +14,11 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
+from cnnlib.codec.images import decode_picture
 from cnnlib.config import SampleConfig
-from cnnlib.errors import SampleError
-from cnnlib.pictures import decode_picture
-from cnnlib.web.models import Model, Models
-from cnnlib.web.recognition import create_recognition_app
+from cnnlib.core.errors import SampleError
+from cnnlib.web.app import create_recognition_app
+from cnnlib.web.model_registry import Model, Models
 from tests.conftest import HEIGHT, WIDTH
 from tests.hostile import (
     damaged,

@@ -6,7 +6,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from cnnlib.interruption import blocked, interruption, unblock
+from cnnlib.core.signals import blocked, interruption, unblock
 
 HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # where there are terminals to be closed
 

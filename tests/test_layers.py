@@ -4,18 +4,18 @@ import sys
 
 import pytest
 
-from cnnlib.paths import PROJECT_ROOT
+from cnnlib.core.paths import PROJECT_ROOT
 
 LOADED = "import sys, {}; print(*{{'tensorflow', 'keras', 'matplotlib'}} & sys.modules.keys())"
 LIGHT = (
-    "cnnlib.recognizer",
-    "cnnlib.web.recognition",
-    "cnnlib.web.captcha_source",
-    "cnnlib.client",
-    "cnnlib.generation",
-    "cnnlib.looks",
-    "cnnlib.review",
-    "cnnlib.samples",
+    "cnnlib.inference.recognizer",
+    "cnnlib.web.app",
+    "cnnlib.web.captcha_app",
+    "cnnlib.client.api_client",
+    "cnnlib.synthesis.generate",
+    "cnnlib.synthesis.random_looks",
+    "cnnlib.evaluation.diagnosis",
+    "cnnlib.data.verify_and_split",
     "webserver_recognize_api",
     "webserver_captcha_image",
     "recognize_local",

@@ -7,9 +7,9 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from cnnlib.config import CaptchaConfig
-from cnnlib.drawing import fit_fonts
-from cnnlib.lettering import draw_row
-from cnnlib.looks import draw_look
+from cnnlib.synthesis.captcha import fit_fonts
+from cnnlib.synthesis.glyphs import draw_row
+from cnnlib.synthesis.random_looks import draw_look
 
 LOOK = CaptchaConfig.model_validate(
     {

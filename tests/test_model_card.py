@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib import model_card
-from cnnlib.errors import ModelError
-from cnnlib.fit import Wanted, check_resumable
-from cnnlib.model_card import CARD, ModelCard, load_card, load_model, save_model
-from cnnlib.paths import PROJECT_ROOT
+from cnnlib.core.errors import ModelError
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.inference import model_card
+from cnnlib.inference.compatibility import Wanted, check_resumable
+from cnnlib.inference.model_card import CARD, ModelCard, load_card, load_model, save_model
 
 
 def card(step: int = 1) -> ModelCard:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlib.alphabet import composed
-from cnnlib.errors import SampleError
-from cnnlib.names import file_name, label_of, save_picture
+from cnnlib.codec.alphabet import composed
+from cnnlib.codec.filenames import file_name, label_of, save_picture
+from cnnlib.core.errors import SampleError
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlib.alphabet import Alphabet
+from cnnlib.codec.alphabet import Alphabet
+from cnnlib.codec.images import Shape, open_picture
 from cnnlib.config import SampleConfig
-from cnnlib.errors import ConfigError
-from cnnlib.layers import BatchNorm, Standardise
-from cnnlib.network import NETWORKS, consistency_loss, operations
-from cnnlib.pictures import Shape, open_picture
+from cnnlib.core.errors import ConfigError
+from cnnlib.network.architectures import NETWORKS, consistency_loss, operations
+from cnnlib.network.layers import BatchNorm, Standardise
 from tests.conftest import draw
 
 # At 100x60, grey, four of 36 characters and the blank.

@@ -21,12 +21,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from cnnlib.folders import list_entries
-from cnnlib.web.gateway import Gateway
-from cnnlib.web.models import Model, Models
+from cnnlib.data.folders import list_entries
+from cnnlib.web.app import create_recognition_app
+from cnnlib.web.http_limits import BoundedProtocol
+from cnnlib.web.model_registry import Model, Models
 from cnnlib.web.openapi import api_description
-from cnnlib.web.protocol import BoundedProtocol
-from cnnlib.web.recognition import create_recognition_app
+from cnnlib.web.wsgi_bridge import Gateway
 from tests.conftest import running
 
 CHECKS = (

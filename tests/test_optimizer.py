@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlib.optimizer import LIKE_ADAM, Muon, matrix_shape, orthogonal
+from cnnlib.network.optimizer import LIKE_ADAM, Muon, matrix_shape, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(64, 16), (16, 64), (32, 32)])

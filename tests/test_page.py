@@ -15,8 +15,8 @@ from flask import Flask, Response, request
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cnnlib.config import SampleConfig
-from cnnlib.web.models import Model, Models
-from cnnlib.web.recognition import create_recognition_app
+from cnnlib.web.app import create_recognition_app
+from cnnlib.web.model_registry import Model, Models
 from tests.conftest import free_port, running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from cnnlib.parallel import on_all_cores
+from cnnlib.core.parallel import on_all_cores
 
 
 def test_results_come_in_the_order_of_the_items() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnlib.errors import SampleError, SizeError
-from cnnlib.pictures import SIDE_LIMIT, Shape, decode_picture, is_coloured, open_picture, read_picture, to_array
+from cnnlib.codec.images import SIDE_LIMIT, Shape, decode_picture, is_coloured, open_picture, read_picture, to_array
+from cnnlib.core.errors import SampleError, SizeError
 from tests.hostile import encoded, png_of_no_colour
 
 SHAPE = Shape(4, 6)

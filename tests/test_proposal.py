@@ -4,8 +4,8 @@ from pathlib import Path
 from PIL import Image
 
 from cnnlib.config import SampleConfig
-from cnnlib.proposal import disagreements, propose
-from cnnlib.samples import check_folder
+from cnnlib.data.config_proposal import disagreements, propose
+from cnnlib.data.verify_and_split import check_folder
 from tests.conftest import draw, fill
 
 

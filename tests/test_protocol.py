@@ -17,7 +17,7 @@ from flask import Flask, Response, request
 from prometheus_client import REGISTRY
 
 from cnnlib.web import ACCESS_LOG, protocol
-from cnnlib.web.gateway import Gateway
+from cnnlib.web.wsgi_bridge import Gateway
 
 POST = b"POST /size?a=%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 

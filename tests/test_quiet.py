@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cnnlib.quiet import quiet
+from cnnlib.core.stderr import quiet
 
 
 def test_native_noise_is_hidden_and_comes_back_after(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from cnnlib.recipe import Plan, faded, plan, steps_for, strength_for
+from cnnlib.training.schedule import Plan, faded, plan, steps_for, strength_for
 
 
 @pytest.mark.parametrize(("pictures", "views"), [(300, (100, 200)), (19_000, (20, 40)), (300_000, (5, 15))])

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from cnnlib import recognition_object
-from cnnlib.errors import ModelError, SampleError, SizeError
-from cnnlib.folders import list_entries
-from cnnlib.model_card import load_card, save_model
-from cnnlib.names import label_of
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.pictures import Shape, open_picture
-from cnnlib.recognizer import Recognizer
+from cnnlib.codec.filenames import label_of
+from cnnlib.codec.images import Shape, open_picture
+from cnnlib.core.errors import ModelError, SampleError, SizeError
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.model_card import load_card, save_model
+from cnnlib.inference.recognizer import Recognizer
 from tests.conftest import draw
 
 
@@ -151,7 +151,7 @@ def test_two_recognizers_of_different_sizes_from_several_threads(
 MEMORY = """
 import sys
 from pathlib import Path
-from cnnlib.recognizer import Recognizer
+from cnnlib.inference.recognizer import Recognizer
 def resident_mb():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 reader = Recognizer(sys.argv[1])

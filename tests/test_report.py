@@ -6,9 +6,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from cnnlib import report
-from cnnlib.evaluation import NOTHING
-from cnnlib.report import draw_curve, draw_sheet, draw_times
+from cnnlib.evaluation import plots
+from cnnlib.evaluation.metrics import NOTHING
+from cnnlib.evaluation.plots import draw_curve, draw_sheet, draw_times
 from tests.conftest import draw
 
 
@@ -35,7 +35,7 @@ def test_sheet_marks_the_misread_in_red(tmp_path: Path) -> None:
 
 def test_long_captions_stand_in_shorter_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
-    monkeypatch.setattr(report, "_save", lambda figure, _: drawn.append(figure))
+    monkeypatch.setattr(plots, "_save", lambda figure, _: drawn.append(figure))
     picture = draw("01", tmp_path / "01_1.png").read_bytes()
     for length in (20, 24, 64):
         draw_sheet(tmp_path / "sheet.png", [picture] * 12, [f"01\n{'0' * length}"] * 12)
@@ -44,16 +44,16 @@ def test_long_captions_stand_in_shorter_rows(tmp_path: Path, monkeypatch: pytest
 
 def test_characters_that_the_plain_font_lacks_get_another_that_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     other = SimpleNamespace(name="Other", fname="other.ttf")
-    monkeypatch.setattr(report.font_manager.fontManager, "ttflist", [SimpleNamespace(name="No", fname="no.ttf"), other])
-    monkeypatch.setattr(report, "_characters", lambda path: {"other.ttf": {0x5929: 1}}.get(path, {ord("a"): 1}))
-    assert report._fonts("a") == [report.PLAIN]
-    assert report._fonts("a\u5929") == [report.PLAIN, "Other"]
+    monkeypatch.setattr(plots.font_manager.fontManager, "ttflist", [SimpleNamespace(name="No", fname="no.ttf"), other])
+    monkeypatch.setattr(plots, "_characters", lambda path: {"other.ttf": {0x5929: 1}}.get(path, {ord("a"): 1}))
+    assert plots._fonts("a") == [plots.PLAIN]
+    assert plots._fonts("a\u5929") == [plots.PLAIN, "Other"]
 
 
 def test_font_that_was_removed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = SimpleNamespace(name="Gone", fname="/nowhere/gone.ttf")
-    monkeypatch.setattr(report.font_manager.fontManager, "ttflist", [gone])
-    assert report._fonts("a\u5929") == [report.PLAIN]
+    monkeypatch.setattr(plots.font_manager.fontManager, "ttflist", [gone])
+    assert plots._fonts("a\u5929") == [plots.PLAIN]
 
 
 def test_picture_that_cannot_be_drawn_leaves_the_older_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +74,8 @@ def test_confusions_are_drawn_with_labels_down_and_readings_across(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Figure] = []
-    monkeypatch.setattr(report, "_save", lambda figure, _: drawn.append(figure))
-    report.draw_confusions(tmp_path / "confusion.png", [("a", "b", 3), (" ", "", 1)])
+    monkeypatch.setattr(plots, "_save", lambda figure, _: drawn.append(figure))
+    plots.draw_confusions(tmp_path / "confusion.png", [("a", "b", 3), (" ", "", 1)])
     axes = drawn[0].axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["␣", "a"]
     assert [text.get_text() for text in axes.get_xticklabels()] == [NOTHING, "b"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.alphabet import Reading
-from cnnlib.review import SHOWN, Read, Review, advice, review
+from cnnlib.codec.alphabet import Reading
+from cnnlib.evaluation.diagnosis import SHOWN, Read, Review, advice, review
 from train_model import show_review
 
 LABEL = "a"

@@ -14,17 +14,17 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from cnnlib import folders, samples
 from cnnlib.config import SampleConfig
-from cnnlib.errors import SampleError
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.samples import Sets
+from cnnlib.core.errors import SampleError
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data import folders, verify_and_split
+from cnnlib.data.verify_and_split import Sets
 from tests.conftest import draw, fill, write_config
 from tests.hostile import png_of_no_colour
 
 
 def faults(config: SampleConfig) -> dict[str, str | None]:
-    return {one.path.name: one.fault for one in samples.check_folder(config.origin_image_dir, config)}
+    return {one.path.name: one.fault for one in verify_and_split.check_folder(config.origin_image_dir, config)}
 
 
 def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleConfig) -> None:
@@ -90,7 +90,7 @@ def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:
     source.write_bytes(b"new")
     (target / "01_1.png").write_bytes(b"old")
     with pytest.raises(SampleError, match="exists already"):
-        samples.move(source, target)
+        verify_and_split.move(source, target)
     assert (source.read_bytes(), (target / "01_1.png").read_bytes()) == (b"new", b"old")
 
 
@@ -110,7 +110,7 @@ def test_same_picture_is_a_twin_under_its_label_and_abnormal_under_another(confi
     (origin / "01_8.png").hardlink_to(train / "01_2.png")
     shutil.copy(draw("01", origin / "01_9.png", seed=9), train / "01_9.png.off")  # taken out of training
     shutil.copy(origin / "01_3.png", origin / "10_3.png")
-    others, twins = samples.find_taken(samples.check_folder(origin, config), (train, test), "png")
+    others, twins = verify_and_split.find_taken(verify_and_split.check_folder(origin, config), (train, test), "png")
     assert [path.name for path in twins] == ["01_1.png", "01_4.png", "01_6.png", "01_7.png", "01_8.png"]
     found = {one.path.name: str(one.fault).partition(":")[0] for one in others}
     assert found == {
@@ -127,20 +127,20 @@ def test_links_and_huge_files_are_abnormal(config: SampleConfig, monkeypatch: py
     picture = draw("01", config.origin_image_dir / "01_1.png")
     picture.with_name("01_2.png").symlink_to("01_1.png")
     assert faults(config)["01_2.png"] == "A link, no file"
-    monkeypatch.setattr("cnnlib.pictures.FILE_LIMIT_BYTES", 10)
+    monkeypatch.setattr("cnnlib.codec.images.FILE_LIMIT_BYTES", 10)
     assert str(faults(config)["01_1.png"]).startswith("Cannot be opened: expected a file of at most 10 bytes; got ")
 
 
 def test_second_run_waits_and_then_says_who_holds_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(verify_and_split, "LOCK_WAIT_S", 0.1)
     taken = pytest.raises(SampleError, match="another run is writing or moving pictures here")
-    with FileLock(tmp_path / ".lock"), taken, samples.locked(tmp_path):
+    with FileLock(tmp_path / ".lock"), taken, verify_and_split.locked(tmp_path):
         pass
 
 
 def test_half_copied_file_of_a_killed_run_is_cleared(tmp_path: Path) -> None:
     (tmp_path / ".01_1.png.part").write_bytes(b"half")
-    with samples.locked(tmp_path):
+    with verify_and_split.locked(tmp_path):
         assert folders.list_entries(tmp_path) == []
     assert not (tmp_path / ".01_1.png.part").exists()
 
@@ -158,7 +158,7 @@ def test_move_across_devices_leaves_one_whole_file(tmp_path: Path) -> None:
     try:
         picture = draw("01", tmp_path / "01_1.png")
         content = picture.read_bytes()
-        samples.move(picture, target)
+        verify_and_split.move(picture, target)
         assert [(path.name, path.read_bytes()) for path in target.iterdir()] == [("01_1.png", content)]
         assert not picture.exists()
     finally:

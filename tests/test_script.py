@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.errors import ConfigError
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.script import DONE, UNUSABLE, argument_parser, script, web_address, web_origin
+from cnnlib.cli import DONE, UNUSABLE, argument_parser, script, web_address, web_origin
+from cnnlib.core.errors import ConfigError
+from cnnlib.core.paths import PROJECT_ROOT
 
 
 def test_fault_is_its_message_and_status_two(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +40,7 @@ def test_arguments_and_status_pass() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
 def test_output_that_finds_no_room_is_status_two() -> None:
-    code = "from cnnlib.script import script; raise SystemExit(script(lambda _: print('a line') or 0)())"
+    code = "from cnnlib.cli import script; raise SystemExit(script(lambda _: print('a line') or 0)())"
     with Path("/dev/full").open("w") as full:
         run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, stdout=full, stderr=subprocess.PIPE)
     assert (run.returncode, run.stderr.splitlines()[0]) == (2, b"input or output: No space left on device")
@@ -48,7 +48,7 @@ def test_output_that_finds_no_room_is_status_two() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="closes standard output as shells of POSIX do")
 def test_script_without_standard_output_has_its_status() -> None:
-    code = "from cnnlib.script import script; raise SystemExit(script(lambda _: 0)())"
+    code = "from cnnlib.cli import script; raise SystemExit(script(lambda _: 0)())"
     run = subprocess.run(
         ["sh", "-c", f'exec "{sys.executable}" -c "{code}" >&-'], cwd=PROJECT_ROOT, capture_output=True
     )

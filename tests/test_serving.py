@@ -17,12 +17,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnlib.errors import ServiceError
-from cnnlib.folders import list_entries
-from cnnlib.web.listening import listen_on
-from cnnlib.web.metrics import METRICS_FOLDER
-from cnnlib.web.serving import SILENCE_S
-from cnnlib.wire import TOKEN_VARIABLE
+from cnnlib.core.api_contract import TOKEN_VARIABLE
+from cnnlib.core.errors import ServiceError
+from cnnlib.data.folders import list_entries
+from cnnlib.web.prometheus import METRICS_FOLDER
+from cnnlib.web.server import SILENCE_S
+from cnnlib.web.sockets import listen_on
 from tests.conftest import eventually, free_port, start_script
 from tests.processes import lives, memory_mb, workers_of
 

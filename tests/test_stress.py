@@ -13,10 +13,10 @@ import pytest
 from flask import Flask, Response, jsonify, request
 
 import recognize_time_test
-from cnnlib import stress
-from cnnlib.client import Answer
-from cnnlib.probe import Measurement
-from cnnlib.stress import Load
+from cnnlib.client import load_test
+from cnnlib.client.api_client import Answer
+from cnnlib.client.load_test import Load
+from cnnlib.client.probe import Measurement
 from recognize_time_test import nobody_answers
 from tests.conftest import HANGUP, free_port, running, start_script, write_config
 
@@ -141,18 +141,18 @@ def test_connections_that_the_system_refuses_end_the_measurement(url: str, monke
         opened.extend(threads[:1])
         start([*opened, Refused()])
 
-    start, opened = stress._start, []
-    monkeypatch.setattr(stress, "_start", start_one)
+    start, opened = load_test._start, []
+    monkeypatch.setattr(load_test, "_start", start_one)
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # for the sending process alone
-    reports, theirs = stress._spawn.Pipe(duplex=False)
-    stress._send_all(Load(url, [b"one"], 10**9), 2, stress._spawn.Value("q", 0), theirs)
+    reports, theirs = load_test._spawn.Pipe(duplex=False)
+    load_test._send_all(Load(url, [b"one"], 10**9), 2, load_test._spawn.Value("q", 0), theirs)
     assert str(reports.recv()) == "can't start new thread: 1 of 2 connections of a process were opened"
     opened[0].join(60)
     assert not opened[0].is_alive(), "what is open sends no more"
 
 
 def test_summary_has_average_and_percentiles() -> None:
-    assert stress.summary("total", [float(n) for n in range(1, 101)]) == (
+    assert load_test.summary("total", [float(n) for n in range(1, 101)]) == (
         "total: average 50.5ms, 50%: 50.5ms, 90%: 90.1ms, 99%: 99.0ms, longest 100.0ms"
     )
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlib.alphabet import Reading
+from cnnlib.codec.alphabet import Reading
 from cnnlib.config import SampleConfig
-from cnnlib.dataset import Dataset
-from cnnlib.errors import ConfigError, ModelError
-from cnnlib.evaluation import Accuracy
-from cnnlib.network import consistency_loss
-from cnnlib.reading import Reader
-from cnnlib.recipe import steps_for
-from cnnlib.recognizer import Recognizer
-from cnnlib.review import Read
-from cnnlib.saving import save
-from cnnlib.trainer import LINE_STEPS, Trainer
+from cnnlib.core.errors import ConfigError, ModelError
+from cnnlib.evaluation.diagnosis import Read
+from cnnlib.evaluation.metrics import Accuracy
+from cnnlib.inference.recognizer import Recognizer
+from cnnlib.network.architectures import consistency_loss
+from cnnlib.training.dataset import Dataset
+from cnnlib.training.reading import Reader
+from cnnlib.training.save import save
+from cnnlib.training.schedule import steps_for
+from cnnlib.training.trainer import LINE_STEPS, Trainer
 from tests.conftest import fill
 
 
@@ -37,7 +37,7 @@ def test_auto_is_taken_from_the_number_of_pictures(configure: Callable[..., Samp
 def test_network_that_does_not_fit_is_told_before_pictures_are_loaded(
     configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnnlib.dataset.load_training", lambda _: pytest.fail("pictures were loaded"))
+    monkeypatch.setattr("cnnlib.training.dataset.load_training", lambda _: pytest.fail("pictures were loaded"))
     with pytest.raises(ConfigError, match=r"sample_config.json: max_captcha: the network 'columns' expects a width"):
         Trainer(configure(max_captcha=20))
 
@@ -108,7 +108,7 @@ def test_each_picture_has_to_be_read_alike_in_its_two_views(
         tf.py_function(lambda *both: compared.extend(one.numpy() for one in both), (scores, others), [])
         return consistency_loss(scores, others)
 
-    monkeypatch.setattr("cnnlib.trainer.consistency_loss", compare)
+    monkeypatch.setattr("cnnlib.training.trainer.consistency_loss", compare)
     (pictures, labels), *_ = trainer.batches().take(1)
     _, probabilities = trainer.step(pictures, labels)
     pairs = size // 2
@@ -124,7 +124,7 @@ def test_training_brings_the_two_views_of_a_picture_together(
     fill(config.train_image_dir, 40)
     apart = {}
     for weight in (1e-9, 10.0):
-        monkeypatch.setattr("cnnlib.network.Columns.consistency", weight)
+        monkeypatch.setattr("cnnlib.network.architectures.Columns.consistency", weight)
         trainer = Trainer(config)
         for pictures, labels in trainer.batches():
             trainer.step(pictures, labels)
@@ -229,7 +229,7 @@ def test_labels_are_looked_at_once_when_pictures_are_read_and_not_known_by_heart
 
 
 def test_review_reads_so_many_training_pictures_at_most(short: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnnlib.trainer.REVIEWED_PICTURES", 5)
+    monkeypatch.setattr("cnnlib.training.trainer.REVIEWED_PICTURES", 5)
     trainer = Trainer(short)
     found = trainer.review()
     assert (found.training.pictures, found.unread) == (5, len(trainer.training) - 5)

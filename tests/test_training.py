@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlib import network
 from cnnlib.config import SampleConfig
-from cnnlib.console import tell
-from cnnlib.errors import ModelError
-from cnnlib.evaluation import Accuracy
-from cnnlib.folders import list_entries
-from cnnlib.model_card import CARD, load_card, load_model
-from cnnlib.paths import display_path
-from cnnlib.recognizer import Recognizer
-from cnnlib.saving import save
-from cnnlib.trainer import Trainer
-from cnnlib.training import export, train
+from cnnlib.core.errors import ModelError
+from cnnlib.core.paths import display_path
+from cnnlib.data.folders import list_entries
+from cnnlib.evaluation.metrics import Accuracy
+from cnnlib.inference.model_card import CARD, load_card, load_model
+from cnnlib.inference.recognizer import Recognizer
+from cnnlib.network import architectures
+from cnnlib.training.loop import export, train
+from cnnlib.training.reporting import tell
+from cnnlib.training.save import save
+from cnnlib.training.trainer import Trainer
 from tests.conftest import fill
 from train_model import TrainModel
 
@@ -148,7 +148,7 @@ def test_resizing_that_is_switched_on_reaches_the_card_of_a_finished_training(
 def test_training_that_goes_on_says_that_no_random_weights_are_taken(
     trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cnnlib.training.train", lambda *_, **__: replace(trained.outcome, step=0))
+    monkeypatch.setattr("cnnlib.training.loop.train", lambda *_, **__: replace(trained.outcome, step=0))
     TrainModel(trained.config).train_cnn("none")
     assert "for random weights name another model_save_dir" in capsys.readouterr().out
     TrainModel(trained.config).train_cnn("auto")
@@ -250,8 +250,8 @@ def test_checkpoint_of_another_form_of_the_network_is_refused_with_the_way_out(
     short: SampleConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_step(Trainer(short))
-    stages = network._residual_stages
-    monkeypatch.setattr(network, "_residual_stages", lambda pictures, _: stages(pictures, (2, 1, 1, 1)))
+    stages = architectures._residual_stages
+    monkeypatch.setattr(architectures, "_residual_stages", lambda pictures, _: stages(pictures, (2, 1, 1, 1)))
     told = (
         r"its checkpoint: expected the weights of this network; got others: fold/kernel: expected the shape \(4, 1, "
         r"128, 1\); got \(1, 1, 128, 1\); name another model_save_dir, and start from this one with --warm-start"
@@ -305,7 +305,7 @@ def test_full_disk_is_not_taken_for_a_lack_of_memory(
     def disk_full(*_: object, **__: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "/tmp/x/saved_model.pb; No space left on device")
 
-    monkeypatch.setattr("cnnlib.training.save", disk_full)
+    monkeypatch.setattr("cnnlib.training.loop.save", disk_full)
     with pytest.raises(ModelError, match="a disk is full"):
         function(short, lambda _: None)
 

@@ -5,13 +5,13 @@ import keras
 import numpy as np
 import pytest
 
-from cnnlib import warm_start
-from cnnlib.alphabet import Alphabet
-from cnnlib.decoding import Decoding
-from cnnlib.errors import ModelError
-from cnnlib.model_card import ModelCard, has_file, save_model
-from cnnlib.network import CNN, NETWORKS
-from cnnlib.pictures import Shape
+from cnnlib.codec.alphabet import Alphabet
+from cnnlib.codec.decoding import Decoding
+from cnnlib.codec.images import Shape
+from cnnlib.core.errors import ModelError
+from cnnlib.inference.model_card import ModelCard, has_file, save_model
+from cnnlib.network.architectures import CNN, NETWORKS
+from cnnlib.training import warm_start
 
 LETTERS = Alphabet(tuple("abcd"))
 

@@ -13,15 +13,15 @@ from PIL import Image
 from werkzeug.serving import make_server
 
 import webserver_captcha_image
+from cnnlib.codec.filenames import label_of
 from cnnlib.config import CaptchaConfig, SampleConfig
-from cnnlib.errors import ServiceError
-from cnnlib.names import label_of
-from cnnlib.web.captcha_source import create_captcha_app
-from cnnlib.web.keeping import PRUNE_EVERY, Keeper, prune
-from cnnlib.web.models import Model, Models
-from cnnlib.web.recognition import create_recognition_app
-from cnnlib.web.serving import serve
-from cnnlib.wire import LABEL_HEADER
+from cnnlib.core.api_contract import LABEL_HEADER
+from cnnlib.core.errors import ServiceError
+from cnnlib.web.app import create_recognition_app
+from cnnlib.web.captcha_app import create_captcha_app
+from cnnlib.web.model_registry import Model, Models
+from cnnlib.web.received_pictures import PRUNE_EVERY, Keeper, prune
+from cnnlib.web.server import serve
 from tests.conftest import draw, free_port, running
 
 

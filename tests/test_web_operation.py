@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cnnlib.folders import list_entries
-from cnnlib.model_card import load_card
-from cnnlib.paths import PROJECT_ROOT
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.model_card import load_card
 from cnnlib.web import ACCESS_LOG
-from cnnlib.web.metrics import METRICS_FOLDER
-from cnnlib.web.models import Model, Models
-from cnnlib.web.recognition import create_recognition_app
-from cnnlib.web.serving import configure_logs
+from cnnlib.web.app import create_recognition_app
+from cnnlib.web.model_registry import Model, Models
+from cnnlib.web.prometheus import METRICS_FOLDER
+from cnnlib.web.server import configure_logs
 
 
 @pytest.fixture

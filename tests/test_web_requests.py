@@ -13,13 +13,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from cnnlib.config import SampleConfig
-from cnnlib.errors import ConfigError
-from cnnlib.folders import list_entries
-from cnnlib.model_card import CARD, load_card
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.recognizer import Recognizer
-from cnnlib.web.models import Model, Models, load_configs, load_models
-from cnnlib.web.recognition import create_recognition_app
+from cnnlib.core.errors import ConfigError
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.model_card import CARD, load_card
+from cnnlib.inference.recognizer import Recognizer
+from cnnlib.web.app import create_recognition_app
+from cnnlib.web.model_registry import Model, Models, load_configs, load_models
 from tests.conftest import eventually
 
 

@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 
-from cnnlib.errors import ServiceError
-from cnnlib.script import DONE, script
+from cnnlib.cli import DONE, script
+from cnnlib.core.errors import ServiceError
 
 CAPTCHAS = ["--config", "conf/demo_captcha_config.json"]
 SAMPLES = ["--config", "conf/demo_sample_config.json"]

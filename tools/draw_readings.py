@@ -10,13 +10,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
+from cnnlib.cli import DONE, argument_parser, script, whole_number
+from cnnlib.codec.filenames import label_of
 from cnnlib.config import load_sample_config
-from cnnlib.folders import list_entries
-from cnnlib.names import label_of
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.recognizer import Recognizer
-from cnnlib.report import draw_sheet
-from cnnlib.script import DONE, argument_parser, script, whole_number
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
+from cnnlib.evaluation.plots import draw_sheet
+from cnnlib.inference.recognizer import Recognizer
 
 PICTURE = PROJECT_ROOT / "docs" / "readings.png"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
-from cnnlib.errors import ModelError
-from cnnlib.model_card import READING, has_file, load_model, save_model
-from cnnlib.paths import display_path
-from cnnlib.script import DONE, script
+from cnnlib.cli import DONE, script
+from cnnlib.core.errors import ModelError
+from cnnlib.core.paths import display_path
+from cnnlib.inference.model_card import READING, has_file, load_model, save_model
 
 EXPORTS = ("float32", "quantised")
 

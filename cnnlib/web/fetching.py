@@ -4,7 +4,7 @@ import time
 import urllib.request
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-from cnnlib.wire import LOOPBACK
+from cnnlib.core.api_contract import LOOPBACK
 
 TIMEOUT_S = 5  # less than what a server in front waits, so that it hears which machine did not answer
 SAFE = "%/:=&?~+!$,;'@()*"  # signs that paths and queries have as they are; all others are percent-encoded

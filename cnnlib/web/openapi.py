@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 
-from cnnlib.web.intake import PICTURES_LIMIT
+from cnnlib.web.request_parsing import PICTURES_LIMIT
 
 Schema = dict[str, Any]
 

@@ -5,12 +5,12 @@ from urllib.error import HTTPError
 
 from flask import Flask, Response, render_template
 
-from cnnlib.errors import SampleError
-from cnnlib.pictures import decode_picture
+from cnnlib.codec.images import decode_picture
+from cnnlib.core.errors import SampleError
 from cnnlib.web import PIXEL_LIMIT
+from cnnlib.web.api_errors import NO_SOURCE, RefusalError
 from cnnlib.web.fetching import fetch, without_user
-from cnnlib.web.models import Models
-from cnnlib.web.refusal import NO_SOURCE, RefusalError
+from cnnlib.web.model_registry import Models
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from cnnlib.paths import PROJECT_ROOT
+from cnnlib.core.paths import PROJECT_ROOT
 from tests.benchmarks import general, headline, service, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored

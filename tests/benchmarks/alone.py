@@ -26,7 +26,7 @@ def median_ms(call: Callable[[], object]) -> float:
 def main(config_path: str, picture: str) -> None:
     start = time.perf_counter()
     from cnnlib.config import load_sample_config
-    from cnnlib.recognizer import Recognizer
+    from cnnlib.inference.recognizer import Recognizer
 
     reader = Recognizer(load_sample_config(config_path).model_save_dir)
     loaded_s = time.perf_counter() - start

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
-from cnnlib.pictures import Shape, decode_picture, to_array
+from cnnlib.codec.images import Shape, decode_picture, to_array
 from tests.benchmarks.cells import accuracy, confused, seconds_to
 from tests.benchmarks.runs import WORK, Result
 

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 from flask import Flask, Response, jsonify, request
 
-from cnnlib.pictures import decode_picture
-from cnnlib.web.serving import serve
+from cnnlib.codec.images import decode_picture
+from cnnlib.web.server import serve
 from webserver_recognize_api import create_app
 
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from cnnlib import evaluation
-from cnnlib.fit import Wanted
-from cnnlib.names import label_of
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.recognizer import Recognizer
+from cnnlib.codec.filenames import label_of
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.evaluation import metrics
+from cnnlib.inference.compatibility import Wanted
+from cnnlib.inference.recognizer import Recognizer
 from tests.benchmarks.runs import Result, store, stored
 from tests.benchmarks.zoo import HELD_BACK, pictures_of
 
@@ -24,14 +24,14 @@ def read_set(zoo: Path, name: str) -> Result:
     texts = [reading.text for reading in Recognizer(MODEL).recognize(data)]
     alphabet = "".join(sorted(set("".join(labels))))
     narrow = Recognizer(MODEL, wanted=Wanted("the benchmark", char_set=alphabet)).recognize(data)
-    exact = evaluation.accuracy(labels, texts)
-    known = evaluation.accuracy(labels, [reading.text for reading in narrow])
-    folded = evaluation.accuracy([label.lower() for label in labels], [text.lower() for text in texts])
+    exact = metrics.accuracy(labels, texts)
+    known = metrics.accuracy(labels, [reading.text for reading in narrow])
+    folded = metrics.accuracy([label.lower() for label in labels], [text.lower() for text in texts])
     measured = {
         "set": name,
         "samples": len(paths),
         "picture_accuracy": exact.picture,
-        "interval": evaluation.interval(exact.picture, len(paths)),
+        "interval": metrics.interval(exact.picture, len(paths)),
         "case_ignored": folded.picture,
         "alphabet_known": known.picture,
         "character_accuracy": exact.character,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from cnnlib.paths import PROJECT_ROOT
+from cnnlib.core.paths import PROJECT_ROOT
 from tests.benchmarks.cells import (
     STATISTICS,
     accuracy,

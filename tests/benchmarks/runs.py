@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from cnnlib.config import SAMPLE_CONFIG
-from cnnlib.files import write_whole
-from cnnlib.json_file import read_json_object
-from cnnlib.model_card import load_card, load_model
-from cnnlib.paths import PROJECT_ROOT
+from cnnlib.core.files import write_whole
+from cnnlib.core.json_file import read_json_object
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.inference.model_card import load_card, load_model
 
 RESULTS = Path(__file__).parent / "results"
 WORK = PROJECT_ROOT / "bench"

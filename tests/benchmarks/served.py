@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlib.client.load_test import Load
+from cnnlib.client.probe import BOUNDARY, Measurement, form
 from cnnlib.config import load_sample_config
-from cnnlib.folders import list_entries
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.probe import BOUNDARY, Measurement, form
-from cnnlib.stress import Load
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
 from tests.benchmarks.runs import WORK
 from tests.conftest import free_port
 from tests.processes import memory_mb, workers_of

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from cnnlib.client.load_test import Load
+from cnnlib.client.probe import BOUNDARY, form
 from cnnlib.config import load_sample_config
-from cnnlib.folders import list_entries
-from cnnlib.json_file import read_json_object
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.probe import BOUNDARY, form
-from cnnlib.stress import Load
+from cnnlib.core.json_file import read_json_object
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
 from tests.benchmarks.runs import Result, store, stored, write_config
 from tests.benchmarks.served import FOLDER, Service, requests_of, serving
 from tests.benchmarks.service_faults import fuzzed, growth, killed, steady, stopped

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnlib.client.load_test import Load
+from cnnlib.client.probe import Measurement
 from cnnlib.config import load_sample_config
-from cnnlib.probe import Measurement
-from cnnlib.stress import Load
 from tests.benchmarks.runs import Result
 from tests.benchmarks.served import WORKERS, Service, requests_of, serving
 from tests.hostile import KINDS, damaged, whole

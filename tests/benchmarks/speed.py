@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from cnnlib.config import load_sample_config
-from cnnlib.devices import matrix_product, rates
-from cnnlib.network import operations
-from cnnlib.trainer import Trainer
+from cnnlib.network.architectures import operations
+from cnnlib.training.devices import matrix_product, rates
+from cnnlib.training.trainer import Trainer
 from tests.benchmarks.headline import headline
 from tests.benchmarks.runs import WORK, Result, store, stored, write_config
 

@@ -7,8 +7,8 @@ import tarfile
 from pathlib import Path
 
 from cnnlib.config import SampleConfig, load_sample_config
-from cnnlib.folders import list_entries
-from cnnlib.samples import check_file
+from cnnlib.data.folders import list_entries
+from cnnlib.data.verify_and_split import check_file
 from tests.benchmarks.runs import WORK, Config, Run, call, shipped_config, write_config
 
 HELD_BACK = 400  # pictures that are reported on

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 
 import train_model
-from cnnlib.export import choose
-from cnnlib.folders import list_entries
-from cnnlib.model_card import CARD, KINDS, load_card
-from cnnlib.pictures import Shape, open_picture
-from cnnlib.recognizer import Recognizer
+from cnnlib.codec.images import Shape, open_picture
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.model_card import CARD, KINDS, load_card
+from cnnlib.inference.recognizer import Recognizer
+from cnnlib.training.export import choose
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.names import label_of
-from cnnlib.pictures import Shape, open_picture
+from cnnlib.codec.filenames import label_of
+from cnnlib.codec.images import Shape, open_picture
 from gen_image import gen_sample_by_captcha
 from tests.conftest import run_script, start_script
 

@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 import train_model
 from cnnlib.config import load_sample_config
-from cnnlib.errors import ModelError
-from cnnlib.folders import list_entries
-from cnnlib.model_card import has_file, load_card
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.recognizer import Recognizer
+from cnnlib.core.errors import ModelError
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.model_card import has_file, load_card
+from cnnlib.inference.recognizer import Recognizer
 from tests.conftest import fill, run_script, write_config
 from tools import ship_model
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.checkpoint import held
-from cnnlib.folders import list_entries
-from cnnlib.model_card import CARD, load_card
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.model_card import CARD, load_card
+from cnnlib.training.checkpoint import held
 from tests.conftest import fill, run_script, start_script, write_config
 
 

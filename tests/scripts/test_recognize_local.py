@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 import recognize_local
-from cnnlib.client import Answer
-from cnnlib.errors import ServiceError, UnreachableError
-from cnnlib.folders import list_entries
-from cnnlib.recognizer import Recognizer
+from cnnlib.client.api_client import Answer
+from cnnlib.core.errors import ServiceError, UnreachableError
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.recognizer import Recognizer
 from tests.conftest import draw, write_config
 
 

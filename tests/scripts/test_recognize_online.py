@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import recognize_online
-from cnnlib.client import Captcha
+from cnnlib.client.api_client import Captcha
 from tests.conftest import write_config
 
 

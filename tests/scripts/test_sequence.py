@@ -13,10 +13,10 @@ import pytest
 import test_batch as batch_script
 import train_model
 from cnnlib.config import load_sample_config
-from cnnlib.errors import CaptchaError
-from cnnlib.folders import list_entries
-from cnnlib.paths import PROJECT_ROOT
-from cnnlib.recognizer import Recognizer
+from cnnlib.core.errors import CaptchaError
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.recognizer import Recognizer
 from tests.conftest import fill, free_port, run_script, write_config
 
 SCRIPTS = sorted(

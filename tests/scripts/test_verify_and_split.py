@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 import verify_and_split_data
-from cnnlib import samples
+from cnnlib.codec.filenames import label_of
 from cnnlib.config import load_sample_config
-from cnnlib.errors import ConfigError
-from cnnlib.names import label_of
+from cnnlib.core.errors import ConfigError
+from cnnlib.data import verify_and_split
 from tests.conftest import draw, fill, run_script, write_config
 
 
@@ -75,7 +75,7 @@ def test_a_run_that_was_cut_off_leaves_the_shares_as_they_should_be(
     config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(tmp_path / "sample" / "origin", 200)
-    move, moved = samples.move, []
+    move, moved = verify_and_split.move, []
 
     def move_until_the_disk_is_full(path: Path, folder: Path) -> None:
         if len(moved) == 100:
@@ -83,9 +83,9 @@ def test_a_run_that_was_cut_off_leaves_the_shares_as_they_should_be(
         move(path, folder)
         moved.append(path)
 
-    monkeypatch.setattr(samples, "move", move_until_the_disk_is_full)
+    monkeypatch.setattr(verify_and_split, "move", move_until_the_disk_is_full)
     assert verify_and_split_data.main(["--config", str(config_path)]) == 2
-    monkeypatch.setattr(samples, "move", move)
+    monkeypatch.setattr(verify_and_split, "move", move)
     assert verify_and_split_data.main(["--config", str(config_path)]) == 0
     assert len(names(tmp_path, "train")) + len(names(tmp_path, "test")) == 200
     assert 7 <= len(names(tmp_path, "test")) <= 13  # 5%; 15 where all test pictures go first

@@ -1,0 +1,232 @@
+"""Networks that read pictures: the base class `CNN`, three networks and their registry.
+
+Each takes uint8 (batch, height, width, channels), 0 to 255, as decoded, and gives float32 scores
+(batch, rows, classes): a row a position, or a column of the picture, the last class the blank.
+To add one: a subclass with `scores` and `loss`, a line in `NETWORKS`, and its name in `config`. Every layer has
+a name, by which checkpoints and warm starts find its weights; that of the scores is `classes`.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from cnnlib.codec.decoding import Decoding
+from cnnlib.codec.images import Shape
+from cnnlib.core.errors import ConfigError
+from cnnlib.network.layers import BatchNorm, Place, Queries, Standardise
+from cnnlib.network.optimizer import Muon
+
+Tensor = Any  # a symbolic or eager tensor
+Stride = int | tuple[int, int]  # of both sides, or of height and width
+
+
+class CNN(ABC):
+    """A network for pictures of one shape, a number of classes and at most `length` characters."""
+
+    decoding: Decoding = "positions"  # how rows become text
+    augmented = True  # whether its recipe changes training pictures at random
+    consistency = 0.0  # weight of how much two views of a picture disagree; 0: pictures are trained on in one view
+    averaging = 0.998  # share of the running average of the weights that a step keeps; 0: no average is taken
+
+    def __init__(self, shape: Shape, classes: int, length: int) -> None:
+        self.shape, self.classes, self.length = shape, classes, length
+
+    @abstractmethod
+    def scores(self, pictures: Tensor) -> Tensor:
+        """(batch, rows, classes) scores before softmax, of uint8 pictures."""
+
+    @abstractmethod
+    def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
+        """float32 (batch,), of int32 labels (batch, length) filled up with the blank."""
+
+    def optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        """Muon on a one-cycle cosine (Smith 2018): a quarter of the steps up to 2e-3, then down to 0."""
+        warmup = max(1, steps // 4)
+        rate = keras.optimizers.schedules.CosineDecay(
+            1e-4, decay_steps=max(1, steps - warmup), warmup_target=2e-3, warmup_steps=warmup
+        )
+        optimizer = Muon(rate, ("stem", "fold", "place", "queries", "classes"), weight_decay=0.05, beta_2=0.98)
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "query", "place"])
+        return optimizer
+
+    def model(self, policy: str = "float32") -> keras.Model:
+        """The Keras model: uint8 pictures to float32 scores, computed in `policy`."""
+        with dtype_policy(policy):
+            pictures = keras.Input(
+                (self.shape.height, self.shape.width, self.shape.channels), dtype="uint8", name="pictures"
+            )
+            scores = layers.Activation("linear", dtype="float32", name="scores")(self.scores(pictures))
+            return keras.Model(pictures, scores, name=type(self).__name__.lower())
+
+
+class Classic(CNN):
+    """The network of the original suite of 2019, with its recipe: three convolution stages and two dense layers."""
+
+    augmented = False
+    averaging = 0.0
+
+    def scores(self, pictures: Tensor) -> Tensor:
+        x = layers.Rescaling(1 / 255, name="scale")(pictures)
+        for number, channels in enumerate((32, 64, 128), 1):
+            x = layers.Conv2D(channels, 3, padding="same", name=f"conv{number}")(x)
+            x = layers.MaxPooling2D(2, padding="same", name=f"pool{number}")(x)
+            x = layers.Dropout(0.25, name=f"dropout{number}")(x)
+            x = layers.ReLU(name=f"relu{number}")(x)
+        x = layers.Flatten(name="flatten")(x)
+        x = layers.Dense(1024, name="features")(x)
+        x = layers.Dropout(0.25, name="features_dropout")(x)
+        x = layers.ReLU(name="features_relu")(x)
+        x = layers.Dense(self.length * self.classes, name="classes")(x)
+        return layers.Reshape((self.length, self.classes), name="positions")(x)
+
+    def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
+        wanted = tf.one_hot(labels, self.classes)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(wanted, scores), axis=(1, 2))
+
+    def optimizer(self, steps: int) -> keras.optimizers.Optimizer:  # noqa: ARG002 (one rate throughout)
+        return keras.optimizers.Adam(1e-4)
+
+
+class Positions(CNN):
+    """Residual stages, then one learned query per position that looks for its character on the map.
+
+    For labels that are not read from left to right, such as the answer of a sum.
+    """
+
+    def scores(self, pictures: Tensor) -> Tensor:
+        x = _residual_stages(Standardise(name="standardise")(pictures), (2, 1, 2, 1))
+        x = layers.Reshape((-1, x.shape[-1]), name="places")(x)  # (batch, height * width, 128)
+        x = Queries(self.length, name="queries")(x)  # (batch, length, 128)
+        x = layers.Dropout(0.1, name="queries_dropout")(x)
+        x = _normed(layers.Dense(256, use_bias=False, name="features")(x), "features")
+        x = layers.Dropout(0.1, name="features_dropout")(layers.ReLU(name="features_relu")(x))
+        return layers.Dense(self.classes, name="classes")(x)
+
+    def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
+        smooth = 0.05  # Szegedy et al. 2016
+        wanted = tf.one_hot(labels, self.classes, 1 - smooth + smooth / self.classes, smooth / self.classes)
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, scores), axis=1)
+
+
+class Columns(CNN):
+    """Residual stages, then a row of classes for each column of the map, read by CTC (Graves et al. 2006).
+
+    Characters may stand anywhere. The columns see each other (Vaswani et al. 2017), so that even the answer of a sum,
+    which stands nowhere, can be read.
+    """
+
+    decoding = "columns"
+    consistency = 0.2
+
+    def scores(self, pictures: Tensor) -> Tensor:
+        x = _residual_stages(Standardise(name="standardise")(pictures), (self._first_stride(), 1, (2, 1), (2, 1)))
+        x = layers.DepthwiseConv2D((x.shape[1], 1), use_bias=False, name="fold")(x)  # (batch, 1, columns, 128)
+        x = layers.Reshape((x.shape[2], x.shape[3]), name="columns")(x)
+        x = _normed(layers.Conv1D(256, 3, padding="same", use_bias=False, name="features")(x), "features")
+        x = layers.ReLU(name="features_relu")(x)
+        placed = Place(name="place")(x)
+        seen = layers.MultiHeadAttention(4, 32, name="attention")(placed, placed)
+        x = layers.Add(name="attention_add")([x, seen])
+        y = layers.ReLU(name="mixed_relu")(_normed(layers.Dense(256, use_bias=False, name="mixed")(x), "mixed"))
+        x = layers.Dropout(0.1, name="features_dropout")(layers.Add(name="mixed_add")([x, y]))
+        return layers.Dense(self.classes, name="classes")(x)
+
+    def _first_stride(self) -> Stride:
+        """2, or (2, 1) for pictures so narrow that a column would hold more than half a character.
+
+        A repeated character needs a blank column between, so `length` characters need 2 * length - 1.
+        Raises ConfigError when even half the width is too few.
+        """
+        if self.shape.width // 4 >= 2 * self.length - 1:
+            return 2
+        if self.shape.width // 2 < 2 * self.length - 1:
+            raise ConfigError(
+                f"max_captcha: the network 'columns' expects a width of at least {4 * self.length - 2} pixels "
+                f"for {self.length} characters; got {self.shape.width}; take the network 'positions'"
+            )
+        return (2, 1)
+
+    def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
+        blank = self.classes - 1
+        places = tf.where(labels != blank)
+        sparse = tf.SparseTensor(places, tf.gather_nd(labels, places), tf.shape(labels, out_type=tf.int64))
+        columns = tf.fill([tf.shape(scores)[0]], tf.shape(scores)[1])
+        # Sparse labels and the last class as blank take TensorFlow's compiled loss; dense ones a far slower one.
+        return tf.nn.ctc_loss(sparse, scores, None, columns, logits_time_major=False, blank_index=blank)
+
+
+NETWORKS: dict[str, type[CNN]] = {"columns": Columns, "positions": Positions, "classic": Classic}
+
+
+def consistency_loss(scores: Tensor, others: Tensor) -> Tensor:
+    """float32 (batch,): how far two views' distributions are from each other, all rows together, in nats.
+
+    The mean of the divergences one way and the other (Yao et al. 2024): each view learns from the other as it stands.
+    """
+    one, other = tf.nn.log_softmax(scores), tf.nn.log_softmax(others)
+
+    def divergence(wanted: Tensor, found: Tensor) -> Tensor:
+        wanted = tf.stop_gradient(wanted)
+        return tf.reduce_sum(tf.exp(wanted) * (wanted - found), axis=(1, 2))
+
+    return (divergence(one, other) + divergence(other, one)) / 2
+
+
+def operations(model: keras.Model) -> int:
+    """Multiplications and additions of one picture's convolutions and dense layers, attention left out, forward."""
+    count = 0
+    for layer in model.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None:
+            places = layer.output.shape[1:-1] if len(layer.output.shape) > 2 else ()
+            count += 2 * math.prod(kernel.shape) * math.prod(places)
+    return count
+
+
+def _residual_stages(x: Tensor, strides: Sequence[Stride]) -> Tensor:
+    """Stem of stride 2 and four residual blocks (He et al. 2016), each of its stride: a map of 128 channels."""
+    x = _convolution(x, 32, 2, "stem")
+    for number, (channels, stride) in enumerate(zip((64, 64, 128, 128), strides, strict=True), 1):
+        y = _convolution(x, channels, stride, f"block{number}_first")
+        y = _normed(_conv2d(y, channels, 3, 1, f"block{number}_second"), f"block{number}_second")
+        x = _shortcut(x, channels, stride, f"block{number}_skip")
+        x = layers.ReLU(name=f"block{number}_relu")(layers.Add(name=f"block{number}_add")([x, y]))
+    return x
+
+
+def _shortcut(x: Tensor, channels: int, stride: Stride, name: str) -> Tensor:
+    """What a block adds to, with as many channels and places as it gives: convolved for channels, else averaged."""
+    if x.shape[-1] != channels:
+        return _normed(_conv2d(x, channels, 1, stride, name), name)
+    return x if stride == 1 else layers.AveragePooling2D(stride, padding="same", name=name)(x)
+
+
+def _convolution(x: Tensor, channels: int, stride: Stride, name: str) -> Tensor:
+    return layers.ReLU(name=f"{name}_relu")(_normed(_conv2d(x, channels, 3, stride, name), name))
+
+
+def _conv2d(x: Tensor, channels: int, size: int, stride: Stride, name: str) -> Tensor:
+    return layers.Conv2D(
+        channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+    )(x)
+
+
+def _normed(x: Tensor, name: str) -> Tensor:
+    return BatchNorm(name=f"{name}_norm")(x)
+
+
+@contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Layers made inside compute in this Keras policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,75 @@
+"""Captcha pictures drawn with the `captcha` library, each a pure function of its seed."""
+
+import functools
+import hashlib
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from captcha.image import DEFAULT_FONTS, ImageCaptcha
+from fontTools.ttLib import TTFont
+from PIL import ImageFont
+
+from cnnlib.codec.images import encode_picture
+from cnnlib.config import CaptchaConfig
+from cnnlib.core.errors import ConfigError
+
+
+@functools.lru_cache(maxsize=8)
+def _painter(width: int, height: int, fonts: tuple[str, ...]) -> ImageCaptcha:
+    return ImageCaptcha(width, height, list(fonts) or None)
+
+
+def draw_captcha(config: CaptchaConfig, seed: str, fonts: Sequence[str] = ()) -> tuple[str, bytes]:
+    """Label and encoded picture number `seed` of the look that `config` describes.
+
+    The same seed gives the same label and pixels in any process. The library draws from the global
+    generator of `random`, which is seeded here and is not safe to share between threads.
+    """
+    random.seed(hashlib.sha256(seed.encode()).digest())
+    length = random.choice(config.lengths) if len(config.lengths) > 1 else config.char_count
+    label = "".join(random.choices(config.characters, k=length))
+    picture = _painter(config.width, config.height, tuple(fonts)).generate_image(label)
+    return label, encode_picture(picture, config.image_suffix)
+
+
+def check_fonts(characters: str, fonts: Sequence[str]) -> None:
+    """Raise ConfigError naming the characters that a font can't draw; no fonts: the library's own."""
+    faults = []
+    for font in fonts or DEFAULT_FONTS:
+        drawable = _drawable(font)
+        missing = [c for c in dict.fromkeys(characters) if ord(c) not in drawable]
+        if missing:
+            faults.append(f"{font}: the font lacks {' '.join(missing)}; name another one with --fonts")
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def fit_fonts(characters: str, fonts: Sequence[str]) -> tuple[str, ...]:
+    """Those of `fonts` that draw all of the characters, and no two of them alike."""
+    return tuple(font for font in fonts if _fits(characters, font))
+
+
+def _fits(characters: str, font: str) -> bool:
+    try:
+        if not set(map(ord, characters)) <= _drawable(font):
+            return False
+        pen = ImageFont.truetype(font, 32)
+        drawn = [pen.getmask(character) for character in dict.fromkeys(characters)]
+    except Exception:  # fonts of a machine can be broken in many ways, each with an exception of its own
+        return False
+    return all(one.getbbox() for one in drawn) and len({bytes(one) for one in drawn}) == len(drawn)
+
+
+def _drawable(font: str) -> set[int]:
+    """Code points that a font file has a glyph for."""
+    if not Path(font).is_file():
+        raise ConfigError(f"{font}: expected a TrueType or OpenType font; there is no such file")
+    try:
+        with TTFont(font, fontNumber=0, lazy=True) as opened:
+            drawable = set(opened.getBestCmap() or {})
+        ImageFont.truetype(font).getmask("a")
+    except Exception as error:  # broken in one of many ways, each with an exception of its own
+        found = str(error) or type(error).__name__
+        raise ConfigError(f"{font}: expected a TrueType or OpenType font; got {found}") from error
+    return drawable

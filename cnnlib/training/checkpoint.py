@@ -1,0 +1,115 @@
+"""Weights, optimizer and progress of a training as the bytes of one .npz file, and back; who may write them."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+from filelock import FileLock, Timeout
+
+from cnnlib.codec.alphabet import Reading
+from cnnlib.core.errors import ModelError
+from cnnlib.core.paths import display_path
+from cnnlib.evaluation.diagnosis import Read
+
+Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
+
+
+@dataclass
+class Progress:
+    """Where a training stands: step, best verification accuracy so far, curves, suspected labels, its pictures."""
+
+    step: int = 0
+    seconds: float = 0.0  # that training took, interruptions left out
+    best_accuracy: float = 0.0
+    best_step: int = 0
+    training_curve: Curve = field(default_factory=list)  # of single batches, as they were trained on
+    verification_curve: Curve = field(default_factory=list)  # of the whole verification set
+    labels_checked: bool = False  # whether the labels of the training pictures were looked at
+    suspects: list[Read] = field(default_factory=list)  # training pictures, by name, whose labels looked wrong then
+    names_hash: str = ""  # a hash of the names, so of the labels too, of all pictures that it is about
+
+
+@contextmanager
+def held(model_dir: Path) -> Iterator[None]:
+    """Hold a model folder, made where it is missing, for one training.
+
+    Raises ModelError when another training holds it, OSError when it can't be written.
+    """
+    model_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(model_dir / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ModelError(f"{display_path(model_dir)}: another training is using this folder") from error
+
+
+def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:
+    """An .npz of weights and averaged weights by path, optimizer variables by number, and the progress."""
+    arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.weights}
+    arrays |= {f"averaged/{variable.path}": variable.numpy() for variable in averaged.weights}
+    arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(_plain(optimizer).variables)}
+    plain = vars(progress) | {"suspects": json.dumps([_row(one) for one in progress.suspects])}
+    arrays |= {f"progress/{name}": np.array(value) for name, value in plain.items()}
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def unpack(
+    content: bytes, model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> Progress:
+    """Put a packed training's weights and optimizer variables back; returns its progress.
+
+    Raises ModelError when they are another network's.
+    """
+    try:
+        with np.load(io.BytesIO(content)) as arrays:
+            for kind, weights in (("weights", model.weights), ("averaged", averaged.weights)):
+                for variable in weights:
+                    _assign(variable, arrays[f"{kind}/{variable.path}"])
+            for number, variable in enumerate(_plain(optimizer).variables):
+                _assign(variable, arrays[f"optimizer/{number}"])
+            return Progress(
+                int(arrays["progress/step"]),
+                float(arrays["progress/seconds"]) if "progress/seconds" in arrays else 0.0,
+                float(arrays["progress/best_accuracy"]),
+                int(arrays["progress/best_step"]),
+                _curve(arrays["progress/training_curve"]),
+                _curve(arrays["progress/verification_curve"]),
+                bool(arrays["progress/labels_checked"]) if "progress/labels_checked" in arrays else False,
+                [_suspect(*row) for row in json.loads(arrays["progress/suspects"].item())]
+                if "progress/suspects" in arrays
+                else [],
+                arrays["progress/names_hash"].item() if "progress/names_hash" in arrays else "",
+            )
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"expected the weights of this network; got others: {error}") from error
+
+
+def _assign(variable: keras.Variable, value: np.ndarray) -> None:
+    """Raise ValueError for another shape; Keras's own error prints all of the variable's numbers."""
+    if variable.shape != value.shape:
+        raise ValueError(f"{variable.path}: expected the shape {tuple(variable.shape)}; got {value.shape}")
+    variable.assign(value)
+
+
+def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer without float16's loss scaling, so that a training may go on in another precision."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def _curve(array: np.ndarray) -> Curve:
+    return [(int(step), float(share)) for step, share in array]
+
+
+def _row(one: Read) -> tuple[str | float, ...]:
+    return one.path.name, one.label, one.reading.text, one.reading.confidence, one.label_confidence, one.loss
+
+
+def _suspect(name: str, label: str, text: str, confidence: float, label_confidence: float, loss: float) -> Read:
+    return Read(Path(name), label, Reading(text, confidence, ()), label_confidence, loss)

@@ -1,0 +1,96 @@
+"""Where and in which numbers a training computes."""
+
+import math
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from cnnlib.core.stderr import quiet
+
+Timed = tuple[Callable[[], object], int]  # a call, and how many multiplications and additions it does
+
+SIDE = 512  # of the square matrices whose product is timed
+GAIN = 1.1  # bfloat16 is taken where it convolves at least this much faster; emulated, it is many times slower
+
+
+def use_gpu(wanted: bool) -> str:
+    """Hide or keep the GPUs; returns a sentence about what is computed on.
+
+    TensorFlow allows the choice only before its first computation in a process.
+    """
+    if not wanted:
+        with quiet():  # where there is no driver, CUDA reports an error
+            tf.config.set_visible_devices([], "GPU")
+        return "Computing on the CPU (enable_gpu 0)"
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if gpus:
+        return f"Computing on a GPU ({len(gpus)} found, the first is used)"
+    return "Computing on the CPU: enable_gpu is set, but TensorFlow finds no GPU; see requirements-gpu.txt"
+
+
+def choose_policy(precision: str) -> tuple[str, str]:
+    """A Keras dtype policy for `precision` (float32, bfloat16, float16 or auto), and a sentence that says why."""
+    if precision != "auto":
+        return ("float32" if precision == "float32" else f"mixed_{precision}"), f"Precision {precision}, as configured"
+    if tf.config.get_visible_devices("GPU"):
+        return "mixed_float16", "Precision float16 with float32 weights (GPU)"
+    with quiet():  # oneDNN reports an error where it can't compute in bfloat16
+        half, single = rates(convolution, 4)
+        half_product, single_product = rates(matrix_product, 10)
+    shown = (
+        f"convolution {half:.0f} GFLOP/s in bfloat16, {single:.0f} in float32; "
+        f"matrix product {half_product:.0f} GFLOP/s in bfloat16, {single_product:.0f} in float32"
+    )
+    if half > GAIN * single:
+        return "mixed_bfloat16", f"Precision bfloat16 with float32 weights ({shown})"
+    return "float32", f"Precision float32 ({shown})"
+
+
+def product_rate() -> float:
+    """GFLOP/s of a product of matrices in bfloat16, which a training's own rate is held against."""
+    with quiet():
+        return rates(matrix_product, 10)[0]
+
+
+def rates(timed: Callable[[tf.DType], Timed], rounds: int) -> list[float]:
+    """GFLOP/s in bfloat16 and in float32, the fastest of rounds in turn, so that a busy moment slows neither alone."""
+    both = [timed(dtype) for dtype in (tf.bfloat16, tf.float32)]
+    for call, _ in both:
+        call()  # may trace
+    seconds = [[_seconds(call) for call, _ in both] for _ in range(rounds)]
+    fastest = map(min, zip(*seconds, strict=True))
+    return [operations / best / 1e9 for (_, operations), best in zip(both, fastest, strict=True)]
+
+
+def convolution(dtype: tf.DType) -> Timed:
+    """A 3×3 convolution of 128 channels and its two gradients, which a training mostly consists of.
+
+    The product of matrices tells too little: without bfloat16 in hardware it may be as fast in both, where a
+    convolution is fifteen times slower. On smaller maps chance decides where bfloat16 is 1.5 times as fast.
+    """
+    maps = tf.cast(tf.random.stateless_uniform((32, 8, 25, 128), (0, 0)), dtype)
+    kernel = tf.cast(tf.random.stateless_uniform((3, 3, 128, 128), (0, 1)), dtype)
+
+    @tf.function
+    def gradients() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch((maps, kernel))
+            convolved = tf.nn.conv2d(maps, kernel, 1, "SAME")
+        return tape.gradient(convolved, (maps, kernel), output_gradients=convolved)
+
+    return lambda: gradients()[0].numpy(), 3 * 2 * math.prod(maps.shape) * math.prod(kernel.shape[:3])
+
+
+def matrix_product(dtype: tf.DType) -> Timed:
+    """A product of square matrices."""
+    matrix = tf.cast(tf.random.stateless_uniform((SIDE, SIDE), (0, 0)), dtype)
+    return lambda: tf.matmul(matrix, matrix).numpy(), 2 * SIDE**3
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

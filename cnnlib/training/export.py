@@ -1,0 +1,121 @@
+"""A trained Keras model as a LiteRT file that takes a picture's bytes and gives probabilities."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cnnlib.codec.alphabet import Reading
+from cnnlib.core.errors import ModelError
+from cnnlib.core.stderr import quiet
+from cnnlib.evaluation import metrics
+from cnnlib.inference.litert import LiteRT
+from cnnlib.network.architectures import CNN
+
+TOLERANCE = 1e-3  # of a probability, between Keras and LiteRT in float32
+OPSET = 18  # version of the operations of an ONNX model
+COST = 0.001  # of picture accuracy: the most that the smaller and faster quantised model may cost
+
+
+def to_float32(network: CNN, trained: keras.Model) -> keras.Model:
+    """The same network with the same weights, computing in float32."""
+    model = network.model("float32")
+    model.set_weights(trained.get_weights())
+    return model
+
+
+def to_saved_model(model: keras.Model, folder: Path, batch: int | None = None) -> None:
+    """Write a SavedModel whose signature takes uint8 `pictures` (batch, height, width, channels), any number if None,
+    and gives float32 `probabilities` (batch, rows, classes), each row adding up to 1.
+
+    `model` computes in float32.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serving_default", _probabilities(model), input_signature=_signature(model, batch))
+    archive.write_out(folder, verbose=False)
+
+
+def _probabilities(model: keras.Model) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    return lambda pictures: {"probabilities": tf.nn.softmax(model(pictures, training=False))}
+
+
+def _signature(model: keras.Model, batch: int | None = None) -> list[tf.TensorSpec]:
+    return [tf.TensorSpec((batch, *model.input_shape[1:]), tf.uint8, name="pictures")]
+
+
+def to_onnx(model: keras.Model) -> bytes:
+    """An ONNX model with the input `pictures` and the output `probabilities`, as `to_saved_model` has them.
+
+    `model` computes in float32. Raises ModelError where tf2onnx is not installed.
+    """
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise ModelError(f"ONNX needs the packages of requirements-onnx.txt: {error}") from error
+    signature = _signature(model)
+    function = tf.function(_probabilities(model), input_signature=signature)
+    with quiet():
+        converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    return bytes(converted.SerializeToString())
+
+
+def to_litert(model: keras.Model, *, quantised: bool = False) -> bytes:
+    """A LiteRT model: uint8 (1, height, width, channels) to float32 (1, rows, classes), each row adding up to 1.
+
+    `model` computes in float32. Quantised, weights are int8, and layers computed with them in int8 (dynamic range).
+    It goes through a SavedModel, because the converter silently leaves out the weights of a Keras 3 model that it is
+    given directly.
+    """
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        to_saved_model(model, Path(folder), batch=1)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT] if quantised else []
+        return bytes(converter.convert())
+
+
+def check_litert(content: bytes, model: keras.Model, pictures: np.ndarray) -> None:
+    """Raise ModelError when LiteRT and Keras read uint8 (n, height, width, channels) pictures differently."""
+    litert = LiteRT(content)
+    _check("LiteRT", np.stack([litert.probabilities(picture) for picture in pictures]), model, pictures)
+
+
+def check_saved_model(folder: Path, model: keras.Model, pictures: np.ndarray) -> None:
+    """Raise ModelError when a SavedModel and Keras read uint8 (n, height, width, channels) pictures differently."""
+    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    _check("the SavedModel", serve(pictures=tf.constant(pictures))["probabilities"].numpy(), model, pictures)
+
+
+def check_onnx(content: bytes, model: keras.Model, pictures: np.ndarray) -> None:
+    """Raise ModelError when ONNX Runtime and Keras read uint8 (n, height, width, channels) pictures differently."""
+    import onnxruntime
+
+    (answers,) = onnxruntime.InferenceSession(content).run(["probabilities"], {"pictures": pictures})
+    _check("ONNX Runtime", answers, model, pictures)
+
+
+def _check(name: str, answers: np.ndarray, model: keras.Model, pictures: np.ndarray) -> None:
+    with tf.device("CPU"):  # GPUs compute products of float32 with fewer bits
+        expected = tf.nn.softmax(model(pictures, training=False)).numpy()
+    difference = float(np.abs(answers - expected).max())
+    if not difference <= TOLERANCE:  # NaN is no agreement either
+        raise ModelError(
+            f"export: expected probabilities of {name} within {TOLERANCE} of Keras's; they differ by {difference}"
+        )
+
+
+def accuracy_of(
+    content: bytes, pictures: np.ndarray, texts: Sequence[str], decode: Callable[[np.ndarray], Reading]
+) -> float:
+    """Picture accuracy of a LiteRT model on uint8 (n, height, width, channels) pictures."""
+    litert = LiteRT(content)
+    read = [decode(litert.probabilities(picture)).text for picture in pictures]  # one by one: answers are large
+    return metrics.accuracy(texts, read).picture
+
+
+def choose(accuracies: Mapping[str, float]) -> str:
+    """Which exported file pictures shall be read with: the quantised one unless it costs more than `COST`."""
+    return "quantised" if accuracies["float32"] - accuracies["quantised"] <= COST + 1e-9 else "float32"

@@ -1,0 +1,100 @@
+"""A training's files: checkpoint, card and LiteRT files, swapped in together; on request other servers' formats."""
+
+import shutil
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+from cnnlib.core.files import write_whole
+from cnnlib.evaluation import plots
+from cnnlib.inference.model_card import ModelCard, save_model, versions
+from cnnlib.training import checkpoint, export, warm_start
+from cnnlib.training.trainer import Trainer
+
+CHECKED_PICTURES = 16  # verification pictures on which every export is compared with the network
+
+
+def save(trainer: Trainer, *, final: bool = False, anew: bool = False) -> bool:
+    """Swap checkpoint, card and LiteRT file of this step in, with the curves as pictures beside them.
+
+    `Trainer.verify` comes first: the card tells what it found. `final`: also the quantised LiteRT file, measured beside
+    the other on the verification set, and taken for reading where it reads as well. A step that was saved is not
+    saved again unless `anew`. Returns whether it was saved now.
+    """
+    progress, folder = trainer.progress, trainer.config.model_save_dir
+    if not anew and trainer.saved_step == progress.step and trainer.saved_final >= final:
+        return False
+    model = export.to_float32(trainer.network, trainer.averaged)
+    litert = export.to_litert(model)
+    export.check_litert(litert, model, trainer.verification.pictures[:CHECKED_PICTURES])
+    contents = {
+        "checkpoint": (".npz", checkpoint.pack(trainer.model, trainer.averaged, trainer.optimizer, progress)),
+        "weights": (".npz", warm_start.pack(trainer.averaged)),
+        "float32": (".tflite", litert),
+    }
+    card = _card(trainer)
+    if final:
+        contents["quantised"] = (".tflite", export.to_litert(model, quantised=True))
+        accuracies = {kind: _accuracy(trainer, contents[kind][1]) for kind in ("float32", "quantised")}
+        card = card.model_copy(update={"reads": export.choose(accuracies), "exported_picture_accuracy": accuracies})
+    save_model(folder, card, contents)
+    trainer.saved_step, trainer.saved_final = progress.step, final
+    plots.draw_curve(folder / "train_acc.png", "Picture accuracy of training batches", progress.training_curve)
+    plots.draw_curve(folder / "test_acc.png", "Picture accuracy of the verification set", progress.verification_curve)
+    return True
+
+
+def save_for_serving(trainer: Trainer, folder: Path) -> Path:
+    """A SavedModel of this step, in the versioned layout of TensorFlow Serving; returns its folder.
+
+    Raises ModelError when it answers otherwise than Keras.
+    """
+    model = export.to_float32(trainer.network, trainer.averaged)
+    version = folder / str(trainer.progress.step)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as part:  # a server takes up whole versions alone
+        export.to_saved_model(model, Path(part) / "model")
+        export.check_saved_model(Path(part) / "model", model, trainer.verification.pictures[:CHECKED_PICTURES])
+        shutil.rmtree(version, ignore_errors=True)
+        (Path(part) / "model").rename(version)
+    return version
+
+
+def save_as_onnx(trainer: Trainer, path: Path) -> None:
+    """Write an ONNX model. Raises ModelError when it answers otherwise than Keras, or can't be made."""
+    model = export.to_float32(trainer.network, trainer.averaged)
+    content = export.to_onnx(model)
+    export.check_onnx(content, model, trainer.verification.pictures[:CHECKED_PICTURES])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+
+
+def _accuracy(trainer: Trainer, content: bytes) -> float:
+    verification = trainer.verification
+    return export.accuracy_of(content, verification.pictures, verification.texts, trainer.reader.decode)
+
+
+def _card(trainer: Trainer) -> ModelCard:
+    config, progress, verified = trainer.config, trainer.progress, trainer.verified
+    return ModelCard(
+        network=config.network,
+        decoding=trainer.network.decoding,
+        image_height=config.image_height,
+        image_width=config.image_width,
+        channels=config.channels,
+        resize=config.resize,
+        characters=config.alphabet.characters,
+        min_captcha=trainer.lengths[0],
+        max_captcha=config.max_captcha,
+        step=progress.step,
+        training_seconds=round(progress.seconds, 1),
+        training_pictures=len(trainer.training),
+        verification_pictures=verified.pictures,
+        verification_picture_accuracy=verified.picture,
+        verification_character_accuracy=verified.character,
+        best_picture_accuracy=progress.best_accuracy,
+        best_step=progress.best_step,
+        split_seed=config.split_seed,
+        saved_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions=versions("tensorflow", "keras", "numpy"),
+    )

@@ -1,0 +1,83 @@
+"""What an operator sees of a server: /healthz, /readyz, /metrics for Prometheus, and a log line for each request."""
+
+import os
+import time
+from datetime import datetime
+
+from flask import Flask, Response, g, jsonify, request
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry
+from prometheus_client import generate_latest as in_text_form
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from cnnlib.web.model_registry import Models
+from cnnlib.web.prometheus import (
+    METRICS_FOLDER,
+    MODEL_SAVED,
+    MODEL_STEP,
+    OTHER,
+    REQUESTS,
+    SECONDS,
+    log_request,
+    restore_metrics_folder,
+)
+
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+
+
+def observe(app: Flask, models: Models) -> None:
+    """Add the routes, and time, count and log every request of `app`."""
+    _tell_health(app, models)
+    _tell_metrics(app, models)
+    _count_requests(app)
+
+
+def _tell_health(app: Flask, models: Models) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return jsonify({"status": "alive"})
+
+    @app.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        states = {name: model.ready for name, model in models.by_name.items()}
+        ready = all(states.values())
+        return jsonify({"status": "ready" if ready else "not ready", "models": states}), 200 if ready else 503
+
+
+def _tell_metrics(app: Flask, models: Models) -> None:
+    @app.get("/metrics")
+    def metrics() -> Response:
+        restore_metrics_folder()
+        for name, model in models.by_name.items():
+            if model.ready:
+                card = model.recognizer.card
+                MODEL_STEP.labels(name).set(card.step)
+                MODEL_SAVED.labels(name).set(datetime.fromisoformat(card.saved_at).timestamp())
+        registry = REGISTRY
+        if METRICS_FOLDER in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)
+        return Response(in_text_form(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _count_requests(app: Flask) -> None:
+    @app.before_request
+    def arrive() -> None:
+        g.arrived = time.perf_counter()
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        seconds = time.perf_counter() - g.arrived
+        route = request.url_rule.rule if request.url_rule else OTHER
+        method = request.method if request.method in METHODS else OTHER
+        REQUESTS.labels(route, method, response.status_code).inc()
+        SECONDS.labels(route).observe(seconds)
+        log_request(
+            request.remote_addr,
+            response.status_code,
+            method=request.method,
+            path=request.path,
+            ms=round(1000 * seconds, 2),
+            bytes=request.content_length or 0,
+            **g.get("told", {}),
+        )
+        return response
