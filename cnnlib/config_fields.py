@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from cnnlib.codec.alphabet import alphabet_faults, composed, is_visible
+from cnnlib.codec.characters import alphabet_faults, is_visible, normalise
 from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.network.names import NETWORKS
 
 LONGEST = 64  # characters of a label
 MOST = 10**9  # of anything that is counted
 CHANNELS = "1 (grey) or 3 (colour)"
+NETWORK_NAMES = " or ".join([", ".join([*NETWORKS][:-1]), [*NETWORKS][-1]])
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,14 @@ def _flag(value: Any) -> Any:
     return bool(value) if value in (0, 1) and isinstance(value, int) else value
 
 
+def _network(value: str) -> str:
+    if value not in NETWORKS:
+        raise ValueError(f"expected {NETWORK_NAMES}; got {json.dumps(value, ensure_ascii=False)}")
+    return value
+
+
 def _characters(value: str) -> str:
-    value = composed(value)
+    value = normalise(value)
     faults = alphabet_faults(value)
     if faults:
         raise ValueError("; ".join(faults))
@@ -69,7 +77,7 @@ def _characters(value: str) -> str:
 
 
 def _drawn(value: str) -> str:
-    value = composed(value)
+    value = normalise(value)
     hidden = [character for character in value if not is_visible(character)]
     if hidden or not value:
         raise ValueError(f"expected 1 or more characters that can be drawn; got {value!a}")
@@ -92,6 +100,12 @@ BatchSize = Annotated[int, Field(ge=1, le=65536), Expected("a whole number of pi
 Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]
 Share = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]
 Channels = Annotated[int, AfterValidator(_channels), WithJsonSchema({"enum": [1, 3]}), Expected(CHANNELS)]
+Network = Annotated[
+    str,
+    AfterValidator(_network),
+    WithJsonSchema({"enum": [*NETWORKS], "type": "string"}),
+    Expected(NETWORK_NAMES),
+]
 Url = Annotated[
     str,
     AfterValidator(web_address),

@@ -7,8 +7,9 @@ from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.images import Shape, open_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ConfigError
-from cnnlib.network.architectures import NETWORKS, consistency_loss, operations
+from cnnlib.network.architectures import consistency_loss, network_class, operations
 from cnnlib.network.layers import BatchNorm, Standardise
+from cnnlib.network.names import NETWORKS
 from tests.conftest import draw
 
 # At 100x60, grey, four of 36 characters and the blank.
@@ -18,10 +19,10 @@ ROWS = {"columns": 25, "positions": 4, "classic": 4}
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_shape_and_parameters(name: str) -> None:
-    model = NETWORKS[name](Shape(60, 100), classes=37, length=4).model()
+    model = network_class(name)(Shape(60, 100), classes=37, length=4).model()
     assert model.count_params() == PARAMETERS[name]
     assert model(np.zeros((2, 60, 100, 1), np.uint8)).shape == (2, ROWS[name], 37)
-    again = NETWORKS[name](Shape(60, 100), classes=37, length=4).model()
+    again = network_class(name)(Shape(60, 100), classes=37, length=4).model()
     assert [one.path for one in model.weights] == [one.path for one in again.weights], "every layer has a name"
     assert any(one.path.startswith("classes/") for one in model.weights)
 
@@ -35,7 +36,7 @@ def test_thirty_two_pictures_are_learned_by_heart(name: str, tmp_path: pytest.Te
     drawn = [draw(label, tmp_path / f"{label}_{n}.png", size=(48, 24), seed=n) for n, label in enumerate(labels)]
     pictures = np.stack([open_picture(path.read_bytes(), shape) for path in drawn])
     wanted = np.stack([alphabet.encode(label, 3) for label in labels])
-    network = NETWORKS[name](shape, alphabet.classes, 3)
+    network = network_class(name)(shape, alphabet.classes, 3)
     model, steps = network.model(), 300
     optimizer = network.optimizer(steps) if network.augmented else keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)
@@ -88,19 +89,19 @@ def test_standardised_picture_has_zero_mean_and_unit_spread_in_each_channel() ->
 
 @pytest.mark.parametrize(("width", "rows"), [(100, 25), (40, 10), (24, 12)])
 def test_columns_are_enough_for_repeated_characters(width: int, rows: int) -> None:
-    network = NETWORKS["columns"](Shape(16, width), classes=3, length=4)
+    network = network_class("columns")(Shape(16, width), classes=3, length=4)
     assert network.model().output_shape == (None, rows, 3)
 
 
 def test_picture_too_narrow_for_its_label_is_refused() -> None:
     with pytest.raises(ConfigError, match="expects a width of at least 14 pixels for 4 characters; got 12"):
-        NETWORKS["columns"](Shape(16, 12), classes=3, length=4).model()
+        network_class("columns")(Shape(16, 12), classes=3, length=4).model()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("shape", [Shape(16, 40), Shape(160, 400, 3)])
 def test_smallest_and_largest_pictures_have_finite_loss(name: str, shape: Shape) -> None:
-    network = NETWORKS[name](shape, classes=11, length=4)
+    network = network_class(name)(shape, classes=11, length=4)
     pictures = (
         np.random.default_rng(0).integers(0, 255, (2, shape.height, shape.width, shape.channels)).astype(np.uint8)
     )
@@ -135,14 +136,14 @@ def test_operations_are_those_of_the_layers() -> None:
 
 @pytest.mark.parametrize("name", ["columns", "positions"])
 def test_longest_labels_have_finite_loss(name: str) -> None:
-    network = NETWORKS[name](Shape(16, 600), classes=3, length=64)
+    network = network_class(name)(Shape(16, 600), classes=3, length=64)
     labels = np.stack([np.arange(64) % 2, np.where(np.arange(64) < 1, 0, 2)]).astype(np.int32)  # of 64, and of one
     pictures = np.random.default_rng(0).integers(0, 255, (2, 16, 600, 1)).astype(np.uint8)
     assert np.isfinite(network.loss(labels, network.model()(pictures, training=True))).all()
 
 
 def test_thousands_of_classes_are_computed() -> None:
-    network = NETWORKS["columns"](Shape(60, 100), classes=3756, length=4)
+    network = network_class("columns")(Shape(60, 100), classes=3756, length=4)
     labels = np.array([[0, 3754, 17, 17], [5, 3755, 3755, 3755]], np.int32)
     scores = network.model()(np.zeros((2, 60, 100, 1), np.uint8), training=True)
     assert scores.shape == (2, 25, 3756)

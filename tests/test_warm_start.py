@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,16 +10,22 @@ import pytest
 from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.decoding import Decoding
 from cnnlib.codec.images import Shape
-from cnnlib.core.errors import ModelError
-from cnnlib.inference.model_card import ModelCard, has_file, save_model
-from cnnlib.network.architectures import CNN, NETWORKS
+from cnnlib.config import SampleConfig
+from cnnlib.core.errors import ConfigError, ModelError
+from cnnlib.core.paths import GENERAL_MODEL
+from cnnlib.inference.model_card import ModelCard, has_file, load_card, save_model
+from cnnlib.network.architectures import CNN, Columns, network_class
+from cnnlib.network.names import NETWORKS
 from cnnlib.training import warm_start
+from cnnlib.training.loop import train
+from cnnlib.training.warm_start import NothingFitsError
+from tests.conftest import fill
 
 LETTERS = Alphabet(tuple("abcd"))
 
 
 def network(shape: Shape, alphabet: Alphabet = LETTERS, name: str = "columns") -> CNN:
-    return NETWORKS[name](shape, alphabet.classes, 2)
+    return network_class(name)(shape, alphabet.classes, 2)
 
 
 @pytest.fixture(scope="module")
@@ -59,25 +67,28 @@ def pictures(shape: Shape) -> np.ndarray:
 
 
 def test_same_network_reads_the_same_at_once(older: SimpleNamespace) -> None:
-    model = network(Shape(24, 48, 3)).model()
-    said = warm_start.carry_over(older.folder, model, "columns", LETTERS)
+    cnn = network(Shape(24, 48, 3))
+    model = cnn.model()
+    said = warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
     assert "100% of the weights, 4 of 4 characters" in said
     same = pictures(Shape(24, 48, 3))
     np.testing.assert_allclose(model(same), older.model(same), atol=0.02)
 
 
 def test_grey_pictures_are_read_as_their_three_equal_channels_were(older: SimpleNamespace) -> None:
-    model = network(Shape(24, 48)).model()
-    warm_start.carry_over(older.folder, model, "columns", LETTERS)
+    cnn = network(Shape(24, 48))
+    model = cnn.model()
+    warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
     np.testing.assert_allclose(model(pictures(Shape(24, 48))), older.model(pictures(Shape(24, 48, 3))), atol=0.02)
 
 
 def test_characters_keep_their_rows_in_another_alphabet(older: SimpleNamespace) -> None:
     alphabet = Alphabet(tuple("zdb"))
-    model = network(Shape(24, 48, 3), alphabet).model()
+    cnn = network(Shape(24, 48, 3), alphabet)
+    model = cnn.model()
     fresh = model.get_layer("classes").bias.numpy() + 7
     model.get_layer("classes").bias.assign(fresh)
-    said = warm_start.carry_over(older.folder, model, "columns", alphabet)
+    said = warm_start.transfer_weights(older.folder, model, cnn, alphabet)
     assert "2 of 3 characters" in said
     ours, theirs = model.get_layer("classes"), older.model.get_layer("classes")
     np.testing.assert_allclose(ours.kernel.numpy()[:, [1, 2, 3]], theirs.kernel.numpy()[:, [3, 1, 4]], atol=1e-3)
@@ -86,26 +97,29 @@ def test_characters_keep_their_rows_in_another_alphabet(older: SimpleNamespace) 
 
 def test_fresh_rows_of_characters_are_not_told_as_carried_over(older: SimpleNamespace) -> None:
     alphabet = Alphabet(("a", *map(chr, range(0x4E00, 0x4E00 + 4000))))
-    model = network(Shape(24, 48, 3), alphabet).model()
+    cnn = network(Shape(24, 48, 3), alphabet)
+    model = cnn.model()
     rows = model.get_layer("classes").count_params()
     share = 1 - rows * (1 - 2 / alphabet.classes) / model.count_params()
-    said = warm_start.carry_over(older.folder, model, "columns", alphabet)
+    said = warm_start.transfer_weights(older.folder, model, cnn, alphabet)
     assert f"{share:.0%} of the weights, 1 of 4001 characters" in said
     assert share < 0.6
 
 
 def test_another_size_takes_the_convolutions_and_stretches_the_rest(older: SimpleNamespace) -> None:
-    model = network(Shape(60, 100, 3)).model()
-    assert "100% of the weights" in warm_start.carry_over(older.folder, model, "columns", LETTERS)
+    cnn = network(Shape(60, 100, 3))
+    model = cnn.model()
+    assert "100% of the weights" in warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
     old, new = (one.get_layer("fold").kernel.numpy() for one in (older.model, model))
     assert new.shape[0] == 4 != old.shape[0]
     np.testing.assert_allclose(new.sum(axis=0), old.sum(axis=0), atol=0.02)
 
 
 def test_positions_take_the_stages_alone(older: SimpleNamespace) -> None:
-    model = network(Shape(24, 48, 3), name="positions").model()
+    cnn = network(Shape(24, 48, 3), name="positions")
+    model = cnn.model()
     fresh = model.get_layer("classes").kernel.numpy()
-    said = warm_start.carry_over(older.folder, model, "positions", LETTERS)
+    said = warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
     assert "0 of 4 characters" in said
     ours, theirs = (one.get_layer("block4_second").kernel.numpy() for one in (model, older.model))
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
@@ -114,19 +128,66 @@ def test_positions_take_the_stages_alone(older: SimpleNamespace) -> None:
 
 
 def test_network_with_one_layer_for_all_positions_keeps_its_characters_too(tmp_path: Path) -> None:
-    old, new = (network(Shape(24, 48), alphabet, "classic").model() for alphabet in (LETTERS, Alphabet(tuple("zdb"))))
+    old_cnn, new_cnn = (network(Shape(24, 48), alphabet, "classic") for alphabet in (LETTERS, Alphabet(tuple("zdb"))))
+    old, new = old_cnn.model(), new_cnn.model()
     save_model(tmp_path, card("classic", "positions", 1), {"weights": (".npz", warm_start.pack(old))})
-    assert "2 of 3 characters" in warm_start.carry_over(tmp_path, new, "classic", Alphabet(tuple("zdb")))
+    assert "2 of 3 characters" in warm_start.transfer_weights(tmp_path, new, new_cnn, Alphabet(tuple("zdb")))
     ours, theirs = (one.get_layer("classes").kernel.numpy().reshape(1024, 2, -1) for one in (new, old))
     np.testing.assert_allclose(ours[:, :, [1, 2, 3]], theirs[:, :, [3, 1, 4]], atol=1e-3)
 
 
 def test_network_without_such_layers_is_refused(older: SimpleNamespace, tmp_path: Path) -> None:
-    model = network(Shape(24, 48, 3), name="classic").model()
+    cnn = network(Shape(24, 48, 3), name="classic")
+    model = cnn.model()
     with pytest.raises(ModelError, match="expected a model with layers like classic's; none fits; --warm-start none"):
-        warm_start.carry_over(older.folder, model, "classic", LETTERS)
+        warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
     with pytest.raises(ModelError, match="expected a trained model"):
-        warm_start.carry_over(tmp_path, model, "classic", LETTERS)
+        warm_start.transfer_weights(tmp_path, model, cnn, LETTERS)
     assert has_file(older.folder, "weights")
     assert not has_file(older.folder, "float32")
     assert not has_file(tmp_path, "weights")
+
+
+def test_subclass_of_a_network_takes_all_of_its_layers(older: SimpleNamespace) -> None:
+    class Wider(Columns):
+        """A contributor's network with the same layers under another name."""
+
+    cnn = Wider(Shape(24, 48, 3), LETTERS.classes, 2)
+    model = cnn.model()
+    assert "100% of the weights, 4 of 4 characters" in warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
+
+
+def test_subclass_names_itself_when_a_picture_is_too_narrow() -> None:
+    class Wider(Columns):
+        pass
+
+    with pytest.raises(ConfigError, match="the network 'wider' expects a width of at least 14 pixels"):
+        Wider(Shape(16, 12), classes=3, length=4).model()
+
+
+class Own(CNN):
+    """A network that shares no layer with the others."""
+
+    def scores(self, pictures: Any) -> Any:
+        x = keras.layers.Flatten(name="flat")(keras.layers.Rescaling(1 / 255, name="own_scale")(pictures))
+        x = keras.layers.Dense(self.length * self.classes, name="classes")(x)
+        return keras.layers.Reshape((self.length, self.classes), name="positions")(x)
+
+    def loss(self, labels: Any, scores: Any) -> Any:
+        return keras.losses.sparse_categorical_crossentropy(labels, scores, from_logits=True)
+
+
+def test_network_with_layers_of_its_own_trains_from_random_weights_by_default(
+    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, "own", f"{__name__}:Own")
+    config = configure(network="own", cycle_stop=2, cycle_save=2)
+    fill(config.train_image_dir, 20)
+    lines: list[str] = []
+    train(config, lines.append, "auto")
+    assert "Start from random weights" in lines
+    assert load_card(config.model_save_dir).network == "own"
+    with pytest.raises(NothingFitsError, match="expected a model with layers like own's; none fits"):
+        train(
+            configure(network="own", model_save_dir=str(config.model_save_dir / "b")), lines.append, str(GENERAL_MODEL)
+        )

@@ -1,16 +1,16 @@
-"""Networks that read pictures: the base class `CNN`, three networks and their registry.
+"""Networks that read pictures: the base class `CNN` and three networks.
 
 Each takes uint8 (batch, height, width, channels), 0 to 255, as decoded, and gives float32 scores
-(batch, rows, classes): a row a position, or a column of the picture, the last class the blank.
-To add one: a subclass with `scores` and `loss`, a line in `NETWORKS`, and its name in `config`. Every layer has
-a name, by which checkpoints and warm starts find its weights; that of the scores is `classes`.
+(batch, rows, classes). A row is a position, or a column of the picture. The last class is the blank.
+To add one, write a subclass of `CNN` with `scores` and `loss`, and add a line to `NETWORKS` in `cnnlib.network.names`.
 """
 
 import math
+import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
@@ -20,22 +20,39 @@ from cnnlib.codec.decoding import Decoding
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ConfigError
 from cnnlib.network.layers import BatchNorm, Place, Queries, Standardise
+from cnnlib.network.names import NETWORKS
 from cnnlib.network.optimizer import Muon
 
 Tensor = Any  # a symbolic or eager tensor
 Stride = int | tuple[int, int]  # of both sides, or of height and width
 
 
+Axis = Literal["alphabet", "channels", "height", "width"]  # what the size of a layer's weights depends on
+
+
 class CNN(ABC):
-    """A network for pictures of one shape, a number of classes and at most `length` characters."""
+    """A network for pictures of one shape, a number of classes and at most `length` characters.
+
+    What training does with a network is said by its class attributes. Every layer needs a name of its own: checkpoints
+    and warm starts find weights by it. The layer of the scores is called `classes`.
+    """
 
     decoding: Decoding = "positions"  # how rows become text
-    augmented = True  # whether its recipe changes training pictures at random
-    consistency = 0.0  # weight of how much two views of a picture disagree; 0: pictures are trained on in one view
-    averaging = 0.998  # share of the running average of the weights that a step keeps; 0: no average is taken
+    augmented = True  # whether training pictures are changed at random
+    consistency = 0.0  # weight of the disagreement between two views of a picture; 0: train on one view
+    averaging = 0.998  # share of the running average of the weights that each step keeps; 0: no average
+    # For a warm start. A subclass takes all layers of its parent, and a parent those of its subclass.
+    shared_layers: tuple[str, ...] = ()  # first letters of the layers that any other network may take too
+    fitted_layers: Mapping[str, Axis] = {"classes": "alphabet"}  # layers that are fitted to another size of this axis
+    adamw_layers: tuple[str, ...] = ("classes",)  # layers that AdamW updates; Muon updates the other matrices
 
     def __init__(self, shape: Shape, classes: int, length: int) -> None:
         self.shape, self.classes, self.length = shape, classes, length
+
+    @property
+    def name(self) -> str:
+        """The name of the network in the config and in messages: its class name in lower case."""
+        return type(self).__name__.lower()
 
     @abstractmethod
     def scores(self, pictures: Tensor) -> Tensor:
@@ -51,7 +68,7 @@ class CNN(ABC):
         rate = keras.optimizers.schedules.CosineDecay(
             1e-4, decay_steps=max(1, steps - warmup), warmup_target=2e-3, warmup_steps=warmup
         )
-        optimizer = Muon(rate, ("stem", "fold", "place", "queries", "classes"), weight_decay=0.05, beta_2=0.98)
+        optimizer = Muon(rate, self.adamw_layers, weight_decay=0.05, beta_2=0.98)
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "query", "place"])
         return optimizer
 
@@ -62,7 +79,7 @@ class CNN(ABC):
                 (self.shape.height, self.shape.width, self.shape.channels), dtype="uint8", name="pictures"
             )
             scores = layers.Activation("linear", dtype="float32", name="scores")(self.scores(pictures))
-            return keras.Model(pictures, scores, name=type(self).__name__.lower())
+            return keras.Model(pictures, scores, name=self.name)
 
 
 class Classic(CNN):
@@ -93,11 +110,20 @@ class Classic(CNN):
         return keras.optimizers.Adam(1e-4)
 
 
-class Positions(CNN):
+class Residual(CNN):
+    """A network that starts with `_residual_stages`, which it shares with the others of its kind."""
+
+    shared_layers = ("stem", "block")
+    fitted_layers: Mapping[str, Axis] = {"stem": "channels", "classes": "alphabet"}
+
+
+class Positions(Residual):
     """Residual stages, then one learned query per position that looks for its character on the map.
 
     For labels that are not read from left to right, such as the answer of a sum.
     """
+
+    adamw_layers = ("stem", "queries", "classes")
 
     def scores(self, pictures: Tensor) -> Tensor:
         x = _residual_stages(Standardise(name="standardise")(pictures), (2, 1, 2, 1))
@@ -114,7 +140,7 @@ class Positions(CNN):
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, scores), axis=1)
 
 
-class Columns(CNN):
+class Columns(Residual):
     """Residual stages, then a row of classes for each column of the map, read by CTC (Graves et al. 2006).
 
     Characters may stand anywhere. The columns see each other (Vaswani et al. 2017), so that even the answer of a sum,
@@ -123,6 +149,8 @@ class Columns(CNN):
 
     decoding = "columns"
     consistency = 0.2
+    fitted_layers: Mapping[str, Axis] = {**Residual.fitted_layers, "fold": "height", "place": "width"}
+    adamw_layers = ("stem", "fold", "place", "classes")
 
     def scores(self, pictures: Tensor) -> Tensor:
         x = _residual_stages(Standardise(name="standardise")(pictures), (self._first_stride(), 1, (2, 1), (2, 1)))
@@ -147,7 +175,7 @@ class Columns(CNN):
             return 2
         if self.shape.width // 2 < 2 * self.length - 1:
             raise ConfigError(
-                f"max_captcha: the network 'columns' expects a width of at least {4 * self.length - 2} pixels "
+                f"max_captcha: the network '{self.name}' expects a width of at least {4 * self.length - 2} pixels "
                 f"for {self.length} characters; got {self.shape.width}; take the network 'positions'"
             )
         return (2, 1)
@@ -161,7 +189,10 @@ class Columns(CNN):
         return tf.nn.ctc_loss(sparse, scores, None, columns, logits_time_major=False, blank_index=blank)
 
 
-NETWORKS: dict[str, type[CNN]] = {"columns": Columns, "positions": Positions, "classic": Classic}
+def network_class(name: str) -> type[CNN]:
+    """The class of the network of this name in the config."""
+    found: type[CNN] = pkgutil.resolve_name(NETWORKS[name])
+    return found
 
 
 def consistency_loss(scores: Tensor, others: Tensor) -> Tensor:

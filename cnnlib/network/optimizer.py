@@ -17,19 +17,21 @@ LIKE_ADAM = 0.2  # root mean square of an AdamW update, which a Muon update is s
 class Muon(keras.optimizers.AdamW):
     """Momentum whose update of a matrix is made orthogonal, so that every direction is learned at one pace.
 
-    Jordan et al. 2024, Liu et al. 2025. Kernels of convolutions are taken as matrices. Weights of one axis, biases, and
-    those whose path starts with one of `others`, are updated by AdamW at the same rate.
+    Jordan et al. 2024, Liu et al. 2025. Kernels of convolutions count as matrices. AdamW updates weights of one axis,
+    biases and the layers named in `adamw_layers`, at the same rate.
     """
 
-    def __init__(self, rate: Any, others: Sequence[str], momentum: float = 0.95, **options: Any) -> None:
+    def __init__(self, rate: Any, adamw_layers: Sequence[str], momentum: float = 0.95, **options: Any) -> None:
         super().__init__(rate, **options)
-        self.others, self.momentum = tuple(others), momentum
+        self.adamw_layers, self.momentum = frozenset(adamw_layers), momentum
 
     def build(self, variables: Sequence[Any]) -> None:
         super().build(variables)
         self._matrices = [
-            len(one.shape) > 1 and one.name != "bias" and not one.path.startswith(self.others)  # attention's have two
-            for one in variables
+            len(variable.shape) > 1  # the biases of attention have two axes
+            and variable.name != "bias"
+            and variable.path.split("/")[0] not in self.adamw_layers
+            for variable in variables
         ]
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:

@@ -1,7 +1,6 @@
-"""Start a training from another model's weights: those that fit, fitted to size, colours and alphabet."""
+"""Start a training from another model's weights, fitted to size, colours and alphabet."""
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -11,9 +10,14 @@ from cnnlib.codec.alphabet import Alphabet
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
 from cnnlib.inference.model_card import load_model
+from cnnlib.network.architectures import CNN, Axis, network_class
+from cnnlib.network.names import NETWORKS
 
 HALF = np.float16  # precise enough to start from, and half the size
-STAGES = ("stem", "block")  # how the names of layers begin that networks have in common
+
+
+class NothingFitsError(ModelError):
+    """No layer of a model fits the network that is to start from it."""
 
 
 def pack(model: keras.Model) -> bytes:
@@ -24,56 +28,73 @@ def pack(model: keras.Model) -> bytes:
     return content.getvalue()
 
 
-def carry_over(folder: Path, model: keras.Model, network: str, alphabet: Alphabet) -> str:
-    """Put the weights of the model in `folder` into `model`, a `network`, where they fit; returns a sentence about it.
+def transfer_weights(folder: Path, model: keras.Model, network: CNN, alphabet: Alphabet) -> str:
+    """Put the weights of the model in `folder` into `model`, the Keras model of `network`; returns a sentence about it.
 
-    Convolutions are carried over whole, those over colours or over the height fitted to `model`'s, and the class
-    rows of the characters that both alphabets have. From another network come the stages of convolutions alone.
-    Raises ModelError when there is no model or nothing fits.
+    Layers are fitted as the network's class says. The scores keep the rows of the characters that both alphabets have.
+    A network that is no relative gives its shared layers alone.
+    Raises ModelError when there is no model, NothingFitsError, one of its kinds, when no layer fits.
     """
     card, content = load_model(folder, "weights")
     pairs = shared_classes(card.alphabet, alphabet)
-    carried = {}
+    transferred = {}
     with np.load(io.BytesIO(content)) as arrays:
         for weight in model.weights:
-            alike = card.network == network or weight.path.startswith(STAGES)
-            value = _fitted(weight.path, weight.numpy(), arrays, pairs) if alike else None
+            usable = weight.path in arrays and _means_the_same(weight.path, network, card.network)
+            value = _fit(weight.path, arrays[weight.path], weight.numpy(), network, pairs) if usable else None
             if value is not None:
                 weight.assign(value)
-                shared = len(pairs[0]) / alphabet.classes if weight.path.startswith("classes/") else 1
-                carried[weight.path] = shared * value.size
-    if not carried:
-        remedy = "--warm-start none starts from random weights"
-        raise ModelError(f"{display_path(folder)}: expected a model with layers like {network}'s; none fits; {remedy}")
-    share = sum(carried.values()) / model.count_params()
-    characters = len(pairs[0]) - 1 if "classes/kernel" in carried else 0
+                shared = len(pairs[0]) / alphabet.classes if _axis(weight.path, network) == "alphabet" else 1
+                transferred[weight.path] = shared * value.size
+    if not transferred:
+        raise NothingFitsError(
+            f"{display_path(folder)}: expected a model with layers like {network.name}'s; none fits; "
+            "--warm-start none starts from random weights"
+        )
+    share = sum(transferred.values()) / model.count_params()
+    characters = len(pairs[0]) - 1 if "classes/kernel" in transferred else 0
     known = f"{characters} of {len(alphabet)} characters"
     return f"Warm start from {display_path(folder)}: {share:.0%} of the weights, {known}"
 
 
+def _means_the_same(path: str, network: CNN, other: str) -> bool:
+    """Whether the weight of this path does the same in the network named `other`: a relative, or a shared layer."""
+    if other == network.name:
+        return True
+    kind, shared = type(network), network.shared_layers
+    if other in NETWORKS:
+        other_kind = network_class(other)
+        if issubclass(kind, other_kind) or issubclass(other_kind, kind):
+            return True
+        shared = tuple(prefix for prefix in shared if prefix in other_kind.shared_layers)
+    return path.startswith(shared)
+
+
+def _axis(path: str, network: CNN) -> Axis | None:
+    """The axis that the weight of this path is fitted to, None for one that is taken as it is."""
+    return network.fitted_layers.get(path.split("/")[0])
+
+
 def shared_classes(old: Alphabet, new: Alphabet) -> tuple[list[int], list[int]]:
-    """Class numbers, in the old and in the new alphabet, of the characters of both, and of the blank."""
+    """Class numbers in the old and in the new alphabet: of the characters that both have, and of the blank."""
     numbers = {character: number for number, character in enumerate(old.characters)}
     shared = [(numbers[c], number) for number, c in enumerate(new.characters) if c in numbers]
     ours, theirs = zip(*shared, (old.blank, new.blank), strict=True)
     return list(ours), list(theirs)
 
 
-def _fitted(
-    path: str, fresh: np.ndarray, arrays: Mapping[str, np.ndarray], pairs: tuple[list[int], list[int]]
+def _fit(
+    path: str, saved: np.ndarray, fresh: np.ndarray, network: CNN, pairs: tuple[list[int], list[int]]
 ) -> np.ndarray | None:
-    """float32 values for the weight `path`, whose fresh ones are given; None when the old model's don't fit."""
-    if path not in arrays:
-        return None
-    old = arrays[path].astype(np.float32)
-    layer = path.split("/")[0]
-    if layer == "classes":
+    """float32 values of the shape of `fresh` made of the `saved` ones; None when they don't fit."""
+    old, axis = saved.astype(np.float32), _axis(path, network)
+    if axis == "alphabet":
         return _fit_classes(old, fresh, pairs)
-    if layer == "stem" and old.ndim == 4:
+    if axis == "channels" and old.ndim == 4:
         old = _fit_colours(old, fresh.shape[2])
-    if layer == "fold":
-        old = _stretch(old, fresh.shape[0]) * old.shape[0] / fresh.shape[0]  # about the same sum
-    if path == "place/place":
+    elif axis == "height":
+        old = _stretch(old, fresh.shape[0]) * old.shape[0] / fresh.shape[0]  # keeps the sum
+    elif axis == "width":
         old = _stretch(old, fresh.shape[0])
     return old if old.shape == fresh.shape else None
 
