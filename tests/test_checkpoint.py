@@ -5,20 +5,20 @@ import keras
 import numpy as np
 import pytest
 
-from cnnlib.codec.alphabet import Reading
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ModelError
-from cnnlib.evaluation.diagnosis import Read
-from cnnlib.network.architectures import NETWORKS
+from cnnlib.evaluation.diagnosis import LabelledPrediction
+from cnnlib.network.architectures import network_class
 from cnnlib.training.checkpoint import Progress, pack, unpack
 
 
 def test_weights_optimizer_and_progress_come_back() -> None:
-    network = NETWORKS["positions"](Shape(16, 32), classes=3, length=2)
+    network = network_class("positions")(Shape(16, 32), classes=3, length=2)
     model, optimizer = network.model(), network.optimizer(10)
     optimizer.build(model.trainable_variables)
     optimizer.apply([keras.ops.ones_like(variable) for variable in model.trainable_variables])
-    suspects = [Read(Path("é_1.png"), "é", Reading("e", 0.75, ()), 0.1, 2.3)]
+    suspects = [LabelledPrediction(Path("é_1.png"), "é", Prediction("e", 0.75, ()), 0.1, 2.3)]
     progress = Progress(7, 12.5, 0.5, 3, [(10, 0.25)], [], labels_checked=True, suspects=suspects, names_hash="ab12")
     averaged = network.model()
     content = pack(model, averaged, optimizer, progress)
@@ -34,7 +34,7 @@ def test_weights_optimizer_and_progress_come_back() -> None:
 
 
 def test_checkpoint_from_before_labels_were_checked_is_taken_up() -> None:
-    network = NETWORKS["positions"](Shape(16, 32), classes=3, length=2)
+    network = network_class("positions")(Shape(16, 32), classes=3, length=2)
     model, optimizer = network.model(), keras.optimizers.SGD()
     optimizer.build(model.trainable_variables)
     with np.load(
@@ -49,14 +49,14 @@ def test_checkpoint_from_before_labels_were_checked_is_taken_up() -> None:
 
 def test_other_network_is_refused() -> None:
     classes = {"positions": 3, "columns": 3}
-    models = [NETWORKS[name](Shape(16, 32), classes=count, length=2).model() for name, count in classes.items()]
+    models = [network_class(name)(Shape(16, 32), classes=count, length=2).model() for name, count in classes.items()]
     optimizer = keras.optimizers.SGD()
     with pytest.raises(ModelError, match="expected the weights of this network; got others"):
         unpack(pack(models[0], models[0], optimizer, Progress()), models[1], models[1], optimizer)
 
 
 def test_training_in_float16_goes_on_in_another_precision() -> None:
-    network = NETWORKS["positions"](Shape(16, 32), classes=3, length=2)
+    network = network_class("positions")(Shape(16, 32), classes=3, length=2)
     model, scaled, plain = (
         network.model(),
         keras.optimizers.LossScaleOptimizer(network.optimizer(10)),

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from cnnlib.codec.alphabet import Alphabet, Reading
+from cnnlib.codec.alphabet import Alphabet, Prediction
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ModelError
 from cnnlib.inference.litert import LiteRT
-from cnnlib.network.architectures import NETWORKS
+from cnnlib.network.architectures import network_class
+from cnnlib.network.names import NETWORKS
 from cnnlib.training.export import accuracy_of, check_litert, choose, to_float32, to_litert
 
 PICTURES = np.random.default_rng(0).integers(0, 255, (4, 16, 32, 1)).astype(np.uint8)
@@ -13,7 +14,7 @@ PICTURES = np.random.default_rng(0).integers(0, 255, (4, 16, 32, 1)).astype(np.u
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_litert_reads_as_keras_does(name: str) -> None:
-    network = NETWORKS[name](Shape(16, 32), classes=3, length=2)
+    network = network_class(name)(Shape(16, 32), classes=3, length=2)
     model = to_float32(network, network.model("mixed_bfloat16"))
     content = to_litert(model)
     assert len(content) > 4 * model.count_params() * 0.9, "the weights are in the file"
@@ -21,14 +22,14 @@ def test_litert_reads_as_keras_does(name: str) -> None:
 
 
 def test_other_weights_are_noticed() -> None:
-    network = NETWORKS["positions"](Shape(16, 32), classes=3, length=2)
+    network = network_class("positions")(Shape(16, 32), classes=3, length=2)
     content = to_litert(network.model())
     with pytest.raises(ModelError, match=r"expected probabilities of LiteRT within 0\.001 of Keras's"):
         check_litert(content, network.model(), PICTURES)
 
 
 def test_quantised_model_is_smaller_and_reads_nearly_alike() -> None:
-    network = NETWORKS["columns"](Shape(16, 32), classes=3, length=2)
+    network = network_class("columns")(Shape(16, 32), classes=3, length=2)
     model = to_float32(network, network.model())
     quantised, float32 = (to_litert(model, quantised=small) for small in (True, False))
     assert len(quantised) < 0.4 * len(float32)
@@ -43,11 +44,11 @@ def test_quantised_model_is_read_with_unless_it_costs_accuracy(lost: float, expe
 
 
 def test_accuracy_is_that_of_the_litert_model() -> None:
-    network = NETWORKS["positions"](Shape(16, 32), classes=3, length=2)
+    network = network_class("positions")(Shape(16, 32), classes=3, length=2)
     content = to_litert(network.model())
     alphabet = Alphabet(("a", "b"))
 
-    def decode(answer: np.ndarray) -> Reading:
+    def decode(answer: np.ndarray) -> Prediction:
         return alphabet.decode(answer, network.decoding, (0, 2))
 
     texts = [decode(LiteRT(content).probabilities(one)).text for one in PICTURES]

@@ -5,27 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.codec.alphabet import Reading
-from cnnlib.evaluation.diagnosis import SHOWN, Read, Review, advice, review
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.evaluation.diagnosis import SHOWN, Diagnosis, LabelledPrediction, advice, diagnose
 from train_model import show_review
 
 LABEL = "a"
 
 
-def reads(text: str, count: int, confidence: float = 0.99, label_confidence: float = 0.01) -> list[Read]:
-    reading = Reading(text, confidence, (confidence,))
-    return [Read(Path(f"{text}{n}.png"), LABEL, reading, label_confidence, n) for n in range(count)]
+def reads(text: str, count: int, confidence: float = 0.99, label_confidence: float = 0.01) -> list[LabelledPrediction]:
+    prediction = Prediction(text, confidence, (confidence,))
+    return [LabelledPrediction(Path(f"{text}{n}.png"), LABEL, prediction, label_confidence, n) for n in range(count)]
 
 
-def found(wrong: int, verified: int, confidence: float = 0.99) -> Review:
+def found(wrong: int, verified: int, confidence: float = 0.99) -> Diagnosis:
     """Review of 100 training pictures, `wrong` of them misread, and 100 verification pictures, misread unsurely."""
     trained = reads("x", wrong, confidence) + reads(LABEL, 100 - wrong)
-    return review(trained, reads(LABEL, verified) + reads("b", 100 - verified, 0.4))
+    return diagnose(trained, reads(LABEL, verified) + reads("b", 100 - verified, 0.4))
 
 
 def test_suspects_are_the_surely_misread_pictures_by_loss() -> None:
     one = found(3, 100)
-    assert [(s.path.name, s.label, s.reading.text) for s in one.suspects] == [
+    assert [(s.path.name, s.label, s.prediction.text) for s in one.suspects] == [
         (f"x{n}.png", "a", "x") for n in (2, 1, 0)
     ]
     assert one.training.picture == 0.97
@@ -33,7 +33,7 @@ def test_suspects_are_the_surely_misread_pictures_by_loss() -> None:
 
 
 def test_suspects_are_told_and_all_of_them_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one = review(reads("x", 12) + reads(LABEL, 188), reads(LABEL, 100))
+    one = diagnose(reads("x", 12) + reads(LABEL, 188), reads(LABEL, 100))
     table = tmp_path / "report" / "suspects.csv"
     show_review(replace(one, unread=50), table)
     said = capsys.readouterr().out
@@ -59,21 +59,21 @@ def test_training_that_reached_its_goal_is_told_to_raise_it() -> None:
 
 
 def test_wrong_labels_among_the_verification_pictures_are_suspected_too() -> None:
-    one = review(reads(LABEL, 100), reads("y", 6) + reads(LABEL, 94))
+    one = diagnose(reads(LABEL, 100), reads("y", 6) + reads(LABEL, 94))
     assert {suspect.path.name for suspect in one.suspects} == {f"y{n}.png" for n in range(6)}
     assert advice(one).startswith("look at the labels")
 
 
 def test_label_that_was_learned_by_heart_is_suspected_for_its_reading_before() -> None:
     early = reads("x", 2, 0.6)
-    heart = [Read(one.path, LABEL, Reading(LABEL, 0.99, (0.99,)), 0.99, 0.1) for one in early]
-    one = review(reads(LABEL, 100) + heart, reads(LABEL, 100), early)
-    assert [(s.path.name, s.reading.text, s.loss) for s in one.suspects] == [("x1.png", "x", 1), ("x0.png", "x", 0)]
+    heart = [LabelledPrediction(one.path, LABEL, Prediction(LABEL, 0.99, (0.99,)), 0.99, 0.1) for one in early]
+    one = diagnose(reads(LABEL, 100) + heart, reads(LABEL, 100), early)
+    assert [(s.path.name, s.prediction.text, s.loss) for s in one.suspects] == [("x1.png", "x", 1), ("x0.png", "x", 0)]
 
 
 def test_picture_that_is_surely_misread_early_and_late_is_listed_once() -> None:
-    one = review(reads("x", 1) + reads(LABEL, 100), reads(LABEL, 100), reads("x", 1, 0.6))
-    assert [s.reading.confidence for s in one.suspects] == [0.99]
+    one = diagnose(reads("x", 1) + reads(LABEL, 100), reads(LABEL, 100), reads("x", 1, 0.6))
+    assert [s.prediction.confidence for s in one.suspects] == [0.99]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_reading_is_sure_where_it_is_far_more_probable_than_the_label(
 
 def test_network_that_reads_little_suspects_nobody() -> None:
     assert found(40, 50).suspects == []
-    assert review(reads("x", 40) + reads(LABEL, 60), reads(LABEL, 50), reads("x", 40)).suspects == []
+    assert diagnose(reads("x", 40) + reads(LABEL, 60), reads(LABEL, 50), reads("x", 40)).suspects == []
 
 
 def test_confusions_are_those_of_the_verification_pictures() -> None:
@@ -112,5 +112,5 @@ def test_advice(wrong: int, verified: int, confidence: float, words: str) -> Non
 
 
 def test_handful_of_verification_pictures_does_not_prove_learning_by_heart() -> None:
-    one = review(reads(LABEL, 100), reads(LABEL, 9) + reads("b", 1, 0.4))
+    one = diagnose(reads(LABEL, 100), reads(LABEL, 9) + reads("b", 1, 0.4))
     assert advice(one) == "more labelled pictures and more steps"

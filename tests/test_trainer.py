@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlib.codec.alphabet import Reading
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ConfigError, ModelError
-from cnnlib.evaluation.diagnosis import Read
+from cnnlib.evaluation.diagnosis import LabelledPrediction
 from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.network.architectures import consistency_loss
 from cnnlib.training.dataset import Dataset
-from cnnlib.training.reading import Reader
+from cnnlib.training.evaluator import Evaluator
+from cnnlib.training.resume import resume
 from cnnlib.training.save import save
 from cnnlib.training.schedule import steps_for
 from cnnlib.training.trainer import LINE_STEPS, Trainer
@@ -59,14 +60,14 @@ def test_half_precision_trains_and_averages_weights_of_float32(
 
 def test_no_more_pictures_are_read_at_once_than_are_trained_on(short: SampleConfig) -> None:
     trainer, sizes = Trainer(short.model_copy(update={"train_batch_size": 8})), []
-    predict = trainer.reader._predict
+    predict = trainer.evaluator._predict
 
     def record(pictures: np.ndarray, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
         sizes.append(len(pictures))
         return predict(pictures, labels)
 
-    trainer.reader._predict = record
-    read = trainer.reader.read(trainer.training, np.arange(20))
+    trainer.evaluator._predict = record
+    read = trainer.evaluator.predict(trainer.training, np.arange(20))
     assert sizes == [8, 8, 4]
     assert [one.path for one in read] == trainer.training.paths[:20]
 
@@ -75,7 +76,7 @@ def test_no_more_pictures_are_read_at_once_than_are_trained_on(short: SampleConf
 def test_whole_verification_set_is_measured_rarely_enough(short: SampleConfig, pictures: int, steps: int) -> None:
     trainer = Trainer(short.model_copy(update={"train_batch_size": 128}))
     trainer.verification = range(pictures)  # its length alone counts
-    assert trainer.verification_interval() == steps
+    assert trainer.evaluation_interval() == steps
 
 
 def test_split_seed_fixes_the_first_weights(configure: Callable[..., SampleConfig]) -> None:
@@ -93,7 +94,7 @@ def test_other_split_is_refused_for_a_trained_model(trained: SimpleNamespace) ->
     with pytest.raises(
         ModelError, match=r"its split_seed is 0, .* has 5: pictures that it was trained on would verify"
     ):
-        trainer.resume()
+        resume(trainer)
 
 
 @pytest.mark.parametrize("size", [8, 7])
@@ -161,7 +162,7 @@ def test_averaged_weights_follow_and_are_what_is_measured_and_exported(short: Sa
         weights = [keep * average + (1 - keep) * one for average, one in zip(weights, new, strict=True)]
     for variable, expected in zip(trainer.averaged.weights, weights, strict=True):
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
-    trainer.verify()
+    trainer.evaluate()
     save(trainer)
     picture = trainer.verification.pictures[0]
     reader = Recognizer(short.model_save_dir)
@@ -176,13 +177,13 @@ def test_measure_takes_other_verification_pictures_at_each_console_line(
 ) -> None:
     fill(config.train_image_dir, 600)
     trainer = Trainer(config)
-    size, seen, read = len(trainer.verification), [], Reader.read
+    size, seen, read = len(trainer.verification), [], Evaluator.read
 
-    def record(self: Reader, data: Dataset, chosen: np.ndarray) -> tuple[list[Reading], list[float]]:
+    def record(self: Evaluator, data: Dataset, chosen: np.ndarray) -> tuple[list[Prediction], list[float]]:
         seen.append(chosen.tolist())
         return read(self, data, chosen)
 
-    monkeypatch.setattr(Reader, "read", record)
+    monkeypatch.setattr(Evaluator, "read", record)
     for line in range(1, size + 1):
         trainer.progress.step = line * LINE_STEPS
         assert trainer.measure(5)[0].pictures == 5
@@ -196,14 +197,14 @@ def test_luck_does_not_stop_a_training(config: SampleConfig) -> None:
     for pictures, before, stops in ((99, [0.99], False), (100, [0.99], True), (100, [0.98], False), (100, [], False)):
         trainer.verified, trainer._verified_step = Accuracy(pictures, 0.99, 1.0), trainer.progress.step
         trainer.progress.verification_curve = list(enumerate([*before, 0.99]))
-        assert trainer.satisfied() is stops
+        assert trainer.goal_reached() is stops
 
 
 def test_measurement_replaces_that_of_other_pictures_at_the_same_step(config: SampleConfig) -> None:
     fill(config.train_image_dir, 60)
     trainer = Trainer(config)
     trainer.progress.verification_curve = [(-10, 1.0), (0, 1.0)]
-    trainer.verify()
+    trainer.evaluate()
     assert trainer.verified.picture < 1
     assert trainer.progress.verification_curve == [(-10, 1.0), (0, trainer.verified.picture)]
 
@@ -225,13 +226,13 @@ def test_labels_are_looked_at_once_when_pictures_are_read_and_not_known_by_heart
     trainer = Trainer(short)  # of 40 steps, and so many pictures that each is seen 8 times after 14.25
     trainer.progress.step, trainer.progress.labels_checked = step, checked
     trainer.verified = Accuracy(100, accuracy, accuracy)
-    assert trainer.can_check_labels() == now
+    assert trainer.suspects_due() == now
 
 
 def test_review_reads_so_many_training_pictures_at_most(short: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnnlib.training.trainer.REVIEWED_PICTURES", 5)
+    monkeypatch.setattr("cnnlib.training.evaluator.TRAINING_LIMIT", 5)
     trainer = Trainer(short)
-    found = trainer.review()
+    found = trainer.diagnose()
     assert (found.training.pictures, found.unread) == (5, len(trainer.training) - 5)
 
 
@@ -240,22 +241,22 @@ def test_labels_look_wrong_where_something_else_is_surely_read(
 ) -> None:
     trainer = Trainer(short)
 
-    def read(data: Dataset, chosen: np.ndarray) -> list[Read]:
+    def read(data: Dataset, chosen: np.ndarray) -> list[LabelledPrediction]:
         texts = [("0" if number == 3 else "") + data.texts[number] for number in chosen]
         return [
-            Read(data.paths[number], data.texts[number], Reading(text, 0.9, (0.9,)), 0.01, 4.5)
+            LabelledPrediction(data.paths[number], data.texts[number], Prediction(text, 0.9, (0.9,)), 0.01, 4.5)
             for number, text in zip(chosen, texts, strict=True)
         ]
 
-    monkeypatch.setattr(trainer.reader, "read", read)
-    trainer.check_labels()
+    monkeypatch.setattr(trainer.evaluator, "read", read)
+    trainer.record_suspects()
     path, label = trainer.training.paths[3], trainer.training.texts[3]
     assert trainer.progress.labels_checked
-    assert [(one.path, one.label, one.reading.text) for one in trainer.progress.suspects] == [
+    assert [(one.path, one.label, one.prediction.text) for one in trainer.progress.suspects] == [
         (path, label, "0" + label)
     ]
     trainer.progress.suspects.append(replace(trainer.progress.suspects[0], path=Path("00_before.png")))
-    trainer.check_labels()
+    trainer.record_suspects()
     assert [one.path.name for one in trainer.progress.suspects] == [path.name, "00_before.png"], (
         "as before other pictures"
     )
@@ -266,19 +267,24 @@ def test_suspects_are_saved_and_reported_though_their_labels_are_read_by_now(
 ) -> None:
     trainer = Trainer(short)
     path, label = trainer.training.paths[3], trainer.training.texts[3]
-    trainer.progress.suspects = [Read(Path(path.name), label, Reading("0" + label, 0.9, ()), 0.01, 4.5)]
+    trainer.progress.suspects = [
+        LabelledPrediction(Path(path.name), label, Prediction("0" + label, 0.9, ()), 0.01, 4.5)
+    ]
     trainer.progress.step = 1
-    trainer.verify()
+    trainer.evaluate()
     save(trainer)
 
-    def read(data: Dataset, chosen: np.ndarray) -> list[Read]:
-        return [Read(data.paths[n], data.texts[n], Reading(data.texts[n], 1.0, ()), 1.0, 0.0) for n in chosen]
+    def read(data: Dataset, chosen: np.ndarray) -> list[LabelledPrediction]:
+        return [
+            LabelledPrediction(data.paths[n], data.texts[n], Prediction(data.texts[n], 1.0, ()), 1.0, 0.0)
+            for n in chosen
+        ]
 
-    monkeypatch.setattr(Reader, "read", lambda _, *call: read(*call))
+    monkeypatch.setattr(Evaluator, "read", lambda _, *call: read(*call))
     again = Trainer(short)
-    assert again.resume()
-    assert [(one.path, one.reading.text) for one in again.review().suspects] == [(path, "0" + label)]
+    assert resume(again)
+    assert [(one.path, one.prediction.text) for one in again.diagnose().suspects] == [(path, "0" + label)]
     path.rename(path.with_name(f"1{path.name[1:]}" if label[0] == "0" else f"0{path.name[1:]}"))
     mended = Trainer(short)
-    assert mended.resume()
-    assert mended.review().suspects == []
+    assert resume(mended)
+    assert mended.diagnose().suspects == []

@@ -21,7 +21,8 @@ from cnnlib.inference.model_card import CARD, load_card, load_model
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.network import architectures
 from cnnlib.training.loop import export, train
-from cnnlib.training.reporting import tell
+from cnnlib.training.reporting import print_line
+from cnnlib.training.resume import resume
 from cnnlib.training.save import save
 from cnnlib.training.trainer import Trainer
 from tests.conftest import fill
@@ -31,7 +32,7 @@ from train_model import TrainModel
 def save_step(trainer: Trainer) -> None:
     """Save an untrained network as if a step had been made."""
     trainer.progress.step = 1
-    trainer.verify()
+    trainer.evaluate()
     save(trainer)
 
 
@@ -66,7 +67,7 @@ def test_acc_stop_of_one_trains_all_steps(configure: Callable[..., SampleConfig]
     trainer = Trainer(config)
     trainer.verified, trainer._verified_step = Accuracy(2, 1.0, 1.0), trainer.progress.step
     trainer.progress.verification_curve = [(0, 1.0), (0, 1.0)]
-    assert not trainer.satisfied()
+    assert not trainer.goal_reached()
     lines: list[str] = []
     assert train(config, lines.append).step == 4
     assert "Start from random weights" in lines
@@ -111,7 +112,7 @@ def test_resumed_training_goes_on_as_if_nothing_had_happened(
             for layer in trainer.model.layers:
                 if layer.name.endswith("dropout"):
                     layer.rate = 0.0
-            if not trainer.resume() and name == "straight":
+            if not resume(trainer) and name == "straight":
                 start = trainer.model.get_weights()
             elif not trainer.progress.step:
                 trainer.model.set_weights(start)
@@ -120,7 +121,7 @@ def test_resumed_training_goes_on_as_if_nothing_had_happened(
                 losses[name].append(float(trainer.step(pictures, labels)[0]))
                 if trainer.progress.step == pause:
                     break
-            trainer.verify()
+            trainer.evaluate()
             save(trainer)
     assert len(losses["resumed"]) == 40
     assert losses["resumed"] == pytest.approx(losses["straight"], rel=1e-2)
@@ -167,16 +168,16 @@ def test_corrected_label_makes_a_finished_training_look_anew(short: SampleConfig
 def test_checkpoint_from_before_names_were_kept_is_known_by_its_number_of_pictures(short: SampleConfig) -> None:
     train(short, lambda _: None)
     older = Trainer(short)
-    assert older.resume()
+    assert resume(older)
     older.progress.names_hash = ""
-    older.verify()
+    older.evaluate()
     save(older, final=True, anew=True)
     again = Trainer(short)
-    assert again.resume()
+    assert resume(again)
     assert again.saved_final
     next(short.train_image_dir.glob("*.png")).unlink()
     fewer = Trainer(short)
-    assert fewer.resume()
+    assert resume(fewer)
     assert not fewer.saved_final
 
 
@@ -185,7 +186,7 @@ def test_line_that_nobody_can_read_any_more_ends_no_training(monkeypatch: pytest
         raise BrokenPipeError
 
     monkeypatch.setattr("tqdm.tqdm.write", gone)
-    tell("10th training >>>")
+    print_line("10th training >>>")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is a folder that nobody can write")
@@ -201,7 +202,7 @@ def test_training_that_reached_its_goal_goes_on_with_added_samples(configure: Ca
     assert first.verification.picture >= 0.8
     again = train(config, lambda _: None)
     assert (again.step, again.reason) == (first.step, first.reason)
-    assert again.review == first.review, "the report can be had again"
+    assert again.diagnosis == first.diagnosis, "the report can be had again"
     seconds = load_card(config.model_save_dir).training_seconds
     # Labels that the model has never seen so: it cannot be at its goal any more.
     for path in fill(config.train_image_dir, 300, seed=2):
@@ -219,18 +220,18 @@ def test_wrong_labels_of_training_pictures_are_suspected(configure: Callable[...
     wrong = {path.rename(path.with_name("10"[int(path.name[0])] + path.name[1:])).name for path in paths[:30]}
     lines: list[str] = []
     first = train(config, lines.append)
-    assert first.review
-    suspects = {one.path.name for one in first.review.suspects}
+    assert first.diagnosis
+    suspects = {one.path.name for one in first.diagnosis.suspects}
     assert any(line.endswith(" times, two views at once") for line in lines)
     assert len(suspects & wrong) >= 20
     assert len(suspects - wrong) <= 3
     (early,) = [int(line.split()[0]) for line in lines if line.endswith("labels look wrong so far")]
     assert early >= 15, "before they were known by heart"
-    assert train(config, lines.append).review == first.review, "the report can be had again"
+    assert train(config, lines.append).diagnosis == first.diagnosis, "the report can be had again"
     found = min(suspects & wrong)
     mended = config.train_image_dir / ("10"[int(found[0])] + found[1:])
     config.train_image_dir.joinpath(found).rename(mended)
-    again = train(config, lines.append).review
+    again = train(config, lines.append).diagnosis
     assert again
     assert {one.path.name for one in again.suspects} == suspects - {found}, "a mended label is no suspect"
 
@@ -243,7 +244,7 @@ def test_changed_size_alphabet_or_length_is_refused(
     with pytest.raises(
         ModelError, match=r'trained with max_captcha 2, char_set "01", but .* says max_captcha 3, char_set "012"'
     ):
-        Trainer(changed).resume()
+        resume(Trainer(changed))
 
 
 def test_checkpoint_of_another_form_of_the_network_is_refused_with_the_way_out(
@@ -257,7 +258,7 @@ def test_checkpoint_of_another_form_of_the_network_is_refused_with_the_way_out(
         r"128, 1\); got \(1, 1, 128, 1\); name another model_save_dir, and start from this one with --warm-start"
     )
     with pytest.raises(ModelError, match=told):
-        Trainer(short).resume()
+        resume(Trainer(short))
 
 
 def test_interruption_saves_the_step_it_stopped_at(configure: Callable[..., SampleConfig]) -> None:
@@ -325,14 +326,14 @@ def test_loss_that_is_no_number_ends_the_training(
 
 
 def test_recognizers_read_while_a_training_saves(short: SampleConfig) -> None:
-    stop, faults, readings = threading.Event(), [], []
+    stop, faults, predictions = threading.Event(), [], []
     picture = list_entries(short.train_image_dir)[0].read_bytes()
 
     def read() -> None:
         while not stop.is_set():
             if (short.model_save_dir / CARD).exists():
                 try:
-                    readings.extend(Recognizer(short.model_save_dir).recognize([picture]))
+                    predictions.extend(Recognizer(short.model_save_dir).recognize([picture]))
                 except Exception as error:
                     faults.append(error)
             time.sleep(0.001)
@@ -343,7 +344,7 @@ def test_recognizers_read_while_a_training_saves(short: SampleConfig) -> None:
     stop.set()
     reader.join()
     assert faults == []
-    assert readings
+    assert predictions
 
 
 @pytest.mark.parametrize("network", ["positions", "classic"])

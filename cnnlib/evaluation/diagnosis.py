@@ -1,4 +1,4 @@
-"""What a training came to: accuracies, what is still confused, labels that look wrong, and what to try next."""
+"""What a training achieved: accuracies, confusions, labels that look wrong, and what to try next."""
 
 import csv
 import io
@@ -6,64 +6,70 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlib.codec.alphabet import Reading
-from cnnlib.core.files import write_whole
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.evaluation.metrics import Accuracy, accuracy, confusions, interval
 
-SHOWN = 10  # confusions, and suspicious labels, that are listed
-SURE = 0.5  # confidence in a reading that is not the label, from which on the label looks wrong,
-TIMES = 20  # where it is so many times as probable as the label
-MOST = 0.9  # share of the training pictures read right, below which a network is no judge of labels
-GAP = 0.02  # of an accuracy, that is worth mending
+SUSPECT_CONFIDENCE = 0.5  # of a prediction that is not the label, from which on the label looks wrong,
+SUSPECT_RATIO = 20  # if the prediction is also this many times as probable as the label
+JUDGE_ACCURACY = 0.9  # on training pictures, below which a network can't judge labels
+GAP = 0.02  # between two accuracies that is worth closing
 
 
 @dataclass(frozen=True)
-class Read:
-    """A picture that the network has read."""
+class LabelledPrediction:
+    """What a network reads on a labelled picture."""
 
     path: Path
     label: str
-    reading: Reading
+    prediction: Prediction
     label_confidence: float  # how probable the label is to the network, 0 to 1
     loss: float
 
     @property
     def suspect(self) -> bool:
-        """Whether it is read, and surely, otherwise than it is labelled."""
-        confidence = self.reading.confidence
-        return self.reading.text != self.label and confidence >= max(SURE, TIMES * self.label_confidence)
+        """Whether the picture is probably mislabelled: the network is confident of another text."""
+        confidence = self.prediction.confidence
+        confident = confidence >= max(SUSPECT_CONFIDENCE, SUSPECT_RATIO * self.label_confidence)
+        return self.prediction.text != self.label and confident
 
 
 @dataclass(frozen=True)
-class Review:
-    """The trained network on training pictures, unchanged, and on the verification pictures."""
+class Diagnosis:
+    """A trained network on the verification pictures, and on training pictures without random changes."""
 
     training: Accuracy
     verification: Accuracy
     confusions: list[tuple[str, str, int]]  # on the verification pictures
-    suspects: list[Read]  # of both, as they were read at the end or early in the training, by loss, the highest first
+    suspects: list[LabelledPrediction]  # of both sets, found early in the training or at its end; highest loss first
     unread: int = 0  # training pictures that were left out
 
 
-def review(trained: Sequence[Read], verified: Sequence[Read], early: Sequence[Read] = ()) -> Review:
-    """Review of training and verification pictures; `early` are suspects of early in the training.
+def diagnose(
+    trained: Sequence[LabelledPrediction],
+    verified: Sequence[LabelledPrediction],
+    earlier_suspects: Sequence[LabelledPrediction] = (),
+) -> Diagnosis:
+    """The diagnosis from predictions for training and verification pictures, and suspects found during the training.
 
-    A network that reads few training pictures suspects no label.
+    A network that misreads many training pictures suspects no label.
     """
-    training, verification = _accuracy(trained), _accuracy(verified)
-    mistaken = confusions([one.label for one in verified], [one.reading.text for one in verified])
-    suspects = {one.path: one for one in (*early, *trained, *verified) if one.suspect}
-    listed = sorted(suspects.values(), key=lambda one: -one.loss) if training.picture >= MOST else []
-    return Review(training, verification, mistaken, listed)
+    training, verification = accuracy_of(trained), accuracy_of(verified)
+    confused = confusions([each.label for each in verified], [each.prediction.text for each in verified])
+    suspects = {each.path: each for each in (*earlier_suspects, *trained, *verified) if each.suspect}
+    judges = training.picture >= JUDGE_ACCURACY
+    ordered = sorted(suspects.values(), key=lambda suspect: -suspect.loss) if judges else []
+    return Diagnosis(training, verification, confused, ordered)
 
 
-def _accuracy(reads: Sequence[Read]) -> Accuracy:
-    return accuracy([one.label for one in reads], [one.reading.text for one in reads])
+def accuracy_of(predictions: Sequence[LabelledPrediction]) -> Accuracy:
+    """Accuracy of predictions against their labels."""
+    return accuracy([each.label for each in predictions], [each.prediction.text for each in predictions])
 
 
-def write_suspects(suspects: Sequence[Read], table: Path) -> None:
-    """Write a CSV of pictures with their labels, readings, confidences and losses over an older one.
+def write_suspects(suspects: Sequence[LabelledPrediction], table: Path) -> None:
+    """Write a CSV of pictures with labels, predictions, confidences and losses; an older one is replaced.
 
     Raises OSError where it can't be written.
     """
@@ -71,24 +77,24 @@ def write_suspects(suspects: Sequence[Read], table: Path) -> None:
     content = io.StringIO()
     writer = csv.writer(content)
     writer.writerow(("picture", "label", "reading", "confidence", "loss"))
-    for one in suspects:
-        confidence, loss = f"{one.reading.confidence:.6f}", f"{one.loss:.3f}"
-        writer.writerow((display_path(one.path), one.label, one.reading.text, confidence, loss))
-    write_whole(table, content.getvalue().encode(errors="surrogateescape"))
+    for suspect in suspects:
+        confidence, loss = f"{suspect.prediction.confidence:.6f}", f"{suspect.loss:.3f}"
+        writer.writerow((display_path(suspect.path), suspect.label, suspect.prediction.text, confidence, loss))
+    write_atomically(table, content.getvalue().encode(errors="surrogateescape"))
 
 
-def advice(found: Review, goal_reached: bool = False) -> str:
-    """The one thing to try next, after a training that all its steps or, if `goal_reached`, `acc_stop` ended."""
-    pictures = found.training.pictures + found.verification.pictures
-    misread = (1 - found.training.picture) * found.training.pictures
-    if len(found.suspects) >= max(5, 0.5 * misread, 0.01 * pictures):
+def advice(diagnosis: Diagnosis, goal_reached: bool = False) -> str:
+    """The one thing to try next. `goal_reached`: the training stopped at `acc_stop`, not after all of its steps."""
+    pictures = diagnosis.training.pictures + diagnosis.verification.pictures
+    misread = (1 - diagnosis.training.picture) * diagnosis.training.pictures
+    if len(diagnosis.suspects) >= max(5, 0.5 * misread, 0.01 * pictures):
         return "look at the labels listed above: the network is, or was, sure of other readings"
     steps = "acc_stop 1, which takes all steps" if goal_reached else "more steps"
-    if found.training.picture < 1 - GAP:
+    if diagnosis.training.picture < 1 - GAP:
         return f"{steps}: the training pictures themselves are not all read yet"
-    _, highest = interval(found.verification.picture, found.verification.pictures)
-    if highest < found.training.picture - GAP:
+    _, highest = interval(diagnosis.verification.picture, diagnosis.verification.pictures)
+    if highest < diagnosis.training.picture - GAP:
         return "more labelled pictures: those for training are known by heart, others are not read as well"
-    if found.verification.picture < 1 - GAP:
+    if diagnosis.verification.picture < 1 - GAP:
         return f"more labelled pictures and {steps}"
     return "nothing: measure it with test_batch.py, then use it; what is misread there is worth labelling"

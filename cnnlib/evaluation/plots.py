@@ -12,7 +12,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from cnnlib.codec.images import Shape, decode_picture, to_array
-from cnnlib.core.files import write_whole
+from cnnlib.core.files import write_atomically
 from cnnlib.evaluation.metrics import NOTHING
 
 INK = "#1f5fa8"
@@ -150,4 +150,4 @@ def _save(figure: Figure, path: Path) -> None:
     with warnings.catch_warnings():  # a character that no font here draws is shown as a box
         warnings.simplefilter("ignore")
         figure.savefig(content, dpi=100, format="png")
-    write_whole(path, content.getvalue(), durable=False)
+    write_atomically(path, content.getvalue(), durable=False)

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 from filelock import FileLock, Timeout
 
-from cnnlib.codec.alphabet import Reading
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
-from cnnlib.evaluation.diagnosis import Read
+from cnnlib.evaluation.diagnosis import LabelledPrediction
 
 Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
 
@@ -30,7 +30,9 @@ class Progress:
     training_curve: Curve = field(default_factory=list)  # of single batches, as they were trained on
     verification_curve: Curve = field(default_factory=list)  # of the whole verification set
     labels_checked: bool = False  # whether the labels of the training pictures were looked at
-    suspects: list[Read] = field(default_factory=list)  # training pictures, by name, whose labels looked wrong then
+    suspects: list[LabelledPrediction] = field(
+        default_factory=list
+    )  # training pictures, by name, whose labels looked wrong then
     names_hash: str = ""  # a hash of the names, so of the labels too, of all pictures that it is about
 
 
@@ -107,9 +109,11 @@ def _curve(array: np.ndarray) -> Curve:
     return [(int(step), float(share)) for step, share in array]
 
 
-def _row(one: Read) -> tuple[str | float, ...]:
-    return one.path.name, one.label, one.reading.text, one.reading.confidence, one.label_confidence, one.loss
+def _row(one: LabelledPrediction) -> tuple[str | float, ...]:
+    return one.path.name, one.label, one.prediction.text, one.prediction.confidence, one.label_confidence, one.loss
 
 
-def _suspect(name: str, label: str, text: str, confidence: float, label_confidence: float, loss: float) -> Read:
-    return Read(Path(name), label, Reading(text, confidence, ()), label_confidence, loss)
+def _suspect(
+    name: str, label: str, text: str, confidence: float, label_confidence: float, loss: float
+) -> LabelledPrediction:
+    return LabelledPrediction(Path(name), label, Prediction(text, confidence, ()), label_confidence, loss)

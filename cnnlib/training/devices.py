@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from cnnlib.core.stderr import quiet
+from cnnlib.core.stderr import muted_stderr
 
 Timed = tuple[Callable[[], object], int]  # a call, and how many multiplications and additions it does
 
@@ -20,7 +20,7 @@ def use_gpu(wanted: bool) -> str:
     TensorFlow allows the choice only before its first computation in a process.
     """
     if not wanted:
-        with quiet():  # where there is no driver, CUDA reports an error
+        with muted_stderr():  # where there is no driver, CUDA reports an error
             tf.config.set_visible_devices([], "GPU")
         return "Computing on the CPU (enable_gpu 0)"
     gpus = tf.config.list_physical_devices("GPU")
@@ -37,7 +37,7 @@ def choose_policy(precision: str) -> tuple[str, str]:
         return ("float32" if precision == "float32" else f"mixed_{precision}"), f"Precision {precision}, as configured"
     if tf.config.get_visible_devices("GPU"):
         return "mixed_float16", "Precision float16 with float32 weights (GPU)"
-    with quiet():  # oneDNN reports an error where it can't compute in bfloat16
+    with muted_stderr():  # oneDNN reports an error where it can't compute in bfloat16
         half, single = rates(convolution, 4)
         half_product, single_product = rates(matrix_product, 10)
     shown = (
@@ -51,7 +51,7 @@ def choose_policy(precision: str) -> tuple[str, str]:
 
 def product_rate() -> float:
     """GFLOP/s of a product of matrices in bfloat16, which a training's own rate is held against."""
-    with quiet():
+    with muted_stderr():
         return rates(matrix_product, 10)[0]
 
 

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cnnlib.codec.alphabet import Reading
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError
-from cnnlib.core.stderr import quiet
+from cnnlib.core.stderr import muted_stderr
 from cnnlib.evaluation import metrics
 from cnnlib.inference.litert import LiteRT
 from cnnlib.network.architectures import CNN
@@ -58,7 +58,7 @@ def to_onnx(model: keras.Model) -> bytes:
         raise ModelError(f"ONNX needs the packages of requirements-onnx.txt: {error}") from error
     signature = _signature(model)
     function = tf.function(_probabilities(model), input_signature=signature)
-    with quiet():
+    with muted_stderr():
         converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     return bytes(converted.SerializeToString())
 
@@ -70,7 +70,7 @@ def to_litert(model: keras.Model, *, quantised: bool = False) -> bytes:
     It goes through a SavedModel, because the converter silently leaves out the weights of a Keras 3 model that it is
     given directly.
     """
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory() as folder, muted_stderr():
         to_saved_model(model, Path(folder), batch=1)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if quantised else []
@@ -108,7 +108,7 @@ def _check(name: str, answers: np.ndarray, model: keras.Model, pictures: np.ndar
 
 
 def accuracy_of(
-    content: bytes, pictures: np.ndarray, texts: Sequence[str], decode: Callable[[np.ndarray], Reading]
+    content: bytes, pictures: np.ndarray, texts: Sequence[str], decode: Callable[[np.ndarray], Prediction]
 ) -> float:
     """Picture accuracy of a LiteRT model on uint8 (n, height, width, channels) pictures."""
     litert = LiteRT(content)

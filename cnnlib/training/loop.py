@@ -1,77 +1,71 @@
-"""The training: steps, when to stop, saving, resuming and exporting anew."""
+"""The training loop: steps, evaluations, saves, when to stop; and exporting a checkpoint again."""
 
 import errno
+import math
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
-from cnnlib.core.signals import Interruption, interruption
-from cnnlib.evaluation.diagnosis import Review
-from cnnlib.evaluation.metrics import Accuracy
-from cnnlib.inference.compatibility import check_resumable, wanted_of
+from cnnlib.core.signals import StopSignal, catch_stop_signals
+from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import ModelCard, load_card
 from cnnlib.network.architectures import operations
 from cnnlib.training import checkpoint, devices
-from cnnlib.training.reporting import Say, check_finite, introduce, show_step, tell, telling_what_is_kept
+from cnnlib.training.reporting import Outcome, plan_lines, print_line, step_lines
+from cnnlib.training.resume import begin, resume
 from cnnlib.training.save import save, save_as_onnx, save_for_serving
 from cnnlib.training.trainer import LINE_STEPS, Trainer
 
+Say = Callable[[str], None]
 NO_SPACE = os.strerror(errno.ENOSPC)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended; `signal` is the number of the signal that stopped it, or None."""
-
-    reason: str
-    goal_reached: bool  # whether it is `acc_stop` that ended it
-    signal: int | None
-    step: int
-    verification: Accuracy
-    seconds: float
-    pictures_per_s: float
-    gflops: float  # thousands of millions of operations a second, forward and back, attention left out
-    best_accuracy: float
-    best_step: int
-    review: Review | None = None  # None where a signal stopped the training
-    machine_gflops: float = 0.0  # of a product of matrices in bfloat16, measured after the training
-
-
-def train(config: SampleConfig, say: Say = tell, start: Path | None = None) -> Outcome:
+def train(config: SampleConfig, say: Say = print_line, warm_start_from: str = "none") -> Outcome:
     """Train, or train on, until `cycle_stop`, `acc_stop` or a signal; the model folder then holds the last step.
 
-    A new training starts from the weights of the model in `start` that fit.
-
+    A new training starts from random weights ("none"), from the general model if it fits ("auto"), or from the model
+    in the folder `warm_start_from`.
     Raises SampleError, ModelError or ConfigError when pictures, an older model or the config can't be used, ModelError
     when memory runs out or another training holds the model folder, and OSError when a folder can't be written.
     """
     say(devices.use_gpu(config.enable_gpu))
     make_writable(config.log_dir)
-    with _naming_what_ran_out(config), checkpoint.held(config.model_save_dir):
-        with interruption() as interrupted:
+    with _explained_shortage(config), checkpoint.held(config.model_save_dir):
+        with catch_stop_signals() as stop:
             trainer = Trainer(config)
-            introduce(trainer, say, start)
-            with telling_what_is_kept(trainer, say):
-                outcome = run(trainer, interrupted, say)
+            introduce(trainer, say)
+            begin(trainer, warm_start_from, say)
+            with _saying_what_is_saved(trainer, say):
+                outcome = run(trainer, stop, say)
         if outcome.signal or not outcome.step:
             return outcome
         say("Reading the training and verification pictures once more")
-        return replace(outcome, review=trainer.review(), machine_gflops=devices.product_rate())
+        return replace(outcome, diagnosis=trainer.diagnose(), machine_gflops=devices.product_rate())
+
+
+def introduce(trainer: Trainer, say: Say) -> None:
+    """Say what is trained, on what and for how long."""
+    say(trainer.precision)
+    pictures = len(trainer.training), len(trainer.verification)
+    for line in plan_lines(trainer.config, trainer.model.count_params(), pictures, trainer.plan):
+        say(line)
+    say(f"augmentation {trainer.plan.strength:.2g}" if trainer.network.augmented else "No augmentation")
 
 
 @contextmanager
-def _naming_what_ran_out(config: SampleConfig, folder: Path | None = None) -> Iterator[None]:
-    """Let a lack of memory or of room on a disk, maybe that of `folder`, be a ModelError with the way out."""
+def _explained_shortage(config: SampleConfig, folder: Path | None = None) -> Iterator[None]:
+    """Turn a lack of memory, or of disk space, perhaps that of `folder`, into a ModelError that names the remedy."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
@@ -95,21 +89,21 @@ def make_writable(folder: Path) -> None:
 
 
 def export(
-    config: SampleConfig, say: Say = tell, saved_model: Path | None = None, onnx: Path | None = None
+    config: SampleConfig, say: Say = print_line, saved_model: Path | None = None, onnx: Path | None = None
 ) -> ModelCard:
     """Export the checkpoint in `model_save_dir` anew, measured on the verification pictures; returns its new card.
 
     `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
     Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint.
     """
-    if not check_resumable(config.model_save_dir, wanted_of(config)):
+    if not check_resumable(config.model_save_dir, requirements_of(config)):
         raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
     say(devices.use_gpu(config.enable_gpu))
-    with _naming_what_ran_out(config, saved_model), checkpoint.held(config.model_save_dir):
+    with _explained_shortage(config, saved_model), checkpoint.held(config.model_save_dir):
         trainer = Trainer(config)
-        trainer.resume()
-        trainer.verify()
-        save(trainer, final=True, anew=True)
+        resume(trainer)
+        trainer.evaluate()
+        save(trainer, final=True)
         if saved_model:
             say(f"SavedModel: {display_path(save_for_serving(trainer, saved_model))}")
         if onnx:
@@ -118,8 +112,8 @@ def export(
         return load_card(config.model_save_dir)
 
 
-def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
-    """The steps that are left, with their console lines, measurements and saves."""
+def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
+    """The steps that are left, with their console lines, evaluations and saves."""
     config, progress = trainer.config, trainer.progress
     first, before, start = progress.step, progress.seconds, time.perf_counter()
     size, loss = config.train_batch_size, 0.0
@@ -127,68 +121,105 @@ def run(trainer: Trainer, interrupted: Interruption, say: Say) -> Outcome:
     bar = tqdm(total=trainer.plan.steps * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
     with bar, tf.summary.create_file_writer(str(scalars)).as_default():
         if first:
-            trainer.verify()  # on today's pictures, which may be others than when the model was saved
+            trainer.evaluate()  # on today's pictures, which may differ from those of the save
         for pictures, labels in trainer.batches():
-            if trainer.ended() or interrupted.signal:
+            if trainer.ended() or stop.signal:
                 break
             loss, probabilities = trainer.step(pictures, labels)
             progress.seconds = before + time.perf_counter() - start
             bar.update(size)
             do_what_is_due(trainer, labels, loss, probabilities, say)
         check_finite(trainer, float(loss))
-        if progress.step:  # stopped before the first step, there is nothing to keep
-            if interrupted.signal:
+        if progress.step:  # stopped before the first step, there is nothing to save
+            if stop.signal:
                 say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
-            trainer.verify()
-            keep(trainer, say, final=not interrupted.signal)
+            trainer.evaluate()
+            save_step(trainer, say, final=not stop.signal)
     rate = (progress.step - first) * size / max(progress.seconds - before, 1e-9)
-    return _outcome(trainer, interrupted, rate)
+    return _outcome(trainer, stop, rate)
 
 
 def do_what_is_due(trainer: Trainer, labels: tf.Tensor, loss: tf.Tensor, probabilities: tf.Tensor, say: Say) -> None:
-    """Show, measure and save after a step on the batch of these `labels`, each where its turn has come."""
+    """Report, evaluate and save after a step on a batch with these `labels`, each when its turn has come."""
     step = trainer.progress.step
-    showing, saving = step % LINE_STEPS == 0, step % trainer.config.cycle_save == 0
-    if showing or saving:
+    reporting, saving = step % LINE_STEPS == 0, step % trainer.config.cycle_save == 0
+    if reporting or saving:
         check_finite(trainer, float(loss))
-    if showing:
-        show_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
-    if saving or step % trainer.verification_interval() == 0:
-        trainer.verify()
-        if trainer.can_check_labels():
-            trainer.check_labels()
+    if reporting:
+        report_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
+    if saving or step % trainer.evaluation_interval() == 0:
+        trainer.evaluate()
+        if trainer.suspects_due():
+            trainer.record_suspects()
             say(f"{len(trainer.progress.suspects)} labels look wrong so far")
     if saving and not trainer.ended():
-        keep(trainer, say)
+        save_step(trainer, say)
 
 
-def keep(trainer: Trainer, say: Say, final: bool = False) -> None:
+def check_finite(trainer: Trainer, loss: float) -> None:
+    """Raise ModelError when the loss of this step is not a finite number."""
+    if not math.isfinite(loss):
+        raise ModelError(
+            f"{trainer.config.name}: at step {trainer.progress.step} the loss is {loss}, so nothing is learned any "
+            "more; the last save stays. Start again, with precision float32 or less augmentation"
+        )
+
+
+def report_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities: np.ndarray, say: Say) -> None:
+    """Say how well the batch just trained on, and some verification pictures, are read; record it for the curves."""
+    step = trainer.progress.step
+    accuracy = trainer.evaluator.accuracy(labels, probabilities)
+    verification = trainer.evaluator.evaluate(trainer.config.test_batch_size, step // LINE_STEPS)
+    trainer.progress.training_curve.append((step, accuracy.picture))
+    sets = {"Training": (accuracy, loss), "Verification": (verification.accuracy, verification.loss)}
+    for line in step_lines(step, sets):
+        say(line)
+    for name, (part, value) in sets.items():
+        tf.summary.scalar(f"{name.lower()}/loss", value, step)
+        tf.summary.scalar(f"{name.lower()}/character_accuracy", part.character, step)
+        tf.summary.scalar(f"{name.lower()}/batch_picture_accuracy", part.picture, step)
+
+
+def save_step(trainer: Trainer, say: Say, final: bool = False) -> None:
     """Save this step, and say so, unless it is saved."""
-    if save(trainer, final=final):
+    if not trainer.is_saved(final):
+        save(trainer, final=final)
+        trainer.saved_step, trainer.saved_final = trainer.progress.step, final
         say(f"Saved step {trainer.progress.step} into {display_path(trainer.config.model_save_dir)}")
 
 
-def _outcome(trainer: Trainer, interrupted: Interruption, rate: float) -> Outcome:
-    """How a training ended that took `rate` pictures a second."""
+@contextmanager
+def _saying_what_is_saved(trainer: Trainer, say: Say) -> Iterator[None]:
+    """Say which step the model folder holds when a second Ctrl-C ends the training at once."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder, step = display_path(trainer.config.model_save_dir), trainer.saved_step
+        say(f"Ended at once: {folder} holds {f'step {step}' if step > 0 else 'no step of this run'}")
+        raise
+
+
+def _outcome(trainer: Trainer, stop: StopSignal, rate: float) -> Outcome:
+    """How a training ended that took `rate` pictures per second."""
     progress = trainer.progress
     return Outcome(
-        _reason(trainer, interrupted),
-        trainer.satisfied(),
-        interrupted.signal,
+        _reason(trainer, stop),
+        trainer.goal_reached(),
+        stop.signal,
         progress.step,
         trainer.verified,
         progress.seconds,
         rate,
-        3 * operations(trainer.model) * rate / 1e9,  # the way back takes twice the way there
+        3 * operations(trainer.model) * rate / 1e9,  # the backward pass costs twice the forward pass
         progress.best_accuracy,
         progress.best_step,
     )
 
 
-def _reason(trainer: Trainer, interrupted: Interruption) -> str:
-    if interrupted.signal:
-        return f"interrupted by signal {interrupted.signal}; run again to go on"
-    if trainer.satisfied():
+def _reason(trainer: Trainer, stop: StopSignal) -> str:
+    if stop.signal:
+        return f"interrupted by signal {stop.signal}; run again to go on"
+    if trainer.goal_reached():
         goal = trainer.config.acc_stop
         return f"acc_stop {goal} is reached twice running on the verification set; raise it to train on"
     return f"cycle_stop {trainer.plan.steps} is reached; raise it to train on"

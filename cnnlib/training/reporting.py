@@ -1,78 +1,103 @@
-"""What a training says: what it trains on, the original's lines at every tenth step, where it stands when it ends."""
+"""The lines that a training prints, made from values: nothing here changes a training."""
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
-from cnnlib.core.errors import ModelError
+from cnnlib.config import SampleConfig
 from cnnlib.core.paths import display_path
-from cnnlib.training.trainer import Trainer
+from cnnlib.evaluation.diagnosis import Diagnosis, advice
+from cnnlib.evaluation.metrics import NOTHING, Accuracy
+from cnnlib.inference.model_card import ModelCard
+from cnnlib.training.schedule import Plan
 
-Say = Callable[[str], None]
+LIST_LIMIT = 10  # confusions, and probably mislabelled pictures, that are listed
 
 
-def tell(text: str) -> None:
-    """Print a line above the progress bar, if anyone is there to read it: a training outlives its terminal."""
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended; `signal` is the number of the signal that stopped it, or None."""
+
+    reason: str
+    goal_reached: bool  # whether it is `acc_stop` that ended it
+    signal: int | None
+    step: int
+    verification: Accuracy
+    seconds: float
+    pictures_per_s: float
+    gflops: float  # billions of operations per second, forward and backward, without attention
+    best_accuracy: float
+    best_step: int
+    diagnosis: Diagnosis | None = None  # None when a signal stopped the training
+    machine_gflops: float = 0.0  # of a matrix product in bfloat16, measured after the training
+
+
+def print_line(text: str) -> None:
+    """Print a line above the progress bar. A training outlives its terminal, so nobody may be there to read it."""
     with suppress(OSError):
         tqdm.write(text)
 
 
-def introduce(trainer: Trainer, say: Say, start: Path | None) -> None:
-    """Take up an older training, or start from an older model; say what is trained, on what and for how long."""
-    config, pictures = trainer.config, len(trainer.training)
-    say(trainer.precision)
-    say(f"Network {config.network}: {trainer.model.count_params():,} parameters, {config.alphabet.classes} classes")
-    say(f"{pictures} training and {len(trainer.verification)} verification pictures")
-    paired = ", two views at once" if trainer.plan.paired else ""
-    say(
-        f"cycle_stop {trainer.plan.steps} steps of {config.train_batch_size} pictures: "
-        f"each is seen {trainer.plan.views:.1f} times{paired}"
-    )
-    say(f"augmentation {trainer.plan.strength:.2g}" if trainer.network.augmented else "No augmentation")
-    if trainer.resume():
-        unused = f"; {display_path(start)} is not started from" if start else ""
-        say(f"Resuming from step {trainer.progress.step} in {display_path(config.model_save_dir)}{unused}")
-    else:
-        say(trainer.carry_over(start) if start else "Start from random weights")
+def plan_lines(config: SampleConfig, parameters: int, pictures: tuple[int, int], plan: Plan) -> Iterator[str]:
+    """What is trained, on how many training and verification `pictures`, and for how long."""
+    yield f"Network {config.network}: {parameters:,} parameters, {config.alphabet.classes} classes"
+    yield f"{pictures[0]} training and {pictures[1]} verification pictures"
+    paired = ", two views at once" if plan.paired else ""
+    steps = f"cycle_stop {plan.steps} steps of {config.train_batch_size} pictures"
+    yield f"{steps}: each is seen {plan.views:.1f} times{paired}"
 
 
-def check_finite(trainer: Trainer, loss: float) -> None:
-    """Raise ModelError when the loss of this step is no number any more."""
-    if not math.isfinite(loss):
-        raise ModelError(
-            f"{trainer.config.name}: at step {trainer.progress.step} the loss is {loss}, so nothing is learned any "
-            "more; the last save stays. Start again, with precision float32 or less augmentation"
+def step_lines(step: int, sets: dict[str, tuple[Accuracy, float]]) -> Iterator[str]:
+    """The original's lines: accuracies and loss by the name of the set."""
+    yield f"{step}th training >>>"
+    for name, (accuracy, loss) in sets.items():
+        yield (
+            f"[{name} set] The character accuracy rate is {accuracy.character:.5f} "
+            f"The picture accuracy rate is {accuracy.picture:.5f} >>> loss {loss:.10f}"
         )
 
 
-def show_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities: np.ndarray, say: Say) -> None:
-    """The original's three lines on the batch just trained and on some verification pictures."""
-    step = trainer.progress.step
-    trained = trainer.reader.accuracy(labels, probabilities)
-    verified, verification_loss = trainer.measure(trainer.config.test_batch_size)
-    trainer.progress.training_curve.append((step, trained.picture))
-    say(f"{step}th training >>>")
-    for name, part, value in (("Training", trained, loss), ("Verification", verified, verification_loss)):
-        say(
-            f"[{name} set] The character accuracy rate is {part.character:.5f} "
-            f"The picture accuracy rate is {part.picture:.5f} >>> loss {value:.10f}"
-        )
-        tf.summary.scalar(f"{name.lower()}/loss", value, step)
-        tf.summary.scalar(f"{name.lower()}/character_accuracy", part.character, step)
-        tf.summary.scalar(f"{name.lower()}/batch_picture_accuracy", part.picture, step)
+def outcome_lines(outcome: Outcome) -> Iterator[str]:
+    """Why the training ended, its accuracies, and its speed if it trained in this run."""
+    yield f"Training ended at step {outcome.step}: {outcome.reason}"
+    if not outcome.step:
+        return
+    verified = outcome.verification
+    yield f"Verification set: picture accuracy {verified.picture:.2%}, character accuracy {verified.character:.2%}"
+    yield f"Best picture accuracy there: {outcome.best_accuracy:.2%} at step {outcome.best_step}"
+    if outcome.pictures_per_s:
+        speed = f"{outcome.pictures_per_s:.0f} pictures/s, {outcome.gflops:.0f} GFLOP/s"
+        machine = outcome.machine_gflops
+        beside = f" (a product of matrices in bfloat16: {machine:.0f})" if machine else ""
+        yield f"{outcome.seconds:.0f} seconds, {speed}{beside}"
 
 
-@contextmanager
-def telling_what_is_kept(trainer: Trainer, say: Say) -> Iterator[None]:
-    """Say which step the model folder holds where a second Ctrl-C ends the training at once."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        folder, step = display_path(trainer.config.model_save_dir), trainer.saved_step
-        say(f"Ended at once: {folder} holds {f'step {step}' if step > 0 else 'no step of this run'}")
-        raise
+def diagnosis_lines(diagnosis: Diagnosis, table: Path, goal_reached: bool) -> Iterator[str]:
+    """Accuracy on training pictures, confusions, probably mislabelled pictures and what to try next.
+
+    `table` is the file of all probably mislabelled pictures; `goal_reached`: the training stopped at `acc_stop`.
+    """
+    pictures = diagnosis.training.pictures
+    some = f", {pictures} of {pictures + diagnosis.unread}" if diagnosis.unread else ""
+    yield f"Training pictures, unchanged{some}: picture accuracy {diagnosis.training.picture:.2%}"
+    if diagnosis.confusions:
+        listed = ", ".join(f"{a or NOTHING}→{b or NOTHING} {n}x" for a, b, n in diagnosis.confusions[:LIST_LIMIT])
+        yield f"Still confused on the verification set (label→prediction, {NOTHING}: none): {listed}"
+    if diagnosis.suspects:
+        count = len(diagnosis.suspects)
+        yield f"Probably mislabelled (the network is confident of another text): {count}, see {display_path(table)}:"
+    for suspect in diagnosis.suspects[:LIST_LIMIT]:
+        text = suspect.prediction.text or NOTHING
+        yield f"  {display_path(suspect.path)} label: {suspect.label} prediction: {text} loss {suspect.loss:.1f}"
+    yield f"To try next: {advice(diagnosis, goal_reached)}"
+
+
+def export_lines(card: ModelCard) -> Iterator[str]:
+    """How the exported files read, and which of them is used."""
+    measured = card.exported_picture_accuracy
+    if measured:
+        listed = ", ".join(f"{kind} {share:.2%}" for kind, share in measured.items())
+        yield f"Exported, picture accuracy on the verification set: {listed}; pictures are read with {card.reads}"

@@ -5,7 +5,7 @@ import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
-from cnnlib.core.files import write_whole
+from cnnlib.core.files import write_atomically
 from cnnlib.evaluation import plots
 from cnnlib.inference.model_card import ModelCard, save_model, versions
 from cnnlib.training import checkpoint, export, warm_start
@@ -14,16 +14,13 @@ from cnnlib.training.trainer import Trainer
 CHECKED_PICTURES = 16  # verification pictures on which every export is compared with the network
 
 
-def save(trainer: Trainer, *, final: bool = False, anew: bool = False) -> bool:
-    """Swap checkpoint, card and LiteRT file of this step in, with the curves as pictures beside them.
+def save(trainer: Trainer, *, final: bool = False) -> None:
+    """Swap in checkpoint, card and LiteRT file of this step, with its curves as pictures beside them.
 
-    `Trainer.verify` comes first: the card tells what it found. `final`: also the quantised LiteRT file, measured beside
-    the other on the verification set, and taken for reading where it reads as well. A step that was saved is not
-    saved again unless `anew`. Returns whether it was saved now.
+    Call `Trainer.evaluate` first: the card says what it found. `final` adds the quantised LiteRT file, evaluates both
+    on the verification set, and makes it the one that pictures are read with where it reads as well.
     """
     progress, folder = trainer.progress, trainer.config.model_save_dir
-    if not anew and trainer.saved_step == progress.step and trainer.saved_final >= final:
-        return False
     model = export.to_float32(trainer.network, trainer.averaged)
     litert = export.to_litert(model)
     export.check_litert(litert, model, trainer.verification.pictures[:CHECKED_PICTURES])
@@ -38,10 +35,8 @@ def save(trainer: Trainer, *, final: bool = False, anew: bool = False) -> bool:
         accuracies = {kind: _accuracy(trainer, contents[kind][1]) for kind in ("float32", "quantised")}
         card = card.model_copy(update={"reads": export.choose(accuracies), "exported_picture_accuracy": accuracies})
     save_model(folder, card, contents)
-    trainer.saved_step, trainer.saved_final = progress.step, final
     plots.draw_curve(folder / "train_acc.png", "Picture accuracy of training batches", progress.training_curve)
     plots.draw_curve(folder / "test_acc.png", "Picture accuracy of the verification set", progress.verification_curve)
-    return True
 
 
 def save_for_serving(trainer: Trainer, folder: Path) -> Path:
@@ -66,12 +61,12 @@ def save_as_onnx(trainer: Trainer, path: Path) -> None:
     content = export.to_onnx(model)
     export.check_onnx(content, model, trainer.verification.pictures[:CHECKED_PICTURES])
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+    write_atomically(path, content)
 
 
 def _accuracy(trainer: Trainer, content: bytes) -> float:
     verification = trainer.verification
-    return export.accuracy_of(content, verification.pictures, verification.texts, trainer.reader.decode)
+    return export.accuracy_of(content, verification.pictures, verification.texts, trainer.evaluator.decode)
 
 
 def _card(trainer: Trainer) -> ModelCard:

@@ -1,0 +1,97 @@
+"""Evaluates a network in training: what it reads on labelled pictures, with which accuracy and loss."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cnnlib.codec.alphabet import Alphabet, Prediction
+from cnnlib.codec.decoding import Lengths
+from cnnlib.evaluation import metrics
+from cnnlib.evaluation.diagnosis import Diagnosis, LabelledPrediction, accuracy_of, diagnose
+from cnnlib.evaluation.metrics import Accuracy
+from cnnlib.network.architectures import CNN
+from cnnlib.training.dataset import Dataset
+
+TRAINING_LIMIT = 20_000  # training pictures that are evaluated, at most
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracy and mean loss on some pictures."""
+
+    accuracy: Accuracy
+    loss: float
+
+
+class Evaluator:
+    """Evaluates a network with the weights that `model` has at each call, `batch_size` pictures at a time."""
+
+    def __init__(
+        self,
+        network: CNN,
+        model: keras.Model,
+        alphabet: Alphabet,
+        lengths: Lengths,
+        training: Dataset,
+        verification: Dataset,
+        batch_size: int,
+    ) -> None:
+        self.network, self.model, self.alphabet, self.lengths = network, model, alphabet, lengths
+        self.training, self.verification, self.batch_size = training, verification, batch_size
+        pictures = tf.TensorSpec(model.input_shape, tf.uint8)  # of any batch size, so that one trace does for all
+        labels = tf.TensorSpec((None, network.length), tf.int32)
+        self._predict = tf.function(self._predict_batch, input_signature=[pictures, labels])
+
+    def predict(self, data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
+        """Predictions for the pictures with these numbers, integers (n,), in their order."""
+        predictions: list[LabelledPrediction] = []
+        for part in np.split(numbers, range(self.batch_size, len(numbers), self.batch_size)):
+            losses, answers = self._predict(data.pictures[part], data.labels[part])
+            for number, probabilities, loss in zip(part, answers.numpy(), losses.numpy().tolist(), strict=True):
+                label = data.texts[number]
+                confidence = self.alphabet.confidence(probabilities, self.network.decoding, label)
+                prediction = self.decode(probabilities)
+                predictions.append(LabelledPrediction(data.paths[number], label, prediction, confidence, loss))
+        return predictions
+
+    def decode(self, probabilities: np.ndarray) -> Prediction:
+        """The prediction of float32 (rows, classes) probabilities."""
+        return self.alphabet.decode(probabilities, self.network.decoding, self.lengths)
+
+    def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
+        """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""
+        texts = [self.decode(answer).text for answer in probabilities]
+        return metrics.accuracy([self.alphabet.text(numbers) for numbers in labels], texts)
+
+    def evaluate(self, count: int | None = None, turn: int = 0) -> Evaluation:
+        """Evaluate the whole verification set, or `count` pictures of it, others at each `turn`."""
+        size = len(self.verification)
+        first = turn * count % size if count else 0
+        numbers = (first + np.arange(min(count or size, size))) % size
+        predictions = self.predict(self.verification, numbers)
+        return Evaluation(accuracy_of(predictions), float(np.mean([each.loss for each in predictions])))
+
+    def evaluate_training(self, seed: int) -> list[LabelledPrediction]:
+        """Predictions for the training pictures, or for as many of them as the limit allows, drawn by `seed`."""
+        numbers = np.random.default_rng(seed).permutation(len(self.training))[:TRAINING_LIMIT]
+        return self.predict(self.training, numbers)
+
+    def diagnose(self, seed: int, earlier_suspects: Sequence[LabelledPrediction]) -> Diagnosis:
+        """What the training achieved, on the verification pictures and on the training pictures that `seed` draws."""
+        trained = self.evaluate_training(seed)
+        verified = self.predict(self.verification, np.arange(len(self.verification)))
+        paths = {path.name: path for path in self.training.paths}  # a name that is still there has the same label
+        known = [
+            replace(suspect, path=paths[suspect.path.name])
+            for suspect in earlier_suspects
+            if suspect.path.name in paths
+        ]
+        return replace(diagnose(trained, verified, known), unread=len(self.training) - len(trained))
+
+    def _predict_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
+        scores = self.model(pictures, training=False)
+        return self.network.loss(labels, scores), tf.nn.softmax(scores)

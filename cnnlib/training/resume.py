@@ -1,0 +1,77 @@
+"""Where a training begins: it resumes from its checkpoint, or starts from another model's weights or random ones."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cnnlib.core.errors import ModelError
+from cnnlib.core.paths import GENERAL_MODEL, display_path
+from cnnlib.inference.compatibility import check_resumable, requirements_of
+from cnnlib.inference.model_card import ModelCard, has_file, load_model
+from cnnlib.training import checkpoint, warm_start
+from cnnlib.training.trainer import Trainer
+
+
+def begin(trainer: Trainer, warm_start_from: str, say: Callable[[str], None]) -> None:
+    """Resume the training in `model_save_dir`, or start a new one, and say which.
+
+    `warm_start_from` is the folder of a model, "none", or "auto": the general model where its layers fit.
+    Raises ModelError when the older training, or the model that is named, can't be used.
+    """
+    if not resume(trainer):
+        say(start(trainer, warm_start_from))
+        return
+    named = warm_start_from not in ("auto", "none")
+    unused = f"; {display_path(Path(warm_start_from))} is not started from" if named else ""
+    say(f"Resuming from step {trainer.progress.step} in {display_path(trainer.config.model_save_dir)}{unused}")
+
+
+def start(trainer: Trainer, warm_start_from: str) -> str:
+    """Give the network of `trainer` its first weights; returns a sentence about them."""
+    random = "Start from random weights"
+    if warm_start_from == "none" or (warm_start_from == "auto" and not has_file(GENERAL_MODEL, "weights")):
+        return random
+    folder = GENERAL_MODEL if warm_start_from == "auto" else Path(warm_start_from)
+    try:
+        sentence = warm_start.transfer_weights(folder, trainer.model, trainer.network, trainer.config.alphabet)
+    except warm_start.NothingFitsError:
+        if warm_start_from == "auto":
+            return random
+        raise
+    trainer.averaged.set_weights(trainer.model.get_weights())
+    return sentence
+
+
+def resume(trainer: Trainer) -> bool:
+    """Go on from the training in `model_save_dir`; False when there is none.
+
+    Raises ModelError when it is broken or disagrees with the config.
+    """
+    config, folder = trainer.config, trainer.config.model_save_dir
+    if not check_resumable(folder, requirements_of(config)):
+        return False
+    card, content = load_model(folder, "checkpoint")
+    if card.split_seed not in (None, config.split_seed):
+        raise ModelError(
+            f"{display_path(folder)}: its split_seed is {card.split_seed}, {config.name} has {config.split_seed}: "
+            "pictures that it was trained on would verify it; set it back, or name another model_save_dir"
+        )
+    names = trainer.progress.names_hash
+    try:
+        trainer.progress = checkpoint.unpack(content, trainer.model, trainer.averaged, trainer.optimizer)
+    except ModelError as error:
+        remedy = f"name another model_save_dir, and start from this one with --warm-start {display_path(folder)}"
+        raise ModelError(f"{display_path(folder)}: its checkpoint: {error}; {remedy}") from error
+    before, trainer.progress.names_hash = trainer.progress.names_hash, names
+    _compare_pictures(trainer, card, before)
+    return True
+
+
+def _compare_pictures(trainer: Trainer, card: ModelCard, names_hash: str) -> None:
+    """Forget what the older training says about its pictures, by card and hash of names, unless they are the same."""
+    progress = trainer.progress
+    counts = (card.training_pictures, card.verification_pictures)
+    same_names = names_hash in ("", progress.names_hash)  # checkpoints of early versions have none
+    if not same_names or counts != (len(trainer.training), len(trainer.verification)):
+        progress.best_accuracy, progress.best_step, progress.labels_checked = 0.0, progress.step, False
+    elif card.resize == trainer.config.resize:  # which may change at any time, and has to reach the card
+        trainer.saved_step, trainer.saved_final = progress.step, "quantised" in card.files
