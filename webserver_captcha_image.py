@@ -1,4 +1,4 @@
-"""Serve fresh captchas of the configured look: GET /captcha/ gives a PNG.
+"""Serve fresh captchas in the configured look: GET /captcha/ answers with a PNG.
 
 examples:
   python webserver_captcha_image.py
@@ -7,6 +7,7 @@ examples:
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,14 +19,19 @@ from cnnlib.web.captcha_app import create_captcha_app
 from cnnlib.web.server import serve
 
 
-@script
-def main(argv: Sequence[str] | None = None) -> int:
+def parser() -> ArgumentParser:
     parser = argument_parser(__doc__, CAPTCHA_CONFIG)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=port_number, default=6100, help="port to listen on (default: %(default)s)")
-    parser.add_argument("--with-label", action="store_true", help=f"tell each label in the header {LABEL_HEADER}")
-    parser.add_argument("--fonts", nargs="+", default=[], metavar="FILE", help="fonts, one drawn for each character")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("--with-label", action="store_true", help=f"send each label in the header {LABEL_HEADER}")
+    text = "fonts; each character takes one at random (default: the captcha library's)"
+    parser.add_argument("--fonts", nargs="+", default=[], metavar="FILE", help=text)
+    return parser
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
     config = load_captcha_config(arguments.config)
     check_fonts(config.characters, arguments.fonts)
     make_app = partial(create_captcha_app, config, arguments.with_label, tuple(arguments.fonts))

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, Response, jsonify, request
 
 from cnnlib.client.api_client import Client, token_headers
-from cnnlib.client.probe import Probe
+from cnnlib.client.load_test import TimedConnection
 from cnnlib.core.errors import ConfigError, ServiceError, UnreachableError
 from tests.conftest import free_port, running
 
@@ -93,8 +93,8 @@ def test_source_that_never_ends_is_left(served: Served, monkeypatch: pytest.Monk
     for ask in (lambda: client.fetch_captcha(url), lambda: client.recognize(url, b"data")):
         with pytest.raises(ServiceError, match=r"no whole answer within 3 seconds"):
             ask()
-    monkeypatch.setattr("cnnlib.client.probe.TIMEOUT_S", 1)
-    assert Probe(url).measure(1, b"data").fault == f"{url}: no answer within 1 seconds"
+    monkeypatch.setattr("cnnlib.client.load_test.TIMEOUT_S", 1)
+    assert TimedConnection(url).measure(1, b"data").fault == f"{url}: no answer within 1 seconds"
     monkeypatch.setattr("cnnlib.client.api_client.FILE_LIMIT_BYTES", 10)
     with pytest.raises(ServiceError, match="expected an answer of at most 10 bytes; got more"):
         Client().fetch_captcha(served(lambda: b"more than ten"))
@@ -151,7 +151,7 @@ def test_connections_are_kept() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/b"
-        client, probe = Client(), Probe(url)
+        client, probe = Client(), TimedConnection(url)
         for _ in range(3):
             client.recognize(url, b"data")
         assert all(probe.measure(number, b"data").answer for number in range(3))
@@ -175,7 +175,7 @@ def test_answer_that_is_cut_off_is_told_and_costs_the_next_one_nothing() -> None
     first = [0, 1]
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        probe = Probe(f"http://127.0.0.1:{server.server_port}/b")
+        probe = TimedConnection(f"http://127.0.0.1:{server.server_port}/b")
         assert "IncompleteRead" in probe.measure(1, b"data").fault
         assert probe.measure(2, b"data").answer
         server.shutdown()
@@ -184,9 +184,9 @@ def test_answer_that_is_cut_off_is_told_and_costs_the_next_one_nothing() -> None
 def test_probe_asks_as_the_client_does(served: Served) -> None:
     url = served(good)
     for path in (f"{url}?größe=1", url.replace("/b", "/größe")):
-        fault = Probe(path).measure(1, b"data").fault
+        fault = TimedConnection(path).measure(1, b"data").fault
         assert not fault or "(HTTP 404)" in fault
-    assert "UnicodeError" in Probe("http://a..b/b").measure(1, b"data").fault
+    assert "UnicodeError" in TimedConnection("http://a..b/b").measure(1, b"data").fault
 
 
 @pytest.mark.parametrize("token", ["sesame\n", " sesame", "密码", "open sesame", "\n"])

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from cnnlib.config import SampleConfig
 from cnnlib.web.app import create_recognition_app
-from cnnlib.web.model_registry import Model, Models
+from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from tests.conftest import free_port, running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -34,10 +34,10 @@ def config(trained: SimpleNamespace, tmp_path: Path, picture: Path) -> Iterator[
 
 
 def app_of(*configs: SampleConfig, **options: Any) -> Flask:
-    models = [Model(name, config) for name, config in zip(("small", "large"), configs, strict=False)]
+    models = [ServedModel(name, config) for name, config in zip(("small", "large"), configs, strict=False)]
     for model in models:
         model.load()
-    return create_recognition_app(Models(models), **options)
+    return create_recognition_app(ModelRegistry(models), **options)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_source_may_name_its_pictures_as_it_likes_but_not_take_for_ever(
             for path in ("named", "slow")
         ]
         named = clients[0].get("/fresh")
-        monkeypatch.setattr("cnnlib.web.fetching.TIMEOUT_S", 0.5)
+        monkeypatch.setattr("cnnlib.web.page.TIMEOUT_S", 0.5)
         slow = clients[1].get("/fresh")
     assert (named.data, named.mimetype) == (picture.read_bytes(), "image/png")
     assert (slow.status_code, slow.json["error_code"]) == (502, "1007")

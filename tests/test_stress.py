@@ -15,8 +15,7 @@ from flask import Flask, Response, jsonify, request
 import recognize_time_test
 from cnnlib.client import load_test
 from cnnlib.client.api_client import Answer
-from cnnlib.client.load_test import Load
-from cnnlib.client.probe import Measurement
+from cnnlib.client.load_test import Load, Measurement
 from recognize_time_test import nobody_answers
 from tests.conftest import HANGUP, free_port, running, start_script, write_config
 

@@ -1,63 +1,66 @@
-"""The recognition API: `POST /b` with pictures, answers in JSON; `GET /models` tells what it reads with."""
+"""The recognition API: `POST /b` reads pictures and answers in JSON, `GET /models` lists the models."""
 
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
 
-from cnnlib.codec.alphabet import Reading
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.images import decode_picture
+from cnnlib.config import SAMPLE_CONFIG, SampleConfig
+from cnnlib.core.api_contract import api_token
 from cnnlib.core.errors import SampleError, SizeError
 from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
-from cnnlib.web.api_errors import NOT_A_PICTURE, WRONG_SIZE, RefusalError, answer_refusals
-from cnnlib.web.auth import guard
-from cnnlib.web.model_registry import Model, Models
-from cnnlib.web.monitoring import observe
-from cnnlib.web.openapi import describe_api
+from cnnlib.web.api_errors import NOT_A_PICTURE, WRONG_SIZE, ApiError, answer_errors_in_json
+from cnnlib.web.auth import protect
+from cnnlib.web.model_registry import ModelRegistry, ServedModel, load_configs, load_models
+from cnnlib.web.monitoring import add_monitoring
+from cnnlib.web.openapi import add_openapi
 from cnnlib.web.page import add_page
-from cnnlib.web.prometheus import CONFIDENCE
-from cnnlib.web.request_parsing import InMemory, read_request
+from cnnlib.web.prometheus import CONFIDENCE, make_metrics_folder, open_metrics_files
+from cnnlib.web.request_parsing import InMemoryRequest, parse_request
 
 
 def create_recognition_app(
-    models: Models, token: str | None = None, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES
+    models: ModelRegistry, token: str | None = None, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES
 ) -> Flask:
-    """A Flask application that reads pictures with `models`, and keeps them where each model's config says so.
+    """A Flask application that reads pictures with `models`, and saves them as each model's config says.
 
-    A request needs the `token`, if there is one; pages of the `origins` may call it from a browser.
+    With a `token`, every request needs it. Pages of the web `origins` may call the API from a browser.
+    `body_limit` is in bytes.
     """
     app = Flask(__name__)
-    app.request_class = InMemory
+    app.request_class = InMemoryRequest
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = body_limit
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    answer_refusals(app)
-    observe(app, models)
-    guard(app, token, origins)
-    describe_api(app)
-    add_page(app, models, body_limit)
-    readers = ThreadPoolExecutor(os.cpu_count(), "reader")  # of the pictures of one request
+    answer_errors_in_json(app)
+    add_monitoring(app, models)
+    protect(app, token, origins)
+    add_openapi(app)
+    add_page(app, next(iter(models.by_name.values())).config.remote_url, body_limit)
+    pool = ThreadPoolExecutor(os.cpu_count(), "reader")  # reads the pictures of one request in parallel
 
     @app.post("/b")
     @app.post("/b/<name>")
     def recognize(name: str | None = None) -> Response:
-        asked = read_request(request)
-        chosen = name or asked.model
-        named = models.named(chosen) if chosen else None
-        several = len(asked.pictures) > 1
-        most = PIXEL_LIMIT // len(asked.pictures)
-        read = partial(_read, named=named, models=models, pixel_limit=most)
-        done = [*(readers.map if several else map)(read, itertools.count(1), asked.pictures)]
-        g.told = {"pictures": len(done), "model": done[0][0].name}
-        for data, (model, reading, _) in zip(asked.pictures, done, strict=True):
-            CONFIDENCE.labels(model.name).observe(reading.confidence)
-            model.keeper.keep(data, reading.text)
-        answers = [_answer(reading, seconds, asked.min_confidence) for _, reading, seconds in done]
-        return jsonify(answers if asked.as_list else answers[0])
+        parsed = parse_request(request)
+        model_name = name or parsed.model
+        chosen = models.named(model_name) if model_name else None
+        read = partial(_read, chosen=chosen, models=models, pixel_limit=PIXEL_LIMIT // len(parsed.pictures))
+        apply = pool.map if len(parsed.pictures) > 1 else map
+        results = [*apply(read, itertools.count(1), parsed.pictures)]
+        g.log_fields = {"pictures": len(results), "model": results[0][0].name}
+        for data, (model, prediction, _) in zip(parsed.pictures, results, strict=True):
+            CONFIDENCE.labels(model.name).observe(prediction.confidence)
+            model.received.save(data, prediction.text)
+        answers = [_answer(prediction, seconds, parsed.min_confidence) for _, prediction, seconds in results]
+        return jsonify(answers if parsed.as_list else answers[0])
 
     @app.get("/models")
     def list_models() -> Response:
@@ -66,30 +69,56 @@ def create_recognition_app(
     return app
 
 
+def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES) -> Flask:
+    """The WSGI application for gunicorn, uWSGI and others. Without a path it uses conf/sample_config.json.
+
+    Requests need the token in the environment variable CAPTCHA_API_TOKEN, if it is set. Pages of the web `origins` may
+    call the API. A request's body may have `body_limit` bytes.
+    Raises ConfigError for a faulty config or token, ModelError when no model fits a config, and OSError when the
+    metrics folder can't be made.
+    """
+    models = load_models(load_configs(config_paths or (SAMPLE_CONFIG,)))
+    make_metrics_folder()
+    open_metrics_files()
+    return create_recognition_app(models, api_token(), origins, body_limit)
+
+
+def create_worker_app(configs: Mapping[str, SampleConfig], origins: Sequence[str], body_limit: int) -> Flask:
+    """The application of a worker process, with the configs that its parent loaded. A model may still be missing."""
+    return create_recognition_app(load_models(configs, allow_missing=True), api_token(), origins, body_limit)
+
+
 def _read(
-    number: int, data: bytes, named: Model | None, models: Models, pixel_limit: int
-) -> tuple[Model, Reading, float]:
-    """Model, reading and seconds of one of the pictures of a request. Raises RefusalError, naming it by its number."""
+    number: int, data: bytes, chosen: ServedModel | None, models: ModelRegistry, pixel_limit: int
+) -> tuple[ServedModel, Prediction, float]:
+    """The model that read a picture, its prediction, and the seconds that decoding and reading took.
+
+    Without a `chosen` model, the picture's size decides. Raises ApiError that names the picture by its `number`.
+    """
     start = time.perf_counter()
     try:
         picture = decode_picture(data, pixel_limit)
-        model = named or models.fitting(picture.size)
-        reading = model.recognizer.recognize([picture])[0]
+        model = chosen or models.for_size(picture.size)
+        prediction = model.recognizer.recognize([picture])[0]
     except SizeError as error:
-        raise RefusalError(422, WRONG_SIZE, f"picture {number}: {error}") from error
+        raise ApiError(422, WRONG_SIZE, f"picture {number}: {error}") from error
     except SampleError as error:
-        raise RefusalError(400, NOT_A_PICTURE, f"picture {number}: {error}") from error
-    return model, reading, time.perf_counter() - start
+        raise ApiError(400, NOT_A_PICTURE, f"picture {number}: {error}") from error
+    return model, prediction, time.perf_counter() - start
 
 
-def _answer(reading: Reading, seconds: float, min_confidence: float) -> dict[str, Any]:
-    """The original's keys and ours; a doubtful text is a candidate, not a value."""
+def _answer(prediction: Prediction, seconds: float, min_confidence: float) -> dict[str, Any]:
+    """The JSON of one prediction: the original project's keys and ours.
+
+    A text below `min_confidence` is the candidate, and the value is null.
+    """
     answer = {
         "time": str(time.time()),
-        "value": reading.text,
+        "value": prediction.text,
         "speed_time(ms)": round(1000 * seconds, 3),
-        "confidence": round(reading.confidence, 6),
-        "character_confidences": [round(share, 6) for share in reading.character_confidences],
+        "confidence": round(prediction.confidence, 6),
+        "character_confidences": [round(share, 6) for share in prediction.character_confidences],
     }
-    doubtful = reading.confidence < min_confidence
-    return answer | {"value": None, "candidate": reading.text} if doubtful else answer
+    if prediction.confidence < min_confidence:
+        return answer | {"value": None, "candidate": prediction.text}
+    return answer

@@ -1,4 +1,4 @@
-"""A source of fresh captchas: `GET /captcha/` gives a PNG of the configured look."""
+"""A source of fresh captchas: `GET /captcha/` answers with a PNG in the configured look."""
 
 import secrets
 import threading
@@ -12,17 +12,17 @@ from cnnlib.synthesis.captcha import draw_captcha
 
 
 def create_captcha_app(config: CaptchaConfig, with_label: bool = False, fonts: tuple[str, ...] = ()) -> Flask:
-    """A Flask application that draws a picture for each request; `with_label` tells its label in a header.
+    """A Flask application that draws a picture for each request, with its label in a header if `with_label`.
 
-    `fonts` are files, one drawn for each character; none: the library's own.
+    `fonts` are font files; each character takes one at random. Without any, the captcha library's are used.
     """
     app = Flask(__name__)
     look = config.model_copy(update={"image_suffix": "png"})
-    drawing = threading.Lock()  # the captcha library draws from the global random generator
+    lock = threading.Lock()  # the captcha library draws from the global random generator
 
     @app.get("/captcha/")
     def captcha() -> Response:
-        with drawing:
+        with lock:
             label, data = draw_captcha(look, secrets.token_hex(), fonts)
         response = Response(data, mimetype="image/png", headers={"Cache-Control": "no-store"})
         if with_label:

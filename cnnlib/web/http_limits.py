@@ -1,33 +1,32 @@
-"""uvicorn's HTTP protocol with bounds that it lacks: a request has so long to arrive, and so many bytes of head."""
+"""uvicorn's HTTP protocol with limits that it lacks: on a request's arrival time and on its headers."""
 
 import asyncio
 import re
 from http import HTTPStatus
-from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cnnlib.web.prometheus import OTHER, REQUESTS, log_request
 
-ARRIVAL_S = 30  # from a connection, or a request's first byte, to the request's last byte
-HEAD_LIMIT_BYTES = 2**16
-KEPT_REQUESTS = 100  # over one connection
-CHUNK_COST = 6  # bytes that one of a body may take: in a chunk of its own, "1\r\nx\r\n"
+ARRIVAL_S = 30  # from a request's first byte to its last; for the first request, from opening the connection
+HEADER_LIMIT_BYTES = 2**16
+CONNECTION_REQUESTS = 100  # after them the connection is closed
+CHUNKED_RATIO = 6  # a body byte in a chunk of its own arrives as six: "1\r\nx\r\n"
 UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request takes too long or has too large a head; others are not disturbed.
+class LimitedProtocol(HttpToolsProtocol):
+    """Closes a connection whose request arrives too slowly or has too large headers.
 
-    After 100 requests the client has to connect anew: a worker takes all connections that wait when it looks, so one
-    may have many, and another none; the idle one takes what comes singly.
+    After 100 requests the client has to reconnect. A worker accepts all connections that wait at that moment, so one
+    worker can hold many and another none. New connections go to the idle worker and restore the balance.
     """
 
     _timer: asyncio.TimerHandle | None = None
-    _head_bytes = 0  # of the request under way that are no body: its head, the lines between chunks, what follows them
-    _body_bytes = 0  # of the data that is being taken in
-    _in_head = True
-    _requests = 0  # that have begun
+    _header_bytes = 0  # of the current request without its body: headers, chunk lines and trailers
+    _body_bytes = 0  # in the data that is being parsed
+    _in_headers = True
+    _requests = 0  # begun over this connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -35,22 +34,22 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._header_bytes = 0
         self._requests += 1
         self._start_timer()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # what follows a body is none of the headers, which a proxy may have checked
+        if self._in_headers:  # trailers are dropped: they would pass for headers, which a proxy may have checked
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)  # of ": " and "\r\n"
-        if size > HEAD_LIMIT_BYTES:
-            self._head_bytes = size
-            raise ValueError("too large a head")  # which the parser takes for a fault of its own
+        self._in_headers = False
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)  # 4: ": " and "\r\n"
+        if size > HEADER_LIMIT_BYTES:
+            self._header_bytes = size
+            raise ValueError("too large headers")  # the parser reports it through send_400_response
         super().on_headers_complete()
-        if self._requests >= KEPT_REQUESTS:
+        if self._requests >= CONNECTION_REQUESTS:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
@@ -58,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._in_head = True  # of the next one
+        self._in_headers = True  # of the next request
         self._stop_timer()
         super().on_message_complete()
 
@@ -68,24 +67,24 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._body_bytes = 0
-        super().data_received(self._without_upgrade(data) if self._in_head else data)
+        super().data_received(self._without_upgrade(data) if self._in_headers else data)
         if self._timer and not self.transport.is_closing():
-            self._head_bytes += max(0, len(data) - CHUNK_COST * self._body_bytes)
-            if self._head_bytes > HEAD_LIMIT_BYTES:
+            self._header_bytes += max(0, len(data) - CHUNKED_RATIO * self._body_bytes)
+            if self._header_bytes > HEADER_LIMIT_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     @staticmethod
     def _without_upgrade(data: bytes) -> bytes:
-        """The data with the wish for another protocol made void: the parser would lose the body of such a request.
+        """The data with its Upgrade header renamed, because the parser loses the body of an upgrade request.
 
-        Java's client wishes for HTTP/2 so.
+        Java's HTTP client asks for HTTP/2 in this way.
         """
-        head, end, rest = data.partition(b"\r\n\r\n")
-        return UPGRADE.sub(b"\r\nIgnored:", head) + end + rest
+        headers, end, rest = data.partition(b"\r\n\r\n")
+        return UPGRADE.sub(b"\r\nIgnored:", headers) + end + rest
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (the parser's words, of what it doesn't understand)
-        large = self._head_bytes > HEAD_LIMIT_BYTES
-        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if large else HTTPStatus.BAD_REQUEST)
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (the parser's message says nothing to a client)
+        too_large = self._header_bytes > HEADER_LIMIT_BYTES
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST)
 
     def _start_timer(self) -> None:
         self._stop_timer()
@@ -97,13 +96,23 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _refuse(self, status: HTTPStatus) -> None:
-        if not self.transport.is_closing():
-            if self._head_bytes or status != HTTPStatus.REQUEST_TIMEOUT:  # browsers open connections that stay unused
-                REQUESTS.labels(OTHER, OTHER, status.value).inc()
-                log_request(self.client and self.client[0], status.value)
-            body = f'{{"error_code":"{status.value}","message":"{status.phrase}"}}\n'.encode()
-            head: list[Any] = [status.value, status.phrase, len(body)]
-            line = "HTTP/1.1 {} {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n"
-            if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-                self.transport.write(line.format(*head).encode() + body)
-            self.transport.close()
+        """Count and log the request, answer it with `status` and close the connection."""
+        if self.transport.is_closing():
+            return
+        if self._header_bytes or status != HTTPStatus.REQUEST_TIMEOUT:  # browsers open connections without using them
+            REQUESTS.labels(OTHER, OTHER, status.value).inc()
+            log_request(self.client and self.client[0], status.value)
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(_error_response(status))
+        self.transport.close()
+
+
+def _error_response(status: HTTPStatus) -> bytes:
+    body = f'{{"error_code":"{status.value}","message":"{status.phrase}"}}\n'.encode()
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        "connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -1,4 +1,4 @@
-"""The models that a server reads with, each from a config file, read anew when a training saves another one."""
+"""The models of a server, one for each config file. A model that a training saves anew is reloaded."""
 
 import logging
 import threading
@@ -9,61 +9,63 @@ from typing import Any
 
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import ConfigError, ModelError
-from cnnlib.inference.compatibility import wanted_of
+from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.model_card import CARD
 from cnnlib.inference.recognizer import Recognizer
-from cnnlib.web.api_errors import MODEL_LOST, UNKNOWN_MODEL, RefusalError
-from cnnlib.web.received_pictures import Keeper
+from cnnlib.web.api_errors import MODEL_UNAVAILABLE, UNKNOWN_MODEL, ApiError
+from cnnlib.web.received_pictures import ReceivedPictures
 
 log = logging.getLogger(__name__)
-LOOK_S = 0.1  # from one look for a new model to the next
-AGAIN_S = 1.0  # from one try to load a model that can't be loaded to the next: its files may still be coming
-Stamp = tuple[int, int, int]  # of a card file: when it was written, its number on the disk, its size
+CHECK_INTERVAL_S = 0.1  # from one look at the model card to the next
+RETRY_INTERVAL_S = 1.0  # after a model that can't be loaded, whose files may still be arriving
+Stamp = tuple[int, int, int]  # of a card file: time of its last change in ns, inode, size in bytes
 
 
-class Model:
-    """A config's model. A new one in its folder replaces it in the background; a broken one is left where it is."""
+class ServedModel:
+    """The model of a config. A new model in its folder is loaded in the background, a broken one is ignored."""
 
     def __init__(self, name: str, config: SampleConfig) -> None:
         self.name, self.config = name, config
-        self.keeper = Keeper(config)
+        self.received = ReceivedPictures(
+            config.api_image_dir, config.image_suffix, config.api_save_limit, enabled=config.api_save
+        )
         self._loading = threading.Lock()
         self._recognizer: Recognizer | None = None
         self._stamp: Stamp | None = None
-        self._next_look = 0.0
-        self._fault = ""  # of the last try, so that it is logged once
+        self._next_check = 0.0  # on the clock of time.monotonic
+        self._logged_fault = ""  # a fault that stays is logged once
 
     @property
     def recognizer(self) -> Recognizer:
-        """The newest that could be loaded. Raises RefusalError when there is none any more."""
-        self._look()
+        """The recognizer with the newest model. Raises ApiError when no model could be loaded so far."""
+        self._reload_if_changed()
         if self._recognizer is None:
-            raise RefusalError(503, MODEL_LOST, f"the model {self.name} can't be loaded; the server's log says why")
+            raise ApiError(503, MODEL_UNAVAILABLE, f"the model {self.name} can't be loaded; the server's log says why")
         return self._recognizer
 
     @property
     def ready(self) -> bool:
-        """Whether there is a model to read with."""
-        self._look()
+        """Whether a model is loaded."""
+        self._reload_if_changed()
         return self._recognizer is not None
 
     def load(self) -> None:
-        """Load the model in the folder. Raises ModelError and keeps the one that was there."""
-        stamp = self._stamp_now()  # before reading: what is saved meanwhile is seen as new
+        """Load the model in the folder. Raises ModelError, and then an older model stays in use."""
+        stamp = self._card_stamp()  # before reading, so that a save during the reading counts as a change
         try:
-            self._recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
+            self._recognizer = Recognizer(self.config.model_save_dir, requirements=requirements_of(self.config))
         except ModelError:
-            self._next_look = time.monotonic() + AGAIN_S
+            self._next_check = time.monotonic() + RETRY_INTERVAL_S
             raise
         self._stamp = stamp
 
     def describe(self) -> dict[str, Any]:
-        """What `GET /models` tells."""
-        about = {"name": self.name, "path": f"/b/{self.name}", "ready": self.ready}
+        """The model's entry in `GET /models`."""
+        entry = {"name": self.name, "path": f"/b/{self.name}", "ready": self.ready}
         if not self.ready:
-            return about
+            return entry
         card = self.recognizer.card
-        return about | {
+        return entry | {
             "characters": self.recognizer.characters,
             "width": card.image_width,
             "height": card.image_height,
@@ -77,50 +79,53 @@ class Model:
             "saved_at": card.saved_at,
         }
 
-    def _look(self) -> None:
-        """Start loading when the card is another one than the last that was tried; once in a while."""
+    def _reload_if_changed(self) -> None:
+        """Start loading in a thread when the card has changed since the last load, checked once an interval."""
         now = time.monotonic()
-        if now < self._next_look:
+        if now < self._next_check:
             return
-        self._next_look = now + LOOK_S
-        stamp = self._stamp_now()
+        self._next_check = now + CHECK_INTERVAL_S
+        stamp = self._card_stamp()
         if stamp not in (None, self._stamp) and self._loading.acquire(blocking=False):
-            threading.Thread(target=self._replace, daemon=True).start()
+            threading.Thread(target=self._reload, daemon=True).start()
 
-    def _replace(self) -> None:
+    def _reload(self) -> None:
         try:
             self.load()
-            log.info("%s: a new model is read with, of step %d", self.name, self.recognizer.card.step)
-            self._fault = ""
+            log.info("%s: the new model of step %d is loaded", self.name, self.recognizer.card.step)
+            self._logged_fault = ""
         except ModelError as error:
-            if str(error) != self._fault:
-                log.warning("%s: the new model is not taken: %s", self.name, error)
-            self._fault = str(error)
+            if str(error) != self._logged_fault:
+                log.warning("%s: the new model can't be loaded: %s", self.name, error)
+            self._logged_fault = str(error)
         finally:
             self._loading.release()
 
-    def _stamp_now(self) -> Stamp | None:
+    def _card_stamp(self) -> Stamp | None:
         try:
-            found = (self.config.model_save_dir / CARD).stat()
+            status = (self.config.model_save_dir / CARD).stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_ino, found.st_size
+        return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-class Models:
-    """Models by name, the first the default."""
+class ModelRegistry:
+    """Models by name. The first one is the default."""
 
-    def __init__(self, models: Sequence[Model]) -> None:
+    def __init__(self, models: Sequence[ServedModel]) -> None:
         self.by_name = {model.name: model for model in models}
 
-    def named(self, name: str) -> Model:
-        """Raises RefusalError when there is none of this name."""
+    def named(self, name: str) -> ServedModel:
+        """The model of this name. Raises ApiError when there is none."""
         if name not in self.by_name:
-            raise RefusalError(404, UNKNOWN_MODEL, f"expected a model of {', '.join(self.by_name)}; got {name}")
+            raise ApiError(404, UNKNOWN_MODEL, f"expected a model of {', '.join(self.by_name)}; got {name}")
         return self.by_name[name]
 
-    def fitting(self, size: tuple[int, int]) -> Model:
-        """The first model for pictures of this width and height, else the first of all; of those that are loaded."""
+    def for_size(self, size: tuple[int, int]) -> ServedModel:
+        """The first loaded model for pictures of this width and height, else the first loaded model.
+
+        When none is loaded, this is the default model.
+        """
         models = [model for model in self.by_name.values() if model.ready] or [*self.by_name.values()]
         if len(models) > 1:
             for model in models:
@@ -131,7 +136,7 @@ class Models:
 
 
 def load_configs(paths: Sequence[Path | str]) -> dict[str, SampleConfig]:
-    """Config files by name. Raises ConfigError for a faulty one, or two of one name."""
+    """Configs by the names of their files, without suffix. Raises ConfigError for a faulty one or a doubled name."""
     names = [Path(path).stem for path in paths]
     doubles = {name for name in names if names.count(name) > 1}
     if doubles:
@@ -139,18 +144,18 @@ def load_configs(paths: Sequence[Path | str]) -> dict[str, SampleConfig]:
     return {name: load_sample_config(path) for name, path in zip(names, paths, strict=True)}
 
 
-def load_models(configs: Mapping[str, SampleConfig], patient: bool = False) -> Models:
-    """The models of some configs.
+def load_models(configs: Mapping[str, SampleConfig], *, allow_missing: bool = False) -> ModelRegistry:
+    """The models of these configs, loaded.
 
-    Raises ModelError when there is no model that fits one; `patient`: it is waited for, and what it should read is
-    answered with 503.
+    Raises ModelError when a model is missing or does not fit its config. With `allow_missing` that is logged instead,
+    and requests for the model are answered with 503 until it can be loaded.
     """
-    models = [Model(name, config) for name, config in configs.items()]
+    models = [ServedModel(name, config) for name, config in configs.items()]
     for model in models:
         try:
             model.load()
         except ModelError as error:
-            if not patient:
+            if not allow_missing:
                 raise
             log.warning("%s: waiting for a model: %s", model.name, error)
-    return Models(models)
+    return ModelRegistry(models)

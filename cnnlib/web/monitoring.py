@@ -1,15 +1,14 @@
-"""What an operator sees of a server: /healthz, /readyz, /metrics for Prometheus, and a log line for each request."""
+"""Monitoring of a server: /healthz, /readyz, /metrics for Prometheus, and a log line for each request."""
 
 import os
 import time
 from datetime import datetime
 
 from flask import Flask, Response, g, jsonify, request
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry
-from prometheus_client import generate_latest as in_text_form
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from cnnlib.web.model_registry import Models
+from cnnlib.web.model_registry import ModelRegistry
 from cnnlib.web.prometheus import (
     METRICS_FOLDER,
     MODEL_SAVED,
@@ -24,14 +23,14 @@ from cnnlib.web.prometheus import (
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
-def observe(app: Flask, models: Models) -> None:
-    """Add the routes, and time, count and log every request of `app`."""
-    _tell_health(app, models)
-    _tell_metrics(app, models)
-    _count_requests(app)
+def add_monitoring(app: Flask, models: ModelRegistry) -> None:
+    """Add the monitoring routes, and time, count and log every request of `app`."""
+    _add_health_routes(app, models)
+    _add_metrics_route(app, models)
+    _record_requests(app)
 
 
-def _tell_health(app: Flask, models: Models) -> None:
+def _add_health_routes(app: Flask, models: ModelRegistry) -> None:
     @app.get("/healthz")
     def healthz() -> Response:
         return jsonify({"status": "alive"})
@@ -43,7 +42,7 @@ def _tell_health(app: Flask, models: Models) -> None:
         return jsonify({"status": "ready" if ready else "not ready", "models": states}), 200 if ready else 503
 
 
-def _tell_metrics(app: Flask, models: Models) -> None:
+def _add_metrics_route(app: Flask, models: ModelRegistry) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
         restore_metrics_folder()
@@ -56,17 +55,17 @@ def _tell_metrics(app: Flask, models: Models) -> None:
         if METRICS_FOLDER in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)
-        return Response(in_text_form(registry), content_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _count_requests(app: Flask) -> None:
+def _record_requests(app: Flask) -> None:
     @app.before_request
-    def arrive() -> None:
-        g.arrived = time.perf_counter()
+    def start_timer() -> None:
+        g.started_at = time.perf_counter()
 
     @app.after_request
-    def count(response: Response) -> Response:
-        seconds = time.perf_counter() - g.arrived
+    def record(response: Response) -> Response:
+        seconds = time.perf_counter() - g.started_at
         route = request.url_rule.rule if request.url_rule else OTHER
         method = request.method if request.method in METHODS else OTHER
         REQUESTS.labels(route, method, response.status_code).inc()
@@ -78,6 +77,6 @@ def _count_requests(app: Flask) -> None:
             path=request.path,
             ms=round(1000 * seconds, 2),
             bytes=request.content_length or 0,
-            **g.get("told", {}),
+            **g.get("log_fields", {}),
         )
         return response

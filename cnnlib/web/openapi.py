@@ -75,7 +75,7 @@ REFUSALS = {
 READING_REFUSALS = [status for status in REFUSALS if status != "502"]
 
 
-def describe_api(app: Flask) -> None:
+def add_openapi(app: Flask) -> None:
     """Add `GET /openapi.json`."""
     description = api_description()
 

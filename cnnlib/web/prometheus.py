@@ -1,7 +1,7 @@
-"""What is counted of requests and readings for Prometheus, and the log of requests.
+"""The Prometheus metrics of a server, and its access log.
 
-In a server of several processes the figures of all are told when each has `PROMETHEUS_MULTIPROC_DIR` in its
-environment before it starts.
+A server of several processes adds up their metrics in a folder. Each process needs its path in the environment
+variable `PROMETHEUS_MULTIPROC_DIR` before it starts.
 """
 
 import json
@@ -15,8 +15,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from cnnlib.web import ACCESS_LOG
 
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable of the folder where the figures of processes meet
-OTHER = "other"  # a route or method that is not ours: never as it comes, which anyone can invent
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable of prometheus_client
+OTHER = "other"  # label of unknown routes and methods, which a client could invent without end
 
 REQUESTS = Counter("captcha_requests", "Requests answered", ["route", "method", "status"])
 SECONDS = Histogram(
@@ -27,7 +27,7 @@ SECONDS = Histogram(
 )
 CONFIDENCE = Histogram(
     "captcha_confidence",
-    "Confidence of each reading",
+    "Confidence of each prediction",
     ["model"],
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0),
 )
@@ -40,11 +40,11 @@ MODEL_SAVED = Gauge(
 )
 
 _log = logging.getLogger(__name__)
-_access = logging.getLogger(ACCESS_LOG)
+_access_log = logging.getLogger(ACCESS_LOG)
 
 
 def make_metrics_folder() -> bool:
-    """Make the folder where the figures of processes meet, if there is to be one and it is missing; whether it was.
+    """Whether the metrics folder was missing and has been made. Without the environment variable there is none.
 
     Raises OSError.
     """
@@ -55,20 +55,20 @@ def make_metrics_folder() -> bool:
 
 
 def restore_metrics_folder() -> None:
-    """Make the folder anew where a system removed it, as some do at a log-out, and warn of what is lost."""
+    """Make the metrics folder if it was removed, as some systems do at logout, and log the loss."""
     if make_metrics_folder():
         _log.warning(
-            "the folder of figures was removed: what the processes that run now counted, and still count, is not told "
-            "any more; start the server anew"
+            "the metrics folder was removed: the counts of the running processes, later ones too, are lost; "
+            "restart the server"
         )
 
 
-def open_figures() -> None:
-    """Open the files of this process's figures in their folder, so that counting costs no answer once it is removed."""
+def open_metrics_files() -> None:
+    """Open this process's files in the metrics folder, so that requests are counted even after its removal."""
     REQUESTS.labels("/healthz", "GET", 200)
     SECONDS.labels("/healthz")
 
 
-def log_request(client: str | None, status: int, **more: Any) -> None:
-    """A line for one request, a JSON object."""
-    _access.info("%s", json.dumps({"time": round(time.time(), 3), "client": client, "status": status, **more}))
+def log_request(client: str | None, status: int, **fields: Any) -> None:
+    """Write the log line of a request, a JSON object."""
+    _access_log.info("%s", json.dumps({"time": round(time.time(), 3), "client": client, "status": status, **fields}))

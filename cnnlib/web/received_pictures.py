@@ -1,4 +1,4 @@
-"""Received pictures, kept in a folder under their readings: so many, the oldest go first."""
+"""A folder of received pictures, named by their predictions, with a limit on their number."""
 
 import itertools
 import logging
@@ -7,52 +7,50 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cnnlib.codec.filenames import save_picture
-from cnnlib.config import SampleConfig
+from cnnlib.data.folders import save_picture
 
-PRUNE_EVERY = 100  # pictures, at least, that a process keeps from one look at the folder to the next
-_OURS = re.compile(r"_(\d{18,})\.[a-z]+$")  # a name that `save_picture` gave, by its serial number, a time
+PRUNE_INTERVAL = 100  # pictures that a process saves from one pruning to the next, at least
+_SERIAL_NUMBER = re.compile(r"_(\d{18,})\.[a-z]+$")  # a time in a name that `save_picture` gave
 log = logging.getLogger(__name__)
 
 
-class Keeper:
-    """Keeps received pictures as the config says; where that fails, the answer is given all the same.
+class ReceivedPictures:
+    """Saves received pictures in a folder, and deletes the oldest ones beyond `limit`.
 
-    Each process of a server looks at the folder after every 100 pictures, or a twentieth of the limit where that is
-    more, so that many may be over the limit.
+    Each process of a server prunes the folder after 100 pictures, or after a twentieth of the limit if that is more.
+    Until then the folder holds that many more than the limit.
     """
 
-    def __init__(self, config: SampleConfig) -> None:
-        self.config = config
-        self._every = max(PRUNE_EVERY, config.api_save_limit // 20)
-        self._numbers = itertools.count()
-        self._beside = ThreadPoolExecutor(1, "pruning")  # answers don't wait for it
+    def __init__(self, folder: Path, suffix: str, limit: int, *, enabled: bool = True) -> None:
+        self._folder, self._suffix, self._limit, self._enabled = folder, suffix, limit, enabled
+        self._prune_interval = max(PRUNE_INTERVAL, limit // 20)
+        self._counter = itertools.count()
+        self._pruning = ThreadPoolExecutor(1, "pruning")  # so that no answer waits for it
 
-    def keep(self, data: bytes, text: str) -> None:
-        """Keep one picture under its reading."""
-        if not self.config.api_save:
+    def save(self, data: bytes, text: str) -> None:
+        """Save a picture under its prediction. A failure is only logged, so that the request is answered."""
+        if not self._enabled:
             return
-        folder = self.config.api_image_dir
         try:
-            save_picture(folder, text, self.config.image_suffix, data)
-        except (OSError, UnicodeError) as error:  # a name may not fit the system's encoding
+            save_picture(self._folder, text, self._suffix, data)
+        except (OSError, UnicodeError) as error:  # UnicodeError: the file system's encoding lacks a character
             reason = getattr(error, "strerror", None) or error
-            log.warning("%s: the received picture is not kept: %s", folder, reason)
+            log.warning("%s: the received picture can't be saved: %s", self._folder, reason)
             return
-        if next(self._numbers) % self._every == 0:
-            self._beside.submit(self._prune)
+        if next(self._counter) % self._prune_interval == 0:
+            self._pruning.submit(self._prune)
 
     def _prune(self) -> None:
-        folder = self.config.api_image_dir
         try:
-            prune(folder, self.config.api_save_limit)
+            prune(self._folder, self._limit)
         except OSError as error:
-            log.warning("%s: old pictures can't be deleted: %s", folder, error.strerror)
+            log.warning("%s: old pictures can't be deleted: %s", self._folder, error.strerror)
 
 
 def prune(folder: Path, limit: int) -> None:
-    """Delete the oldest received pictures beyond `limit`; other files stay."""
+    """Delete the oldest received pictures beyond `limit`. Other files stay. Raises OSError."""
     with os.scandir(folder) as entries:
-        found = [(match[1], entry.path) for entry in entries if (match := _OURS.search(entry.name))]
-    for _, path in sorted(found, key=lambda one: int(one[0]))[: max(0, len(found) - limit)]:
-        Path(path).unlink(missing_ok=True)  # another process of the server may have been faster
+        pictures = [(int(match[1]), entry.path) for entry in entries if (match := _SERIAL_NUMBER.search(entry.name))]
+    pictures.sort()
+    for _, path in pictures[: max(0, len(pictures) - limit)]:
+        Path(path).unlink(missing_ok=True)  # another process of the server may have deleted it already

@@ -10,14 +10,14 @@ from typing import Any
 from flask import Request
 from werkzeug.exceptions import BadRequest
 
-from cnnlib.web.api_errors import BAD_OPTION, NO_PICTURE, NOT_A_PICTURE, RefusalError
+from cnnlib.web.api_errors import BAD_OPTION, NO_PICTURE, NOT_A_PICTURE, ApiError
 
 FIELD = "image_file"
 PICTURES_LIMIT = 100  # in one request
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded", "")
 
 
-class InMemory(Request):
+class InMemoryRequest(Request):
     """A request whose files stay in memory: its body is bounded, and there already; a full disk doesn't matter."""
 
     def _get_file_stream(self, *_: Any, **__: Any) -> io.BytesIO:
@@ -25,7 +25,7 @@ class InMemory(Request):
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecognitionRequest:
     """Encoded pictures, at least one; `as_list` when several were sent, and so a list is answered."""
 
     pictures: Sequence[bytes]
@@ -34,7 +34,7 @@ class Asked:
     min_confidence: float
 
 
-def read_request(request: Request) -> Asked:
+def parse_request(request: Request) -> RecognitionRequest:
     """The pictures of a multipart form, a raw body or JSON, with the options `model` and `min_confidence`.
 
     Raises RefusalError.
@@ -55,12 +55,12 @@ def read_request(request: Request) -> Asked:
         pictures = [_decoded(one) for one in (sent if as_list else [sent])]
         options = {**options, **content}
     else:
-        raise RefusalError(415, "415", f"expected multipart/form-data, image/* or application/json; got {kind}")
+        raise ApiError(415, "415", f"expected multipart/form-data, image/* or application/json; got {kind}")
     if not pictures or not all(pictures):
-        raise RefusalError(400, NO_PICTURE, _lack(pictures, request))
+        raise ApiError(400, NO_PICTURE, _lack(pictures, request))
     if len(pictures) > PICTURES_LIMIT:
-        raise RefusalError(413, "413", f"expected at most {PICTURES_LIMIT} pictures; got {len(pictures)}")
-    return Asked(pictures, as_list, _model(options.get("model")), _share(options.get("min_confidence", 0)))
+        raise ApiError(413, "413", f"expected at most {PICTURES_LIMIT} pictures; got {len(pictures)}")
+    return RecognitionRequest(pictures, as_list, _model(options.get("model")), _share(options.get("min_confidence", 0)))
 
 
 def _lack(pictures: Sequence[bytes], request: Request) -> str:
@@ -79,31 +79,31 @@ def _json_object(request: Request) -> dict[str, Any]:
     try:
         content = request.get_json(cache=False)
     except RecursionError as error:
-        raise RefusalError(400, "400", "expected a JSON object; it is nested too deep") from error
+        raise ApiError(400, "400", "expected a JSON object; it is nested too deep") from error
     except BadRequest as error:
-        raise RefusalError(400, "400", "expected JSON, in UTF-8; it can't be parsed") from error
+        raise ApiError(400, "400", "expected JSON, in UTF-8; it can't be parsed") from error
     if not isinstance(content, dict):
-        raise RefusalError(400, "400", 'expected a JSON object such as {"image": "<base64>"}')
+        raise ApiError(400, "400", 'expected a JSON object such as {"image": "<base64>"}')
     return content
 
 
 def _decoded(text: Any) -> bytes:
     """The bytes of base64 text, whose lines may be wrapped, or of a data URL."""
     if not isinstance(text, str):
-        raise RefusalError(400, NOT_A_PICTURE, "expected image to be base64 text, a data URL or a list of them")
+        raise ApiError(400, NOT_A_PICTURE, "expected image to be base64 text, a data URL or a list of them")
     if text[:5].lower() == "data:":
         head, _, text = text.partition(",")
         if not head.lower().endswith(";base64"):
-            raise RefusalError(400, NOT_A_PICTURE, "expected a data URL in base64: data:image/png;base64,...")
+            raise ApiError(400, NOT_A_PICTURE, "expected a data URL in base64: data:image/png;base64,...")
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise RefusalError(400, NOT_A_PICTURE, f"expected base64: {error}") from error
+        raise ApiError(400, NOT_A_PICTURE, f"expected base64: {error}") from error
 
 
 def _model(value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise RefusalError(400, BAD_OPTION, "expected model to be a name, as GET /models tells them")
+        raise ApiError(400, BAD_OPTION, "expected model to be a name, as GET /models tells them")
     return value or None
 
 
@@ -113,5 +113,5 @@ def _share(value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         share = -1
     if isinstance(value, bool) or not 0 <= share <= 1:
-        raise RefusalError(400, BAD_OPTION, "expected min_confidence to be a number from 0 to 1")
+        raise ApiError(400, BAD_OPTION, "expected min_confidence to be a number from 0 to 1")
     return share

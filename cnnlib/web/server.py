@@ -18,12 +18,12 @@ import uvicorn
 from flask import Flask
 from uvicorn.supervisors import Multiprocess
 
-from cnnlib.core.signals import blocked, unblock
+from cnnlib.core.signals import block_signals, unblock_signals
 from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
-from cnnlib.web.http_limits import BoundedProtocol
+from cnnlib.web.http_limits import LimitedProtocol
 from cnnlib.web.prometheus import METRICS_FOLDER, make_metrics_folder, open_figures, restore_metrics_folder
 from cnnlib.web.sockets import listen_on
-from cnnlib.web.wsgi_bridge import Gateway
+from cnnlib.web.wsgi_bridge import WsgiBridge
 
 SILENCE_S = 20  # after which a worker is taken for dead; one that starts on a busy machine is silent as it imports
 FINISH_S = 30  # that requests under way have when the server is stopped
@@ -38,9 +38,8 @@ class Worker:
     """What each process of a server does at its start: it makes the application anew."""
 
     make_app: Callable[[], Flask]
-    waiting: tuple[str, ...]
 
-    def __call__(self) -> Gateway:
+    def __call__(self) -> WsgiBridge:
         configure_logs()
         restore_metrics_folder()
         open_figures()  # before their folder may be removed, at the end of the parent
@@ -48,12 +47,12 @@ class Worker:
         if parent:
             if HANGUP:
                 signal.signal(HANGUP, signal.SIG_IGN)  # the parent hears it too, and tells what is to be done
-            unblock()  # before there are threads, which would keep them blocked
+            unblock_signals()  # before there are threads, which would keep them blocked
             threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         app = self.make_app()
         gc.collect()
         gc.freeze()  # what is there now stays: no collection needs to look at it again
-        return Gateway(app, app.config["MAX_CONTENT_LENGTH"] or BODY_LIMIT_BYTES, self.waiting)
+        return WsgiBridge(app, app.config["MAX_CONTENT_LENGTH"] or BODY_LIMIT_BYTES)
 
 
 class Supervisor(Multiprocess):
@@ -66,13 +65,13 @@ class Supervisor(Multiprocess):
             signal.signal(HANGUP, on_hangup)  # uvicorn's own would start all workers anew
 
     def init_processes(self) -> None:
-        with blocked():  # until they heed signals: one that interrupts their imports would be told at length
+        with block_signals():  # until they heed signals: one that interrupts their imports would be told at length
             super().init_processes()
 
     def keep_subprocess_alive(self) -> None:
         for process in self.processes:
             process.child_conn.close()  # the worker has its own; with this one open, its end would not be seen
-        with blocked():
+        with block_signals():
             super().keep_subprocess_alive()
 
 
@@ -118,20 +117,18 @@ def serve(
     page_port: int | None = None,
     token: bool = False,
     workers: int = 1,
-    waiting: tuple[str, ...] = (),
 ) -> None:
     """Serve until Ctrl-C, SIGTERM or a closed terminal, printing the address of `path`; `token`: requests need one.
 
     `make_app` is called in each of the `workers`, processes that share the ports, and must not raise; one that dies is
     replaced where there are several. `page_port` is another port for the same application, one that browsers go to;
-    where it is taken, it is left out. Requests to a path in `waiting`, which wait for other machines, don't hold up
-    others.
+    where it is taken, it is left out.
 
     Raises ServiceError when the address can't be bound, OSError when there can be no folder for figures.
     """
     make_metrics_folder()
     listening = listen_on(host, port, path, page_port, token)
-    config = _configured(Worker(make_app, waiting), workers)
+    config = _configured(Worker(make_app), workers)
     with suppress(KeyboardInterrupt, SystemExit):  # stopping as asked is no fault
         _heed_hangup()
         if workers == 1:
@@ -145,7 +142,7 @@ def _configured(worker: Worker, workers: int) -> uvicorn.Config:
         worker,
         factory=True,
         interface="asgi3",
-        http=BoundedProtocol,
+        http=LimitedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from werkzeug.routing import Map, MapAdapter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
+    from flask import Flask
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,21 +24,37 @@ Send = Callable[[Message], Awaitable[None]]
 Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
 
 
-class Gateway:
-    """An ASGI application of a WSGI one. Of a body beyond `body_limit` bytes no more is kept; `app` has to refuse it.
+View = TypeVar("View", bound=Callable[..., Any])
 
-    Requests to a path in `waiting` are answered in a thread.
-    """
 
-    def __init__(self, app: WSGIApplication, body_limit: int, waiting: Collection[str] = ()) -> None:
-        self.app, self.body_limit, self.waiting = app, body_limit, waiting
+def waits_for_others(view: View) -> View:
+    """Mark a view of Flask that waits for other machines or long work: it is answered in a thread of its own."""
+    view.waits_for_others = True  # type: ignore[attr-defined]
+    return view
+
+
+def waiting_routes(app: Flask) -> MapAdapter:
+    """The routes of the views that are marked with `waits_for_others`."""
+    rules = [
+        rule.empty()
+        for rule in app.url_map.iter_rules()
+        if getattr(app.view_functions[rule.endpoint], "waits_for_others", False)
+    ]
+    return Map(rules).bind("localhost")
+
+
+class WsgiBridge:
+    """An ASGI application of a Flask one. It keeps at most `body_limit` bytes of a body; `app` has to refuse more."""
+
+    def __init__(self, app: Flask, body_limit: int) -> None:
+        self.app, self.body_limit, self._waiting = app, body_limit, waiting_routes(app)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         body = await self._body(scope, receive)
         if body is None:
             return  # the client has gone
         environ = _environ(scope, body)
-        if scope["path"] in self.waiting:
+        if self._waiting.test(scope["path"], scope["method"]):
             status, headers, content = await asyncio.to_thread(_answer, self.app, environ)
         else:
             status, headers, content = _answer(self.app, environ)
