@@ -13,7 +13,7 @@ SHOWN = 100  # characters of an alphabet that a message has, at most
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Requirements:
     """What a config asks of a model, under the config's keys; None asks nothing."""
 
     source: str
@@ -26,9 +26,9 @@ class Wanted:
     resize: bool | None = None  # how pictures are read, which a model's card need not agree with
 
 
-def wanted_of(config: SampleConfig) -> Wanted:
+def requirements_of(config: SampleConfig) -> Requirements:
     """What a config asks of a model that it is used with."""
-    return Wanted(
+    return Requirements(
         source=config.name + (f" with {display_path(config.labels_json_file)}" if config.use_labels_json_file else ""),
         image_height=config.image_height,
         image_width=config.image_width,
@@ -40,7 +40,7 @@ def wanted_of(config: SampleConfig) -> Wanted:
     )
 
 
-def check_fits(card: ModelCard, model_dir: Path, wanted: Wanted) -> None:
+def check_fits(card: ModelCard, model_dir: Path, wanted: Requirements) -> None:
     """Raise ModelError naming both values and the way out where a config disagrees with the model."""
     trained = {
         "image_height": card.image_height,
@@ -54,9 +54,8 @@ def check_fits(card: ModelCard, model_dir: Path, wanted: Wanted) -> None:
     if different:
         has = ", ".join(f"{key} {_shown(value, getattr(wanted, key))}" for key, value in different)
         said = ", ".join(f"{key} {_shown(getattr(wanted, key), value)}" for key, value in different)
-        networks = card.network, wanted.network or card.network
-        unlike = networks[0] != networks[1] and "classic" in networks  # which shares no layer with the others
-        start = "" if unlike else f", from this one with --warm-start {display_path(model_dir)}"
+        same_network = wanted.network in (None, card.network)
+        start = f", from this one with --warm-start {display_path(model_dir)}" if same_network else ""
         raise ModelError(
             f"{display_path(model_dir / CARD)}: the model was trained with {has}, but {wanted.source} says {said}: "
             f"set the config back, or name another model_save_dir and train a new model there{start}"
@@ -72,7 +71,7 @@ def _shown(value: object, other: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def check_resumable(model_dir: Path, wanted: Wanted) -> bool:
+def check_resumable(model_dir: Path, wanted: Requirements) -> bool:
     """Whether the folder holds a model to go on from. Raises ModelError when it is broken or does not fit `wanted`."""
     if not (model_dir / CARD).exists():
         return False

@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from cnnlib.core.errors import ModelError
-from cnnlib.core.stderr import quiet
+from cnnlib.core.stderr import muted_stderr
 
 
 class LiteRT:
@@ -45,7 +45,7 @@ class LiteRT:
 
     def _interpreter(self) -> Interpreter:
         try:
-            with nullcontext() if self._announced.is_set() else quiet():
+            with nullcontext() if self._announced.is_set() else muted_stderr():
                 interpreter = Interpreter(model_content=self._content, num_threads=1)
                 interpreter.allocate_tensors()
             self._announced.set()

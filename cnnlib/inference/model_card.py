@@ -22,7 +22,7 @@ from cnnlib.codec.decoding import Decoding, Lengths
 from cnnlib.codec.images import Shape
 from cnnlib.config_fields import Channels
 from cnnlib.core.errors import ConfigError, ModelError
-from cnnlib.core.files import write_whole
+from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 
 CARD = "model_card.json"
@@ -173,8 +173,8 @@ def save_model(model_dir: Path, card: ModelCard, contents: Mapping[str, tuple[st
     text = json.dumps(card.model_dump(), indent=2, ensure_ascii=False) + "\n"
     try:
         for kind, (_, content) in contents.items():
-            write_whole(model_dir / files[kind].name, content)
-        write_whole(model_dir / CARD, text.encode())
+            write_atomically(model_dir / files[kind].name, content)
+        write_atomically(model_dir / CARD, text.encode())
     finally:
         _remove_unnamed(model_dir)
     return card

@@ -1,49 +1,62 @@
 """Pictures to text with an exported model, on LiteRT: no TensorFlow is imported."""
 
+from __future__ import annotations
+
+import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import IO, Any, overload
 
 import numpy as np
 from PIL import Image
 
-from cnnlib.codec.alphabet import Reading
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.images import open_picture, read_picture, to_array, upright
-from cnnlib.core.errors import ModelError, SizeError, about
+from cnnlib.core.errors import ModelError, SampleError, SizeError, prefix_errors
 from cnnlib.core.parallel import on_all_cores
-from cnnlib.core.paths import display_path
-from cnnlib.inference.compatibility import Wanted, check_fits
+from cnnlib.core.paths import GENERAL_MODEL, display_path
+from cnnlib.inference.compatibility import Requirements, check_fits
 from cnnlib.inference.litert import LiteRT
 from cnnlib.inference.model_card import READING, load_model
 
-Picture = bytes | Image.Image | np.ndarray  # encoded, opened, or uint8 (height, width, channels)
+Picture = str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
+ONE = (str, Path, bytes, bytearray, memoryview, io.IOBase, Image.Image)  # types of one picture, arrays apart
+ORIGINAL = ("image_height", "image_width", "max_captcha", "char_set", "model_save_dir")  # the original's arguments
+CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGBA
 
 
 class Recognizer:
-    """Reads pictures with one model; safe to share between threads, and to have beside others.
+    """Reads pictures with one model. Threads may share it, and several may live side by side.
 
     `Recognizer(model_dir)` takes everything from the model's card. The original's form
-    `Recognizer(image_height, image_width, max_captcha, char_set, model_save_dir)` checks its values against it.
-    Characters of the model's that a config or call leaves out are not read.
+    `Recognizer(image_height, image_width, max_captcha, char_set, model_save_dir)` checks its values against the card.
+    Characters that the config or call leaves out are not read.
     Raises ModelError when there is no model, it is broken, or the values disagree with it.
     """
 
-    def __init__(self, *arguments: str | Path | int | Sequence[str], wanted: Wanted | None = None) -> None:
-        if len(arguments) == 5:
-            height, width, length, characters, model_dir = arguments
-            wanted = Wanted("the call of Recognizer", height, width, length, "".join(characters))  # type: ignore[arg-type]
-        elif len(arguments) == 1:
-            model_dir = arguments[0]
-        else:
-            raise TypeError(
-                "Recognizer() expects (model_dir), or "
-                "(image_height, image_width, max_captcha, char_set, model_save_dir); "
-                f"got {len(arguments)} arguments"
-            )
-        self.model_dir = Path(str(model_dir))
+    @overload
+    def __init__(self, model_dir: str | Path, *, requirements: Requirements | None = None) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        image_height: int,
+        image_width: int,
+        max_captcha: int,
+        char_set: str | Sequence[str],
+        model_save_dir: str | Path,
+    ) -> None: ...
+
+    def __init__(self, *arguments: Any, requirements: Requirements | None = None, **named: Any) -> None:
+        values = _named_arguments(arguments, named)
+        self.model_dir = Path(values.pop("model_dir", None) or values.pop("model_save_dir"))
+        if values:
+            values["char_set"] = "".join(values["char_set"])
+            requirements = Requirements("the call of Recognizer", **values)
         self.card, content = load_model(self.model_dir, READING)
-        resize = self.card.resize if wanted is None or wanted.resize is None else wanted.resize
+        resize = self.card.resize if requirements is None or requirements.resize is None else requirements.resize
         self._shape = replace(self.card.shape, resize=resize)
         self._alphabet = self.card.alphabet
         try:
@@ -51,69 +64,130 @@ class Recognizer:
             self._check_model()
         except ModelError as error:
             raise ModelError(f"{display_path(self.model_dir)}: {error}") from error
-        allowed = set((wanted.char_set if wanted else None) or self.card.characters)
-        kept = [character in allowed for character in self.card.characters] + [True]
-        self._kept = None if all(kept) else np.array(kept, np.float32)
-        if wanted:
-            fewer = allowed <= set(self.card.characters)  # then the others are just never read
-            check_fits(self.card, self.model_dir, replace(wanted, char_set=None) if fewer else wanted)
+        self._allowed = self._check_requirements(requirements)
+
+    @classmethod
+    def general(cls, char_set: str | Sequence[str] | None = None) -> Recognizer:
+        """The general model that comes with the suite; with `char_set`, it reads only these characters.
+
+        Raises ModelError when the model does not know all of them.
+        """
+        if char_set is None:
+            return cls(GENERAL_MODEL)
+        return cls(GENERAL_MODEL, requirements=Requirements("Recognizer.general", char_set="".join(char_set)))
 
     @property
     def characters(self) -> str:
-        """Those that are read: the model's, or as many of them as the config or call has."""
-        kept = self._kept if self._kept is not None else itertools.repeat(True)
-        return "".join(itertools.compress(self.card.characters, kept))
+        """The characters that are read: the model's, or those of them that the config or call has."""
+        allowed = self._allowed if self._allowed is not None else itertools.repeat(True)
+        return "".join(itertools.compress(self.card.characters, allowed))
 
     @property
     def resizes(self) -> bool:
-        """Whether pictures of another size than the model's are resized, not refused."""
+        """Whether pictures of another size than the model's are resized; else they are refused."""
         return self._shape.resize
 
-    def recognize(self, pictures: Sequence[Picture]) -> list[Reading]:
-        """Readings in the order of the pictures: encoded bytes, Pillow pictures or uint8 (height, width, channels).
+    @overload
+    def recognize(self, pictures: Picture) -> Prediction: ...  # type: ignore[overload-overlap]  # a text is iterable
 
-        Several are read on all cores. Raises SampleError when one can't be opened, SizeError when it has another size
-        than the model's and neither the config nor the model's card says `resize` (an array is never resized).
+    @overload
+    def recognize(self, pictures: Iterable[Picture]) -> list[Prediction]: ...
+
+    def recognize(self, pictures: Any) -> Prediction | list[Prediction]:
+        """Read one picture, or several on all cores; several give a list in their order.
+
+        A picture is a path, its encoded bytes, an open binary file, a Pillow picture, or an array: uint8
+        (height, width) or (height, width, channels), 0 to 255, with 1 (grey), 3 (RGB) or 4 (RGBA) channels.
+        An array with one axis more is several pictures.
+        Raises SampleError when a picture can't be opened, and SizeError, one of its kinds, when its size is not the
+        model's and neither the config nor the model's card says `resize`.
         """
-        if len(pictures) == 1:
-            return [self._recognize(pictures[0])]
-        return [*on_all_cores(self._recognize, pictures)]
+        if isinstance(pictures, ONE) or hasattr(pictures, "read"):
+            return self._recognize(pictures)
+        if isinstance(pictures, np.ndarray) and pictures.ndim < 4:
+            return self._recognize(pictures)
+        if not isinstance(pictures, Iterable):
+            raise TypeError(f"expected a picture, as a path, bytes, a file, Pillow's or an array; got {pictures!r}")
+        several = list(pictures)
+        return [self._recognize(several[0])] if len(several) == 1 else [*on_all_cores(self._recognize, several)]
 
-    def recognize_file(self, path: Path) -> Reading:
-        """The reading of a picture file. Raises SampleError naming it when it can't be opened or used."""
-        with about(display_path(path)):
-            return self.recognize([read_picture(path)])[0]
+    def recognize_file(self, path: Path | str) -> Prediction:
+        """The prediction for a picture file. Raises SampleError naming it when it can't be opened or used."""
+        return self.recognize(Path(path))
 
     def rec_image(self, img: Picture) -> str:
         """The text of one picture (the original's method)."""
-        return self.recognize([img])[0].text
+        return self.recognize(img).text
 
-    def _recognize(self, picture: Picture) -> Reading:
-        return self._read(self._array(picture))
+    def _recognize(self, picture: Picture) -> Prediction:
+        if isinstance(picture, str | Path):
+            with prefix_errors(display_path(Path(picture))):
+                return self._predict(open_picture(read_picture(Path(picture)), self._shape))
+        return self._predict(self._array(picture))
+
+    def _array(self, picture: Any) -> np.ndarray:
+        """The picture as uint8 (height, width, channels), as the model takes it."""
+        if isinstance(picture, io.TextIOBase):
+            raise SampleError("expected a file that is opened in binary mode; got one in text mode")
+        if hasattr(picture, "read"):
+            picture = picture.read()
+        if isinstance(picture, bytes | bytearray | memoryview):
+            return open_picture(bytes(picture), self._shape)
+        if isinstance(picture, Image.Image):
+            return to_array(upright(picture), self._shape)
+        if not isinstance(picture, np.ndarray):
+            raise TypeError(f"expected a path, bytes, an open file, a Pillow picture or an array; got {picture!r}")
+        expected = (self._shape.height, self._shape.width, self._shape.channels)
+        if picture.dtype == np.uint8 and picture.shape == expected:
+            return picture
+        return to_array(_from_array(picture), self._shape)
 
     def _check_model(self) -> None:
-        """Raise ModelError where the card tells of another model than the file beside it."""
-        shape, told = self._shape, (*self._model.input_shape, self._model.classes)
+        """Raise ModelError when the card describes another model than the file beside it."""
+        shape, found = self._shape, (*self._model.input_shape, self._model.classes)
         expected = (shape.height, shape.width, shape.channels, self._alphabet.classes)
-        if told != expected:
+        if found != expected:
             raise ModelError(
-                f"the card's height, width, channels and classes are {expected}, its model's {told}; export it again "
+                f"the card's height, width, channels and classes are {expected}, its model's {found}; export it again "
                 "with train_model.py --export-only"
             )
 
-    def _array(self, picture: Picture) -> np.ndarray:
-        shape = self._shape
-        if isinstance(picture, bytes | bytearray | memoryview):
-            return open_picture(bytes(picture), shape)
-        array = to_array(upright(picture), shape) if isinstance(picture, Image.Image) else np.asarray(picture)
-        expected = (shape.height, shape.width, shape.channels)
-        if array.dtype != np.uint8 or array.shape != expected:
-            raise SizeError(f"expected a picture of uint8 {expected}; got {array.dtype} {array.shape}")
-        return array
+    def _check_requirements(self, requirements: Requirements | None) -> np.ndarray | None:
+        """float32 (classes,), 1 for those that may be read; None when all may. Raises ModelError on a disagreement."""
+        if requirements is None:
+            return None
+        allowed = set(requirements.char_set or self.card.characters)
+        known = allowed <= set(self.card.characters)  # then fewer characters are no disagreement
+        check_fits(self.card, self.model_dir, replace(requirements, char_set=None) if known else requirements)
+        mask = [character in allowed for character in self.card.characters] + [True]
+        return None if all(mask) else np.array(mask, np.float32)
 
-    def _read(self, array: np.ndarray) -> Reading:
+    def _predict(self, array: np.ndarray) -> Prediction:
         probabilities = self._model.probabilities(array)
-        if self._kept is not None:
-            probabilities = (probabilities + 1e-9) * self._kept  # so that something is left of every row
+        if self._allowed is not None:
+            probabilities = (probabilities + 1e-9) * self._allowed  # so that every row keeps something
             probabilities /= probabilities.sum(axis=1, keepdims=True)
         return self._alphabet.decode(probabilities, self.card.decoding, self.card.lengths)
+
+
+def _named_arguments(arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `Recognizer` by name. Raises TypeError when they are of neither form."""
+    names = ORIGINAL if len(arguments) + len(named) > 1 else ("model_dir",)
+    if [*named] == ["model_save_dir"]:
+        named = {"model_dir": named["model_save_dir"]}
+    values = {**dict(zip(names, arguments, strict=False)), **named}
+    if len(values) != len(arguments) + len(named) or set(values) != set(names):
+        given = ", ".join([*map(repr, arguments), *(f"{name}=..." for name in named)])
+        raise TypeError(f"Recognizer() expects (model_dir), or ({', '.join(ORIGINAL)}); got ({given})")
+    return values
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    """A Pillow picture of an array. Raises SizeError when it is none that `recognize` takes."""
+    pixels = array[:, :, np.newaxis] if array.ndim == 2 else array
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in CHANNELS or 0 in pixels.shape:
+        raise SizeError(
+            "expected an array of uint8 (height, width) or (height, width, channels) with 1, 3 or 4 channels; "
+            f"got {array.dtype} {array.shape}"
+        )
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels))
