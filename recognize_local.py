@@ -1,31 +1,32 @@
-"""Read local pictures through the recognition API, and save each under its reading into local_image_dir.
+"""Read local pictures through the recognition API, and save each under its prediction into local_image_dir.
 
-With --offline no server is needed: the model reads here, on all cores, and no picture is saved.
+With --offline no server is needed: the model is loaded here, and no picture is saved.
 
 examples:
   python recognize_local.py
-  python recognize_local.py --image captcha.png
-  python recognize_local.py --image sample/test/ --count 10 --url http://127.0.0.1:6000/b
-  python recognize_local.py --image sample/test/ --offline --csv readings.csv
+  python recognize_local.py captcha.png
+  python recognize_local.py sample/test/ --count 10
+  python recognize_local.py sample/test/ --offline --csv readings.csv
 """
 
 import csv
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlib.cli import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
+from cnnlib.cli import DONE, REQUESTS_FAILED, add_argument, argument_parser, script, web_address, whole_number
 from cnnlib.client.api_client import API_URL, Client
-from cnnlib.codec.filenames import label_of, save_picture
+from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import CaptchaError, SampleError, UnreachableError
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
-from cnnlib.data.folders import first_test_picture, pictures_at
-from cnnlib.inference.compatibility import wanted_of
+from cnnlib.data.folders import first_test_picture, pictures_at, save_picture
+from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.recognizer import Recognizer
 
 HEADER = ("picture", "reading", "confidence")
@@ -33,7 +34,7 @@ HEADER = ("picture", "reading", "confidence")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a picture: a line about it, and its reading, None where there is none."""
+    """A line about a picture, with its prediction, None when it could not be read."""
 
     path: Path
     line: str
@@ -41,34 +42,40 @@ class Outcome:
     confidence: float | None = None
 
 
+def parser() -> ArgumentParser:
+    parser = argument_parser(__doc__, place=False)
+    text = "picture or folder (default: the first picture of test_image_dir)"
+    add_argument(parser, "image", "PICTURE", text)
+    parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
+    parser.add_argument("--count", type=whole_number, help="at most this many pictures of a folder")
+    parser.add_argument("--offline", action="store_true", help="read without a server; save no pictures")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write picture, prediction and confidence here")
+    return parser
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argument_parser(__doc__)
-    parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
-    parser.add_argument("--image", type=Path, help="picture or folder (default: the first picture of test_image_dir)")
-    parser.add_argument("--count", type=whole_number, help="at most this many pictures of a folder")
-    parser.add_argument("--offline", action="store_true", help="read without a server, on all cores; save no picture")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write picture, reading and confidence here")
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     config = load_sample_config(arguments.config)
     if arguments.csv and not arguments.csv.parent.is_dir():
-        raise SampleError(f"{arguments.csv}: expected a file in a folder that is there; there is no such folder")
-    paths = pictures_at(arguments.image or first_test_picture(config))[: arguments.count]
-    read = read_here(config, paths) if arguments.offline else read_there(config, paths, arguments.url)
+        raise SampleError(f"{arguments.csv}: expected a file in an existing folder; the folder is missing")
+    image = arguments.image or first_test_picture(config.test_image_dir, config.image_suffix)
+    paths = pictures_at(image)[: arguments.count]
+    outcomes = read_here(config, paths) if arguments.offline else read_there(config, paths, arguments.url)
     failed = 0
     with ExitStack() as stack:
         table = None
-        for outcome in read:
+        for outcome in outcomes:
             print(outcome.line, file=sys.stderr if outcome.text is None else sys.stdout)
             failed += outcome.text is None
             if arguments.csv and outcome.text is not None:
-                table = table or stack.enter_context(Table(arguments.csv))  # now that there is something to write
+                table = table or stack.enter_context(Table(arguments.csv))  # not before there is something to write
                 table.add(outcome)
     return REQUESTS_FAILED if failed else DONE
 
 
 class Table(ExitStack):
-    """A CSV file of readings, under a header. A name that is no UTF-8 is written with its bytes in hexadecimals."""
+    """A CSV file of predictions with a header. Bytes of a name that are not UTF-8 are written in hexadecimal."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -82,22 +89,22 @@ class Table(ExitStack):
 
 
 def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterable[Outcome]:
-    """What the model reads, in the order of the pictures. Raises ModelError when there is none that fits."""
-    recognizer = Recognizer(config.model_save_dir, wanted=wanted_of(config))
+    """The model's predictions, in the order of the pictures. Raises ModelError when no model fits the config."""
+    recognizer = Recognizer(config.model_save_dir, requirements=requirements_of(config))
 
     def read(path: Path) -> Outcome:
         try:
-            reading = recognizer.recognize_file(path)
+            prediction = recognizer.recognize_file(path)
         except SampleError as error:
             return Outcome(path, str(error))
-        line = f"{describe(path)}prediction: {reading.text}, confidence: {reading.confidence:.1%}"
-        return Outcome(path, line, reading.text, reading.confidence)
+        line = f"{describe(path)}prediction: {prediction.text}, confidence: {prediction.confidence:.1%}"
+        return Outcome(path, line, prediction.text, prediction.confidence)
 
     return on_all_cores(read, paths)
 
 
 def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterable[Outcome]:
-    """What the API answers, each picture then saved under its reading."""
+    """The API's answers; each picture is then saved under its prediction."""
     client = Client()
     for number, path in enumerate(paths, 1):
         try:
@@ -118,7 +125,7 @@ def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterabl
 
 
 def describe(path: Path) -> str:
-    """The picture, and its label where the name holds one."""
+    """The picture, and its label if the name holds one."""
     try:
         return f"{display_path(path)}: label: {label_of(path.name)}, "
     except SampleError:

@@ -1,37 +1,43 @@
-"""Fetch captchas from remote_url, read them through the recognition API, save each under its reading.
+"""Fetch captchas from remote_url, read them through the recognition API, and save each under its prediction.
 
-The pictures go into online_image_dir. Where the source tells its labels (webserver_captcha_image.py --with-label),
-the accuracy is printed at the end.
+The pictures go into online_image_dir. If the source gives the labels (webserver_captcha_image.py --with-label), the
+accuracy is printed at the end.
 
 examples:
   python recognize_online.py
-  python recognize_online.py --count 100 --url http://127.0.0.1:6000/b
+  python recognize_online.py conf/my_config.json --count 100
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from cnnlib.cli import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 from cnnlib.client.api_client import API_URL, Client
-from cnnlib.codec.filenames import plain_suffix, save_picture
+from cnnlib.codec.filenames import plain_suffix
 from cnnlib.codec.images import decode_picture
 from cnnlib.config import load_sample_config
-from cnnlib.core.errors import CaptchaError, UnreachableError, about
+from cnnlib.core.errors import CaptchaError, UnreachableError, prefix_errors
+from cnnlib.data.folders import save_picture
 from cnnlib.evaluation.metrics import accuracy
+
+
+def parser() -> ArgumentParser:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
+    parser.add_argument("--count", type=whole_number, default=1, help="captchas to fetch (default: %(default)s)")
+    return parser
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argument_parser(__doc__)
-    parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
-    parser.add_argument("--count", type=whole_number, default=1, help="captchas to fetch (default: %(default)s)")
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     config = load_sample_config(arguments.config)
     client, failed, labelled = Client(), 0, []
     for _ in range(arguments.count):
         try:
             captcha = client.fetch_captcha(config.remote_url)
-            with about(config.remote_url):
+            with prefix_errors(config.remote_url):
                 suffix = plain_suffix(decode_picture(captcha.data).format or config.image_suffix)
             answer = client.recognize(arguments.url, captcha.data)
         except CaptchaError as error:

@@ -1,13 +1,14 @@
-"""Stress the recognition API: a line for each request, a table test.csv, a picture test.png, figures at the end.
+"""Stress the recognition API: one line for each request, the table test.csv, the plot test.png, figures at the end.
 
 examples:
   python recognize_time_test.py --count 1000
-  python recognize_time_test.py --duration 60 --concurrency 8 --image sample/test/
-  python recognize_time_test.py --url http://127.0.0.1:6000/b --output bench/stress
+  python recognize_time_test.py sample/test/ --duration 60 --concurrency 8
+  python recognize_time_test.py --concurrency 8 --output bench/stress
 """
 
 import csv
 import sys
+from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,35 +17,48 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from cnnlib.cli import DONE, REQUESTS_FAILED, SIGNAL_BASE, argument_parser, script, web_address, whole_number
-from cnnlib.client.api_client import API_URL
-from cnnlib.client.load_test import Load, summary
-from cnnlib.client.probe import Measurement
+from cnnlib.cli import (
+    DONE,
+    REQUESTS_FAILED,
+    SIGNAL_BASE,
+    add_argument,
+    argument_parser,
+    script,
+    web_address,
+    whole_number,
+)
+from cnnlib.client.api_client import API_URL, Answer
+from cnnlib.client.load_test import Load, Measurement, summary
 from cnnlib.codec.images import read_picture
 from cnnlib.config import load_sample_config
-from cnnlib.core.errors import about
+from cnnlib.core.errors import prefix_errors
 from cnnlib.core.paths import PROJECT_ROOT, display_path
-from cnnlib.core.signals import Interruption, interruption
+from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.data.folders import first_test_picture, pictures_at
-from cnnlib.evaluation.plots import draw_times
 
 COUNT = 20_000
-SILENCE_S = 10  # without any answer, after which a run ends
+SILENCE_S = 10  # without an answer, after which a run ends
 HEADER = ("index", "value", "time", "total_ms", "recognition_ms", "request_ms")
+
+
+def parser() -> ArgumentParser:
+    parser = argument_parser(__doc__, place=False)
+    text = "picture or folder (default: the first picture of test_image_dir)"
+    add_argument(parser, "image", "PICTURE", text)
+    parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
+    parser.add_argument("--count", type=whole_number, help=f"requests (default: {COUNT}, or no limit with --duration)")
+    parser.add_argument("--duration", type=whole_number, metavar="SECONDS", help="end after this time")
+    parser.add_argument("--concurrency", type=whole_number, default=1, help="connections (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=PROJECT_ROOT, help="folder of test.csv (default: the project's)")
+    return parser
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argument_parser(__doc__)
-    parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
-    parser.add_argument("--count", type=whole_number, help=f"requests (default: {COUNT}, or as many as --duration has)")
-    parser.add_argument("--duration", type=whole_number, metavar="SECONDS", help="end after so many seconds")
-    parser.add_argument("--concurrency", type=whole_number, default=1, help="connections (default: %(default)s)")
-    parser.add_argument("--image", type=Path, help="picture or folder (default: the first picture of test_image_dir)")
-    parser.add_argument("--output", type=Path, default=PROJECT_ROOT, help="folder of test.csv (default: the project's)")
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     config = load_sample_config(arguments.config)
-    pictures = [read_named(path) for path in pictures_at(arguments.image or first_test_picture(config))]
+    image = arguments.image or first_test_picture(config.test_image_dir, config.image_suffix)
+    pictures = [read_named(path) for path in pictures_at(image)]
     duration = arguments.duration or float("inf")
     count = arguments.count or (sys.maxsize if arguments.duration else COUNT)
     load = Load(arguments.url, pictures, count, arguments.concurrency, duration)
@@ -52,15 +66,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.output.mkdir(parents=True, exist_ok=True)
     for path in (table, table.with_suffix(".png")):
         keep_older(path)
-    with interruption() as interrupted:
-        done = record(load, table, interrupted)
-    status = conclude(done, load, table)
-    return SIGNAL_BASE + interrupted.signal if interrupted.signal else status
+    with catch_stop_signals() as stop:
+        measurements = record(load, table, stop)
+    status = conclude(measurements, load, table)
+    return SIGNAL_BASE + stop.signal if stop.signal else status
 
 
 def read_named(path: Path) -> bytes:
     """The bytes of a picture file. Raises SampleError naming it."""
-    with about(display_path(path)):
+    with prefix_errors(display_path(path)):
         return read_picture(path)
 
 
@@ -71,82 +85,91 @@ def keep_older(path: Path) -> None:
         path.rename(path.with_name(f"{path.stem}-{stamp}{path.suffix}"))
 
 
-def record(load: Load, table: Path, interrupted: Interruption) -> list[Measurement]:
-    """Print a line for each measurement as it comes and write the answered ones into the table, until interrupted."""
+def record(load: Load, table: Path, stop: StopSignal) -> list[Measurement]:
+    """Print each measurement as it comes and write the answered ones into the table, until stopped by a signal."""
     done: list[Measurement] = []
     total = load.count if load.count < sys.maxsize else None
     with (
         table.open("w", newline="", encoding="utf-8") as file,
         tqdm(total=total, unit=" requests", disable=None) as bar,
-        closing(load.measurements()) as measurements,
+        closing(load.measurements()) as batches,
     ):
         writer = csv.writer(file)
         writer.writerow(HEADER)
-        for some in measurements:
-            done += some
+        for batch in batches:
+            done += batch
             with bar.external_write_mode():
-                print("\n".join(map(line, some)), flush=True)
-            bar.update(len(some))
-            writer.writerows(row(one) for one in some if one.answer)
-            if interrupted.signal or nobody_answers(done):
+                print("\n".join(map(line, batch)), flush=True)
+            bar.update(len(batch))
+            writer.writerows(row(each) for each in batch if each.answer)
+            if stop.signal or is_unanswered(done):
                 break
     return done
 
 
-def nobody_answers(done: Sequence[Measurement]) -> bool:
-    """Whether the server was never there, or has gone for a while: the other requests would fail as well."""
-    last = next((one for one in reversed(done) if not one.unreached), None)
+def is_unanswered(done: Sequence[Measurement]) -> bool:
+    """Whether the server was never there, or has been gone for a while: further requests would fail as well."""
+    last = next((each for each in reversed(done) if not each.unreached), None)
     if last is None:
         return True
     answered_at = last.sent_at + (last.answer.total_ms / 1000 if last.answer else 0)
     return done[-1].sent_at > answered_at + SILENCE_S
 
 
-def line(one: Measurement) -> str:
+def line(measurement: Measurement) -> str:
     """A request as the console shows it."""
-    answer = one.answer
+    answer = measurement.answer
     if answer is None:
-        return f"{one.index}, failed, {time_of_day(one)}, {one.fault}"
+        return f"{measurement.index}, failed, {time_of_day(measurement)}, {measurement.fault}"
     total, recognition, request = answer.total_ms, answer.recognition_ms, answer.request_ms
     times = f"total time: {total:.0f}ms, identification: {recognition:.0f}ms, request: {request:.0f}ms"
-    return f"{one.index}, {answer.value}, {time_of_day(one)}, {times}"
+    return f"{measurement.index}, {answer.value}, {time_of_day(measurement)}, {times}"
 
 
-def row(one: Measurement) -> tuple[object, ...]:
+def row(measurement: Measurement) -> tuple[object, ...]:
     """An answered request as the table has it."""
-    assert one.answer
-    times_ms = (one.answer.total_ms, one.answer.recognition_ms, one.answer.request_ms)
-    return (one.index, one.answer.value, time_of_day(one), *(f"{value:.3f}" for value in times_ms))
+    answer = measurement.answer
+    assert answer
+    times_ms = (answer.total_ms, answer.recognition_ms, answer.request_ms)
+    return (measurement.index, answer.value, time_of_day(measurement), *(f"{value:.3f}" for value in times_ms))
 
 
-def time_of_day(one: Measurement) -> str:
-    return datetime.fromtimestamp(one.sent_at).strftime("%H:%M:%S")
+def time_of_day(measurement: Measurement) -> str:
+    return datetime.fromtimestamp(measurement.sent_at).strftime("%H:%M:%S")
 
 
 def conclude(done: Sequence[Measurement], load: Load, table: Path) -> int:
-    """Print averages and percentiles, draw them, count the failures by kind; returns the exit status."""
-    answers = [(one.sent_at, one.answer) for one in done if one.answer]
+    """Print and draw the times, and count the failures by their cause; returns the exit status."""
+    answers = [(each.sent_at, each.answer) for each in done if each.answer]
     if answers:
-        rows = {
-            "total": [answer.total_ms for _, answer in answers],
-            "recognition": [answer.recognition_ms for _, answer in answers],
-            "request": [answer.request_ms for _, answer in answers],
-        }
-        for name, values_ms in rows.items():
-            print(summary(name, values_ms))
-        first = min(sent_at for sent_at, _ in answers)
-        seconds = max(sent_at + answer.total_ms / 1000 for sent_at, answer in answers) - first
-        title = f"{len(answers)} requests to the recognition API over {load.concurrency} connections"
-        draw_times(table.with_suffix(".png"), title, rows, [sent_at - first for sent_at, _ in answers])
-        print(f"{len(answers) / seconds:.0f} requests/s; the table is {display_path(table)}, test.png beside it")
-        if load.own_cost_ms:
-            print(f"Sending took {load.own_cost_ms:.2f}ms of processor time a request, in processes of its own")
-    failed = [one for one in done if not one.answer]
+        show_times(answers, load, table)
+    failed = [each for each in done if not each.answer]
     if failed:
-        print(f"{len(failed)} of {len(done)} requests failed, the first ones: {[one.index for one in failed][:20]}")
-        for fault, count in Counter(one.fault for one in failed).most_common(10):
+        first = [each.index for each in failed][:20]
+        print(f"{len(failed)} of {len(done)} requests failed, the first ones: {first}")
+        for fault, count in Counter(each.fault for each in failed).most_common(10):
             print(f"{count} times: {fault}")
     return REQUESTS_FAILED if failed else DONE
+
+
+def show_times(answers: Sequence[tuple[float, Answer]], load: Load, table: Path) -> None:
+    """Print averages and percentiles of answers, with the times they were sent at, and draw them beside the table."""
+    from cnnlib.evaluation.plots import draw_times  # matplotlib takes a second to import
+
+    times_ms = {
+        "total": [answer.total_ms for _, answer in answers],
+        "recognition": [answer.recognition_ms for _, answer in answers],
+        "request": [answer.request_ms for _, answer in answers],
+    }
+    for name, values_ms in times_ms.items():
+        print(summary(name, values_ms))
+    first = min(sent_at for sent_at, _ in answers)
+    seconds = max(sent_at + answer.total_ms / 1000 for sent_at, answer in answers) - first
+    title = f"{len(answers)} requests to the recognition API over {load.concurrency} connections"
+    draw_times(table.with_suffix(".png"), title, times_ms, [sent_at - first for sent_at, _ in answers])
+    print(f"{len(answers) / seconds:.0f} requests/s; the table is {display_path(table)}, test.png beside it")
+    if load.own_cost_ms:
+        print(f"Sending took {load.own_cost_ms:.2f}ms of processor time a request, in processes of its own")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
-"""Read every picture of test_image_dir once with the trained model; print what was misread and the accuracy.
+"""Read every picture of test_image_dir once with the trained model; print the misread ones and the accuracy.
 
-Writes report/test.json into model_save_dir, with misread.png, the pictures that were misread with the greatest
-confidence, and confusion.png, which characters were taken for which.
+The report goes into model_save_dir: report/test.json, report/misread.png with the pictures that were misread with the
+highest confidence, and report/confusion.png with the confused characters.
 
 examples:
   python test_batch.py
   python test_batch.py --all
-  python test_batch.py --config conf/my_config.json
+  python test_batch.py conf/my_config.json
 """
 
 import json
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,28 +20,33 @@ from pathlib import Path
 from typing import Any
 
 from cnnlib.cli import DONE, allow_any_character, argument_parser, script
-from cnnlib.codec.alphabet import Reading
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_whole
+from cnnlib.core.files import write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data.folders import first_test_picture, list_labelled
 from cnnlib.evaluation import metrics
-from cnnlib.inference.compatibility import wanted_of
+from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.recognizer import Recognizer
 
-SHOWN = 40  # misread pictures, and confusions, that are drawn
+DRAWN = 40  # misread pictures, and confusions, at most
 
 
 @dataclass(frozen=True)
 class Misread:
-    """A test picture whose reading is not its label."""
+    """A test picture whose prediction is not its label."""
 
     path: Path
     label: str
-    reading: Reading
+    prediction: Prediction
+
+    @property
+    def caption(self) -> str:
+        """What stands below the picture in misread.png."""
+        return f"{self.label}\n→ {self.prediction.text or metrics.NOTHING} {self.prediction.confidence:.0%}"
 
 
 class TestBatch:
@@ -55,24 +61,25 @@ class TestBatch:
         """Read the test folder, print and write the figures, and return them: accuracies are shares, 0 to 1.
 
         `pictures` says whether misread.png and confusion.png are drawn.
-
         Raises ModelError without a model that fits the config, SampleError when a picture can't be used.
         """
         allow_any_character()
-        first_test_picture(self.config)  # an empty folder is a fault
-        found = list_labelled(self.config.test_image_dir, self.config.image_suffix)
-        recognizer = Recognizer(self.config.model_save_dir, wanted=wanted_of(self.config))
+        first_test_picture(self.config.test_image_dir, self.config.image_suffix)  # raises for an empty folder
+        samples = list_labelled(self.config.test_image_dir, self.config.image_suffix)
+        recognizer = Recognizer(self.config.model_save_dir, requirements=requirements_of(self.config))
         start = time.perf_counter()
-        readings = [*on_all_cores(partial(read, recognizer), [path for path, _ in found])]
+        predictions = [*on_all_cores(partial(read, recognizer), [path for path, _ in samples])]
         seconds = time.perf_counter() - start
-        labels, texts = [label for _, label in found], [reading.text for reading in readings]
+        labels, texts = [label for _, label in samples], [prediction.text for prediction in predictions]
         for label, text in zip(labels, texts, strict=True):
             if show_all or label != text:
                 print(f"origin: {label} prediction: {text}")
         figures = self.figures(labels, texts, seconds)
         self.report(figures)
         misread = [
-            Misread(*one, reading) for one, reading in zip(found, readings, strict=True) if reading.text != one[1]
+            Misread(*sample, prediction)
+            for sample, prediction in zip(samples, predictions, strict=True)
+            if prediction.text != sample[1]
         ]
         self.draw(misread if pictures else [])
         return figures
@@ -103,11 +110,11 @@ class TestBatch:
         print(f"Character accuracy: {figures['character_accuracy']:.2%}")
         path = self.config.model_save_dir / "report" / "test.json"
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, json.dumps(figures, indent=2, ensure_ascii=False).encode())
+        write_atomically(path, json.dumps(figures, indent=2, ensure_ascii=False).encode())
         print(f"The report is in {display_path(path)}")
 
     def draw(self, misread: list[Misread]) -> None:
-        """Draw what was misread into `report/`; without any, remove the pictures of an earlier test."""
+        """Draw the misread pictures and the confusions into `report/`; without any, remove those of an earlier test."""
         folder = self.config.model_save_dir / "report"
         sheet, matrix = folder / "misread.png", folder / "confusion.png"
         if not misread:
@@ -116,30 +123,32 @@ class TestBatch:
             return
         from cnnlib.evaluation import plots  # matplotlib takes a second to import
 
-        worst = sorted(misread, key=lambda one: -one.reading.confidence)[:SHOWN]
-        captions = [
-            f"{one.label}\n→ {one.reading.text or metrics.NOTHING} {one.reading.confidence:.0%}" for one in worst
-        ]
-        plots.draw_sheet(sheet, [read_picture(one.path) for one in worst], captions)
-        counts = metrics.confusions([one.label for one in misread], [one.reading.text for one in misread])
-        plots.draw_confusions(matrix, counts[:SHOWN])
+        worst = sorted(misread, key=lambda each: -each.prediction.confidence)[:DRAWN]
+        captions = [each.caption for each in worst]
+        plots.draw_sheet(sheet, [read_picture(each.path) for each in worst], captions)
+        counts = metrics.confusions([each.label for each in misread], [each.prediction.text for each in misread])
+        plots.draw_confusions(matrix, counts[:DRAWN])
         print(f"Misread pictures: {display_path(sheet)}, confusions: {display_path(matrix)}")
 
 
-def read(recognizer: Recognizer, path: Path) -> Reading:
-    """The reading of a test picture. Raises SampleError naming it when it can't be used."""
+def read(recognizer: Recognizer, path: Path) -> Prediction:
+    """The prediction for a test picture. Raises SampleError naming it when it can't be used."""
     try:
         return recognizer.recognize_file(path)
     except SampleError as error:
         raise SampleError(f"{error}; let verify_and_split_data.py fill the test folder") from error
 
 
+def parser() -> ArgumentParser:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--all", action="store_true", help="print every prediction, not only the misread ones")
+    parser.add_argument("--no-pictures", action="store_true", help="draw nothing; remove older pictures")
+    return parser
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argument_parser(__doc__)
-    parser.add_argument("--all", action="store_true", help="print every reading, not the misread ones alone")
-    parser.add_argument("--no-pictures", action="store_true", help="no misread.png and confusion.png; older ones go")
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     TestBatch(load_sample_config(arguments.config)).test_batch(arguments.all, not arguments.no_pictures)
     return DONE
 

@@ -1,12 +1,12 @@
-"""Verify labelled pictures and split them, 19:1 of all that came so far, into training and test pictures.
+"""Verify labelled pictures and split them into training and test pictures, 19:1 of all pictures so far.
 
-Pictures in origin_image_dir and new_image_dir that fit the config are moved into train_image_dir and
-test_image_dir; abnormal ones stay where they are and are listed with the reason. What is there already, or is put in
-twice, byte for byte under the same label, is removed.
+Pictures in origin_image_dir and new_image_dir that fit the config move into train_image_dir and test_image_dir.
+Abnormal ones stay where they are and are listed with the reason. A picture that is there already, byte for byte and
+under the same label, is removed.
 
 examples:
   python verify_and_split_data.py
-  python verify_and_split_data.py --dry-run
+  python verify_and_split_data.py conf/my_config.json --dry-run
   python verify_and_split_data.py --write-config conf/my_config.json
 """
 
@@ -15,6 +15,7 @@ import os
 import shlex
 import subprocess
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -29,38 +30,44 @@ from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.core.paths import display_path
 from cnnlib.data import config_proposal
 from cnnlib.data import verify_and_split as splitting
-from cnnlib.data.folders import first_picture, has_suffix, labels_in
-from cnnlib.data.verify_and_split import Sample, Sets
-from cnnlib.inference.compatibility import check_resumable, wanted_of
+from cnnlib.data.folders import first_picture, has_suffix, labels_in, locked
+from cnnlib.data.verify_and_split import Sample, SetSizes
+from cnnlib.inference.compatibility import check_resumable, requirements_of
 
 PROGRESS = partial(tqdm, unit=" pictures", disable=None, leave=False)
 
 
-@script
-def main(argv: Sequence[str] | None = None) -> int:
+def parser() -> ArgumentParser:
     parser = argument_parser(__doc__)
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--dry-run", action="store_true", help="say what would happen and move nothing")
+    instead.add_argument("--dry-run", action="store_true", help="say what would happen; move nothing")
     instead.add_argument(
-        "--write-config", type=Path, metavar="PATH", help="write the config that fits the pictures; move nothing"
+        "--write-config", type=Path, metavar="PATH", help="write a config that fits the pictures; move nothing"
     )
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
     config = load_sample_config(arguments.config)
     check_moved(config, arguments.config, arguments.write_config)
     moving = not (arguments.dry_run or arguments.write_config)
     targets = (config.train_image_dir, config.test_image_dir)
-    sets = Sets(*(len(labels_in(folder, config.image_suffix)) for folder in targets))
-    found: list[Sample] = []
+    sizes = SetSizes(*(len(labels_in(folder, config.image_suffix)) for folder in targets))
+    samples: list[Sample] = []
     for folder in (config.origin_image_dir, config.new_image_dir):
-        earlier = [sample.path for sample in found if not (moving or sample.fault)]
-        found += verify_and_split(folder, config, moving, sets, earlier)
-    left = [sample for sample in found if sample.fault or not moving]
+        earlier = [sample.path for sample in samples if not (moving or sample.fault)]
+        samples += verify_and_split(folder, config, moving, sizes, earlier)
+    left = [sample for sample in samples if sample.fault or not moving]
     known = [label for folder in targets for label in labels_in(folder, config.image_suffix)]
     if arguments.write_config:
         proposed = config_proposal.propose(left, known, config, config_proposal.LARGE_PIXELS)
         if not proposed:
-            where = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
-            raise ConfigError(f"{where}: expected labelled pictures that can be opened; found none, wrote no config")
+            folders = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
+            raise ConfigError(
+                f"{folders}: expected labelled pictures that can be opened; got none; no config is written"
+            )
         write_config(arguments.write_config, arguments.config, proposed)
     else:
         proposed = config_proposal.propose(left, known, config)
@@ -72,9 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
-    """Raise ConfigError where training pictures, as they look, were moved by another config than that at `path`.
+    """Raise ConfigError when the training pictures were moved by another config than the one at `path`.
 
-    Also where another one would be written over, at `target`, by which they may have been moved.
+    Also when a config would be written over, at `target`, that they may have been moved by.
     """
     if target and target.is_dir():
         raise ConfigError(f"{display_path(target)}: expected a file to write the config into; this is a folder")
@@ -90,38 +97,38 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
 
 
 def verify_and_split(
-    folder: Path, config: SampleConfig, moving: bool, sets: Sets, earlier: Sequence[Path]
+    folder: Path, config: SampleConfig, moving: bool, sizes: SetSizes, earlier: Sequence[Path]
 ) -> list[Sample]:
-    """Check one folder, move what fits, print the original's lines; returns what was found.
+    """Check one folder, move what fits, print the original's lines; returns its samples.
 
-    `earlier` are the pictures that would have been moved before.
+    `earlier` are the pictures of the folder before that would have been moved.
     """
     targets = (config.train_image_dir, config.test_image_dir)
     print(f">>> Start verification directory: [{display_path(folder)}]")
-    for missing in (one for one in (folder, *targets) if moving and not one.is_dir()):
+    for missing in (each for each in (folder, *targets) if moving and not each.is_dir()):
         print(f"[Warning] The directory {display_path(missing)} cannot be found, it will be created soon")
     print("Start to verify the original picture collection")
-    with splitting.locked(folder, *targets) if moving else nullcontext():
+    with locked(folder, *targets) if moving else nullcontext():
         checked = splitting.check_folder(folder, config, PROGRESS)
-        found, twins = splitting.find_taken(checked, targets, config.image_suffix, earlier)
+        samples, twins = splitting.find_taken(checked, targets, config.image_suffix, earlier)
         if twins:
             fate = "removed here" if moving else "would be removed here"
             counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"
             print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
         for twin in twins if moving else ():
             twin.unlink()
-        separate(found, config, moving, sets)
-    return found
+        separate(samples, config, moving, sizes)
+    return samples
 
 
-def separate(found: list[Sample], config: SampleConfig, moving: bool, sets: Sets) -> None:
-    """List what is abnormal, and separate the rest into training and test set."""
-    abnormal = [(index, sample) for index, sample in enumerate(found) if sample.fault]
-    good = [sample.path for sample in found if not sample.fault]
-    show_abnormal(abnormal, len(found))
+def separate(samples: list[Sample], config: SampleConfig, moving: bool, sizes: SetSizes) -> None:
+    """List the abnormal samples, and separate the others into training and test set."""
+    abnormal = [(index, sample) for index, sample in enumerate(samples) if sample.fault]
+    good = [sample.path for sample in samples if not sample.fault]
+    show_abnormal(abnormal, len(samples))
     print("Start to separate the original image set: test set (5%) and training set (95%)")
-    test = sets.draw_test(good, config.split_seed)
-    for path in good if moving else ():  # in order: a run that is cut off leaves the rest to draw 5% of again
+    test = sizes.draw_test(good, config.split_seed)
+    for path in good if moving else ():  # in order: after a run that was cut off, the next draws 5% of the rest
         splitting.move(path, config.test_image_dir if path in test else config.train_image_dir)
     count = len(abnormal)
     kept = "one of which is an anomaly and remains" if count == 1 else f"{count} of which are anomalies and remain"
@@ -142,7 +149,7 @@ def show_abnormal(abnormal: list[tuple[int, Sample]], total: int) -> None:
 
 
 def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
-    """The config lines that would let the pictures in."""
+    """Print the config lines that would fit the pictures."""
     if wrong:
         print(f"Pictures and {config.name} disagree; these lines would fit the pictures:")
         for key, value in wrong.items():
@@ -150,33 +157,33 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
         print("Change them by hand, or let --write-config PATH write them")
 
 
-def show_other_suffixes(found: Sequence[Sample], suffix: str) -> None:
-    """How many labelled pictures stay out for their suffix."""
-    others = [one for one in found if one.label and one.size and not has_suffix(one.path, suffix)]
+def show_other_suffixes(samples: Sequence[Sample], suffix: str) -> None:
+    """How many labelled pictures are left out because of their suffix."""
+    others = [sample for sample in samples if sample.label and sample.size and not has_suffix(sample.path, suffix)]
     if others:
         print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {others[0].path.name}; ", end="")
-        print("rename them, whatever they hold is recognised")
+        print("rename them; their format is recognised from their content")
 
 
 def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
-    """Write the template's keys with the proposed values, and tell what was proposed and what comes next."""
+    """Write the template's keys with the proposed values; print what was proposed and what comes next."""
     older = config_proposal.write(path, template, proposed)
     kept = f" (the older one is {older.name})" if older else ""
     shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
     print(f"Nothing was moved; wrote {display_path(path)}{kept}: {shown}")
     if proposed["resize"]:
         size = f"{proposed['image_width']}x{proposed['image_height']}"
-        print(f"Pictures of another size will be resized to {size} pixels, at which they are trained on and read")
+        print(f"Pictures of another size will be resized to {size} pixels for training and reading")
     quoted = subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
     print(f"Move the pictures with: python verify_and_split_data.py --config {quoted}")
     show_older_model(path)
 
 
 def show_older_model(path: Path) -> None:
-    """Tell what to do about a model that the config at `path` does not fit any more."""
+    """Print what to do about a model that the config at `path` no longer fits."""
     config = load_sample_config(path)
     try:
-        check_resumable(config.model_save_dir, wanted_of(config))
+        check_resumable(config.model_save_dir, requirements_of(config))
     except ModelError as error:
         print(error)
 

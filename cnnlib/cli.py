@@ -1,54 +1,103 @@
-"""What all scripts share at the command line: `--config`, `--help` with examples, exit statuses."""
+"""What all scripts share on the command line: the config argument, help with examples, exit statuses."""
 
 import functools
 import os
 import secrets
 import signal
 import sys
+import textwrap
 import threading
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 from urllib.parse import urlsplit
 
 from cnnlib import config_fields
 from cnnlib.config import SAMPLE_CONFIG
+from cnnlib.core.early_interrupt import raise_on_interrupt
 from cnnlib.core.errors import CaptchaError
 from cnnlib.core.paths import display_path
 
 DONE, REQUESTS_FAILED, UNUSABLE = 0, 1, 2
-SIGNAL_BASE = 128  # exit status after a signal: this and the signal's number, as shells have it
+SIGNAL_BASE = 128  # exit status after a signal: this plus the signal's number, as in shells
 
 Main = Callable[..., int]  # main(argv=None)
 
 
-def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG, *, several: bool = False) -> ArgumentParser:
-    """A parser whose help is the script's docstring, with `--config`, a list of paths, maybe empty, if `several`."""
-    parser = ArgumentParser(description=doc, formatter_class=RawDescriptionHelpFormatter)
-    shown = f"(default: {display_path(default_config)})"
-    if several:
-        text = f"config file; more than one serve several models {shown}"
-        parser.add_argument("--config", type=Path, action="append", default=[], metavar="PATH", help=text)
-    else:
-        parser.add_argument("--config", type=Path, default=default_config, metavar="PATH", help=f"config file {shown}")
+class HelpFormatter(RawDescriptionHelpFormatter):
+    """Fills the paragraphs of a script's docstring to the width of the terminal; indented examples stay."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.strip().split("\n\n")
+        return "\n\n".join(p if "\n  " in p else textwrap.fill(p, width, initial_indent=indent) for p in paragraphs)
+
+
+class StorePathOnce(Action):
+    """Stores a path that may be given by place or by option; both at once are an error. `const` is its default."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, _option: str | None = None) -> None:
+        if getattr(namespace, self.dest) != self.const:
+            parser.error(f"expected {self.metavar} once; got {getattr(namespace, self.dest)} and {values}")
+        setattr(namespace, self.dest, Path(values))
+
+
+def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG, *, place: bool = True) -> ArgumentParser:
+    """A parser whose help is the script's docstring, with a config: `--config PATH` or, if `place`, just PATH."""
+    parser = plain_parser(doc)
+    text = f"config file (default: {display_path(default_config)})"
+    add_argument(parser, "config", "PATH", text, default_config, place)
     return parser
 
 
+def server_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG) -> ArgumentParser:
+    """A parser as `argument_parser` gives it, but `config` is a list: of one config for each model, maybe empty."""
+    parser = plain_parser(doc)
+    text = f"config file; more than one serve several models (default: {display_path(default_config)})"
+    parser.add_argument("--config", type=Path, action="append", default=[], metavar="PATH", help=text)
+    parser.add_argument(
+        "config",
+        nargs="*",
+        type=Path,
+        action="extend",
+        default=SUPPRESS,
+        metavar="PATH",
+        help="the same as --config",
+    )
+    return parser
+
+
+def plain_parser(doc: str | None) -> ArgumentParser:
+    """A parser whose help is the script's docstring."""
+    return ArgumentParser(description=doc, formatter_class=HelpFormatter)
+
+
+def add_argument(
+    parser: ArgumentParser, name: str, metavar: str, text: str, default: Path | None = None, place: bool = True
+) -> None:
+    """Add a path, `--NAME METAVAR` or, if `place`, just METAVAR."""
+    options: dict[str, Any] = {"metavar": metavar, "action": StorePathOnce, "const": default, "help": text}
+    parser.add_argument(f"--{name}", default=default, **options)
+    if place:
+        parser.add_argument(name, nargs="?", **{**options, "default": SUPPRESS, "help": f"the same as --{name}"})
+
+
 def drawing_parser(doc: str | None, default_config: Path) -> ArgumentParser:
-    """The parser of a generator of pictures: `--config`, `--count`, None unless told, and `--seed`, new each run."""
+    """The parser of a generator of pictures: config, `--count` (None if not given) and `--seed` (new for each run)."""
     parser = argument_parser(doc, default_config)
     parser.add_argument("--count", type=whole_number, help="pictures to draw (default: count of the config)")
-    text = "draw these pictures again, or others (default: a new seed each run)"
+    text = "seed of the pictures; the same seed draws the same ones (default: new)"
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32), help=text)
     return parser
 
 
 def whole_number(text: str) -> int:
     """A count on the command line: 1 to `config_fields.MOST`."""
-    if not text.isdecimal() or len(text) > len(str(config_fields.MOST)) or not 1 <= int(text) <= config_fields.MOST:
-        raise ArgumentTypeError(f"expected a whole number, 1 to {config_fields.MOST}; got {text}")
+    most = config_fields.MOST
+    if not text.isdecimal() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
+        raise ArgumentTypeError(f"expected a whole number, 1 to {most}; got {text}")
     return int(text)
 
 
@@ -60,7 +109,7 @@ def port_number(text: str) -> int:
 
 
 def web_address(text: str) -> str:
-    """An address on the command line, as configs have it."""
+    """An address on the command line, checked as in configs."""
     try:
         return config_fields.web_address(text)
     except ValueError as error:
@@ -68,7 +117,7 @@ def web_address(text: str) -> str:
 
 
 def web_origin(text: str) -> str:
-    """A web origin on the command line, as browsers send it: scheme, host and port, unless that is the scheme's own."""
+    """A web origin as browsers send it: scheme, host, and the port unless it is the scheme's own."""
     fault = ArgumentTypeError(f"expected a web origin such as https://example.org; got {text}")
     try:
         parts = urlsplit(config_fields.web_address(text))
@@ -82,7 +131,7 @@ def web_origin(text: str) -> str:
 
 
 def script(main: Main) -> Main:
-    """Wrap a script's `main(argv=None) -> exit status`: faults become a line on standard error and status 2.
+    """Wrap a script's `main(argv=None) -> exit status`: an error becomes one line on standard error and status 2.
 
     SIGTERM ends the script as Ctrl-C does, so that it leaves nothing half-done and no process behind.
     """
@@ -91,13 +140,12 @@ def script(main: Main) -> Main:
     def wrapped(argv: Sequence[str] | None = None) -> int:
         allow_any_character()
         if threading.current_thread() is threading.main_thread():
+            raise_on_interrupt()
             signal.signal(signal.SIGTERM, _terminate)
         try:
-            status = main(argv)
-            print(end="", flush=True)  # here, where a full disk or a reader that has gone is told
-            return status
+            return _run(main, argv)
         except CaptchaError as error:
-            _tell(str(error))
+            _print_error(str(error))
             return UNUSABLE
         except KeyboardInterrupt:
             return SIGNAL_BASE + signal.SIGINT
@@ -106,22 +154,33 @@ def script(main: Main) -> Main:
             return SIGNAL_BASE + 13
         except OSError as error:
             places = " to ".join(str(name) for name in (error.filename, error.filename2) if name)
-            _tell(f"{places or 'input or output'}: {error.strerror or error}")
+            _print_error(f"{places or 'input or output'}: {error.strerror or error}")
             return UNUSABLE
 
     return wrapped
 
 
+def _run(main: Main, argv: Sequence[str] | None) -> int:
+    """The status of `main`. Raises OSError when its output can't be written, which may show only at the end."""
+    try:
+        status = main(argv)
+    except SystemExit as end:  # of argparse, which has printed help or an error
+        print(end="", flush=True)
+        raise end from None
+    print(end="", flush=True)
+    return status
+
+
 def allow_any_character() -> None:
-    """Let a console or file that lacks a label's characters, or an arrow, get them as escapes instead of failing."""
+    """Let a console or file that lacks a character get it as an escape, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _tell(fault: str) -> None:
-    with suppress(OSError):  # its terminal may have been closed
-        print(fault, file=sys.stderr)
+def _print_error(message: str) -> None:
+    with suppress(OSError):  # its terminal may be closed
+        print(message, file=sys.stderr)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

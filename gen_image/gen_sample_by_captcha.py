@@ -1,15 +1,17 @@
 """Generate labelled captcha pictures, `label_serial.suffix`, into the root_dir of captcha_config.json.
 
-A second run adds pictures and never overwrites one. The serial number is SEED-INDEX; the same seed draws the
-same labels and pixels on any number of cores, the first ones that the folder lacks.
+A second run adds pictures and never overwrites one. The serial number is SEED-INDEX. The same seed gives the same
+labels and pixels on any number of cores, beginning with the first picture that the folder lacks.
 
 examples:
   python gen_image/gen_sample_by_captcha.py
+  python gen_image/gen_sample_by_captcha.py conf/my_captcha_config.json
   python gen_image/gen_sample_by_captcha.py --count 20000 --seed 7
   python gen_image/gen_sample_by_captcha.py --fonts first.ttf second.ttf
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,11 +25,16 @@ from cnnlib.synthesis.captcha import check_fonts, draw_captcha
 from cnnlib.synthesis.generate import generate
 
 
+def parser() -> ArgumentParser:
+    parser = drawing_parser(__doc__, CAPTCHA_CONFIG)
+    text = "fonts; each character takes one at random (default: the captcha library's)"
+    parser.add_argument("--fonts", nargs="+", default=[], metavar="FILE", help=text)
+    return parser
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = drawing_parser(__doc__, CAPTCHA_CONFIG)
-    parser.add_argument("--fonts", nargs="+", default=[], metavar="FILE", help="fonts, one drawn for each character")
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     config = load_captcha_config(arguments.config)
     count = arguments.count or config.count
     check_fonts(config.characters, arguments.fonts)

@@ -30,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = load_sample_config(arguments.config)
     paths = list_entries(config.test_image_dir)[: arguments.count]
     data = [path.read_bytes() for path in paths]
-    readings = Recognizer(config.model_save_dir).recognize(data)
-    right = [reading.text == label_of(path.name) for path, reading in zip(paths, readings, strict=True)]
-    captions = [f"{reading.text}  {reading.confidence:.0%}" for reading in readings]
+    predictions = Recognizer(config.model_save_dir).recognize(data)
+    right = [prediction.text == label_of(path.name) for path, prediction in zip(paths, predictions, strict=True)]
+    captions = [f"{prediction.text}  {prediction.confidence:.0%}" for prediction in predictions]
     draw_sheet(arguments.output, data, captions, right)
     return DONE
 
