@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from cnnlib.codec.alphabet import Alphabet, load_labels
+from cnnlib.codec.alphabet import Alphabet
+from cnnlib.codec.characters import alphabet_faults, normalise
 from cnnlib.codec.images import Shape
 from cnnlib.config_fields import (
     MOST,
@@ -27,6 +28,7 @@ from cnnlib.config_fields import (
     FilePath,
     Flag,
     Length,
+    Network,
     Pixels,
     Seed,
     Share,
@@ -35,11 +37,11 @@ from cnnlib.config_fields import (
     Url,
 )
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.json_file import read_json_object
-from cnnlib.core.paths import PROJECT_ROOT, config_path, display_path
+from cnnlib.core.files import read_json, read_json_object, write_atomically
+from cnnlib.core.paths import PROJECT_ROOT, config_path, default_config, display_path
 
-SAMPLE_CONFIG = PROJECT_ROOT / "conf" / "sample_config.json"
-CAPTCHA_CONFIG = PROJECT_ROOT / "conf" / "captcha_config.json"
+SAMPLE_CONFIG = default_config("sample_config.json")
+CAPTCHA_CONFIG = default_config("captcha_config.json")
 
 
 class Config(BaseModel):
@@ -115,9 +117,7 @@ class SampleConfig(Config):
     channels: Channels = Field(default=1, description="1: pictures are read in grey; 3: in colour")
     resize: Flag = Field(default=False, description="resize pictures of another size; 0: they are refused")
     split_seed: Seed = Field(default=0, description="seed of the split into training, verification and test pictures")
-    network: Annotated[Literal["columns", "positions", "classic"], Expected("columns, positions or classic")] = Field(
-        default="columns", description="network that is trained"
-    )
+    network: Network = Field(default="columns", description="network that is trained")
     augmentation: Annotated[
         Annotated[float, Field(ge=0, le=4)] | Literal["auto"], Expected('a number from 0 to 4, or "auto"')
     ] = Field(
@@ -146,6 +146,28 @@ class SampleConfig(Config):
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+def load_labels(path: Path) -> Alphabet:
+    """The alphabet in a labels.json: a JSON list of characters, or a JSON string of them.
+
+    Raises ConfigError when the file is missing or holds anything else.
+    """
+    name = display_path(path)
+    content = read_json(path, "make it with: python gen_image/collect_labels.py")
+    if not isinstance(content, list | str) or not all(isinstance(c, str) for c in content):
+        raise ConfigError(f"{name}: expected a list of characters or a string; got {json.dumps(content)[:60]}")
+    content = [*map(normalise, content)] if isinstance(content, list) else normalise(content)
+    faults = alphabet_faults(content)
+    if faults:
+        raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
+    return Alphabet(tuple(content))
+
+
+def save_labels(path: Path, alphabet: Alphabet) -> None:
+    """Write labels.json as a JSON list in class order, UTF-8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, f"{json.dumps(list(alphabet.characters), ensure_ascii=False)}\n".encode())
 
 
 def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = True) -> SampleConfig:

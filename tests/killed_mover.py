@@ -18,11 +18,11 @@ def slow_move(path: Path, folder: Path) -> Any:
 
 def main() -> None:
     verify_and_split.move = slow_move
-    draw_test = verify_and_split.Sets.draw_test
+    draw_test = verify_and_split.SetSizes.draw_test
 
     def announced(*arguments: Any) -> Any:
         print("moving", flush=True)
         return draw_test(*arguments)
 
-    verify_and_split.Sets.draw_test = announced
+    verify_and_split.SetSizes.draw_test = announced
     sys.exit(verify_and_split_data.main(["--config", sys.argv[1]]))

@@ -4,7 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnlib.codec.alphabet import Alphabet, alphabet_faults, load_labels, save_labels
+from cnnlib.codec.alphabet import Alphabet
+from cnnlib.codec.characters import alphabet_faults
+from cnnlib.config import load_labels, save_labels
 from cnnlib.core.errors import ConfigError, SampleError
 
 ABC = Alphabet(tuple("abc"))
@@ -34,16 +36,16 @@ def test_encode_names_unknown_characters_and_long_labels() -> None:
 
 
 def test_positions_are_read_as_they_stand() -> None:
-    reading = ABC.decode(answer((0, 0.9), (0, 0.8), (3, 0.7)), "positions", (0, 3))
-    assert reading.text == "aa"
-    assert reading.character_confidences == pytest.approx((0.9, 0.8))
-    assert reading.confidence == pytest.approx(0.9 * 0.8 * 0.7)
+    prediction = ABC.decode(answer((0, 0.9), (0, 0.8), (3, 0.7)), "positions", (0, 3))
+    assert prediction.text == "aa"
+    assert prediction.character_confidences == pytest.approx((0.9, 0.8))
+    assert prediction.confidence == pytest.approx(0.9 * 0.8 * 0.7)
 
 
 def test_columns_merge_repeats_and_keep_what_a_blank_parts() -> None:
-    reading = ABC.decode(answer((0, 0.6), (0, 0.9), (3, 0.5), (0, 0.8), (1, 0.7), (3, 0.9)), "columns", (0, 6))
-    assert reading.text == "aab"
-    assert reading.character_confidences == pytest.approx((0.9, 0.8, 0.7))
+    prediction = ABC.decode(answer((0, 0.6), (0, 0.9), (3, 0.5), (0, 0.8), (1, 0.7), (3, 0.9)), "columns", (0, 6))
+    assert prediction.text == "aab"
+    assert prediction.character_confidences == pytest.approx((0.9, 0.8, 0.7))
 
 
 def test_blank_alone_is_the_empty_text() -> None:

@@ -187,9 +187,9 @@ def test_shipped_schema_is_the_one_of_the_code(kind: type, path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [SampleConfig, CaptchaConfig])
-def test_readme_has_a_row_for_every_key(kind: type[SampleConfig]) -> None:
-    readme = (PROJECT_ROOT / "conf" / "README.md").read_text(encoding="utf-8")
-    rows = set(re.findall(r"^\| `([^`.]+)` \|", readme, re.MULTILINE))
+def test_documentation_has_a_row_for_every_key(kind: type[SampleConfig]) -> None:
+    page = (PROJECT_ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `([^`.]+)` \|", page, re.MULTILINE))
     keys = {field.alias or name for name, field in kind.model_fields.items()}
     assert keys <= rows
     assert rows <= {f.alias or n for k in (SampleConfig, CaptchaConfig) for n, f in k.model_fields.items()}

@@ -52,9 +52,9 @@ def test_positions_take_the_best_character_where_one_is_missing() -> None:
 @pytest.mark.parametrize("lengths", [(2, 3), (3, 3)])
 def test_positions_leave_no_hole_in_a_text(lengths: tuple[int, int]) -> None:
     probabilities = np.array([[0.99, 0, 0, 0.01], [0, 0.45, 0.05, 0.5], [0, 0, 0.999, 0.001]], np.float32)
-    reading = ABC.decode(probabilities, "positions", lengths)
-    assert reading.text == "abc"
-    assert reading.confidence == pytest.approx(0.99 * 0.45 * 0.999)
+    prediction = ABC.decode(probabilities, "positions", lengths)
+    assert prediction.text == "abc"
+    assert prediction.confidence == pytest.approx(0.99 * 0.45 * 0.999)
 
 
 @pytest.mark.parametrize("decoding", ["positions", "columns"])
@@ -65,9 +65,9 @@ def test_a_text_longer_than_allowed_loses_its_least_sure_character(decoding: Dec
         probabilities[row, "abc_".index(character)] = 0.97
     probabilities[rows.index("c")] = (0.01, 0.01, 0.5, 0.48)
     assert ABC.decode(probabilities, decoding, (0, 4)).text == "abc"
-    reading = ABC.decode(probabilities, decoding, (1, 2))
-    assert reading.text == "ab"
-    assert reading.confidence < 0.5
+    prediction = ABC.decode(probabilities, decoding, (1, 2))
+    assert prediction.text == "ab"
+    assert prediction.confidence < 0.5
 
 
 def test_a_reading_of_the_right_length_is_left_as_it_is() -> None:

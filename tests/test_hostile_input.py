@@ -18,7 +18,7 @@ from cnnlib.codec.images import decode_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.web.app import create_recognition_app
-from cnnlib.web.model_registry import Model, Models
+from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from tests.conftest import HEIGHT, WIDTH
 from tests.hostile import (
     damaged,
@@ -43,10 +43,10 @@ def config(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def client(config: SampleConfig) -> FlaskClient:
     """Of a model that takes its own size alone, and at /b/any of one that resizes."""
-    models = [Model("exact", config), Model("any", config.model_copy(update={"resize": True}))]
+    models = [ServedModel("exact", config), ServedModel("any", config.model_copy(update={"resize": True}))]
     for model in models:
         model.load()
-    return create_recognition_app(Models(models)).test_client()
+    return create_recognition_app(ModelRegistry(models)).test_client()
 
 
 def post(client: FlaskClient, data: bytes, path: str = "/b", kind: str = "image/png") -> Any:

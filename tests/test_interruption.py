@@ -6,7 +6,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from cnnlib.core.signals import blocked, interruption, unblock
+from cnnlib.core.signals import block_signals, catch_stop_signals, unblock_signals
 
 HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # where there are terminals to be closed
 
@@ -14,7 +14,7 @@ HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # where there are
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, *HANGUP])
 def test_first_signal_is_noted_and_handlers_come_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    with interruption() as interrupted:
+    with catch_stop_signals() as interrupted:
         assert interrupted.signal is None
         signal.raise_signal(number)
         assert interrupted.signal == number
@@ -23,7 +23,7 @@ def test_first_signal_is_noted_and_handlers_come_back(number: signal.Signals) ->
 
 @pytest.mark.skipif(not HANGUP, reason="there are terminals to be closed on POSIX alone")
 def test_closed_terminal_may_tell_it_twice() -> None:
-    with interruption() as interrupted:
+    with catch_stop_signals() as interrupted:
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGHUP)
         assert interrupted.signal == signal.SIGHUP
@@ -33,7 +33,7 @@ def test_closed_terminal_may_tell_it_twice() -> None:
 def test_closed_terminal_is_ignored_where_it_was_before() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
-        with interruption() as interrupted:
+        with catch_stop_signals() as interrupted:
             signal.raise_signal(signal.SIGHUP)
             assert interrupted.signal is None
     finally:
@@ -44,7 +44,7 @@ def test_closed_terminal_is_ignored_where_it_was_before() -> None:
 def test_process_that_is_started_while_signals_are_blocked_hears_of_none_until_it_asks() -> None:
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    with blocked():
+    with block_signals():
         process = spawn.Process(target=tell_when_it_is_let_in, args=(theirs,), daemon=True)
         process.start()
         os.kill(process.pid, signal.SIGINT)  # while it still imports
@@ -59,13 +59,13 @@ def tell_when_it_is_let_in(told: Connection) -> None:
     told.send("there")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what shells start in the background
     try:
-        unblock()
+        unblock_signals()
     except KeyboardInterrupt:
         told.send("interrupted")
 
 
 def test_second_ctrl_c_interrupts_at_once() -> None:
-    with interruption():
+    with catch_stop_signals():
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
@@ -75,7 +75,7 @@ def test_other_threads_are_left_alone() -> None:
     seen = []
 
     def body() -> None:
-        with interruption() as interrupted:
+        with catch_stop_signals() as interrupted:
             seen.append(interrupted.signal)
 
     thread = threading.Thread(target=body)

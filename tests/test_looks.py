@@ -8,8 +8,8 @@ from PIL import Image
 
 from cnnlib.config import CaptchaConfig
 from cnnlib.synthesis.captcha import fit_fonts
-from cnnlib.synthesis.glyphs import draw_row
-from cnnlib.synthesis.random_looks import draw_look
+from cnnlib.synthesis.glyphs import draw_text
+from cnnlib.synthesis.random_looks import draw_random_look
 
 LOOK = CaptchaConfig.model_validate(
     {
@@ -26,16 +26,16 @@ LOOK = CaptchaConfig.model_validate(
 
 
 def pixels(seed: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(draw_look(LOOK, seed, DEFAULT_FONTS)[1])))
+    return np.asarray(Image.open(io.BytesIO(draw_random_look(LOOK, seed, DEFAULT_FONTS)[1])))
 
 
 def test_same_seed_same_picture_other_seed_another_look() -> None:
-    assert draw_look(LOOK, "1-1", DEFAULT_FONTS) == draw_look(LOOK, "1-1", DEFAULT_FONTS)
+    assert draw_random_look(LOOK, "1-1", DEFAULT_FONTS) == draw_random_look(LOOK, "1-1", DEFAULT_FONTS)
     assert len({pixels(f"1-{n}").tobytes() for n in range(30)}) == 30
 
 
 def test_size_alphabet_and_lengths_are_the_config_s() -> None:
-    labels = [draw_look(LOOK, f"2-{n}", DEFAULT_FONTS)[0] for n in range(60)]
+    labels = [draw_random_look(LOOK, f"2-{n}", DEFAULT_FONTS)[0] for n in range(60)]
     assert {len(label) for label in labels} == {2, 3, 4, 5}
     assert set("".join(labels)) == set("ab01")
     assert pixels("2-0").shape == (40, 120, 3)
@@ -49,7 +49,7 @@ def test_every_look_has_ink(number: int) -> None:
 @pytest.mark.parametrize("number", range(20))
 def test_every_character_of_a_row_is_drawn_in_its_ink(number: int) -> None:
     red, blue = (255, 0, 0), (0, 0, 255)
-    row = np.asarray(draw_row(np.random.default_rng(number), "ab", DEFAULT_FONTS, [red, blue], (120, 60)))
+    row = np.asarray(draw_text(np.random.default_rng(number), "ab", DEFAULT_FONTS, [red, blue], (120, 60)))
     solid = row[row[..., 3] > 200]
     assert (solid[:, 0] > 200).any()
     assert (solid[:, 2] > 200).any()

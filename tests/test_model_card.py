@@ -12,7 +12,7 @@ import pytest
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.inference import model_card
-from cnnlib.inference.compatibility import Wanted, check_resumable
+from cnnlib.inference.compatibility import Requirements, check_resumable
 from cnnlib.inference.model_card import CARD, ModelCard, load_card, load_model, save_model
 
 
@@ -85,7 +85,7 @@ def test_what_a_killed_save_left_makes_room_for_the_next_one(tmp_path: Path, mon
     left = [tmp_path / "checkpoint-2-01234567.npz", tmp_path / ".float32-2-01234567.tflite.part"]
     for path in left:
         path.touch()
-    write = model_card.write_whole
+    write = model_card.write_atomically
 
     def after_clearing(path: Path, content: bytes) -> None:
         assert not any(one.exists() for one in left)
@@ -98,7 +98,7 @@ def test_what_a_killed_save_left_makes_room_for_the_next_one(tmp_path: Path, mon
 def test_folder_without_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"there is no model_card.json; train one with train_model.py"):
         load_card(tmp_path)
-    assert not check_resumable(tmp_path, Wanted("config"))
+    assert not check_resumable(tmp_path, Requirements("config"))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlib.codec.alphabet import composed
-from cnnlib.codec.filenames import file_name, label_of, save_picture
+from cnnlib.codec.characters import normalise
+from cnnlib.codec.filenames import file_name, label_of
 from cnnlib.core.errors import SampleError
+from cnnlib.data.folders import save_picture
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_name_without_label_is_refused(name: str, message: str) -> None:
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=8))
 def test_any_label_survives_its_file_name(label: str) -> None:
     name = file_name(label, 17, "png")
-    assert label_of(name) == composed(label)
+    assert label_of(name) == normalise(label)
     assert not set(name[:-7]) & set('/\\:*?"<>|.')
 
 

@@ -23,10 +23,10 @@ from schemathesis.specs.openapi.checks import (
 
 from cnnlib.data.folders import list_entries
 from cnnlib.web.app import create_recognition_app
-from cnnlib.web.http_limits import BoundedProtocol
-from cnnlib.web.model_registry import Model, Models
+from cnnlib.web.http_limits import LimitedProtocol
+from cnnlib.web.model_registry import Model, ModelRegistry
 from cnnlib.web.openapi import api_description
-from cnnlib.web.wsgi_bridge import Gateway
+from cnnlib.web.wsgi_bridge import WsgiBridge
 from tests.conftest import running
 
 CHECKS = (
@@ -47,16 +47,16 @@ def app(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> I
     with running(source) as address:
         model = Model("small", trained.config.model_copy(update={"api_image_dir": folder, "remote_url": address}))
         model.load()
-        yield create_recognition_app(Models([model]))
+        yield create_recognition_app(ModelRegistry([model]))
 
 
 @pytest.fixture(scope="module")
 def served(app: Flask) -> Iterator[str]:
     """The address of the application on the server that is in use."""
     listener = socket.create_server(("127.0.0.1", 0))
-    gateway = Gateway(app, app.config["MAX_CONTENT_LENGTH"], ("/fresh",))
+    gateway = WsgiBridge(app, app.config["MAX_CONTENT_LENGTH"], ("/fresh",))
     config = uvicorn.Config(
-        gateway, http=BoundedProtocol, interface="asgi3", ws="none", lifespan="off", log_config=None
+        gateway, http=LimitedProtocol, interface="asgi3", ws="none", lifespan="off", log_config=None
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))

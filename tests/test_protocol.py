@@ -17,7 +17,7 @@ from flask import Flask, Response, request
 from prometheus_client import REGISTRY
 
 from cnnlib.web import ACCESS_LOG, protocol
-from cnnlib.web.wsgi_bridge import Gateway
+from cnnlib.web.wsgi_bridge import WsgiBridge
 
 POST = b"POST /size?a=%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
@@ -41,8 +41,8 @@ def bounded() -> Iterator[int]:
         return Response("", headers={"Date": "Thu, 01 Jan 1970 00:00:00 GMT"})
 
     listener = socket.create_server(("127.0.0.1", 0))
-    checked: Gateway = Gateway(validator(app), 1000, ("/path/waits",))
-    config = uvicorn.Config(checked, http=protocol.BoundedProtocol, ws="none", lifespan="off", log_config=None)
+    checked: WsgiBridge = WsgiBridge(validator(app), 1000, ("/path/waits",))
+    config = uvicorn.Config(checked, http=protocol.LimitedProtocol, ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
@@ -116,7 +116,7 @@ def test_gateway_takes_no_more_of_a_body_than_its_limit(headers: list[tuple[byte
         answered.append(message)
 
     scope = {"method": "POST", "path": "/", "query_string": b"", "http_version": "1.1", "scheme": "http"}
-    asyncio.run(Gateway(app, 100)({**scope, "headers": headers}, receive, send))
+    asyncio.run(WsgiBridge(app, 100)({**scope, "headers": headers}, receive, send))
     assert (asked, answered[0]["status"]) == (taken, 413)
 
 

@@ -33,11 +33,11 @@ def pictures(trained: SimpleNamespace) -> list[Path]:
 
 def test_bytes_pillow_and_arrays_are_read_alike(recognizer: Recognizer, pictures: list[Path]) -> None:
     data = [path.read_bytes() for path in pictures]
-    readings = recognizer.recognize(data)
-    assert recognizer.recognize([Image.open(path) for path in pictures]) == readings
-    assert recognizer.recognize([open_picture(one, Shape(16, 32)) for one in data]) == readings
+    predictions = recognizer.recognize(data)
+    assert recognizer.recognize([Image.open(path) for path in pictures]) == predictions
+    assert recognizer.recognize([open_picture(one, Shape(16, 32)) for one in data]) == predictions
     labels = [label_of(path.name) for path in pictures]
-    right = sum(reading.text == label for reading, label in zip(readings, labels, strict=True))
+    right = sum(prediction.text == label for prediction, label in zip(predictions, labels, strict=True))
     assert right >= 0.9 * len(labels)
 
 
@@ -80,10 +80,10 @@ def test_card_of_another_model_than_the_one_beside_it_is_refused(
 
 
 def test_confidences_are_shares_one_for_each_character(recognizer: Recognizer, pictures: list[Path]) -> None:
-    for reading in recognizer.recognize([path.read_bytes() for path in pictures]):
-        assert 0 < reading.confidence <= 1
-        assert len(reading.character_confidences) == len(reading.text)
-        assert all(0 < share <= 1 for share in reading.character_confidences)
+    for prediction in recognizer.recognize([path.read_bytes() for path in pictures]):
+        assert 0 < prediction.confidence <= 1
+        assert len(prediction.character_confidences) == len(prediction.text)
+        assert all(0 < share <= 1 for share in prediction.character_confidences)
 
 
 def test_no_pictures_give_no_readings(recognizer: Recognizer) -> None:
@@ -137,7 +137,7 @@ def test_two_recognizers_of_different_sizes_from_several_threads(
     """Known bug 4 of the original suite."""
     other = Recognizer(other_size.config.model_save_dir)
     data = [path.read_bytes() for path in pictures]
-    expected = [reading.text for reading in recognizer.recognize(data)]
+    expected = [prediction.text for prediction in recognizer.recognize(data)]
 
     def read(number: int) -> bool:
         index = number % len(data)

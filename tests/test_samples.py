@@ -18,7 +18,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data import folders, verify_and_split
-from cnnlib.data.verify_and_split import Sets
+from cnnlib.data.verify_and_split import SetSizes
 from tests.conftest import draw, fill, write_config
 from tests.hostile import png_of_no_colour
 
@@ -63,24 +63,24 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
     ("count", "test"), [(0, 0), (1, 0), (2, 1), (19, 1), (20, 1), (30, 2), (1000, 50), (10_000, 500)]
 )
 def test_split_is_nineteen_to_one_and_a_handful_gives_one_test_picture(count: int, test: int) -> None:
-    assert len(Sets().draw_test([Path(f"01_{n}.png") for n in range(count)], seed=0)) == test
+    assert len(SetSizes().draw_test([Path(f"01_{n}.png") for n in range(count)], seed=0)) == test
 
 
 def test_pictures_that_come_a_few_at_a_time_keep_the_test_at_five_percent() -> None:
-    sets = Sets()
+    sets = SetSizes()
     drawn = [sets.draw_test([Path(f"01_{day}-{n}.png") for n in range(day % 4)], 0) for day in range(50)]
     assert (sets.trained, sets.tested) == (69, 4)
     assert sum(map(len, drawn)) == 4
     later = [Path(f"01_{n}.png") for n in range(40)]
-    assert not Sets(10, 10).draw_test(later, 0), "there are more than enough"
-    assert len(Sets(10_000, 0).draw_test(later, 0)) == 2, "not all that come go to the test"
+    assert not SetSizes(10, 10).draw_test(later, 0), "there are more than enough"
+    assert len(SetSizes(10_000, 0).draw_test(later, 0)) == 2, "not all that come go to the test"
 
 
 def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
     paths = [Path(f"01_{n}.png") for n in range(100)]
     shuffled = random.Random(1).sample(paths, 100)
-    assert Sets().draw_test(paths, 7) == Sets().draw_test(shuffled, 7)
-    assert Sets().draw_test(paths, 7) != Sets().draw_test(paths, 8)
+    assert SetSizes().draw_test(paths, 7) == SetSizes().draw_test(shuffled, 7)
+    assert SetSizes().draw_test(paths, 7) != SetSizes().draw_test(paths, 8)
 
 
 def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:
@@ -132,15 +132,15 @@ def test_links_and_huge_files_are_abnormal(config: SampleConfig, monkeypatch: py
 
 
 def test_second_run_waits_and_then_says_who_holds_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_and_split, "LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(folders, "LOCK_WAIT_S", 0.1)
     taken = pytest.raises(SampleError, match="another run is writing or moving pictures here")
-    with FileLock(tmp_path / ".lock"), taken, verify_and_split.locked(tmp_path):
+    with FileLock(tmp_path / ".lock"), taken, folders.locked(tmp_path):
         pass
 
 
 def test_half_copied_file_of_a_killed_run_is_cleared(tmp_path: Path) -> None:
     (tmp_path / ".01_1.png.part").write_bytes(b"half")
-    with verify_and_split.locked(tmp_path):
+    with folders.locked(tmp_path):
         assert folders.list_entries(tmp_path) == []
     assert not (tmp_path / ".01_1.png.part").exists()
 

@@ -19,8 +19,8 @@ from cnnlib.core.api_contract import LABEL_HEADER
 from cnnlib.core.errors import ServiceError
 from cnnlib.web.app import create_recognition_app
 from cnnlib.web.captcha_app import create_captcha_app
-from cnnlib.web.model_registry import Model, Models
-from cnnlib.web.received_pictures import PRUNE_EVERY, Keeper, prune
+from cnnlib.web.model_registry import ModelRegistry, ServedModel
+from cnnlib.web.received_pictures import PRUNE_EVERY, ReceivedPictures, prune
 from cnnlib.web.server import serve
 from tests.conftest import draw, free_port, running
 
@@ -37,10 +37,10 @@ def client(config: SampleConfig) -> FlaskClient:
 
 def client_of(*configs: SampleConfig) -> FlaskClient:
     """A client of the API with the models of some configs, called a, b and so on."""
-    models = [Model(name, config) for name, config in zip("abc", configs, strict=False)]
+    models = [ServedModel(name, config) for name, config in zip("abc", configs, strict=False)]
     for model in models:
         model.load()
-    return create_recognition_app(Models(models)).test_client()
+    return create_recognition_app(ModelRegistry(models)).test_client()
 
 
 def upload(data: bytes, name: str = "captcha.png") -> dict[str, object]:
@@ -100,7 +100,7 @@ def test_folder_that_cannot_be_written_costs_the_copy_not_the_answer(
 
 
 def test_kept_pictures_are_so_many_and_the_oldest_go_first(config: SampleConfig) -> None:
-    keeper = Keeper(config)
+    keeper = ReceivedPictures(config)
     for number in range(7):
         keeper.keep(bytes([number]), "01")
     foreign = config.api_image_dir / "notes_1.txt"
@@ -112,7 +112,7 @@ def test_kept_pictures_are_so_many_and_the_oldest_go_first(config: SampleConfig)
 
 
 def test_limit_is_held_while_pictures_come(config: SampleConfig) -> None:
-    keeper = Keeper(config.model_copy(update={"api_save_limit": 5}))
+    keeper = ReceivedPictures(config.model_copy(update={"api_save_limit": 5}))
     for _ in range(PRUNE_EVERY + 1):
         keeper.keep(b"x", "01")
     end = time.monotonic() + 30
@@ -122,7 +122,7 @@ def test_limit_is_held_while_pictures_come(config: SampleConfig) -> None:
 
 
 def test_pictures_are_not_kept_where_the_config_says_so(config: SampleConfig) -> None:
-    Keeper(config.model_copy(update={"api_save": False})).keep(b"x", "01")
+    ReceivedPictures(config.model_copy(update={"api_save": False})).keep(b"x", "01")
     assert not config.api_image_dir.exists()
 
 

@@ -20,7 +20,7 @@ from cnnlib.data.folders import list_entries
 from cnnlib.inference.model_card import load_card
 from cnnlib.web import ACCESS_LOG
 from cnnlib.web.app import create_recognition_app
-from cnnlib.web.model_registry import Model, Models
+from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from cnnlib.web.prometheus import METRICS_FOLDER
 from cnnlib.web.server import configure_logs
 
@@ -31,15 +31,15 @@ def picture(trained: SimpleNamespace) -> bytes:
 
 
 @pytest.fixture
-def model(trained: SimpleNamespace, tmp_path: Path) -> Model:
-    model = Model("small", trained.config.model_copy(update={"api_image_dir": tmp_path / "api"}))
+def model(trained: SimpleNamespace, tmp_path: Path) -> ServedModel:
+    model = ServedModel("small", trained.config.model_copy(update={"api_image_dir": tmp_path / "api"}))
     model.load()
     return model
 
 
 @pytest.fixture
-def client(model: Model) -> FlaskClient:
-    return create_recognition_app(Models([model])).test_client()
+def client(model: ServedModel) -> FlaskClient:
+    return create_recognition_app(ModelRegistry([model])).test_client()
 
 
 def form(data: bytes) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def figure(client: FlaskClient, name: str) -> float:
 def test_health_and_readiness(client: FlaskClient, trained: SimpleNamespace, tmp_path: Path) -> None:
     assert (client.get("/healthz").status_code, client.get("/healthz").json) == (200, {"status": "alive"})
     assert (client.get("/readyz").status_code, client.get("/readyz").json["models"]) == (200, {"small": True})
-    lost = Model("small", trained.config.model_copy(update={"model_save_dir": tmp_path / "nothing"}))
-    waiting = create_recognition_app(Models([lost])).test_client()
+    lost = ServedModel("small", trained.config.model_copy(update={"model_save_dir": tmp_path / "nothing"}))
+    waiting = create_recognition_app(ModelRegistry([lost])).test_client()
     assert (waiting.get("/healthz").status_code, waiting.get("/readyz").status_code) == (200, 503)
 
 
@@ -120,8 +120,8 @@ def test_each_request_is_one_line_of_json(client: FlaskClient, picture: bytes, m
     assert read["ms"] > 0
 
 
-def test_token_is_asked_of_everyone_but_supervisors(model: Model, picture: bytes) -> None:
-    client = create_recognition_app(Models([model]), token="sesame").test_client()
+def test_token_is_asked_of_everyone_but_supervisors(model: ServedModel, picture: bytes) -> None:
+    client = create_recognition_app(ModelRegistry([model]), token="sesame").test_client()
     for header in (None, "Bearer wrong", "Basic sesame", "sesame", "Bearer \u00e9"):
         refused = client.post("/b", headers={"Authorization": header} if header else {}, **form(picture))
         assert (refused.status_code, refused.json["error_code"]) == (401, "401")
@@ -135,8 +135,8 @@ def test_token_is_asked_of_everyone_but_supervisors(model: Model, picture: bytes
     ]
 
 
-def test_page_of_another_site_sends_nothing_unless_it_is_named(model: Model, picture: bytes) -> None:
-    client = create_recognition_app(Models([model]), origins=["https://labels.example"]).test_client()
+def test_page_of_another_site_sends_nothing_unless_it_is_named(model: ServedModel, picture: bytes) -> None:
+    client = create_recognition_app(ModelRegistry([model]), origins=["https://labels.example"]).test_client()
     for site, origin, status in (
         ("cross-site", "https://evil.example", 403),
         ("cross-site", "https://labels.example", 200),
@@ -154,10 +154,10 @@ def test_page_of_another_site_sends_nothing_unless_it_is_named(model: Model, pic
     assert client.get("/models", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
 
 
-def test_pages_of_named_origins_alone_may_call(model: Model, client: FlaskClient) -> None:
+def test_pages_of_named_origins_alone_may_call(model: ServedModel, client: FlaskClient) -> None:
     page = "https://labels.example"
     assert "Access-Control-Allow-Origin" not in client.get("/models", headers={"Origin": page}).headers
-    open_to_page = create_recognition_app(Models([model]), origins=[page]).test_client()
+    open_to_page = create_recognition_app(ModelRegistry([model]), origins=[page]).test_client()
     allowed = open_to_page.get("/models", headers={"Origin": page}).headers
     assert (allowed["Access-Control-Allow-Origin"], allowed["Vary"]) == (page, "Origin")
     other = open_to_page.get("/models", headers={"Origin": "https://evil.example"}).headers
@@ -166,8 +166,8 @@ def test_pages_of_named_origins_alone_may_call(model: Model, client: FlaskClient
     assert (asked.status_code, asked.headers["Access-Control-Allow-Methods"]) == (200, "GET, POST")
 
 
-def test_body_limit_holds_for_every_form(model: Model, picture: bytes) -> None:
-    client = create_recognition_app(Models([model]), body_limit=len(picture)).test_client()
+def test_body_limit_holds_for_every_form(model: ServedModel, picture: bytes) -> None:
+    client = create_recognition_app(ModelRegistry([model]), body_limit=len(picture)).test_client()
     text = base64.b64encode(picture).decode()
     for request in (form(picture), {"json": {"image": text}}, {"data": picture + b"x", "content_type": "image/png"}):
         answer = client.post("/b", **request)

@@ -19,7 +19,7 @@ from cnnlib.data.folders import list_entries
 from cnnlib.inference.model_card import CARD, load_card
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.web.app import create_recognition_app
-from cnnlib.web.model_registry import Model, Models, load_configs, load_models
+from cnnlib.web.model_registry import ModelRegistry, ServedModel, load_configs, load_models
 from tests.conftest import eventually
 
 
@@ -31,18 +31,18 @@ def config(trained: SimpleNamespace, tmp_path: Path) -> SampleConfig:
 
 
 @pytest.fixture
-def model(config: SampleConfig) -> Model:
-    model = Model("small", config)
+def model(config: SampleConfig) -> ServedModel:
+    model = ServedModel("small", config)
     model.load()
     return model
 
 
 @pytest.fixture
-def client(model: Model, other_size: SimpleNamespace) -> FlaskClient:
+def client(model: ServedModel, other_size: SimpleNamespace) -> FlaskClient:
     """Two models: `small`, the first, of 32x16, and `large` of 40x20 pictures."""
-    large = Model("large", other_size.config.model_copy(update={"api_image_dir": model.config.api_image_dir}))
+    large = ServedModel("large", other_size.config.model_copy(update={"api_image_dir": model.config.api_image_dir}))
     large.load()
-    return create_recognition_app(Models([model, large])).test_client()
+    return create_recognition_app(ModelRegistry([model, large])).test_client()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def pictures(trained: SimpleNamespace) -> list[bytes]:
 
 @pytest.fixture
 def texts(trained: SimpleNamespace, pictures: list[bytes]) -> list[str]:
-    return [reading.text for reading in Recognizer(trained.config.model_save_dir).recognize(pictures)]
+    return [prediction.text for prediction in Recognizer(trained.config.model_save_dir).recognize(pictures)]
 
 
 def form(*pictures: bytes, **options: Any) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def test_bad_requests_are_told_what_was_expected(
 
 
 def test_retrained_model_is_taken_up_and_a_broken_one_is_not(
-    client: FlaskClient, model: Model, pictures: list[bytes], caplog: pytest.LogCaptureFixture
+    client: FlaskClient, model: ServedModel, pictures: list[bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     path = model.config.model_save_dir / CARD
     card = json.loads(path.read_text())
@@ -203,7 +203,7 @@ def test_retrained_model_is_taken_up_and_a_broken_one_is_not(
 
 
 def test_model_whose_card_comes_before_its_files_is_taken_when_they_are_there(
-    client: FlaskClient, model: Model, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    client: FlaskClient, model: ServedModel, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     folder = model.config.model_save_dir
     card = json.loads((folder / CARD).read_text())
@@ -217,12 +217,14 @@ def test_model_whose_card_comes_before_its_files_is_taken_when_they_are_there(
 
 
 def test_lost_model_does_not_take_the_others_down(
-    client: FlaskClient, model: Model, other_size: SimpleNamespace, pictures: list[bytes]
+    client: FlaskClient, model: ServedModel, other_size: SimpleNamespace, pictures: list[bytes]
 ) -> None:
-    lost = Model("lost", model.config.model_copy(update={"model_save_dir": model.config.model_save_dir / "nowhere"}))
-    large = Model("large", other_size.config.model_copy(update={"api_save": False}))
+    lost = ServedModel(
+        "lost", model.config.model_copy(update={"model_save_dir": model.config.model_save_dir / "nowhere"})
+    )
+    large = ServedModel("large", other_size.config.model_copy(update={"api_save": False}))
     large.load()
-    client = create_recognition_app(Models([lost, large])).test_client()
+    client = create_recognition_app(ModelRegistry([lost, large])).test_client()
     assert client.post("/b", **form(other_size.picture)).json["value"] == other_size.text
     assert client.post("/b/lost", **form(pictures[0])).status_code == 503
     assert [(one["name"], one["ready"]) for one in client.get("/models").json] == [("lost", False), ("large", True)]
@@ -233,7 +235,7 @@ def test_model_that_cannot_be_loaded_is_503_until_it_can(
 ) -> None:
     away = tmp_path / "away"
     config.model_save_dir.rename(away)
-    client = create_recognition_app(Models([Model("small", config)])).test_client()
+    client = create_recognition_app(ModelRegistry([ServedModel("small", config)])).test_client()
     answer = client.post("/b", **form(pictures[0]))
     assert (answer.status_code, answer.json["error_code"]) == (503, "1006")
     away.rename(config.model_save_dir)

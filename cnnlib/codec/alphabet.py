@@ -4,25 +4,19 @@ Class `i` is the alphabet's character `i`; one class more, the last, is the blan
 without a character, or a column of a CTC head (Graves et al. 2006) between two characters.
 """
 
-import json
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
+from cnnlib.codec.characters import alphabet_faults
 from cnnlib.codec.decoding import DECODERS, Decoding, Lengths
 from cnnlib.core.errors import ConfigError, SampleError
-from cnnlib.core.files import write_whole
-from cnnlib.core.json_file import read_json
-from cnnlib.core.paths import display_path
 
 
 @dataclass(frozen=True)
-class Reading:
+class Prediction:
     """What was read: one confidence, 0 to 1, a character, and one for the whole text."""
 
     text: str
@@ -89,7 +83,7 @@ class Alphabet:
         """The label that `encode` turned into `numbers`."""
         return "".join(self.characters[number] for number in numbers if number != self.blank)
 
-    def decode(self, probabilities: np.ndarray, decoding: Decoding, lengths: Lengths) -> Reading:
+    def decode(self, probabilities: np.ndarray, decoding: Decoding, lengths: Lengths) -> Prediction:
         """Text of one answer, float32 (positions or columns, classes), each row adding up to 1.
 
         `lengths` are the fewest and most characters that it can have. A character's confidence is the highest
@@ -99,7 +93,7 @@ class Alphabet:
         path = decoder.path(probabilities, lengths)
         rows = decoder.rows(path, self.blank)
         numbers = [path[row[0]] for row in rows]
-        return Reading(
+        return Prediction(
             "".join([self.characters[number] for number in numbers]),
             decoder.confidence(probabilities, numbers, self.blank),
             tuple([max([probabilities.item(at, path[at]) for at in row]) for row in rows]),  # faster than an array's
@@ -108,50 +102,3 @@ class Alphabet:
     def confidence(self, probabilities: np.ndarray, decoding: Decoding, label: str) -> float:
         """How probable `label` is by one answer, as `decode` tells it of the text that is read."""
         return DECODERS[decoding].confidence(probabilities, [self._class_of[one] for one in label], self.blank)
-
-
-def composed(text: str) -> str:
-    """The text with one code point for each character, where Unicode has one (NFC), however a system wrote it."""
-    return unicodedata.normalize("NFC", text)
-
-
-def is_visible(character: str) -> bool:
-    """Whether a character can stand on a picture: no control, format, surrogate or unassigned one."""
-    return not unicodedata.category(character).startswith("C")
-
-
-def alphabet_faults(characters: Iterable[str]) -> list[str]:
-    """What is wrong with an alphabet, a sentence each; empty when nothing is."""
-    characters = list(characters)
-    faults = []
-    if len(characters) < 2:
-        faults.append(f"expected at least 2 characters; got {len(characters)}")
-    wrong = [c for c in characters if len(c) != 1 or not is_visible(c)]
-    if wrong:
-        faults.append(f"expected single printable characters; got {', '.join(map(ascii, wrong))}")
-    doubles = [c for c, count in Counter(characters).items() if count > 1]
-    if doubles:
-        faults.append(f"expected each character once; got more than one of {' '.join(doubles)}")
-    return faults
-
-
-def load_labels(path: Path) -> Alphabet:
-    """The alphabet in a labels.json: a JSON list of characters, or a JSON string of them.
-
-    Raises ConfigError when the file is missing or holds anything else.
-    """
-    name = display_path(path)
-    content = read_json(path, "make it with: python gen_image/collect_labels.py")
-    if not isinstance(content, list | str) or not all(isinstance(c, str) for c in content):
-        raise ConfigError(f"{name}: expected a list of characters or a string; got {json.dumps(content)[:60]}")
-    content = [*map(composed, content)] if isinstance(content, list) else composed(content)
-    faults = alphabet_faults(content)
-    if faults:
-        raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
-    return Alphabet(tuple(content))
-
-
-def save_labels(path: Path, alphabet: Alphabet) -> None:
-    """Write labels.json as a JSON list in class order, UTF-8."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, f"{json.dumps(list(alphabet.characters), ensure_ascii=False)}\n".encode())

@@ -1,12 +1,10 @@
 """File names to labels and back."""
 
 import re
-import time
 from pathlib import Path
 
-from cnnlib.codec.alphabet import composed, is_visible
+from cnnlib.codec.characters import is_visible, normalise
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import naming
 
 # Unfit for a file name on some system, or (%, .) needed for the escape itself and the suffix.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
@@ -31,7 +29,7 @@ def label_of(name: str) -> str:
         raise SampleError("the name has no underscore between label and serial number")
     if not label:
         raise SampleError("the name has no label before the underscore")
-    label = composed(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), label))
+    label = normalise(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), label))
     hidden = [character for character in label if not is_visible(character)]
     if hidden:
         raise SampleError(f"the label has characters that no picture shows: {', '.join(map(ascii, hidden))}")
@@ -48,26 +46,3 @@ def file_name(label: str, serial: str | int, suffix: str) -> str:
     """`label_serial.suffix`, with the label's unfit characters escaped as `label_of` reads them."""
     escaped = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", label)
     return f"{escaped}_{serial}.{suffix}"
-
-
-def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
-    """Write a picture as `text_serial.suffix`, the serial number made of the time, over no other; returns its path.
-
-    Raises OSError where the folder can't be made or written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    serial = time.time_ns()
-    while True:
-        path = folder / file_name(text, serial, suffix)
-        try:
-            file = path.open("xb")
-        except FileExistsError:
-            serial += 1  # clocks may tick slowly
-            continue
-        try:
-            with naming(path), file:
-                file.write(data)
-        except OSError:  # the disk is full: no half a picture stays
-            path.unlink(missing_ok=True)
-            raise
-        return path

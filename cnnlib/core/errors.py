@@ -30,7 +30,7 @@ class SizeError(SampleError):
 
 
 @contextmanager
-def about(place: str) -> Iterator[None]:
+def prefix_errors(place: str) -> Iterator[None]:
     """Let a SampleError of the block say what it is about: a file, or the address of a picture."""
     try:
         yield

@@ -12,7 +12,7 @@ _ENDING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 
 @contextmanager
-def blocked() -> Iterator[None]:
+def block_signals() -> Iterator[None]:
     """Signals that would end this process wait until after; one that is started inside hears of none until `unblock`.
 
     Nothing is held up on Windows, which has no such way.
@@ -28,13 +28,13 @@ def blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def unblock() -> None:
+def unblock_signals() -> None:
     """Let signals in that were `blocked` when this process was started."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
-class Interruption:
+class StopSignal:
     """`signal` is the number of the signal that came, or None."""
 
     signal: int | None = None
@@ -47,9 +47,9 @@ class Interruption:
 
 
 @contextmanager
-def interruption() -> Iterator[Interruption]:
+def catch_stop_signals() -> Iterator[StopSignal]:
     """Catch signals inside; outside the main thread, where Python allows no handlers, nothing is caught."""
-    flag = Interruption()
+    flag = StopSignal()
     if threading.current_thread() is not threading.main_thread():
         yield flag
         return

@@ -10,7 +10,7 @@ _LOCK = threading.Lock()  # one at a time, or the last to leave would restore wh
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def muted_stderr() -> Iterator[None]:
     """Nothing that C++ code writes to standard error inside appears; Python's exceptions pass as ever."""
     if sys.stderr is None:  # it was closed, and 2 may be another file by now
         yield

@@ -14,8 +14,7 @@ from cnnlib.codec.filenames import plain_suffix
 from cnnlib.config import SampleConfig, check_keys
 from cnnlib.config_fields import LONGEST
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.files import write_whole
-from cnnlib.core.json_file import read_json_object
+from cnnlib.core.files import read_json_object, write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.data.verify_and_split import Sample
 
@@ -117,7 +116,7 @@ def write(path: Path, template: Path, proposed: Keys) -> Path | None:
     content = f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode()
     older = _keep_older(path, content)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+    write_atomically(path, content)
     return older
 
 

@@ -5,29 +5,26 @@ temporary name, renamed and only then deleted where it was; if not by this run, 
 """
 
 import errno
+import hashlib
 import os
 import random
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import decode_picture, is_coloured, is_empty, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import is_part, write_whole
+from cnnlib.core.files import write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
-from cnnlib.data.contents import Contents
-from cnnlib.data.folders import LOCK, has_suffix, list_entries
+from cnnlib.data.folders import has_suffix, list_entries
 
 TEST_SHARE = 0.05  # 19:1
-LOCK_WAIT_S = 10
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConf
 
 
 @dataclass
-class Sets:
+class SetSizes:
     """How many pictures the training and the test set have, those that would have been moved there among them."""
 
     trained: int = 0
@@ -104,26 +101,33 @@ def _share(pictures: int) -> int:
     return max(1, int(pictures * TEST_SHARE + 0.5))
 
 
-@contextmanager
-def locked(*folders: Path) -> Iterator[None]:
-    """Hold the folders, made where they are missing, against other runs, and clear what a killed copy left.
+class FilesByContent:
+    """Files by their bytes, links and folders left out; one is read only when another of its size is looked for."""
 
-    Raises SampleError when another run holds one for longer than `LOCK_WAIT_S`.
-    """
-    with ExitStack() as stack:
-        for folder in sorted(set(folders)):  # one order for all runs, so that no two wait for each other
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                stack.enter_context(FileLock(folder / LOCK, timeout=LOCK_WAIT_S))
-            except Timeout as error:
-                shown = display_path(folder)
-                raise SampleError(
-                    f"{shown}: another run is writing or moving pictures here; try again later"
-                ) from error
-            for path in folder.iterdir():
-                if is_part(path) and path.is_file():
-                    path.unlink()
-        yield
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._unread: defaultdict[int, list[Path]] = defaultdict(list)  # by size in bytes
+        self._read: defaultdict[bytes, list[Path]] = defaultdict(list)  # by digest
+        for path in paths:
+            self.add(path)
+
+    def add(self, path: Path) -> None:
+        """Let `path` be found from now on."""
+        if path.is_file() and not path.is_symlink():
+            self._unread[path.stat().st_size].append(path)
+
+    def find(self, path: Path) -> list[Path]:
+        """The others of the same bytes, hard links among them.
+
+        The file itself is none of them, under whatever other name a system gives it: it may have to stay.
+        """
+        for rival in self._unread.pop(path.stat().st_size, ()):
+            self._read[_digest(rival)].append(rival)
+        linked = path.stat().st_nlink > 1
+        return [one for one in self._read.get(_digest(path), ()) if linked or not one.samefile(path)]
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def find_taken(
@@ -136,7 +140,7 @@ def find_taken(
     Clashes are a name that a target has, and the same bytes under another label.
     """
     there = (path for target in targets for path in list_entries(target) if has_suffix(path, suffix))
-    known = Contents((*there, *earlier))
+    known = FilesByContent((*there, *earlier))
     others, twins = [], []
     for sample in samples:
         same = known.find(sample.path) if sample.size else []
@@ -184,6 +188,6 @@ def move(path: Path, folder: Path) -> None:
 
 
 def _move_across_devices(path: Path, target: Path) -> None:
-    write_whole(target, path.read_bytes())
+    write_atomically(target, path.read_bytes())
     shutil.copystat(path, target)
     path.unlink()

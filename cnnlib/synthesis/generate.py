@@ -19,9 +19,9 @@ from tqdm import tqdm
 from cnnlib.codec.filenames import file_name
 from cnnlib.config import CaptchaConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_whole
+from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
-from cnnlib.data.verify_and_split import locked
+from cnnlib.data.folders import locked
 
 CHUNK = 32  # pictures that a process draws before it reports
 MOST_WORKERS = 61  # that Windows can wait for
@@ -90,5 +90,5 @@ def write_pictures(config: CaptchaConfig, seed: int, draw: Draw, indices: Sequen
     for index in indices:
         label, data = draw(f"{seed}-{index}")
         path = config.root_dir / file_name(label, f"{seed}-{index:06d}", config.image_suffix)
-        write_whole(path, data, durable=False)  # to sync each would take longer than to draw it
+        write_atomically(path, data, durable=False)  # to sync each would take longer than to draw it
     return len(indices)

@@ -29,7 +29,7 @@ def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size)
 
 
-def draw_row(
+def draw_text(
     rng: np.random.Generator, label: str, fonts: Sequence[str], inks: Sequence[Colour], size: tuple[int, int]
 ) -> Image.Image:
     """`label`, each character in its ink, on a transparent RGBA picture of `size`, loosely or tightly set."""

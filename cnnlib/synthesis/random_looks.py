@@ -13,12 +13,12 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from cnnlib.codec.images import encode_picture
 from cnnlib.config import CaptchaConfig
-from cnnlib.synthesis.glyphs import Colour, colour_of, draw_row, other_colour
+from cnnlib.synthesis.glyphs import Colour, colour_of, draw_text, other_colour
 
 CELL = 8  # pixels of a ripple that is drawn as straight pieces
 
 
-def draw_look(config: CaptchaConfig, seed: str, fonts: Sequence[str]) -> tuple[str, bytes]:
+def draw_random_look(config: CaptchaConfig, seed: str, fonts: Sequence[str]) -> tuple[str, bytes]:
     """Label and encoded picture number `seed`: characters in a look of its own.
 
     The same seed gives the same label and pixels in any process that draws with the same fonts.
@@ -38,7 +38,7 @@ def draw_picture(rng: np.random.Generator, label: str, fonts: Sequence[str], siz
     mixed = not toneless and rng.random() < 0.25
     inks = [other_colour(rng, ground, 110) if mixed else ink for _ in label]
     picture = _ground(rng, ground, size)
-    text = _warped(rng, draw_row(rng, label, fonts, inks, size))
+    text = _warped(rng, draw_text(rng, label, fonts, inks, size))
     if rng.random() < 0.1:
         shadow = Image.new("RGBA", size, (*other_colour(rng, ink, 60), 0))
         shadow.putalpha(text.getchannel("A").filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 2.5)))))

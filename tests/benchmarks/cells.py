@@ -1,4 +1,4 @@
-"""What a stored result says, as cells of a table and as sentences."""
+"""A stored result as cells of a table and as sentences."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -51,22 +51,23 @@ def confused(one: Result) -> str:
 
 
 def pipeline(one: Result) -> str:
-    """What `speed` measured, in a paragraph."""
+    """The result of `speed`, a paragraph."""
     return (
-        f"One step of 128 pictures of 100×60, network `columns`: {one['repeated_ms']:.0f} ms on one batch again and "
-        f"again, {one['pipeline_ms']:.0f} ms with the input pipeline, augmented: {one['pipeline_cost']:+.1%}, "
-        f"the median of {one['rounds']} rounds side by side. The repeated step computes {one['gflops']:.0f} GFLOP/s, "
-        f"the machine's matrix product in bfloat16 beside it {one['matrix_product_gflops']:.0f} ({one['machine']}).\n\n"
+        f"One step of `columns` on 128 pictures of 100×60 takes {one['repeated_ms']:.0f} ms on the same batch again "
+        f"and again. With the input pipeline and augmentation it takes {one['pipeline_ms']:.0f} ms, "
+        f"{one['pipeline_cost']:+.1%}. This is the median of {one['rounds']} rounds side by side. The step on the same "
+        f"batch computes {one['gflops']:.0f} GFLOP/s. The matrix product in bfloat16 beside it computes "
+        f"{one['matrix_product_gflops']:.0f} ({one['machine']}).\n\n"
     )
 
 
 def machines(found: Sequence[Result]) -> str:
     names = sorted({one["machine"] for one in found})
     rates = [one["machine_gflops"]["bfloat16"] for one in found]
-    return f"Machine: {'; '.join(names)}; matrix product {min(rates):.0f} to {max(rates):.0f} GFLOP/s in bfloat16.\n"
+    return f"Machine: {', '.join(names)}. Matrix product {min(rates):.0f} to {max(rates):.0f} GFLOP/s in bfloat16.\n"
 
 
-# The columns of docs/statistics.md: of a title, what its cells say.
+# The columns of docs/benchmarks/statistics.md: titles, and what makes the cells.
 STATISTICS: dict[str, Callable[[Result], Any]] = {
     "pictures": lambda one: one["look"],
     "network": lambda one: one["network"] + ("" if one["warm_start"] else ", from random weights"),
@@ -78,7 +79,7 @@ STATISTICS: dict[str, Callable[[Result], Any]] = {
     "minutes": lambda one: f"{one['seconds'] / 60:.1f}",
     "seconds to 98%": lambda one: seconds_to(one, 0.98),
     "pictures/s": lambda one: f"{one['pictures_per_s']:.0f}",
-    "GFLOP/s, of the machine's": rate,
+    "GFLOP/s, of the machine's matrix product": rate,
     "confused": confused,
     "commit": lambda one: one.get("commit", ""),
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 from cnnlib.codec.filenames import label_of
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.evaluation import metrics
-from cnnlib.inference.compatibility import Wanted
+from cnnlib.inference.compatibility import Requirements
 from cnnlib.inference.recognizer import Recognizer
 from tests.benchmarks.runs import Result, store, stored
 from tests.benchmarks.zoo import HELD_BACK, pictures_of
@@ -21,11 +21,11 @@ def read_set(zoo: Path, name: str) -> Result:
     paths = pictures_of(zoo, name)[:HELD_BACK]
     labels = [label_of(path.name) for path in paths]
     data = [path.read_bytes() for path in paths]
-    texts = [reading.text for reading in Recognizer(MODEL).recognize(data)]
+    texts = [prediction.text for prediction in Recognizer(MODEL).recognize(data)]
     alphabet = "".join(sorted(set("".join(labels))))
-    narrow = Recognizer(MODEL, wanted=Wanted("the benchmark", char_set=alphabet)).recognize(data)
+    narrow = Recognizer(MODEL, requirements=Requirements("the benchmark", char_set=alphabet)).recognize(data)
     exact = metrics.accuracy(labels, texts)
-    known = metrics.accuracy(labels, [reading.text for reading in narrow])
+    known = metrics.accuracy(labels, [prediction.text for prediction in narrow])
     folded = metrics.accuracy([label.lower() for label in labels], [text.lower() for text in texts])
     measured = {
         "set": name,

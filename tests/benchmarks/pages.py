@@ -1,6 +1,4 @@
-"""The pages and pictures that tell the stored results: docs/statistics.md, docs/zoo.md, docs/few_labels.md and
-docs/service.md.
-"""
+"""The pages and pictures of docs/benchmarks/, written from the stored results."""
 
 import json
 from collections.abc import Sequence
@@ -23,9 +21,12 @@ from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
 
-DOCS = PROJECT_ROOT / "docs"
-GENERAL = ("picture_accuracy", "case_ignored", "alphabet_known")  # what is told of the general model
-HEAD = "Written by the benchmarks from `tests/benchmarks/results/`; run them again to change this page.\n\n"
+DOCS = PROJECT_ROOT / "docs" / "benchmarks"
+GENERAL = ("picture_accuracy", "case_ignored", "alphabet_known")  # figures of the general model
+HEAD = (
+    "The benchmarks write this page from `tests/benchmarks/results/`. To change it, run them again.\n"
+    "Commits name the code that was measured.\n\n"
+)
 
 
 def results(prefix: str) -> list[Result]:
@@ -51,13 +52,14 @@ def write_statistics(found: Sequence[Result]) -> None:
     text = (
         "# Accuracy and speed on captchas of the `captcha` library\n\n"
         + HEAD
-        + "19 of 20 pictures are for training, 5% of those, at most 2,000, for verification; "
-        "5,000 unseen pictures are drawn with another seed after the first training. Trainings start from the general "
-        "model that was shipped then, which saw none of these pictures, unless the table says otherwise. Pictures: "
-        "alphabet, size, version of `captcha`, number. Minutes are those of the steps, without loading and export. "
-        "Seconds to 98%: to the first measurement of the verification set at 98% or more, reckoned at the training's "
-        "mean pace. Commits name the code that was "
-        "trained with.\n\n"
+        + "Of the pictures, 19 of 20 are for training. Of these, 5%, at most 2,000, are the verification set. After "
+        "the first training, 5,000 unseen pictures are drawn with another seed.\n\n"
+        "Trainings start from the general model of their time, unless the table says otherwise. That model saw none of "
+        "these pictures.\n\n"
+        "- Pictures: alphabet, size, version of `captcha`, number.\n"
+        "- Minutes: those of the steps, without loading and export.\n"
+        "- Seconds to 98%: until a measurement of the verification set first gave 98% or more, computed from the mean "
+        "pace of the training.\n\n"
         + table([*STATISTICS], [[cell(one) for cell in STATISTICS.values()] for one in found])
         + "\n![Verification accuracy over steps](statistics.png)\n\n"
         + remaining(LONG, "misread_lower.png")
@@ -69,7 +71,7 @@ def write_statistics(found: Sequence[Result]) -> None:
 
 
 def remaining(run: Run, sheet: str) -> str:
-    """What a long training comes to, with a sheet of what it misreads, a file in `docs/`."""
+    """The result of a long training, with a sheet of what it misreads, a file in `DOCS`."""
     one = stored(run.name)
     if one is None:
         return ""
@@ -77,9 +79,9 @@ def remaining(run: Run, sheet: str) -> str:
     if drawn.exists():  # on another machine otherwise, and there already
         Image.open(drawn).convert("RGB").quantize(256).save(DOCS / sheet, optimize=True)
     return (
-        f"What remains of `{one['look']}`: after {one['step']:,} steps on {one['training_pictures']:,} pictures "
-        f"{accuracy(one)} of the unseen ones are read right, and {trained(one)} of those that were trained on. "
-        f"The surest of those that are misread:\n\n![Pictures that are misread]({sheet})\n\n"
+        f"After {one['step']:,} steps on {one['training_pictures']:,} pictures of `{one['look']}`, the network reads "
+        f"{accuracy(one)} of the unseen pictures right, and {trained(one)} of the training pictures. It misreads these "
+        f"with the greatest confidence:\n\n![Misread pictures]({sheet})\n\n"
     )
 
 
@@ -106,14 +108,16 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
     text = (
         "# Accuracy on pictures of real generators\n\n"
         + HEAD
-        + "Each set was drawn by the open generator that it is called after, most of its settings its own; the "
-        "pictures are not in the repository. The same 400 of each set are read, first by the general model that was "
-        "shipped then, which saw none of these generators, as it is: exactly, with upper and lower case taken for the "
-        "same, and with the set's alphabet as `char_set`. Then with the default recipe of the code that the commit "
-        "names: `verify_and_split_data.py --write-config` proposes the config, `train_model.py` trains on all the "
-        "other pictures. Minutes are those of the steps. Seconds to 95%: to the first measurement of the "
-        "verification set, 60 to 90 pictures, at 95% or more, reckoned at the training's mean pace; none "
-        "where it was never that.\n\n"
+        + "Each set was drawn by the open generator in its name, with most settings left as they are. The pictures are "
+        "not in the repository. The same 400 pictures of each set are read by two models.\n\n"
+        "The first is the general model of that time, which saw none of these generators. It reads them as they are "
+        "(exact text), with upper and lower case taken for the same, and with the alphabet of the set as "
+        "`char_set`.\n\n"
+        "The second is trained on all other pictures of the set with the default recipe. "
+        "`--write-config` of `verify_and_split_data.py` proposes the config, and `train_model.py` trains.\n\n"
+        "- Minutes: those of the steps.\n"
+        "- Seconds to 95%: until a measurement of the verification set, 60 to 90 pictures, first gave 95% or more, "
+        "computed from the mean pace of the training. Empty where none did.\n\n"
         + table(titles, rows)
         + "\n![Three pictures of each set](zoo.png)\n\n"
         + (machines(trained) if trained else "")
@@ -140,10 +144,11 @@ def write_labels(found: Sequence[Result]) -> None:
     text = (
         "# Accuracy from few labels\n\n"
         + HEAD
-        + "The same 400 unseen pictures of each set, read after training on a few labelled ones: from random weights "
-        "(`--warm-start none`) and from the general model that was shipped then, which never saw these generators. "
-        "Commits, or days, name the code that was trained with: columns of other code are of another recipe, and what "
-        "lies between two of them may be the recipe's.\n\n"
+        + "The same 400 unseen pictures of each set are read after training on a few labelled ones. A training starts "
+        "from random weights (`--warm-start none`) or from the general model of that time. That model never saw these "
+        "generators.\n\n"
+        "Each cell ends with the commit, or the day, of the code. Where these differ, the recipe may differ too, and "
+        "so may the figures because of it.\n\n"
         + table(("set", "start", *(f"{count} labels" for count in counts)), rows)
         + "\n![Accuracy over the number of labels](few_labels.png)\n\n"
         + machines(found)
@@ -155,9 +160,9 @@ def write_service(found: dict[str, Result]) -> None:
     text = (
         "# The recognition service in figures\n\n"
         + HEAD
-        + "The demonstration's model (network `columns`, pictures of 100×60, ten digits), served by two workers; what "
-        "sends the requests runs on the same two cores. Commits name the code that was measured.\n\n"
+        + "Two workers serve the model of the demonstration (network `columns`, pictures of 100×60, ten digits). The "
+        "clients run on the same two cores.\n\n"
         + table(("what", "figure", "commit"), service_rows(found))
-        + f"\nMachine: {'; '.join(sorted({one['machine'] for one in found.values()}))}.\n"
+        + f"\nMachine: {', '.join(sorted({one['machine'] for one in found.values()}))}.\n"
     )
     (DOCS / "service.md").write_text(text, encoding="utf-8")

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cnnlib.core.json_file import read_json_object
 
 from cnnlib.config import SAMPLE_CONFIG
-from cnnlib.core.files import write_whole
-from cnnlib.core.json_file import read_json_object
+from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.inference.model_card import load_card, load_model
 
@@ -55,7 +55,7 @@ def shipped_config(folder: Path, **keys: Any) -> Config:
 
 def write_config(path: Path, config: Config) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(config, indent=2).encode())
+    write_atomically(path, json.dumps(config, indent=2).encode())
 
 
 def stored(name: str) -> Result | None:
@@ -69,7 +69,7 @@ def store(name: str, measured: Result) -> Result:
     origin = {"date": date.today().isoformat(), "commit": commit(), "machine": machine()}
     result = {"name": name, **measured, **origin}
     RESULTS.mkdir(exist_ok=True)
-    write_whole(RESULTS / f"{name}.json", (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomically(RESULTS / f"{name}.json", (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
     return result
 
 

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnlib.client.load_test import Load
-from cnnlib.client.probe import BOUNDARY, Measurement, form
+from cnnlib.client.load_test import BOUNDARY, Load, Measurement, multipart_body
 from cnnlib.config import load_sample_config
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
@@ -52,7 +51,7 @@ def serving(config: Path) -> Iterator[Service]:
         process.stdout.readline()
         service = Service(port, process)
         try:
-            body = form(list_entries(load_sample_config(config).test_image_dir)[0].read_bytes())
+            body = multipart_body(list_entries(load_sample_config(config).test_image_dir)[0].read_bytes())
             for _ in range(WARMING):
                 post(port, "/b", body)
             yield service

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from cnnlib.client.load_test import Load
-from cnnlib.client.probe import BOUNDARY, form
-from cnnlib.config import load_sample_config
 from cnnlib.core.json_file import read_json_object
+
+from cnnlib.client.load_test import BOUNDARY, Load, multipart_body
+from cnnlib.config import load_sample_config
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
 from tests.benchmarks.runs import Result, store, stored, write_config
@@ -95,7 +94,7 @@ def changed(config: Path, name: str, **keys: Any) -> Path:
 def wrk(url: str, picture: bytes, connections: int) -> Figures:
     """Requests a second as wrk counts them."""
     body, script = FOLDER / "body", FOLDER / "post.lua"
-    body.write_bytes(form(picture))
+    body.write_bytes(multipart_body(picture))
     script.write_text(
         f'local f = io.open("{body}", "rb")\nwrk.method = "POST"\nwrk.body = f:read("*a")\n'
         f'wrk.headers["Content-Type"] = "multipart/form-data; boundary={BOUNDARY}"\n'
@@ -114,7 +113,7 @@ def together(config: Path, picture: Path) -> Result:
         headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
         for _ in range(ROUNDS):
             for many, found in rates.items():
-                body, count, start = form(*[data] * many), 0, time.perf_counter()
+                body, count, start = multipart_body(*[data] * many), 0, time.perf_counter()
                 while time.perf_counter() < start + ROUND_S:
                     connection.request("POST", "/b", body, headers)
                     assert len(np.atleast_1d(json.loads(connection.getresponse().read()))) == many

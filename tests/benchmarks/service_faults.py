@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnlib.client.load_test import Load
-from cnnlib.client.probe import Measurement
+from cnnlib.client.load_test import Load, Measurement
 from cnnlib.config import load_sample_config
 from tests.benchmarks.runs import Result
 from tests.benchmarks.served import WORKERS, Service, requests_of, serving

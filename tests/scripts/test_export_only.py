@@ -35,17 +35,17 @@ def test_checkpoint_is_exported_anew(
 ) -> None:
     folder = copied.parent / "model"
     pictures = [path.read_bytes() for path in list_entries(trained.config.test_image_dir)]
-    before = [reading.text for reading in Recognizer(folder).recognize(pictures)]
+    before = [prediction.text for prediction in Recognizer(folder).recognize(pictures)]
     assert train_model.main(["--config", str(copied), "--export-only"]) == 0
     card = load_card(folder)
     assert set(card.files) == set(KINDS)
     assert card.exported_picture_accuracy["float32"] == pytest.approx(card.verification_picture_accuracy)
     assert card.reads == choose(card.exported_picture_accuracy)
     assert f"pictures are read with {card.reads}" in capsys.readouterr().out
-    after = [reading.text for reading in Recognizer(folder).recognize(pictures)]
+    after = [prediction.text for prediction in Recognizer(folder).recognize(pictures)]
     assert sum(map(str.__eq__, before, after)) >= len(before) - 1, "quantised, one may be at the brink"
     (folder / CARD).write_text(json.dumps(card.model_dump() | {"reads": "float32"}))
-    assert [reading.text for reading in Recognizer(folder).recognize(pictures)] == before
+    assert [prediction.text for prediction in Recognizer(folder).recognize(pictures)] == before
 
 
 def test_other_formats_read_as_the_recognizer_does(copied: Path, trained: SimpleNamespace) -> None:

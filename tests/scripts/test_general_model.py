@@ -25,16 +25,18 @@ GENERAL = PROJECT_ROOT / "model" / "general"
 def test_general_model_is_small_and_reads_plain_letters_of_any_size() -> None:
     assert sum(path.stat().st_size for path in GENERAL.iterdir() if path.name != ".lock") <= 6_000_000
     reader = Recognizer(GENERAL)
-    readings = {}
+    predictions = {}
     for text, size in (("hk4R7", (190, 56)), ("B2me", (120, 60)), ("73915", (300, 80))):
         picture = Image.new("RGB", size, "white")
         ImageDraw.Draw(picture).text((size[0] // 8, size[1] // 6), text, "navy", ImageFont.load_default(size[1] * 0.55))
-        readings[text] = reader.recognize([picture])[0].text
-    assert readings == {text: text for text in readings}
+        predictions[text] = reader.recognize([picture])[0].text
+    assert predictions == {text: text for text in predictions}
 
 
 def test_general_config_is_that_of_the_shipped_model() -> None:
-    Recognizer(GENERAL, wanted=train_model.wanted_of(load_sample_config(PROJECT_ROOT / "conf/general_config.json")))
+    Recognizer(
+        GENERAL, requirements=train_model.requirements_of(load_sample_config(PROJECT_ROOT / "conf/general_config.json"))
+    )
     keys = [json.loads((PROJECT_ROOT / f"conf/general{part}_config.json").read_text()) for part in ("", "_training")]
     assert {key for key in keys[1] if keys[0].get(key) != keys[1][key]} == {"model_save_dir", "log_dir"}
 

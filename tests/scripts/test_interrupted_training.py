@@ -92,10 +92,10 @@ def test_killed_training_leaves_a_whole_model_to_go_on_from(tmp_path: Path) -> N
     process.kill()
     process.communicate()
     step = load_card(tmp_path / "model").step
-    reading = run_script(
+    prediction = run_script(
         "train_model.py", "--config", path, "--recognize", list_entries(tmp_path / "sample" / "train")[0]
     )
-    assert reading.returncode == 0
+    assert prediction.returncode == 0
     again = start_script("train_model.py", "--config", path)
     assert again.stdout
     lines = []

@@ -136,8 +136,8 @@ def test_test_pictures_that_come_back_by_the_api_are_not_trained_on(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tested = draw("01", tmp_path / "sample" / "test" / "01_1.png", seed=1)
-    for number, reading in enumerate(("01", "01", "00")):
-        shutil.copy(tested, draw("01", tmp_path / "sample" / "new_train" / f"{reading}_9{number}.png"))
+    for number, prediction in enumerate(("01", "01", "00")):
+        shutil.copy(tested, draw("01", tmp_path / "sample" / "new_train" / f"{prediction}_9{number}.png"))
     verify_and_split_data.main(["--config", str(config_path)])
     said = capsys.readouterr().out
     assert "2 pictures are in the sets already or here twice, the same byte for byte: removed here" in said
