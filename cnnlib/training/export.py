@@ -1,6 +1,5 @@
-"""A trained Keras model as a LiteRT file that takes a picture's bytes and gives probabilities."""
+"""Exports a trained Keras model to LiteRT, which takes a decoded picture and gives probabilities, and to others."""
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from cnnlib.network.architectures import CNN
 
 TOLERANCE = 1e-3  # of a probability, between Keras and LiteRT in float32
 OPSET = 18  # version of the operations of an ONNX model
-COST = 0.001  # of picture accuracy: the most that the smaller and faster quantised model may cost
+QUANTISATION_COST = 0.001  # of picture accuracy, at most; for it the model is smaller and faster
 
 
 def to_float32(network: CNN, trained: keras.Model) -> keras.Model:
@@ -27,15 +26,15 @@ def to_float32(network: CNN, trained: keras.Model) -> keras.Model:
     return model
 
 
-def to_saved_model(model: keras.Model, folder: Path, batch: int | None = None) -> None:
-    """Write a SavedModel whose signature takes uint8 `pictures` (batch, height, width, channels), any number if None,
-    and gives float32 `probabilities` (batch, rows, classes), each row adding up to 1.
+def to_saved_model(model: keras.Model, folder: Path) -> None:
+    """Write a SavedModel of a model that computes in float32.
 
-    `model` computes in float32.
+    Its signature takes uint8 `pictures` (batch, height, width, channels) and gives float32 `probabilities`
+    (batch, rows, classes), each row adding up to 1.
     """
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint("serving_default", _probabilities(model), input_signature=_signature(model, batch))
+    archive.add_endpoint("serving_default", _probabilities(model), input_signature=_signature(model))
     archive.write_out(folder, verbose=False)
 
 
@@ -50,7 +49,7 @@ def _signature(model: keras.Model, batch: int | None = None) -> list[tf.TensorSp
 def to_onnx(model: keras.Model) -> bytes:
     """An ONNX model with the input `pictures` and the output `probabilities`, as `to_saved_model` has them.
 
-    `model` computes in float32. Raises ModelError where tf2onnx is not installed.
+    `model` computes in float32. Raises ModelError when tf2onnx is not installed.
     """
     try:
         import tf2onnx
@@ -66,13 +65,14 @@ def to_onnx(model: keras.Model) -> bytes:
 def to_litert(model: keras.Model, *, quantised: bool = False) -> bytes:
     """A LiteRT model: uint8 (1, height, width, channels) to float32 (1, rows, classes), each row adding up to 1.
 
-    `model` computes in float32. Quantised, weights are int8, and layers computed with them in int8 (dynamic range).
-    It goes through a SavedModel, because the converter silently leaves out the weights of a Keras 3 model that it is
-    given directly.
+    `model` computes in float32. Quantised, the weights are int8, and layers compute with them in int8 (dynamic range).
     """
-    with tempfile.TemporaryDirectory() as folder, muted_stderr():
-        to_saved_model(model, Path(folder), batch=1)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    signature = _signature(model, batch=1)
+    with muted_stderr():
+        function = tf.function(_probabilities(model), input_signature=signature).get_concrete_function()
+        weights = tf.Module()  # the converter leaves out the weights of a Keras model without saying so
+        weights.variables_of_keras = [weight.value for weight in model.weights]
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], weights)
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if quantised else []
         return bytes(converter.convert())
 
@@ -98,10 +98,10 @@ def check_onnx(content: bytes, model: keras.Model, pictures: np.ndarray) -> None
 
 
 def _check(name: str, answers: np.ndarray, model: keras.Model, pictures: np.ndarray) -> None:
-    with tf.device("CPU"):  # GPUs compute products of float32 with fewer bits
+    with tf.device("CPU"):  # GPUs compute float32 products with fewer bits
         expected = tf.nn.softmax(model(pictures, training=False)).numpy()
     difference = float(np.abs(answers - expected).max())
-    if not difference <= TOLERANCE:  # NaN is no agreement either
+    if not difference <= TOLERANCE:  # NaN does not agree either
         raise ModelError(
             f"export: expected probabilities of {name} within {TOLERANCE} of Keras's; they differ by {difference}"
         )
@@ -112,10 +112,10 @@ def accuracy_of(
 ) -> float:
     """Picture accuracy of a LiteRT model on uint8 (n, height, width, channels) pictures."""
     litert = LiteRT(content)
-    read = [decode(litert.probabilities(picture)).text for picture in pictures]  # one by one: answers are large
+    read = [decode(litert.probabilities(picture)).text for picture in pictures]  # one by one, to hold one answer
     return metrics.accuracy(texts, read).picture
 
 
 def choose(accuracies: Mapping[str, float]) -> str:
-    """Which exported file pictures shall be read with: the quantised one unless it costs more than `COST`."""
-    return "quantised" if accuracies["float32"] - accuracies["quantised"] <= COST + 1e-9 else "float32"
+    """Which exported file is used for reading: the quantised one unless it costs too much accuracy."""
+    return "quantised" if accuracies["float32"] - accuracies["quantised"] <= QUANTISATION_COST + 1e-9 else "float32"
