@@ -24,7 +24,7 @@ from cnnlib.network.names import NETWORKS
 from cnnlib.network.optimizer import Muon
 
 Tensor = Any  # a symbolic or eager tensor
-Stride = int | tuple[int, int]  # of both sides, or of height and width
+Stride = int | tuple[int, int]  # of both axes, or of height and width
 
 
 Axis = Literal["alphabet", "channels", "height", "width"]  # what the size of a layer's weights depends on
@@ -42,8 +42,8 @@ class CNN(ABC):
     consistency = 0.0  # weight of the disagreement between two views of a picture; 0: train on one view
     averaging = 0.998  # share of the running average of the weights that each step keeps; 0: no average
     # For a warm start. A subclass takes all layers of its parent, and a parent those of its subclass.
-    shared_layers: tuple[str, ...] = ()  # first letters of the layers that any other network may take too
-    fitted_layers: Mapping[str, Axis] = {"classes": "alphabet"}  # layers that are fitted to another size of this axis
+    shared_layers: tuple[str, ...] = ()  # prefixes of the layers that any other network may take
+    fitted_layers: Mapping[str, Axis] = {"classes": "alphabet"}  # layers fitted to another size of this axis
     adamw_layers: tuple[str, ...] = ("classes",)  # layers that AdamW updates; Muon updates the other matrices
 
     def __init__(self, shape: Shape, classes: int, length: int) -> None:
@@ -103,8 +103,8 @@ class Classic(CNN):
         return layers.Reshape((self.length, self.classes), name="positions")(x)
 
     def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
-        wanted = tf.one_hot(labels, self.classes)
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(wanted, scores), axis=(1, 2))
+        expected = tf.one_hot(labels, self.classes)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(expected, scores), axis=(1, 2))
 
     def optimizer(self, steps: int) -> keras.optimizers.Optimizer:  # noqa: ARG002 (one rate throughout)
         return keras.optimizers.Adam(1e-4)
@@ -136,15 +136,15 @@ class Positions(Residual):
 
     def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
         smooth = 0.05  # Szegedy et al. 2016
-        wanted = tf.one_hot(labels, self.classes, 1 - smooth + smooth / self.classes, smooth / self.classes)
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, scores), axis=1)
+        expected = tf.one_hot(labels, self.classes, 1 - smooth + smooth / self.classes, smooth / self.classes)
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(expected, scores), axis=1)
 
 
 class Columns(Residual):
     """Residual stages, then a row of classes for each column of the map, read by CTC (Graves et al. 2006).
 
-    Characters may stand anywhere. The columns see each other (Vaswani et al. 2017), so that even the answer of a sum,
-    which stands nowhere, can be read.
+    Characters may stand anywhere. Columns attend to each other (Vaswani et al. 2017), so that the network can learn
+    even the answer of a sum, which no column shows.
     """
 
     decoding = "columns"
@@ -166,10 +166,10 @@ class Columns(Residual):
         return layers.Dense(self.classes, name="classes")(x)
 
     def _first_stride(self) -> Stride:
-        """2, or (2, 1) for pictures so narrow that a column would hold more than half a character.
+        """2, or (2, 1) for narrow pictures, which need more columns.
 
-        A repeated character needs a blank column between, so `length` characters need 2 * length - 1.
-        Raises ConfigError when even half the width is too few.
+        A repeated character needs a blank column between, so `length` characters need 2 * length - 1 columns.
+        Raises ConfigError when there are too few even with (2, 1).
         """
         if self.shape.width // 4 >= 2 * self.length - 1:
             return 2
@@ -196,21 +196,22 @@ def network_class(name: str) -> type[CNN]:
 
 
 def consistency_loss(scores: Tensor, others: Tensor) -> Tensor:
-    """float32 (batch,): how far two views' distributions are from each other, all rows together, in nats.
+    """float32 (batch,): the disagreement of two views, summed over all rows, in nats.
 
-    The mean of the divergences one way and the other (Yao et al. 2024): each view learns from the other as it stands.
+    The mean of the Kullback-Leibler divergences in both directions (Yao et al. 2024). Each view learns from the other,
+    which counts as fixed.
     """
-    one, other = tf.nn.log_softmax(scores), tf.nn.log_softmax(others)
+    first, second = tf.nn.log_softmax(scores), tf.nn.log_softmax(others)
 
-    def divergence(wanted: Tensor, found: Tensor) -> Tensor:
-        wanted = tf.stop_gradient(wanted)
-        return tf.reduce_sum(tf.exp(wanted) * (wanted - found), axis=(1, 2))
+    def divergence(target: Tensor, logs: Tensor) -> Tensor:
+        target = tf.stop_gradient(target)
+        return tf.reduce_sum(tf.exp(target) * (target - logs), axis=(1, 2))
 
-    return (divergence(one, other) + divergence(other, one)) / 2
+    return (divergence(first, second) + divergence(second, first)) / 2
 
 
 def operations(model: keras.Model) -> int:
-    """Multiplications and additions of one picture's convolutions and dense layers, attention left out, forward."""
+    """Multiplications and additions for one picture, forward, in convolutions and dense layers without attention."""
     count = 0
     for layer in model.layers:
         kernel = getattr(layer, "kernel", None)
@@ -221,7 +222,7 @@ def operations(model: keras.Model) -> int:
 
 
 def _residual_stages(x: Tensor, strides: Sequence[Stride]) -> Tensor:
-    """Stem of stride 2 and four residual blocks (He et al. 2016), each of its stride: a map of 128 channels."""
+    """A map of 128 channels: a stem of stride 2 and four residual blocks (He et al. 2016) of these strides."""
     x = _convolution(x, 32, 2, "stem")
     for number, (channels, stride) in enumerate(zip((64, 64, 128, 128), strides, strict=True), 1):
         y = _convolution(x, channels, stride, f"block{number}_first")
@@ -232,7 +233,7 @@ def _residual_stages(x: Tensor, strides: Sequence[Stride]) -> Tensor:
 
 
 def _shortcut(x: Tensor, channels: int, stride: Stride, name: str) -> Tensor:
-    """What a block adds to, with as many channels and places as it gives: convolved for channels, else averaged."""
+    """The input of a block in the shape of its output: convolved for more channels, else averaged."""
     if x.shape[-1] != channels:
         return _normed(_conv2d(x, channels, 1, stride, name), name)
     return x if stride == 1 else layers.AveragePooling2D(stride, padding="same", name=name)(x)
@@ -254,7 +255,7 @@ def _normed(x: Tensor, name: str) -> Tensor:
 
 @contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Layers made inside compute in this Keras policy."""
+    """Layers that are made inside compute with this Keras policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

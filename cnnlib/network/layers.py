@@ -9,7 +9,7 @@ Tensor = Any  # a symbolic or eager tensor
 
 
 class Standardise(keras.Layer):
-    """Zero mean and unit spread for each picture and channel, so that ink and ground differ in any colours."""
+    """Zero mean and unit variance for each picture and channel, so that ink and ground differ in any colours."""
 
     def call(self, pictures: Tensor) -> Tensor:
         x = tf.cast(pictures, tf.float32)
@@ -21,11 +21,11 @@ class Standardise(keras.Layer):
 class BatchNorm(keras.Layer):
     """Batch normalisation (Ioffe and Szegedy 2015) of (batch, ..., channels), by TensorFlow's fused operation.
 
-    It reads and writes bfloat16 or float16 maps and keeps its statistics in float32, where Keras's own layer
-    writes whole float32 maps between its many steps; a training step takes two thirds of the time.
+    It reads and writes bfloat16 or float16 maps and keeps its statistics in float32. Keras's own layer writes whole
+    float32 maps between its many steps; with it, a training step takes half as long again.
     """
 
-    momentum = 0.95  # share of the moving statistics that a step keeps
+    momentum = 0.95  # share of the moving statistics that each step keeps
     epsilon = 1e-3
 
     def build(self, shape: tuple[int, ...]) -> None:
@@ -39,10 +39,10 @@ class BatchNorm(keras.Layer):
         self.moving_variance = weight("moving_variance", "ones", False)
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
-        if not training:  # plain arithmetic, which exports fold into the convolution before it
+        if not training:  # plain arithmetic, which an export folds into the convolution before it
             scale = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
             return tf.cast(tf.cast(x, tf.float32) * scale + (self.beta - self.moving_mean * scale), x.dtype)
-        maps = x[:, tf.newaxis] if x.shape.rank == 3 else x  # what the operation expects
+        maps = x[:, tf.newaxis] if x.shape.rank == 3 else x  # as the operation expects
         normed, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=maps, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=self.epsilon
         )
@@ -52,7 +52,7 @@ class BatchNorm(keras.Layer):
 
 
 class Place(keras.Layer):
-    """Adds what was learned for each place of a row: (batch, places, channels), as it comes and as it goes."""
+    """Adds a learned vector to each place of a row: (batch, places, channels) in and out."""
 
     def build(self, shape: tuple[int, ...]) -> None:
         self.place = self.add_weight(

@@ -9,13 +9,13 @@ import tensorflow as tf
 
 Tensor = Any
 
-ITERATIONS = 5  # of Newton and Schulz; singular values then lie between about 0.7 and 1.2
+ITERATIONS = 5  # of Newton and Schulz; afterwards singular values are between about 0.7 and 1.2
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: the steepest rise from 0
-LIKE_ADAM = 0.2  # root mean square of an AdamW update, which a Muon update is scaled to (Liu et al. 2025)
+LIKE_ADAM = 0.2  # root mean square of an AdamW update, to which a Muon update is scaled (Liu et al. 2025)
 
 
 class Muon(keras.optimizers.AdamW):
-    """Momentum whose update of a matrix is made orthogonal, so that every direction is learned at one pace.
+    """Momentum whose update of a matrix is orthogonal, so that every direction is learned at the same pace.
 
     Jordan et al. 2024, Liu et al. 2025. Kernels of convolutions count as matrices. AdamW updates weights of one axis,
     biases and the layers named in `adamw_layers`, at the same rate.
@@ -49,13 +49,13 @@ class Muon(keras.optimizers.AdamW):
 
 
 def matrix_shape(shape: Sequence[int]) -> tuple[int, int]:
-    """Rows and columns of the matrix nearest to a square that a kernel's axes, in their order, make."""
+    """Rows and columns of a kernel as a matrix: its axes in order, split where it is nearest to a square."""
     splits = [(math.prod(shape[:axis]), math.prod(shape[axis:])) for axis in range(1, len(shape))]
     return min(splits, key=sum)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """The matrix with all its singular values brought near 1, by iterations of Newton and Schulz.
+    """The matrix with all singular values near 1, by iterations of Newton and Schulz.
 
     float32 (rows, columns) in and out.
     """

@@ -1,4 +1,4 @@
-"""Random changes of a batch of training pictures. Nothing is flipped: a mirrored letter is another one.
+"""Random changes of a batch of training pictures. Nothing is flipped: a mirrored letter is another letter.
 
 Each takes uint8 (batch, height, width, channels), an int32 (2,) seed and a strength; at 0 nothing changes.
 """
@@ -12,7 +12,7 @@ Tensor = Any
 
 
 def affine(pictures: Tensor, seed: Tensor, strength: Tensor | float) -> Tensor:
-    """Turned, scaled, sheared and shifted pictures; what comes in from outside repeats the edge.
+    """Turned, scaled, sheared and shifted pictures; the edge is repeated outside.
 
     At strength 1: turn ±0.07 rad, scale ±8%, shear ±0.1, shift ±5% of the width and ±7% of the height.
     """
@@ -39,10 +39,10 @@ def affine(pictures: Tensor, seed: Tensor, strength: Tensor | float) -> Tensor:
 
 
 def erase(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
-    """Pictures with rectangles in their mean colour, so that a character has to be known by a part (Zhong et al. 2020).
+    """Pictures with rectangles in their mean colour, so that a part must do (random erasing, Zhong et al. 2020).
 
-    Random erasing: as many rectangles as the width holds heights, rounded up; their sides up to 45% of the shorter side
-    of the picture, less below strength 1.
+    There are width / height rectangles, rounded up. Their sides are up to 45% of the picture's shorter side, less below
+    strength 1.
     """
     shape = tf.shape(pictures)
     height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
@@ -61,7 +61,7 @@ CHANGES: tuple[Callable[[Tensor, Tensor, Tensor | float], Tensor], ...] = (affin
 
 
 def augment(pictures: Tensor, seed: Tensor, strength: Tensor | float) -> Tensor:
-    """Every change in turn, drawn from an int32 (2,) seed; uint8 in and out."""
+    """All changes in turn, drawn from an int32 (2,) seed; uint8 in and out."""
     for number, change in enumerate(CHANGES):
         pictures = change(pictures, seed + tf.constant((0, number)), strength)
     return pictures

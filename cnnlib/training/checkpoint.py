@@ -1,4 +1,4 @@
-"""Weights, optimizer and progress of a training as the bytes of one .npz file, and back; who may write them."""
+"""A training as the bytes of one .npz file and back: weights, optimizer and progress; and the lock of its folder."""
 
 import io
 import json
@@ -21,24 +21,22 @@ Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
 
 @dataclass
 class Progress:
-    """Where a training stands: step, best verification accuracy so far, curves, suspected labels, its pictures."""
+    """How far a training is: step, best verification accuracy, curves, suspected labels, a hash of its pictures."""
 
     step: int = 0
-    seconds: float = 0.0  # that training took, interruptions left out
+    seconds: float = 0.0  # of training, without interruptions
     best_accuracy: float = 0.0
     best_step: int = 0
-    training_curve: Curve = field(default_factory=list)  # of single batches, as they were trained on
+    training_curve: Curve = field(default_factory=list)  # of single batches with their random changes
     verification_curve: Curve = field(default_factory=list)  # of the whole verification set
-    labels_checked: bool = False  # whether the labels of the training pictures were looked at
-    suspects: list[LabelledPrediction] = field(
-        default_factory=list
-    )  # training pictures, by name, whose labels looked wrong then
-    names_hash: str = ""  # a hash of the names, so of the labels too, of all pictures that it is about
+    labels_checked: bool = False  # whether wrong labels were looked for
+    suspects: list[LabelledPrediction] = field(default_factory=list)  # by file name: training pictures found then
+    names_hash: str = ""  # of the names, and so the labels, of all its pictures
 
 
 @contextmanager
 def held(model_dir: Path) -> Iterator[None]:
-    """Hold a model folder, made where it is missing, for one training.
+    """Hold a model folder for one training; it is made if missing.
 
     Raises ModelError when another training holds it, OSError when it can't be written.
     """
@@ -55,7 +53,7 @@ def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.
     arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.weights}
     arrays |= {f"averaged/{variable.path}": variable.numpy() for variable in averaged.weights}
     arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(_plain(optimizer).variables)}
-    plain = vars(progress) | {"suspects": json.dumps([_row(one) for one in progress.suspects])}
+    plain = vars(progress) | {"suspects": json.dumps([_row(suspect) for suspect in progress.suspects])}
     arrays |= {f"progress/{name}": np.array(value) for name, value in plain.items()}
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
@@ -101,7 +99,7 @@ def _assign(variable: keras.Variable, value: np.ndarray) -> None:
 
 
 def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """The optimizer without float16's loss scaling, so that a training may go on in another precision."""
+    """The optimizer without the loss scaling of float16, so that a training may go on in another precision."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
@@ -109,8 +107,9 @@ def _curve(array: np.ndarray) -> Curve:
     return [(int(step), float(share)) for step, share in array]
 
 
-def _row(one: LabelledPrediction) -> tuple[str | float, ...]:
-    return one.path.name, one.label, one.prediction.text, one.prediction.confidence, one.label_confidence, one.loss
+def _row(suspect: LabelledPrediction) -> tuple[str | float, ...]:
+    name, label, prediction = suspect.path.name, suspect.label, suspect.prediction
+    return name, label, prediction.text, prediction.confidence, suspect.label_confidence, suspect.loss
 
 
 def _suspect(

@@ -1,4 +1,4 @@
-"""Labelled pictures in memory, split from verification, shuffled and batched."""
+"""Labelled pictures in memory: split into training and verification, shuffled and batched."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -42,25 +42,23 @@ def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
 
     Raises SampleError when there are fewer than two or one doesn't fit the config.
     """
-    found = list_labelled(config.train_image_dir, config.image_suffix)
-    if len(found) < 2:
+    samples = list_labelled(config.train_image_dir, config.image_suffix)
+    if len(samples) < 2:
         raise SampleError(
             f"{display_path(config.train_image_dir)}: expected 2 or more .{config.image_suffix} pictures; "
-            f"got {len(found)}; fill it with gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
+            f"got {len(samples)}; fill it with gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
         )
-    verification = choose_verification([path.name for path, _ in found], config.split_seed)
-    parts = ([one for one in found if (one[0].name in verification) == wanted] for wanted in (False, True))
-    training, verifying = (load(part, config.shape, config.alphabet, config.max_captcha) for part in parts)
-    return training, verifying
+    names = choose_verification([path.name for path, _ in samples], config.split_seed)
+    sides = ([sample for sample in samples if (sample[0].name in names) == side] for side in (False, True))
+    training, verification = (load(side, config.shape, config.alphabet, config.max_captcha) for side in sides)
+    return training, verification
 
 
 def choose_verification(names: Sequence[str], seed: int) -> set[str]:
-    """The names whose pictures verify: 5% by a hash of seed and name, at least 1, the lowest hashes up to 2,000.
+    """The names of the verification set: 5% by a hash of seed and name, at least 1 and at most 2,000.
 
-    One at least of several is left to train on.
-
-    A picture keeps its side when others come, but for folders of a few dozen, and beyond 40,000, where some go over to
-    training.
+    At least one picture stays for training. A picture keeps its side when others are added. Only in folders of a few
+    dozen, or of more than 40,000, some move to training.
     """
     hashes = {name: int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big") for name in names}
     ordered = sorted(names, key=hashes.__getitem__)
@@ -68,35 +66,35 @@ def choose_verification(names: Sequence[str], seed: int) -> set[str]:
     return set(low[: min(VERIFICATION_LIMIT, len(names) - 1)] or ordered[:1])
 
 
-def load(found: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, length: int) -> Dataset:
+def load(samples: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, length: int) -> Dataset:
     """Decode labelled pictures on all cores. Raises SampleError naming the first that doesn't fit."""
-    pictures = np.empty((len(found), shape.height, shape.width, shape.channels), np.uint8)
-    labels = np.empty((len(found), length), np.int32)
+    pictures = np.empty((len(samples), shape.height, shape.width, shape.channels), np.uint8)
+    labels = np.empty((len(samples), length), np.int32)
 
     def read(index: int) -> None:
-        path, label = found[index]
+        path, label = samples[index]
         try:
             pictures[index] = open_picture(read_picture(path), shape)
             labels[index] = alphabet.encode(label, length)
         except SampleError as error:
-            raise SampleError(f"{display_path(path)}: {error}; verify_and_split_data.py tells what fits") from error
+            raise SampleError(f"{display_path(path)}: {error}; verify_and_split_data.py says what fits") from error
 
-    for _ in on_all_cores(read, range(len(found))):
+    for _ in on_all_cores(read, range(len(samples))):
         pass
-    return Dataset([path for path, _ in found], [label for _, label in found], pictures, labels)
+    return Dataset([path for path, _ in samples], [label for _, label in samples], pictures, labels)
 
 
 def batches(
     data: Dataset, size: int, steps: range, seed: int, strength: float, paired: bool = False
 ) -> tf.data.Dataset:
-    """Batch for each step: uint8 (size, height, width, channels) augmented, int32 (size, length).
+    """A batch for each step: augmented uint8 (size, height, width, channels) and int32 (size, length).
 
     A `paired` batch has half as many pictures, each in two views: its second half is the first with other parts erased.
-    The changes, of `strength` at first, fade out towards the last step; erasing stays. A step's batch and its changes
-    depend on `seed`, step and last step alone, so a resumed training goes on where it stopped.
+    The changes start with `strength` and fade out towards the last step; erasing stays. A batch and its changes depend
+    only on `seed`, step and last step, so a resumed training goes on as if it had not stopped.
     """
     count = (size + 1) // 2 if paired else size
-    folded = int(np.uint32(seed).view(np.int32))  # TensorFlow's seeds have a sign
+    folded = int(np.uint32(seed).view(np.int32))  # TensorFlow's seeds are signed
 
     def draw() -> Iterator[tuple[np.ndarray, np.ndarray, int, float]]:
         for step in steps:
@@ -108,7 +106,7 @@ def batches(
         if strength > 0:
             pictures = augment(pictures, step_seed, step_strength)
         if paired:
-            pictures, labels = (tf.concat([one, one[: size - count]], axis=0) for one in (pictures, labels))
+            pictures, labels = (tf.concat([half, half[: size - count]], axis=0) for half in (pictures, labels))
             pictures = erase(pictures, step_seed + tf.constant((0, len(CHANGES))), strength)
         return pictures, labels
 
@@ -122,13 +120,13 @@ def batches(
 
 
 def batch_indices(count: int, size: int, step: int, seed: int) -> np.ndarray:
-    """Which of `count` pictures step `step` trains on, int64 (size,): pass after pass, each in an order of its own."""
+    """Numbers of the pictures of a step, int64 (size,), out of `count`: epoch after epoch, each in its own order."""
     places = range(step * size, (step + 1) * size)
-    passes = range(places[0] // count, places[-1] // count + 1)
-    orders = {number: _order(count, seed, number) for number in passes}
+    epochs = range(places[0] // count, places[-1] // count + 1)
+    orders = {epoch: _order(count, seed, epoch) for epoch in epochs}
     return np.array([orders[place // count][place % count] for place in places])
 
 
 @lru_cache(maxsize=2)
-def _order(count: int, seed: int, number: int) -> np.ndarray:
-    return np.random.default_rng((seed, number)).permutation(count)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(count)

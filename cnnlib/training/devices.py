@@ -1,4 +1,4 @@
-"""Where and in which numbers a training computes."""
+"""Which device and which number format a training computes with, and how fast they are."""
 
 import math
 import time
@@ -8,19 +8,19 @@ import tensorflow as tf
 
 from cnnlib.core.stderr import muted_stderr
 
-Timed = tuple[Callable[[], object], int]  # a call, and how many multiplications and additions it does
+Timed = tuple[Callable[[], object], int]  # a call, and the number of its multiplications and additions
 
 SIDE = 512  # of the square matrices whose product is timed
-GAIN = 1.1  # bfloat16 is taken where it convolves at least this much faster; emulated, it is many times slower
+GAIN = 1.1  # by which bfloat16 has to convolve faster to be chosen; emulated, it is many times slower
 
 
-def use_gpu(wanted: bool) -> str:
-    """Hide or keep the GPUs; returns a sentence about what is computed on.
+def use_gpu(enabled: bool) -> str:
+    """Hide or keep the GPUs; returns a sentence about the device.
 
     TensorFlow allows the choice only before its first computation in a process.
     """
-    if not wanted:
-        with muted_stderr():  # where there is no driver, CUDA reports an error
+    if not enabled:
+        with muted_stderr():  # CUDA reports an error when there is no driver
             tf.config.set_visible_devices([], "GPU")
         return "Computing on the CPU (enable_gpu 0)"
     gpus = tf.config.list_physical_devices("GPU")
@@ -37,7 +37,7 @@ def choose_policy(precision: str) -> tuple[str, str]:
         return ("float32" if precision == "float32" else f"mixed_{precision}"), f"Precision {precision}, as configured"
     if tf.config.get_visible_devices("GPU"):
         return "mixed_float16", "Precision float16 with float32 weights (GPU)"
-    with muted_stderr():  # oneDNN reports an error where it can't compute in bfloat16
+    with muted_stderr():  # oneDNN reports an error when it can't compute in bfloat16
         half, single = rates(convolution, 4)
         half_product, single_product = rates(matrix_product, 10)
     shown = (
@@ -50,13 +50,13 @@ def choose_policy(precision: str) -> tuple[str, str]:
 
 
 def product_rate() -> float:
-    """GFLOP/s of a product of matrices in bfloat16, which a training's own rate is held against."""
+    """GFLOP/s of a matrix product in bfloat16, to compare the rate of a training with."""
     with muted_stderr():
         return rates(matrix_product, 10)[0]
 
 
 def rates(timed: Callable[[tf.DType], Timed], rounds: int) -> list[float]:
-    """GFLOP/s in bfloat16 and in float32, the fastest of rounds in turn, so that a busy moment slows neither alone."""
+    """GFLOP/s in bfloat16 and in float32: the fastest of alternating rounds, so that a busy moment slows both."""
     both = [timed(dtype) for dtype in (tf.bfloat16, tf.float32)]
     for call, _ in both:
         call()  # may trace

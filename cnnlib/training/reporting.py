@@ -10,7 +10,7 @@ from tqdm import tqdm
 from cnnlib.config import SampleConfig
 from cnnlib.core.paths import display_path
 from cnnlib.evaluation.diagnosis import Diagnosis, advice
-from cnnlib.evaluation.metrics import NOTHING, Accuracy
+from cnnlib.evaluation.metrics import NO_CHARACTER, Accuracy
 from cnnlib.inference.model_card import ModelCard
 from cnnlib.training.schedule import Plan
 
@@ -84,13 +84,15 @@ def diagnosis_lines(diagnosis: Diagnosis, table: Path, goal_reached: bool) -> It
     some = f", {pictures} of {pictures + diagnosis.unread}" if diagnosis.unread else ""
     yield f"Training pictures, unchanged{some}: picture accuracy {diagnosis.training.picture:.2%}"
     if diagnosis.confusions:
-        listed = ", ".join(f"{a or NOTHING}→{b or NOTHING} {n}x" for a, b, n in diagnosis.confusions[:LIST_LIMIT])
-        yield f"Still confused on the verification set (label→prediction, {NOTHING}: none): {listed}"
+        listed = ", ".join(
+            f"{a or NO_CHARACTER}→{b or NO_CHARACTER} {n}x" for a, b, n in diagnosis.confusions[:LIST_LIMIT]
+        )
+        yield f"Still confused on the verification set (label→prediction, {NO_CHARACTER}: none): {listed}"
     if diagnosis.suspects:
         count = len(diagnosis.suspects)
         yield f"Probably mislabelled (the network is confident of another text): {count}, see {display_path(table)}:"
     for suspect in diagnosis.suspects[:LIST_LIMIT]:
-        text = suspect.prediction.text or NOTHING
+        text = suspect.prediction.text or NO_CHARACTER
         yield f"  {display_path(suspect.path)} label: {suspect.label} prediction: {text} loss {suspect.loss:.1f}"
     yield f"To try next: {advice(diagnosis, goal_reached)}"
 

@@ -1,4 +1,4 @@
-"""A training's files: checkpoint, card and LiteRT files, swapped in together; on request other servers' formats."""
+"""Saves a training: checkpoint, card and LiteRT files, swapped in together; on request formats of other servers."""
 
 import shutil
 import tempfile
@@ -47,7 +47,7 @@ def save_for_serving(trainer: Trainer, folder: Path) -> Path:
     model = export.to_float32(trainer.network, trainer.averaged)
     version = folder / str(trainer.progress.step)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as part:  # a server takes up whole versions alone
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as part:  # a server loads only complete versions
         export.to_saved_model(model, Path(part) / "model")
         export.check_saved_model(Path(part) / "model", model, trainer.verification.pictures[:CHECKED_PICTURES])
         shutil.rmtree(version, ignore_errors=True)
