@@ -1,7 +1,7 @@
-"""The two config files as frozen, checked values.
+"""The two config files as frozen, validated objects.
 
-The only place that knows a key's name, type, unit and default: `conf/*.schema.json` is written from here
-(`python -m cnnlib.config`) and a test compares `conf/README.md` with it.
+Every key's name, type, unit and default is defined here and nowhere else. `python -m cnnlib.config` writes
+`conf/*.schema.json` from it, and a test compares the keys in `docs/configuration.md` with it.
 """
 
 import itertools
@@ -18,12 +18,12 @@ from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.characters import alphabet_faults, normalise
 from cnnlib.codec.images import Shape
 from cnnlib.config_fields import (
-    MOST,
+    COUNT_LIMIT,
     BatchSize,
     Channels,
     Characters,
     Count,
-    Drawn,
+    DrawnCharacters,
     Expected,
     FilePath,
     Flag,
@@ -38,46 +38,46 @@ from cnnlib.config_fields import (
 )
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.files import read_json, read_json_object, write_atomically
-from cnnlib.core.paths import PROJECT_ROOT, config_path, default_config, display_path
+from cnnlib.core.paths import PROJECT_ROOT, config_path, display_path, project_path
 
-SAMPLE_CONFIG = default_config("sample_config.json")
-CAPTCHA_CONFIG = default_config("captcha_config.json")
+SAMPLE_CONFIG = project_path("conf/sample_config.json")
+CAPTCHA_CONFIG = project_path("conf/captcha_config.json")
 
 
 class Config(BaseModel):
-    """What both files have in common."""
+    """Base class of both configs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     _source: Path = PrivateAttr(default=Path("config"))
     schema_link: Text | None = Field(
-        default=None, alias="$schema", exclude=True, description="where an editor finds the schema"
+        default=None, alias="$schema", exclude=True, description="path of the schema, for editors"
     )
 
     @property
     def name(self) -> str:
-        """The file as messages name it."""
+        """The file's path for messages."""
         return display_path(self._source)
 
 
 class CaptchaConfig(Config):
-    """`captcha_config.json`: the pictures that are drawn."""
+    """`captcha_config.json`: the pictures to draw."""
 
-    root_dir: FilePath = Field(description="folder that drawn pictures are put into")
-    image_suffix: Suffix = Field(description="file suffix, and so the format, of a picture")
-    characters: Drawn = Field(
-        description="characters that labels are drawn from, each as likely as often as it is named"
+    root_dir: FilePath = Field(description="folder for the drawn pictures")
+    image_suffix: Suffix = Field(description="file suffix of a picture, which also sets its format")
+    characters: DrawnCharacters = Field(
+        description="characters that labels are drawn from; one named twice is drawn twice as often"
     )
     count: Count = Field(description="pictures drawn in one run")
     char_count: Length = Field(description="characters on a picture")
     width: Pixels = Field(description="width of a picture, pixels")
     height: Pixels = Field(description="height of a picture, pixels")
     least_char_count: Annotated[Length | None, Expected("a whole number of characters, 1 to 64")] = Field(
-        default=None, description="fewest characters on a picture; none: `char_count`, all are of one length"
+        default=None, description="fewest characters on a picture; without it all have `char_count`"
     )
 
     @property
     def lengths(self) -> range:
-        """The lengths that labels are drawn from, each as likely."""
+        """The lengths that labels can have, all equally likely."""
         least = self.char_count if self.least_char_count is None else self.least_char_count
         return range(least, self.char_count + 1)
 
@@ -86,62 +86,65 @@ class SampleConfig(Config):
     """`sample_config.json`: folders, pictures, alphabet, training."""
 
     origin_image_dir: FilePath = Field(description="folder of labelled pictures to verify and split")
-    new_image_dir: FilePath = Field(description="folder of labelled pictures that come later, verified and split too")
-    train_image_dir: FilePath = Field(description="folder of training pictures; 5% of them verify")
+    new_image_dir: FilePath = Field(description="folder of labelled pictures added later, to verify and split too")
+    train_image_dir: FilePath = Field(description="folder of training pictures; 5% of them are the verification set")
     test_image_dir: FilePath = Field(description="folder of test pictures, never trained on")
-    api_image_dir: FilePath = Field(description="folder of pictures that the recognition API received")
-    online_image_dir: FilePath = Field(description="folder of pictures fetched from `remote_url`")
-    local_image_dir: FilePath = Field(description="folder of local pictures, saved under their reading")
-    model_save_dir: FilePath = Field(description="folder of the model, its card and its reports")
+    api_image_dir: FilePath = Field(description="folder for pictures that the recognition API receives")
+    online_image_dir: FilePath = Field(
+        description="folder for pictures fetched from `remote_url`, named by their prediction"
+    )
+    local_image_dir: FilePath = Field(description="folder for local pictures, named by their prediction")
+    model_save_dir: FilePath = Field(description="folder for the model, its card and its reports")
     image_width: Pixels = Field(description="width of a picture, pixels")
     image_height: Pixels = Field(description="height of a picture, pixels")
     max_captcha: Length = Field(description="most characters on a picture; shorter labels are learned too")
     image_suffix: Suffix = Field(description="file suffix of the pictures")
-    char_set: Characters = Field(description="characters that are told apart, in class order")
-    use_labels_json_file: Flag = Field(description="take the characters from `labels_json_file`, not from `char_set`")
+    char_set: Characters = Field(description="alphabet: the characters that the model can read, in class order")
+    use_labels_json_file: Flag = Field(description="take the alphabet from `labels_json_file` instead of `char_set`")
     remote_url: Url = Field(description="address that gives a fresh captcha picture")
-    cycle_stop: Annotated[Count | Literal["auto"], Expected(f'a whole number of steps, 1 to {MOST}, or "auto"')] = (
-        Field(description='steps after which training stops; "auto": from the number of pictures')
-    )
+    cycle_stop: Annotated[
+        Count | Literal["auto"], Expected(f'a whole number of steps, 1 to {COUNT_LIMIT}, or "auto"')
+    ] = Field(description='steps after which training stops; "auto": by the number of pictures')
     acc_stop: Share = Field(
-        description="verification accuracy of pictures that ends a training early, once reached twice running; 1: never"
+        description="picture accuracy on the verification set that ends a training early, when reached twice in a row; "
+        "1: never"
     )
     cycle_save: Count = Field(description="steps from one save of the model to the next")
-    enable_gpu: Flag = Field(description="train on a GPU where there is one; 0 hides it")
+    enable_gpu: Flag = Field(description="train on a GPU if there is one; 0 hides it")
     train_batch_size: BatchSize = Field(description="pictures in a training step; lower it when memory runs out")
     test_batch_size: BatchSize = Field(description="verification pictures measured for each verification line")
 
     labels_json_file: FilePath = Field(
-        default=PROJECT_ROOT / "gen_image" / "labels.json", description="characters found by collect_labels.py"
+        default=PROJECT_ROOT / "gen_image" / "labels.json", description="the alphabet that collect_labels.py found"
     )
     channels: Channels = Field(default=1, description="1: pictures are read in grey; 3: in colour")
-    resize: Flag = Field(default=False, description="resize pictures of another size; 0: they are refused")
+    resize: Flag = Field(default=False, description="resize pictures of another size; 0: refuse them")
     split_seed: Seed = Field(default=0, description="seed of the split into training, verification and test pictures")
-    network: Network = Field(default="columns", description="network that is trained")
+    network: Network = Field(default="columns", description="network to train")
     augmentation: Annotated[
         Annotated[float, Field(ge=0, le=4)] | Literal["auto"], Expected('a number from 0 to 4, or "auto"')
     ] = Field(
         default="auto",
-        description="strength of the random changes of training pictures, in the first half of the steps; 0: none; "
-        '"auto": by how often each is seen',
+        description="strength of the random changes of training pictures, which fade in the second half of the steps; "
+        '0: none; "auto": by how often each picture is seen',
     )
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], Expected("auto, float32, bfloat16 or float16")
-    ] = Field(default="auto", description="numbers that training computes with; auto: the fastest here")
+    ] = Field(default="auto", description="number format that training computes in; auto: the fastest on this machine")
     api_save: Flag = Field(default=True, description="keep the pictures that the recognition API receives")
     api_save_limit: Count = Field(
-        default=10_000, description="received pictures that are kept in `api_image_dir`; the oldest go first"
+        default=10_000, description="received pictures that are kept in `api_image_dir`; the oldest are deleted first"
     )
-    log_dir: FilePath = Field(default=PROJECT_ROOT / "logs", description="folder of TensorBoard scalars")
+    log_dir: FilePath = Field(default=PROJECT_ROOT / "logs", description="folder for TensorBoard scalars")
 
     @property
     def shape(self) -> Shape:
-        """Size of the pictures that are trained on."""
+        """Size of the pictures to train on and to read."""
         return Shape(self.image_height, self.image_width, self.channels, self.resize)
 
     @cached_property
     def alphabet(self) -> Alphabet:
-        """The characters that are told apart, from `char_set` or from `labels_json_file`."""
+        """The alphabet, from `char_set` or from `labels_json_file`. Raises ConfigError as `load_labels` does."""
         return load_labels(self.labels_json_file) if self.use_labels_json_file else Alphabet(tuple(self.char_set))
 
 
@@ -149,9 +152,9 @@ AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
 def load_labels(path: Path) -> Alphabet:
-    """The alphabet in a labels.json: a JSON list of characters, or a JSON string of them.
+    """The alphabet in a labels.json, which is a JSON list of characters or a JSON string.
 
-    Raises ConfigError when the file is missing or holds anything else.
+    Raises ConfigError when the file is missing or has another content.
     """
     name = display_path(path)
     content = read_json(path, "make it with: python gen_image/collect_labels.py")
@@ -165,27 +168,28 @@ def load_labels(path: Path) -> Alphabet:
 
 
 def save_labels(path: Path, alphabet: Alphabet) -> None:
-    """Write labels.json as a JSON list in class order, UTF-8."""
+    """Write labels.json as a JSON list in class order."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, f"{json.dumps(list(alphabet.characters), ensure_ascii=False)}\n".encode())
 
 
 def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = True) -> SampleConfig:
-    """The checked `sample_config.json`, its alphabet read unless `with_labels` is false.
+    """The validated `sample_config.json`.
 
-    Raises ConfigError, a line for each fault, when the file or its labels file can't be used.
+    Raises ConfigError, with a line for each fault, when it can't be used. Unless `with_labels` is false, this includes
+    its labels file.
     """
     config = check_keys(read_json_object(Path(path)), Path(path), SampleConfig)
     _check_folders(config)
     try:
-        _ = config.alphabet if with_labels else None
+        _ = config.alphabet if with_labels else None  # reads the labels file
     except ConfigError as error:
         raise ConfigError(f"{config.name}: key 'use_labels_json_file': {error}") from error
     return config
 
 
 def load_captcha_config(path: Path | str = CAPTCHA_CONFIG) -> CaptchaConfig:
-    """The checked `captcha_config.json`. Raises ConfigError, a line for each fault."""
+    """The validated `captcha_config.json`. Raises ConfigError, with a line for each fault."""
     config = check_keys(read_json_object(Path(path)), Path(path), CaptchaConfig)
     if not config.lengths:
         raise ConfigError(
@@ -196,32 +200,41 @@ def load_captcha_config(path: Path | str = CAPTCHA_CONFIG) -> CaptchaConfig:
 
 
 def check_keys(content: dict[str, Any], path: Path, kind: type[AnyConfig]) -> AnyConfig:
-    """The config that the JSON object `content` of the file `path` makes. Raises ConfigError, a line for each fault."""
+    """The config with the keys and values in `content`, which was read from `path`.
+
+    Raises ConfigError, with a line for each fault.
+    """
     try:
         config = kind.model_validate(content)
     except ValidationError as error:
-        faults = [f"{display_path(path)}: {_fault(kind, dict(one))}" for one in error.errors()]
+        faults = [f"{display_path(path)}: {_describe_fault(kind, dict(fault))}" for fault in error.errors()]
         raise ConfigError("\n".join(dict.fromkeys(faults))) from error
     config._source = path
     return config
 
 
 def _check_folders(config: SampleConfig) -> None:
-    """Raise ConfigError when folders coincide that must not mix what is labelled, what was read and what goes again."""
+    """Raise ConfigError when two keys name the same folder, although their pictures must not mix.
+
+    Only the two folders of predictions may be the same.
+    """
     keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir", "model_save_dir")
-    read = ("online_image_dir", "local_image_dir")  # into which pictures go under what was read, right or wrong
-    for one, other in (*itertools.combinations(keys, 2), *itertools.product(keys, read)):
-        if os.path.realpath(getattr(config, one)) == os.path.realpath(getattr(config, other)):
-            got = display_path(getattr(config, one))
-            raise ConfigError(f"{config.name}: keys '{one}', '{other}': expected different folders; got {got} for both")
+    prediction_keys = ("online_image_dir", "local_image_dir")  # a prediction in a picture's name may be wrong
+    for key, other in (*itertools.combinations(keys, 2), *itertools.product(keys, prediction_keys)):
+        folder = getattr(config, key)
+        if os.path.realpath(folder) == os.path.realpath(getattr(config, other)):
+            raise ConfigError(
+                f"{config.name}: keys '{key}', '{other}': expected different folders; "
+                f"got {display_path(folder)} for both"
+            )
 
 
-def _fault(kind: type[Config], error: dict[str, Any]) -> str:
-    """One line for one of pydantic's errors."""
+def _describe_fault(kind: type[Config], error: dict[str, Any]) -> str:
+    """The line of a message for one of pydantic's errors."""
     key = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
-        near = get_close_matches(key, _keys(kind), n=1, cutoff=0.5)
-        return f"key '{key}': expected a known key{f', the nearest is {near[0]!r}' if near else ''}; got '{key}'"
+        nearest = get_close_matches(key, _keys(kind), n=1, cutoff=0.5)
+        return f"key '{key}': expected a known key{f', the nearest is {nearest[0]!r}' if nearest else ''}; got '{key}'"
     expected = _expected(kind, key)
     if error["type"] == "missing":
         return f"key '{key}': expected {expected}; the key is missing"
@@ -231,8 +244,9 @@ def _fault(kind: type[Config], error: dict[str, Any]) -> str:
 
 
 def _expected(kind: type[Config], key: str) -> str:
+    """What a message calls the values of a key."""
     field = next(field for name, field in kind.model_fields.items() if key in (name, field.alias))
-    return next((one.text for one in field.metadata if isinstance(one, Expected)), "a text")
+    return next((item.text for item in field.metadata if isinstance(item, Expected)), "a text")
 
 
 def _keys(kind: type[Config]) -> list[str]:
@@ -240,7 +254,7 @@ def _keys(kind: type[Config]) -> list[str]:
 
 
 def json_schema(kind: type[Config]) -> dict[str, Any]:
-    """The JSON Schema that lies beside a config and that editors complete from."""
+    """The JSON Schema of a config, from which editors complete keys."""
     schema = kind.model_json_schema()
     for key in ("labels_json_file", "log_dir"):
         if key in schema["properties"]:
@@ -249,7 +263,7 @@ def json_schema(kind: type[Config]) -> dict[str, Any]:
 
 
 def write_schemas() -> None:
-    """Write `conf/*.schema.json` anew."""
+    """Write `conf/*.schema.json`."""
     for kind, config in ((SampleConfig, SAMPLE_CONFIG), (CaptchaConfig, CAPTCHA_CONFIG)):
         path = config.with_suffix(".schema.json")
         path.write_text(json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

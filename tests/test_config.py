@@ -110,7 +110,7 @@ def test_missing_key_is_named_with_what_it_expects(tmp_path: Path) -> None:
     [
         ('{"a": 1,\n "b" 2}', "line 2, column 6: not JSON"),
         ('{"count": 1, "count": 2}', "key 'count': expected once; got it 2 times"),
-        ("[" * 100_000, "it is nested too deep"),
+        ("[" * 100_000, "nested too deep"),
         ("[1]", "expected an object of keys and values"),
         (r'{"\ud800": 1}', "surrogates not allowed"),
         (r'{"train_image_dir": "\ud800"}', "surrogates not allowed"),

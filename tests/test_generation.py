@@ -7,7 +7,7 @@ import pytest
 
 from cnnlib.config import CaptchaConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.synthesis.generate import CHUNK, chunks_of, generate, in_turn
+from cnnlib.synthesis.generate import CHUNK_SIZE, generate, run_in_order, split_into_chunks
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def test_all_chunks_are_done_in_turn_and_few_are_under_way() -> None:
         done.set_result(len(chunk))
         return done
 
-    count = 10 * CHUNK + 1
+    count = 10 * CHUNK_SIZE + 1
     sizes = []
-    for size in in_turn(submit, chunks_of(iter(range(count))), ahead=3):
+    for size in run_in_order(submit, split_into_chunks(iter(range(count))), ahead=3):
         sizes.append(size)
         assert len(under_way) - len(sizes) < 3
-    assert sizes == [CHUNK] * 10 + [1]
-    assert under_way == list(range(0, count, CHUNK))
+    assert sizes == [CHUNK_SIZE] * 10 + [1]
+    assert under_way == list(range(0, count, CHUNK_SIZE))
 
 
 def draw_and_die(seed: str) -> tuple[str, bytes]:

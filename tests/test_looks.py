@@ -7,7 +7,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from cnnlib.config import CaptchaConfig
-from cnnlib.synthesis.captcha import fit_fonts
+from cnnlib.synthesis.captcha import select_fonts
 from cnnlib.synthesis.glyphs import draw_text
 from cnnlib.synthesis.random_looks import draw_random_look
 
@@ -58,8 +58,8 @@ def test_every_character_of_a_row_is_drawn_in_its_ink(number: int) -> None:
 def test_fonts_that_lack_a_character_or_are_none_are_left_out(tmp_path_factory: pytest.TempPathFactory) -> None:
     broken = tmp_path_factory.mktemp("fonts") / "broken.ttf"
     broken.write_bytes(b"no font")
-    assert fit_fonts("abAB", [*DEFAULT_FONTS, str(broken), "missing.ttf"]) == tuple(DEFAULT_FONTS)
-    assert fit_fonts("漢", DEFAULT_FONTS) == ()
+    assert select_fonts("abAB", [*DEFAULT_FONTS, str(broken), "missing.ttf"]) == tuple(DEFAULT_FONTS)
+    assert select_fonts("漢", DEFAULT_FONTS) == ()
 
 
 @pytest.mark.parametrize("glyph", ["O", "space"])
@@ -71,5 +71,5 @@ def test_fonts_that_draw_two_alike_or_nothing_are_left_out(
         for table in font["cmap"].tables:
             table.cmap[ord("0")] = glyph
         font.save(changed)
-    assert fit_fonts("aO", [str(changed)]) == (str(changed),)
-    assert fit_fonts("0O", [str(changed)]) == ()
+    assert select_fonts("aO", [str(changed)]) == (str(changed),)
+    assert select_fonts("0O", [str(changed)]) == ()

@@ -30,7 +30,7 @@ def test_label_ends_at_the_last_underscore(name: str, label: str) -> None:
     [
         ("2e8j.png", "no underscore"),
         ("_1.png", "no label"),
-        ("0%0A_1.png", r"no picture shows: '\\n'"),
+        ("0%0A_1.png", r"invisible characters: '\\n'"),
         ("12_\udcfc.png", "UTF-8"),
     ],
 )

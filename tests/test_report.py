@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from cnnlib.evaluation import plots
-from cnnlib.evaluation.metrics import NOTHING
+from cnnlib.evaluation.metrics import NO_CHARACTER
 from cnnlib.evaluation.plots import draw_curve, draw_sheet, draw_times
 from tests.conftest import draw
 
@@ -46,14 +46,14 @@ def test_characters_that_the_plain_font_lacks_get_another_that_has_them(monkeypa
     other = SimpleNamespace(name="Other", fname="other.ttf")
     monkeypatch.setattr(plots.font_manager.fontManager, "ttflist", [SimpleNamespace(name="No", fname="no.ttf"), other])
     monkeypatch.setattr(plots, "_characters", lambda path: {"other.ttf": {0x5929: 1}}.get(path, {ord("a"): 1}))
-    assert plots._fonts("a") == [plots.PLAIN]
-    assert plots._fonts("a\u5929") == [plots.PLAIN, "Other"]
+    assert plots._fonts("a") == [plots.DEFAULT_FONT]
+    assert plots._fonts("a\u5929") == [plots.DEFAULT_FONT, "Other"]
 
 
 def test_font_that_was_removed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = SimpleNamespace(name="Gone", fname="/nowhere/gone.ttf")
     monkeypatch.setattr(plots.font_manager.fontManager, "ttflist", [gone])
-    assert plots._fonts("a\u5929") == [plots.PLAIN]
+    assert plots._fonts("a\u5929") == [plots.DEFAULT_FONT]
 
 
 def test_picture_that_cannot_be_drawn_leaves_the_older_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,5 +78,5 @@ def test_confusions_are_drawn_with_labels_down_and_readings_across(
     plots.draw_confusions(tmp_path / "confusion.png", [("a", "b", 3), (" ", "", 1)])
     axes = drawn[0].axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["␣", "a"]
-    assert [text.get_text() for text in axes.get_xticklabels()] == [NOTHING, "b"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == [NO_CHARACTER, "b"]
     assert axes.images[0].get_array().tolist() == [[1, 0], [0, 3]]

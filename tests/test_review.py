@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnlib.cli import allow_any_character
 from cnnlib.codec.alphabet import Prediction
-from cnnlib.evaluation.diagnosis import SHOWN, Diagnosis, LabelledPrediction, advice, diagnose
-from train_model import show_review
+from cnnlib.evaluation.diagnosis import Diagnosis, LabelledPrediction, advice, diagnose, write_suspects
+from cnnlib.training.reporting import LIST_LIMIT, diagnosis_lines
 
 LABEL = "a"
 
@@ -32,13 +33,13 @@ def test_suspects_are_the_surely_misread_pictures_by_loss() -> None:
     assert found(3, 100, confidence=0.4).suspects == [], "a network that hesitates blames no label"
 
 
-def test_suspects_are_told_and_all_of_them_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one = diagnose(reads("x", 12) + reads(LABEL, 188), reads(LABEL, 100))
+def test_ten_suspects_are_printed_and_all_of_them_written(tmp_path: Path) -> None:
+    diagnosis = diagnose(reads("x", 12) + reads(LABEL, 188), reads(LABEL, 100))
     table = tmp_path / "report" / "suspects.csv"
-    show_review(replace(one, unread=50), table)
-    said = capsys.readouterr().out
-    assert "Training pictures, unchanged, 200 of 250: picture accuracy 94.00%" in said
-    assert said.count("label: a prediction: x loss") == SHOWN
+    write_suspects(diagnosis.suspects, table)
+    lines = "\n".join(diagnosis_lines(replace(diagnosis, unread=50), table, goal_reached=False))
+    assert "Training pictures, unchanged, 200 of 250: picture accuracy 94.00%" in lines
+    assert lines.count("label: a prediction: x loss") == LIST_LIMIT == 10
     with table.open(newline="") as file:
         header, *rows = csv.reader(file)
     assert header == ["picture", "label", "reading", "confidence", "loss"]
@@ -46,11 +47,16 @@ def test_suspects_are_told_and_all_of_them_listed(tmp_path: Path, capsys: pytest
     assert rows[0][1:] == ["a", "x", "0.990000", "11.000"]
 
 
-def test_suspects_are_listed_though_a_console_cannot_show_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), "cp1252"))
-    with pytest.raises(UnicodeEncodeError):
-        show_review(found(3, 97), tmp_path / "suspects.csv")
-    assert len((tmp_path / "suspects.csv").read_text().splitlines()) == 4
+def test_all_suspects_are_printed_though_a_console_lacks_a_character(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(console, "cp1252", write_through=True))
+    allow_any_character()
+    for line in diagnosis_lines(found(3, 97), tmp_path / "suspects.csv", goal_reached=False):
+        print(line)
+    assert b"label\\u2192prediction" in console.getvalue()
+    assert console.getvalue().count(b"label: a prediction: x loss") == 3
 
 
 def test_training_that_reached_its_goal_is_told_to_raise_it() -> None:
@@ -102,7 +108,7 @@ def test_confusions_are_those_of_the_verification_pictures() -> None:
         (6, 90, 0.99, "look at the labels"),
         (6, 94, 0.4, "more steps"),
         (40, 55, 0.4, "more steps"),
-        (0, 50, 0.4, "more labelled pictures: those for training"),
+        (0, 50, 0.4, "more labelled pictures: the network reads its training pictures much better"),
         (1, 97, 0.4, "more labelled pictures and more steps"),
         (0, 99, 0.4, "nothing: measure it"),
     ],

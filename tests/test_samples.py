@@ -55,7 +55,7 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
     assert str(found["01_7.png"]).startswith("Cannot be opened: can't be decoded: ")
     assert found["01_8.png"] == "Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture"
     assert found["01_9.png"] == "Cannot be opened: can't be decoded: palette index out of range"
-    assert found["01_10.png"] == "Nothing to see: one colour throughout, on white where it is transparent"
+    assert found["01_10.png"] == "Empty picture: all pixels have the same colour, transparent ones count as white"
     assert found["folder_9.png"] == "Not a file"
 
 
@@ -69,7 +69,7 @@ def test_split_is_nineteen_to_one_and_a_handful_gives_one_test_picture(count: in
 def test_pictures_that_come_a_few_at_a_time_keep_the_test_at_five_percent() -> None:
     sets = SetSizes()
     drawn = [sets.draw_test([Path(f"01_{day}-{n}.png") for n in range(day % 4)], 0) for day in range(50)]
-    assert (sets.trained, sets.tested) == (69, 4)
+    assert (sets.training, sets.test) == (69, 4)
     assert sum(map(len, drawn)) == 4
     later = [Path(f"01_{n}.png") for n in range(40)]
     assert not SetSizes(10, 10).draw_test(later, 0), "there are more than enough"
@@ -89,7 +89,7 @@ def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:
     target.mkdir()
     source.write_bytes(b"new")
     (target / "01_1.png").write_bytes(b"old")
-    with pytest.raises(SampleError, match="exists already"):
+    with pytest.raises(SampleError, match="already exists"):
         verify_and_split.move(source, target)
     assert (source.read_bytes(), (target / "01_1.png").read_bytes()) == (b"new", b"old")
 
@@ -110,8 +110,9 @@ def test_same_picture_is_a_twin_under_its_label_and_abnormal_under_another(confi
     (origin / "01_8.png").hardlink_to(train / "01_2.png")
     shutil.copy(draw("01", origin / "01_9.png", seed=9), train / "01_9.png.off")  # taken out of training
     shutil.copy(origin / "01_3.png", origin / "10_3.png")
-    others, twins = verify_and_split.find_taken(verify_and_split.check_folder(origin, config), (train, test), "png")
-    assert [path.name for path in twins] == ["01_1.png", "01_4.png", "01_6.png", "01_7.png", "01_8.png"]
+    samples = verify_and_split.check_folder(origin, config)
+    others, duplicates = verify_and_split.separate_duplicates(samples, (train, test), "png")
+    assert [path.name for path in duplicates] == ["01_1.png", "01_4.png", "01_6.png", "01_7.png", "01_8.png"]
     found = {one.path.name: str(one.fault).partition(":")[0] for one in others}
     assert found == {
         "00_8.png": "Same picture, another label",
@@ -126,7 +127,7 @@ def test_same_picture_is_a_twin_under_its_label_and_abnormal_under_another(confi
 def test_links_and_huge_files_are_abnormal(config: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = draw("01", config.origin_image_dir / "01_1.png")
     picture.with_name("01_2.png").symlink_to("01_1.png")
-    assert faults(config)["01_2.png"] == "A link, no file"
+    assert faults(config)["01_2.png"] == "A link, not a file"
     monkeypatch.setattr("cnnlib.codec.images.FILE_LIMIT_BYTES", 10)
     assert str(faults(config)["01_1.png"]).startswith("Cannot be opened: expected a file of at most 10 bytes; got ")
 

@@ -1,7 +1,7 @@
-"""Characters to class numbers and back; answers of a network to text.
+"""Convert characters to class numbers and back, and a network's answers to text.
 
-Class `i` is the alphabet's character `i`; one class more, the last, is the blank: a position
-without a character, or a column of a CTC head (Graves et al. 2006) between two characters.
+Class `i` is character `i` of the alphabet. The last class is the blank: a position without a character,
+or a column between two characters in a CTC head (Graves et al. 2006).
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from cnnlib.core.errors import ConfigError, SampleError
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was read: one confidence, 0 to 1, a character, and one for the whole text."""
+    """The text that was read, with the confidence of the text and of each character, 0 to 1."""
 
     text: str
     confidence: float
@@ -43,12 +43,12 @@ class Alphabet:
 
     @property
     def blank(self) -> int:
-        """Class number of the blank, the last one."""
+        """Class number of the blank, the last class."""
         return len(self.characters)
 
     @property
     def classes(self) -> int:
-        """Number of classes, the blank among them."""
+        """Number of classes, including the blank."""
         return len(self.characters) + 1
 
     @cached_property
@@ -60,7 +60,7 @@ class Alphabet:
         return [character for character in dict.fromkeys(label) if character not in self._class_of]
 
     def faults_in(self, label: str, length: int) -> Iterator[str]:
-        """Why `encode` refuses a label, a sentence each."""
+        """Why `encode` refuses a label, one sentence for each reason."""
         unknown = self.unknown_in(label)
         if unknown:
             yield f"not in the alphabet: {' '.join(unknown)}"
@@ -68,9 +68,9 @@ class Alphabet:
             yield f"expected at most {length} characters (max_captcha); got {len(label)}"
 
     def encode(self, label: str, length: int) -> np.ndarray:
-        """Class numbers of a label, int32 (length,), filled up with the blank.
+        """Class numbers of a label, int32 (length,), padded with the blank.
 
-        Raises SampleError when the label is longer than `length` or holds an unknown character.
+        Raises SampleError when the label is longer than `length` or has an unknown character.
         """
         fault = next(self.faults_in(label, length), None)
         if fault:
@@ -84,21 +84,22 @@ class Alphabet:
         return "".join(self.characters[number] for number in numbers if number != self.blank)
 
     def decode(self, probabilities: np.ndarray, decoding: Decoding, lengths: Lengths) -> Prediction:
-        """Text of one answer, float32 (positions or columns, classes), each row adding up to 1.
+        """The prediction in one answer, float32 (positions or columns, classes), 0 to 1, where each row adds up to 1.
 
-        `lengths` are the fewest and most characters that it can have. A character's confidence is the highest
-        probability among its rows; that of the text is not raised by knowing how long it must be.
+        Only texts with one of the `lengths` are considered. A character's confidence is its highest probability in
+        any of its rows. The confidence of the text compares it with texts of all lengths.
         """
         decoder = DECODERS[decoding]
         path = decoder.path(probabilities, lengths)
-        rows = decoder.rows(path, self.blank)
-        numbers = [path[row[0]] for row in rows]
+        groups = decoder.rows(path, self.blank)
+        numbers = [path[rows[0]] for rows in groups]
         return Prediction(
             "".join([self.characters[number] for number in numbers]),
             decoder.confidence(probabilities, numbers, self.blank),
-            tuple([max([probabilities.item(at, path[at]) for at in row]) for row in rows]),  # faster than an array's
+            tuple([max([probabilities.item(row, path[row]) for row in rows]) for rows in groups]),  # faster than NumPy
         )
 
     def confidence(self, probabilities: np.ndarray, decoding: Decoding, label: str) -> float:
-        """How probable `label` is by one answer, as `decode` tells it of the text that is read."""
-        return DECODERS[decoding].confidence(probabilities, [self._class_of[one] for one in label], self.blank)
+        """The confidence of `label` in one answer, 0 to 1, computed as `decode` does for the text."""
+        numbers = [self._class_of[character] for character in label]
+        return DECODERS[decoding].confidence(probabilities, numbers, self.blank)

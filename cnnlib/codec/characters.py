@@ -1,4 +1,4 @@
-"""Which characters labels and alphabets may hold, and how they are written."""
+"""Which characters labels and alphabets may contain."""
 
 import unicodedata
 from collections import Counter
@@ -6,25 +6,25 @@ from collections.abc import Iterable
 
 
 def normalise(text: str) -> str:
-    """The text with one code point per character where Unicode has one (NFC), whatever system wrote it."""
+    """The text with one code point per character where Unicode has one (NFC)."""
     return unicodedata.normalize("NFC", text)
 
 
 def is_visible(character: str) -> bool:
-    """Whether a character can appear on a picture: not a control, format, surrogate or unassigned one."""
+    """Whether a picture can show a character: it is not a control, format, surrogate or unassigned one."""
     return not unicodedata.category(character).startswith("C")
 
 
 def alphabet_faults(characters: Iterable[str]) -> list[str]:
-    """What is wrong with an alphabet, one sentence each; empty when nothing is."""
+    """What is wrong with an alphabet, one sentence for each fault."""
     characters = list(characters)
     faults = []
     if len(characters) < 2:
         faults.append(f"expected at least 2 characters; got {len(characters)}")
-    wrong = [c for c in characters if len(c) != 1 or not is_visible(c)]
-    if wrong:
-        faults.append(f"expected single printable characters; got {', '.join(map(ascii, wrong))}")
-    doubles = [c for c, count in Counter(characters).items() if count > 1]
-    if doubles:
-        faults.append(f"expected each character once; got more than one of {' '.join(doubles)}")
+    invalid = [c for c in characters if len(c) != 1 or not is_visible(c)]
+    if invalid:
+        faults.append(f"expected single printable characters; got {', '.join(map(ascii, invalid))}")
+    repeated = [c for c, count in Counter(characters).items() if count > 1]
+    if repeated:
+        faults.append(f"expected each character once; got more than one of {' '.join(repeated)}")
     return faults

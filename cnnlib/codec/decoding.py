@@ -1,7 +1,7 @@
-"""Rows of an answer to class numbers: which rows make up each character, and how probable the whole text is.
+"""Decode the rows of an answer: the classes on the best path, the rows of each character, the confidence of a text.
 
-Rows are positions, each a character or the blank, blanks at the end; or columns of a CTC head (Graves et al. 2006),
-where repeats are one character and blanks stand between characters.
+A row is a position or a column. A position holds one character, and blanks follow the last one. In the columns of a CTC
+head (Graves et al. 2006) repeats are one character, and a blank separates equal characters.
 """
 
 from collections.abc import Callable
@@ -10,20 +10,20 @@ from typing import Literal
 
 import numpy as np
 
-Decoding = Literal["positions", "columns"]  # how the rows of an answer become text
+Decoding = Literal["positions", "columns"]  # what the rows of an answer are
 Lengths = tuple[int, int]  # fewest and most characters of a text
 
-CERTAIN = 1 - 1e-6  # the probability from which on a blank is taken for sure
-TINY = 1e-12  # so that every row, and its logarithm, leaves something of every class
+CERTAIN = 1 - 1e-6  # a blank of this probability counts as certain
+EPSILON = 1e-12  # added to probabilities, so that each has a logarithm
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """One way from float32 (rows, classes) probabilities, the last class the blank, to text."""
+    """How to decode float32 (rows, classes) probabilities, 0 to 1, whose last class is the blank."""
 
-    rows: Callable[[list[int], int], list[list[int]]]  # of each row's class, and the blank: the rows of each character
-    path: Callable[[np.ndarray, Lengths], list[int]]  # each row's class on the best path of as many characters
-    confidence: Callable[[np.ndarray, list[int], int], float]  # of probabilities, the text's classes, and the blank
+    rows: Callable[[list[int], int], list[list[int]]]  # path, blank -> the rows of each character
+    path: Callable[[np.ndarray, Lengths], list[int]]  # probabilities, lengths -> the class of each row on the best path
+    confidence: Callable[[np.ndarray, list[int], int], float]  # probabilities, classes of a text, blank -> 0 to 1
 
 
 def _greedy_path(probabilities: np.ndarray) -> list[int]:
@@ -36,8 +36,8 @@ def _position_rows(path: list[int], blank: int) -> list[list[int]]:
 
 
 def _position_path(probabilities: np.ndarray, lengths: Lengths) -> list[int]:
-    """Characters in the first rows and blanks in the others: as many as are most probable."""
-    logs = np.log(probabilities + TINY)
+    """The most probable path of characters in the first rows and blanks in the others."""
+    logs = np.log(probabilities + EPSILON)
     blanks, characters = logs[:, -1], logs[:, :-1].max(axis=1)
     counts = range(min(lengths[0], len(logs)), min(lengths[1], len(logs)) + 1)
     count = max(counts, key=lambda count: characters[:count].sum() + blanks[count:].sum())
@@ -46,24 +46,24 @@ def _position_path(probabilities: np.ndarray, lengths: Lengths) -> list[int]:
 
 
 def _position_confidence(probabilities: np.ndarray, numbers: list[int], blank: int) -> float:
-    whole = numbers + [blank] * (len(probabilities) - len(numbers))
-    return float(probabilities[range(len(whole)), whole].prod())
+    path = numbers + [blank] * (len(probabilities) - len(numbers))
+    return float(probabilities[range(len(path)), path].prod())
 
 
 def _column_rows(path: list[int], blank: int) -> list[list[int]]:
-    rows: list[list[int]] = []
-    before = blank
+    groups: list[list[int]] = []
+    previous = blank
     for row, number in enumerate(path):
-        if number == before != blank:
-            rows[-1].append(row)
+        if number == previous != blank:
+            groups[-1].append(row)
         elif number != blank:
-            rows.append([row])
-        before = number
-    return rows
+            groups.append([row])
+        previous = number
+    return groups
 
 
 def _column_path(probabilities: np.ndarray, lengths: Lengths) -> list[int]:
-    """The most probable path with as many characters: most often the greedy one, which is quickly found."""
+    """The most probable path with an allowed number of characters. It is usually the greedy one, which is fast."""
     greedy = _greedy_path(probabilities)
     if lengths[0] <= len(_column_rows(greedy, probabilities.shape[1] - 1)) <= lengths[1]:
         return greedy
@@ -71,58 +71,63 @@ def _column_path(probabilities: np.ndarray, lengths: Lengths) -> list[int]:
 
 
 def _viterbi_path(probabilities: np.ndarray, lengths: Lengths) -> list[int]:
-    """The most probable path with as many characters (Viterbi 1967): a state is characters so far and class."""
-    logs = np.log(probabilities + TINY)
+    """The most probable path with an allowed number of characters (Viterbi 1967).
+
+    A state is the number of characters so far and the class of the current column.
+    """
+    logs = np.log(probabilities + EPSILON)
     classes, most = logs.shape[1], lengths[1]
-    state = np.full((most + 1, classes), -np.inf)
-    state[0, -1] = logs[0, -1]
-    state[1, :-1] = logs[0, :-1]
-    came: list[np.ndarray] = []  # for each later column, the flat number of the state that each state came from
-    here = np.arange(state.size).reshape(state.shape)
+    scores = np.full((most + 1, classes), -np.inf)  # log probability of the best path to each state
+    scores[0, -1] = logs[0, -1]
+    scores[1, :-1] = logs[0, :-1]
+    states = np.arange(scores.size).reshape(scores.shape)
+    origins: list[np.ndarray] = []  # for each column after the first: the previous state of each state
     for column in logs[1:]:
-        first = state.argmax(axis=1)
-        rest = state.copy()
-        rest[range(most + 1), first] = -np.inf
-        # A character begins after any state with one character fewer, but for its own class: that would be a repeat.
-        before = np.where(np.arange(classes) == first[:, None], rest.argmax(axis=1)[:, None], first[:, None])
-        begun = np.full_like(state, -np.inf)
-        begun[1:, :-1] = np.take_along_axis(state, before, 1)[:-1, :-1]
-        origin = np.where(begun > state, np.roll(before + here[:, :1], 1, axis=0), here)
-        origin[:, -1] = first + here[:, 0]
-        came.append(origin)
-        blank = state.max(axis=1)
-        state = np.maximum(begun, state) + column
-        state[:, -1] = blank + column[-1]
-    last = int(state[lengths[0] :].argmax()) + lengths[0] * classes
-    numbers = [last]
-    for origin in reversed(came):
-        numbers.append(int(origin.flat[numbers[-1]]))
-    return [number % classes for number in reversed(numbers)]
+        best = scores.argmax(axis=1)
+        others = scores.copy()
+        others[range(most + 1), best] = -np.inf
+        # A new character can follow every state with one character fewer except its own class, which would repeat it.
+        previous = np.where(np.arange(classes) == best[:, None], others.argmax(axis=1)[:, None], best[:, None])
+        begun = np.full_like(scores, -np.inf)
+        begun[1:, :-1] = np.take_along_axis(scores, previous, 1)[:-1, :-1]
+        origin = np.where(begun > scores, np.roll(previous + states[:, :1], 1, axis=0), states)
+        origin[:, -1] = best + states[:, 0]
+        origins.append(origin)
+        blank = scores.max(axis=1)
+        scores = np.maximum(begun, scores) + column
+        scores[:, -1] = blank + column[-1]
+    last = int(scores[lengths[0] :].argmax()) + lengths[0] * classes
+    return [state % classes for state in _trace_back(last, origins)]
+
+
+def _trace_back(last: int, origins: list[np.ndarray]) -> list[int]:
+    """The states of the path that ends in `last`, first column first."""
+    path = [last]
+    for origin in reversed(origins):
+        path.append(int(origin.flat[path[-1]]))
+    return path[::-1]
 
 
 def _column_confidence(probabilities: np.ndarray, numbers: list[int], blank: int) -> float:
-    """The sum over all ways to spread the text over the columns (the forward pass of Graves et al. 2006).
+    """The sum over all paths that give the text (the forward pass of Graves et al. 2006).
 
-    Plain numbers, which are faster than arrays for so few of them.
+    Plain floats are faster than arrays for so few numbers.
     """
     states = [blank, *(state for number in numbers for state in (number, blank))]
-    # A character may follow the one before without a blank between, unless the two are the same.
-    skips = [
-        0.0,
-        0.0,
-        *(float(state not in (blank, before)) for before, state in zip(states, states[2:], strict=False)),
-    ]
+    # A character may follow another without a blank between them, unless they are equal.
+    pairs = zip(states, states[2:], strict=False)
+    skips = [0.0, 0.0, *(float(state not in (blank, previous)) for previous, state in pairs)]
     first, *columns = probabilities[:, states].tolist()
     reached = [*first[:2], *(0.0 for _ in states[2:])]
-    sure = first[0] > CERTAIN
+    certain = first[0] > CERTAIN
     for column in columns:
-        was_sure, sure = sure, column[0] > CERTAIN
-        if was_sure and sure:
-            continue  # a further blank that is sure changes nothing
+        was_certain, certain = certain, column[0] > CERTAIN
+        if was_certain and certain:
+            continue  # a second certain blank changes nothing
         padded = [0.0, 0.0, *reached]
         reached = [
-            (here + before + skip * earlier) * value
-            for here, before, earlier, skip, value in zip(reached, padded[1:], padded, skips, column, strict=False)
+            (same + previous + skip * earlier) * value
+            for same, previous, earlier, skip, value in zip(reached, padded[1:], padded, skips, column, strict=False)
         ]
     return min(1.0, sum(reached[-2:]))
 

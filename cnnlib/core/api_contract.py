@@ -1,21 +1,21 @@
-"""What servers and their clients agree on."""
+"""Names that servers and their clients share."""
 
 import os
 
 from cnnlib.core.errors import ConfigError
 
-LABEL_HEADER = "X-Captcha-Label"  # in which a captcha source tells a label, percent-encoded UTF-8
-TOKEN_VARIABLE = "CAPTCHA_API_TOKEN"  # environment variable of the token that the API asks for and clients bring
-LOOPBACK = ("127.0.0.1", "localhost", "::1")  # hosts that are this very machine
+LABEL_HEADER = "X-Captcha-Label"  # response header of a captcha source: the label as percent-encoded UTF-8
+TOKEN_VARIABLE = "CAPTCHA_API_TOKEN"  # environment variable that holds the token of the API
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # host names of this machine
 
 
 def api_token() -> str | None:
-    """The token in the environment, blanks and line ends around it left out; None where there is none, or an empty one.
+    """The API token from the environment without surrounding whitespace, None when it is unset or empty.
 
-    Raises ConfigError when a header can't hold it, or when it is blank.
+    Raises ConfigError when the token is blank or has characters that a header can't hold.
     """
-    told = os.environ.get(TOKEN_VARIABLE, "")
-    token = told.strip()
-    if any(not "!" <= character <= "~" for character in token) or (told and not token):
+    value = os.environ.get(TOKEN_VARIABLE, "")
+    token = value.strip()
+    if any(not "!" <= character <= "~" for character in token) or (value and not token):
         raise ConfigError(f"{TOKEN_VARIABLE}: expected a token of ASCII letters, digits and signs, without blanks")
     return token or None

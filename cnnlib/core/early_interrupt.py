@@ -1,4 +1,4 @@
-"""Ctrl-C while a script still imports its modules: it ends at once, without a traceback of imports."""
+"""Let Ctrl-C end a script at once while its modules are being imported, without a traceback."""
 
 import signal
 import sys
@@ -11,14 +11,15 @@ SCRIPT_FOLDERS = (SHIPPED, SHIPPED / "gen_image", SHIPPED / "tools")
 
 
 def end_at_once_while_importing() -> None:
-    """Let Ctrl-C end this process, if it runs one of the suite's scripts, until `raise_on_interrupt`."""
-    running_script = Path(sys.argv[0] if sys.argv else "").resolve().parent in SCRIPT_FOLDERS
+    """Let Ctrl-C end this process at once until `raise_on_interrupt` is called, if it runs one of our scripts."""
+    program = Path(sys.argv[0] if sys.argv else "").resolve()
+    running_script = program.is_file() and program.parent in SCRIPT_FOLDERS
     in_main_thread = threading.current_thread() is threading.main_thread()
     if running_script and in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def raise_on_interrupt() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt again, as Python does from the start; only in the main thread."""
+    """Let Ctrl-C raise KeyboardInterrupt again, as it usually does. Call it in the main thread."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""The faults that a person can mend. A script prints their message and returns 2.
+"""Errors that a user can fix. A script prints their message and returns 2.
 
 CaptchaError
 ├── ConfigError     a config file, or two that disagree
@@ -14,11 +14,11 @@ from contextlib import contextmanager
 
 
 class CaptchaError(Exception):
-    """Base of all: its text says where, what was expected, what was found and the way out."""
+    """Base class. The message says where, what was expected, what was found and how to fix it."""
 
 
 class ConfigError(CaptchaError):
-    """A config file is missing, is not JSON or has faulty values; one line of the text a fault."""
+    """A config file is missing, is not JSON or has invalid values. The message has a line for each fault."""
 
 
 class SampleError(CaptchaError):
@@ -26,12 +26,12 @@ class SampleError(CaptchaError):
 
 
 class SizeError(SampleError):
-    """A picture has another size than was expected."""
+    """A picture has another size than expected."""
 
 
 @contextmanager
 def prefix_errors(place: str) -> Iterator[None]:
-    """Let a SampleError of the block say what it is about: a file, or the address of a picture."""
+    """Put `place`, a file or the address of a picture, in front of the message of a SampleError."""
     try:
         yield
     except SampleError as error:
@@ -39,7 +39,7 @@ def prefix_errors(place: str) -> Iterator[None]:
 
 
 class ModelError(CaptchaError):
-    """A model is missing, broken, or does not fit the config."""
+    """A model is missing, is broken or does not fit the config."""
 
 
 class ServiceError(CaptchaError):
@@ -47,4 +47,11 @@ class ServiceError(CaptchaError):
 
 
 class UnreachableError(ServiceError):
-    """No server is there: another request would fail as well."""
+    """No server is there, so another request would fail as well."""
+
+
+def missing_package(error: ModuleNotFoundError) -> str:
+    """What to print when a package is missing that only some scripts need. Raises `error` if it is another module."""
+    if not error.name or error.name.startswith("cnnlib"):
+        raise error
+    return f"{error.name}: the package is not installed; install it with: pip install 'cnnlib[train]'"

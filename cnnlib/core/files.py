@@ -1,7 +1,8 @@
-"""Files written whole or not at all, and JSON read with each key once."""
+"""Atomic writes of files, and JSON files without duplicate keys."""
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,22 +11,22 @@ from typing import Any
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.paths import display_path
 
-_PART = ".part"  # ending of a file under way
+_TEMPORARY_SUFFIX = ".part"
 
 
 def temporary_path(path: Path) -> Path:
-    """Where a file is written before it gets its name."""
-    return path.with_name(f".{path.name}{_PART}")
+    """The path that a file is written to before it is renamed to `path`."""
+    return path.with_name(f".{path.name}{_TEMPORARY_SUFFIX}")
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether this is a file under way, or what a killed run left of one."""
-    return path.name.startswith(".") and path.name.endswith(_PART)
+    """Whether this is a `temporary_path`: of a file being written, or left by a killed run."""
+    return path.name.startswith(".") and path.name.endswith(_TEMPORARY_SUFFIX)
 
 
 @contextmanager
-def name_file_in_errors(path: Path) -> Iterator[None]:
-    """Let an OSError of the block name the file, as that of a full disk does not."""
+def naming_file(path: Path) -> Iterator[None]:
+    """Add the file's name to an OSError that has none, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -34,30 +35,33 @@ def name_file_in_errors(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a file so that a reader, or a kill, finds it as it was or whole; if `durable`, a power cut too."""
-    part = temporary_path(path)
+    """Write a file so that it is never half-written, even when this process is killed.
+
+    `durable`: wait for the disk, so that this also holds for a power cut.
+    """
+    temporary = temporary_path(path)
     try:
-        with name_file_in_errors(path), part.open("wb") as file:
+        with naming_file(path), temporary.open("wb") as file:
             file.write(content)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:  # on a full disk its part would keep the next try from succeeding
+        temporary.replace(path)
+    except BaseException:  # left on a full disk, the temporary file would make the next try fail too
         with suppress(OSError):
-            part.unlink()
+            temporary.unlink()
         raise
 
 
 def read_json(path: Path, remedy: str = "") -> Any:
-    """What a JSON file holds. Raises ConfigError, with line and column where it is no JSON.
+    """The content of a JSON file.
 
-    `remedy` is told where the file can't be read.
+    Raises ConfigError when the file can't be read, with `remedy` at its end, or is not JSON, with line and column.
     """
     name = display_path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
-        json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair is no character
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_dict_of_unique_keys)
+        json.dumps(content, ensure_ascii=False).encode()  # raises ValueError for an unpaired surrogate
     except OSError as error:
         raise ConfigError(f"{name}: can't be read: {error.strerror}{remedy and f'; {remedy}'}") from error
     except UnicodeDecodeError as error:
@@ -65,7 +69,7 @@ def read_json(path: Path, remedy: str = "") -> Any:
             f"{name}: expected UTF-8; got the byte 0x{error.object[error.start]:02x} at {error.start}"
         ) from error
     except RecursionError as error:
-        raise ConfigError(f"{name}: not JSON that can be read: it is nested too deep") from error
+        raise ConfigError(f"{name}: can't be read: the JSON is nested too deep") from error
     except json.JSONDecodeError as error:
         raise ConfigError(f"{name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
     except ValueError as error:
@@ -74,7 +78,7 @@ def read_json(path: Path, remedy: str = "") -> Any:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises ConfigError as `read_json` does, and when it holds anything else."""
+    """The JSON object in a file. Raises ConfigError as `read_json` does, and when the file holds anything else."""
     content = read_json(path)
     if not isinstance(content, dict):
         raise ConfigError(
@@ -83,9 +87,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return content
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise ValueError(f"key '{key}': expected once; got it {keys.count(key)} times")
+def _dict_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for key, count in Counter(key for key, _ in pairs).items():
+        if count > 1:
+            raise ValueError(f"key '{key}': expected once; got it {count} times")
     return dict(pairs)

@@ -1,4 +1,4 @@
-"""The same work on many items, in a thread a core: for work that mostly leaves the interpreter, as decoding does."""
+"""The same work on many items, with one thread per core. It helps work that releases the GIL, such as decoding."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +10,6 @@ Result = TypeVar("Result")
 
 
 def on_all_cores(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """What `work` gives for each of the items, in their order. Raises what it raises, at the item's place."""
+    """The result of `work` for each item, in order. An exception of `work` is raised at its item's turn."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(work, items)

@@ -1,27 +1,26 @@
-"""The project's folder, what is shipped with the library, and paths as configs and messages show them."""
+"""The project's folder, the files shipped with the library, and how configs and messages show paths."""
 
 import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-INSTALLED = (_PACKAGE / "shipped").is_dir()  # from a wheel; else this is a checkout
+INSTALLED = (_PACKAGE / "shipped").is_dir()  # from a wheel, as opposed to a checkout
 SHIPPED = _PACKAGE / "shipped" if INSTALLED else _PACKAGE.parent  # scripts, configs and the general model
 GENERAL_MODEL = SHIPPED / "model" / "general"
-PROJECT_ROOT = Path.cwd() if INSTALLED else _PACKAGE.parent  # what relative paths of a config start from
+PROJECT_ROOT = Path.cwd() if INSTALLED else _PACKAGE.parent  # relative paths in a config start here
 
 
-def default_config(name: str) -> Path:
-    """A config file of the project's `conf/`, or the shipped one of this name when the project has none."""
-    own = PROJECT_ROOT / "conf" / name
-    return own if own.exists() else SHIPPED / "conf" / name
+def project_path(path: str) -> Path:
+    """A path of the project; if it is missing there, the shipped file or folder of this name, if there is one."""
+    own, shipped = PROJECT_ROOT / path, SHIPPED / path
+    return shipped if shipped.exists() and not own.exists() else own
 
 
 def config_path(path: Path) -> str:
-    """A path for a config, a folder with a slash: relative inside the project, absolute elsewhere."""
+    """A path for a config: relative inside the project, absolute elsewhere. A folder ends with a slash."""
     absolute = _absolute(path)
-    return _with_slash(
-        absolute.relative_to(PROJECT_ROOT) if absolute.is_relative_to(PROJECT_ROOT) else absolute, absolute
-    )
+    inside = absolute.is_relative_to(PROJECT_ROOT)
+    return _with_slash(absolute.relative_to(PROJECT_ROOT) if inside else absolute, absolute)
 
 
 def display_path(path: Path) -> str:
@@ -31,7 +30,7 @@ def display_path(path: Path) -> str:
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 (links stay as the user wrote them)
+    return Path(os.path.abspath(path))  # noqa: PTH100 (Path.resolve would replace the user's links)
 
 
 def _with_slash(path: Path, absolute: Path) -> str:
@@ -41,5 +40,5 @@ def _with_slash(path: Path, absolute: Path) -> str:
 def _run_from_project() -> bool:
     try:
         return Path.cwd() == PROJECT_ROOT
-    except OSError:  # the working directory is gone
+    except OSError:  # the working directory was deleted
         return False

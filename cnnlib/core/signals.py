@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a flag that a loop looks at, so that it can save and end."""
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a flag that a loop checks, so that it can save and end."""
 
 import signal
 import threading
@@ -8,39 +8,40 @@ from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any
 
-_ENDING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+_STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
 
 @contextmanager
 def block_signals() -> Iterator[None]:
-    """Signals that would end this process wait until after; one that is started inside hears of none until `unblock`.
+    """Hold back signals that would end this process until the block ends.
 
-    Nothing is held up on Windows, which has no such way.
+    A process started inside receives them only after `unblock_signals`. Windows can't block signals, so there this
+    does nothing.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # multiprocessing's, whose start would let them in again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    resource_tracker.ensure_running()  # multiprocessing would start it inside, which unblocks SIGINT and SIGTERM
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 def unblock_signals() -> None:
-    """Let signals in that were `blocked` when this process was started."""
+    """Receive signals again in a process that was started inside `block_signals`."""
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
 
 class StopSignal:
-    """`signal` is the number of the signal that came, or None."""
+    """The signal that asked to stop: `signal` is its number, or None."""
 
     signal: int | None = None
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Handle a first signal; the next one of its kind acts as usual, but that of a closed terminal comes twice."""
+        """Store a first signal. A second one acts as usual, except SIGHUP: a closed terminal sends it twice."""
         self.signal = number
         usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
         signal.signal(number, usual.get(number, signal.SIG_IGN))
@@ -48,17 +49,17 @@ class StopSignal:
 
 @contextmanager
 def catch_stop_signals() -> Iterator[StopSignal]:
-    """Catch signals inside; outside the main thread, where Python allows no handlers, nothing is caught."""
-    flag = StopSignal()
+    """Catch signals in the block, in the main thread only: Python allows no handlers in others."""
+    stop = StopSignal()
     if threading.current_thread() is not threading.main_thread():
-        yield flag
+        yield stop
         return
-    caught = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored: under nohup
-        caught.append(signal.SIGHUP)
-    before = {number: signal.signal(number, flag.note) for number in caught}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+        numbers.append(signal.SIGHUP)
+    previous_handlers = {number: signal.signal(number, stop.note) for number in numbers}
     try:
-        yield flag
+        yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Native libraries that write on standard error as they load, kept quiet."""
+"""Mute native libraries that write to standard error."""
 
 import os
 import sys
@@ -6,23 +6,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LOCK = threading.Lock()  # one at a time, or the last to leave would restore what it found: nothing
+_LOCK = threading.Lock()  # a second thread would save the muted standard error and restore that
 
 
 @contextmanager
 def muted_stderr() -> Iterator[None]:
-    """Nothing that C++ code writes to standard error inside appears; Python's exceptions pass as ever."""
-    if sys.stderr is None:  # it was closed, and 2 may be another file by now
+    """Discard what native code writes to standard error in the block. Python's exceptions pass."""
+    if sys.stderr is None:  # it was closed, so descriptor 2 may be another file
         yield
         return
     with _LOCK:
         sys.stderr.flush()
-        kept = os.dup(2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
+        original = os.dup(2)
+        null = os.open(os.devnull, os.O_WRONLY)
         try:
-            os.dup2(nowhere, 2)
+            os.dup2(null, 2)
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
+            os.dup2(original, 2)
+            os.close(original)
+            os.close(null)

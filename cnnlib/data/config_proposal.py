@@ -1,4 +1,4 @@
-"""The config that fits a folder of labelled pictures: proposed, held against another, written."""
+"""Propose a config that fits a folder of labelled pictures, compare it with another config, and write it."""
 
 import itertools
 import json
@@ -12,43 +12,43 @@ from typing import Any
 
 from cnnlib.codec.filenames import plain_suffix
 from cnnlib.config import SampleConfig, check_keys
-from cnnlib.config_fields import LONGEST
+from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.files import read_json_object, write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.data.verify_and_split import Sample
 
-LARGE_PIXELS = 14_000  # 200x70; what is larger takes longer, and its letters are read as well at this size
-MUCH = 1.25  # times as many pixels, from which on reducing a picture saves a fifth of the time
-RARE_SHARE = 0.05  # of the pictures; fewer coloured ones, or ones of another size, do not settle a config
+PIXEL_LIMIT = 14_000  # 200x70; larger pictures take longer and are read no better
+WORTHWHILE_REDUCTION = 1.25  # in pixels; a smaller reduction saves less than a fifth of the time
+RARE_SHARE = 0.05  # of the pictures; so few coloured ones, or ones of another size, do not decide the config
 
 Keys = dict[str, Any]
 
 
 def propose(
-    samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig, most_pixels: float = math.inf
+    samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig, pixel_limit: float = math.inf
 ) -> Keys:
-    """The keys and values that would fit all decodable, labelled pictures; empty without any.
+    """The config keys and values that fit all labelled pictures that can be decoded, empty without any.
 
-    `known_labels` are those of pictures moved earlier: where there are some, size, suffix and colour are settled, and
-    length and alphabet only grow. Otherwise they are the most common ones, other sizes are resized, and colour is read
-    where pictures have some; a size of much more than `most_pixels` is reduced to them; all steps are trained.
+    `known_labels` belong to pictures that were moved earlier. If there are some, size, suffix and colour stay as in
+    the config, and length and alphabet only grow. Otherwise size and suffix are the most common ones, and all steps
+    are trained. Colour is read if more than a few pictures have some. A size far above `pixel_limit` is reduced to it.
     """
-    readable = [sample for sample in samples if sample.label and sample.size and len(sample.label) <= LONGEST]
-    labels = [str(sample.label) for sample in readable] + list(known_labels)
+    usable = [sample for sample in samples if sample.label and sample.size and len(sample.label) <= LABEL_LIMIT]
+    labels = [str(sample.label) for sample in usable] + list(known_labels)
     if not labels:
         return {}
-    longest, characters = max(map(len, labels)), sorted(set("".join(labels)))
+    length, characters = max(map(len, labels)), "".join(sorted(set("".join(labels))))
     if not known_labels:
-        look = _common(readable, config.resize, most_pixels)
-        return look | {"max_captcha": longest, "char_set": "".join(characters), "cycle_stop": "auto", "acc_stop": 1}
-    more = "".join(config.alphabet.unknown_in("".join(characters)))
-    look = _settled(readable, len(labels), config)
-    return look | {"max_captcha": max(longest, config.max_captcha), "char_set": f"{config.alphabet}{more}"}
+        look = _common_look(usable, config.resize, pixel_limit)
+        return look | {"max_captcha": length, "char_set": characters, "cycle_stop": "auto", "acc_stop": 1}
+    look = _configured_look(usable, len(labels), config)
+    new_characters = "".join(config.alphabet.unknown_in(characters))
+    return look | {"max_captcha": max(length, config.max_captcha), "char_set": f"{config.alphabet}{new_characters}"}
 
 
 def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
-    """The proposed keys whose values in the config keep pictures out."""
+    """The proposed keys and values where the config's own value refuses pictures."""
     fits = {
         "image_width": lambda value: config.resize or value == config.image_width,
         "image_height": lambda value: config.resize or value == config.image_height,
@@ -61,15 +61,15 @@ def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
     return wrong | ({"use_labels_json_file": False} if "char_set" in wrong and config.use_labels_json_file else {})
 
 
-def check_settled(trained: Sample, config: SampleConfig) -> None:
-    """Raise ConfigError where a training picture came there by a config of another size or suffix."""
-    suffix, size = plain_suffix(trained.path.suffix), trained.size or _size(config)
+def check_training_picture(sample: Sample, config: SampleConfig) -> None:
+    """Raise ConfigError when a picture of the training folder has another size or suffix than the config."""
+    suffix, size = plain_suffix(sample.path.suffix), sample.size or _size(config)
     if suffix != plain_suffix(config.image_suffix) or (size != _size(config) and not config.resize):
         raise ConfigError(
-            f"{display_path(trained.path)}: expected a {config.image_suffix} of {config.shape} pixels, as "
-            f"{config.name} says; got a {suffix} of {size[0]}x{size[1]}: name the config that the training pictures "
-            "were moved with; another kind of captcha needs folders of its own, train_image_dir and the others, in a "
-            "config of its own"
+            f"{display_path(sample.path)}: expected a {config.image_suffix} of {config.shape} pixels, as "
+            f"{config.name} says; got a {suffix} of {size[0]}x{size[1]}; name the config that the training pictures "
+            "were moved with, or write a config with its own folders (train_image_dir and the others) for another kind "
+            "of captcha"
         )
 
 
@@ -77,23 +77,23 @@ def _size(config: SampleConfig) -> tuple[int, int]:
     return config.image_width, config.image_height
 
 
-def _settled(samples: Sequence[Sample], pictures: int, config: SampleConfig) -> Keys:
-    """The look of the config, at which other sizes are resized where more than a few of all `pictures` have one."""
+def _configured_look(samples: Sequence[Sample], total: int, config: SampleConfig) -> Keys:
+    """The config's look. It resizes if more than a few of all `total` pictures have another size."""
     look = config.model_dump(include={"image_width", "image_height", "image_suffix", "channels", "resize"})
     others = sum(sample.size != _size(config) for sample in samples)
-    return look | {"resize": config.resize or others > RARE_SHARE * pictures}
+    return look | {"resize": config.resize or others > RARE_SHARE * total}
 
 
-def _common(samples: Sequence[Sample], resize: bool, most_pixels: float) -> Keys:
-    """Size, suffix and colours of most samples, all of which have a size."""
+def _common_look(samples: Sequence[Sample], resize: bool, pixel_limit: float) -> Keys:
+    """Size, suffix and colour of most samples, which all have a size."""
     rare = RARE_SHARE * len(samples)
     sizes = Counter(sample.size for sample in samples if sample.size)
     ((width, height), count), *_ = sizes.most_common(1)
-    if 2 * count < len(samples):  # of many sizes, the one in the middle
+    if 2 * count < len(samples):  # no size has a majority
         width, height = (median_low(sides) for sides in zip(*sizes.elements(), strict=True))
     (suffix, _), *_ = Counter(plain_suffix(sample.path.suffix) for sample in samples).most_common(1)
-    excess = width * height / most_pixels
-    scale = 1 / math.sqrt(excess) if excess > MUCH else 1.0
+    excess = width * height / pixel_limit
+    scale = 1 / math.sqrt(excess) if excess > WORTHWHILE_REDUCTION else 1.0
     return {
         "image_width": int(width * scale),
         "image_height": int(height * scale),
@@ -104,27 +104,27 @@ def _common(samples: Sequence[Sample], resize: bool, most_pixels: float) -> Keys
 
 
 def write(path: Path, template: Path, proposed: Keys) -> Path | None:
-    """Write the template's keys with the proposed values; returns where an older file is kept, if it was another.
+    """Write the template's keys with the proposed values to `path`. A different file there is backed up.
 
-    That is PATH.bak, or PATH.bak2 and so on beside earlier ones.
-    Raises ConfigError, and writes nothing, when the result would not load.
+    Returns the backup, PATH.bak, PATH.bak2 and so on, or None.
+    Raises ConfigError, and writes nothing, when the result could not be loaded.
     """
     keys = read_json_object(template) | proposed | {"use_labels_json_file": False}
     if path.parent.resolve() != template.parent.resolve():
-        keys.pop("$schema", None)  # a link relative to the template's folder
+        keys.pop("$schema", None)  # its link is relative to the template's folder
     check_keys(keys, path, SampleConfig)
     content = f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode()
-    older = _keep_older(path, content)
+    backup = _back_up(path, content)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
-    return older
+    return backup
 
 
-def _keep_older(path: Path, content: bytes) -> Path | None:
-    """Copy a file that is about to be replaced by other `content`; returns the copy."""
+def _back_up(path: Path, content: bytes) -> Path | None:
+    """Copy a file before other `content` replaces it. Returns the copy, or None if none is needed."""
     if not path.exists() or path.read_bytes() == content:
         return None
     names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
-    older = next(name for name in names if not name.exists())
-    shutil.copy2(path, older)
-    return older
+    backup = next(name for name in names if not name.exists())
+    shutil.copy2(path, backup)
+    return backup

@@ -1,7 +1,8 @@
-"""Folders of labelled pictures: check, split and move them.
+"""Check, split and move folders of labelled pictures.
 
-No picture is ever lost, whenever the program is killed: a picture is renamed, or, to another device, copied under a
-temporary name, renamed and only then deleted where it was; if not by this run, then as a double by the next.
+No picture is lost, even when the program is killed. A picture is renamed. On another device it is copied under a
+temporary name, the copy is renamed, and the original is deleted last. If a kill leaves both, the next run finds the
+original as a duplicate.
 """
 
 import errno
@@ -29,7 +30,7 @@ TEST_SHARE = 0.05  # 19:1
 
 @dataclass(frozen=True)
 class Sample:
-    """A file of a sample folder as it was found; `fault` says why it can't be used, if it can't."""
+    """A file of a sample folder. `fault` says why it can't be used."""
 
     path: Path
     label: str | None = None
@@ -39,19 +40,21 @@ class Sample:
 
 
 def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any] | None = None) -> list[Sample]:
-    """Every file of `folder`, decoded fully and held against the config, sorted by name.
+    """Every file of `folder`, fully decoded and checked against the config, sorted by name.
 
-    `progress` wraps the iterator, given its length as `total`, as tqdm does.
+    `progress` wraps the iterator and takes its length as `total`, as tqdm does.
     """
     entries = list_entries(folder)
-    checked = on_all_cores(lambda path: check_file(path, config), entries)
-    return list(progress(checked, total=len(entries)) if progress else checked)
+    samples = on_all_cores(lambda path: check_file(path, config), entries)
+    return list(progress(samples, total=len(entries)) if progress else samples)
 
 
 def check_file(path: Path, config: SampleConfig) -> Sample:
-    """One file held against the config; all that could be found out, and the first fault."""
-    if path.is_symlink() or not path.is_file():  # a link, moved, may point nowhere
-        return Sample(path, fault="A link, no file" if path.is_symlink() else "Not a file")
+    """The sample in one file: all that can be read from it, and the first fault."""
+    if path.is_symlink():
+        return Sample(path, fault="A link, not a file")  # after a move it could point nowhere
+    if not path.is_file():
+        return Sample(path, fault="Not a file")
     label, size, coloured, faults = None, None, False, []
     if not has_suffix(path, config.image_suffix):
         faults.append("File extension is incorrect")
@@ -63,7 +66,7 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
         picture = decode_picture(read_picture(path))
         size, coloured = picture.size, is_coloured(picture)
         if is_empty(picture):
-            faults.append("Nothing to see: one colour throughout, on white where it is transparent")
+            faults.append("Empty picture: all pixels have the same colour, transparent ones count as white")
     except SampleError as error:
         faults.append(f"Cannot be opened: {error}")
     faults += _misfits(label, size, config)
@@ -71,6 +74,7 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
 
 
 def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConfig) -> Iterator[str]:
+    """Reasons why a label or a size does not fit the config."""
     width, height = config.image_width, config.image_height
     if size is not None and size != (width, height) and not config.resize:
         yield f"Wrong size: expected {width}x{height} pixels; got {size[0]}x{size[1]}"
@@ -80,29 +84,30 @@ def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConf
 
 @dataclass
 class SetSizes:
-    """How many pictures the training and the test set have, those that would have been moved there among them."""
+    """Number of pictures in the training and the test set. In a dry run those that would be moved are counted too."""
 
-    trained: int = 0
-    tested: int = 0
+    training: int = 0
+    test: int = 0
 
     def draw_test(self, paths: Sequence[Path], seed: int) -> set[Path]:
-        """Which of a folder's files go to the test, drawn by `seed`: 5% of them, at most, and of all together.
+        """Draw the files of a folder that become test pictures, and count all `paths` as moved.
 
-        One of two pictures or more is for the test. All `paths` belong to the sets then.
+        The test set receives 5% of all pictures so far, even when you add a few at a time, but at most 5% of this
+        folder. From two pictures on it has at least one.
         """
-        everything = len(paths) + self.trained + self.tested
-        wanted = _share(everything) if everything > 1 else 0
-        count = max(0, min(wanted - self.tested, _share(len(paths)), len(paths)))
-        self.trained, self.tested = self.trained + len(paths) - count, self.tested + count
+        total = len(paths) + self.training + self.test
+        goal = _test_count(total) if total > 1 else 0
+        count = max(0, min(goal - self.test, _test_count(len(paths)), len(paths)))
+        self.training, self.test = self.training + len(paths) - count, self.test + count
         return set(random.Random(seed).sample(sorted(paths), count))
 
 
-def _share(pictures: int) -> int:
+def _test_count(pictures: int) -> int:
     return max(1, int(pictures * TEST_SHARE + 0.5))
 
 
 class FilesByContent:
-    """Files by their bytes, links and folders left out; one is read only when another of its size is looked for."""
+    """Find files by their content. A file is read only when another of the same size is looked for."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._unread: defaultdict[int, list[Path]] = defaultdict(list)  # by size in bytes
@@ -111,46 +116,47 @@ class FilesByContent:
             self.add(path)
 
     def add(self, path: Path) -> None:
-        """Let `path` be found from now on."""
+        """Add a file. Links and folders are ignored."""
         if path.is_file() and not path.is_symlink():
             self._unread[path.stat().st_size].append(path)
 
     def find(self, path: Path) -> list[Path]:
-        """The others of the same bytes, hard links among them.
+        """The other files with the same bytes, including hard links.
 
-        The file itself is none of them, under whatever other name a system gives it: it may have to stay.
+        The file itself is left out, also under another spelling of its name: it must not count as its own duplicate.
         """
-        for rival in self._unread.pop(path.stat().st_size, ()):
-            self._read[_digest(rival)].append(rival)
-        linked = path.stat().st_nlink > 1
-        return [one for one in self._read.get(_digest(path), ()) if linked or not one.samefile(path)]
+        for candidate in self._unread.pop(path.stat().st_size, ()):
+            self._read[_digest(candidate)].append(candidate)
+        has_hard_links = path.stat().st_nlink > 1
+        matches = self._read.get(_digest(path), ())
+        return [match for match in matches if has_hard_links or not match.samefile(path)]
 
 
 def _digest(path: Path) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()
 
 
-def find_taken(
+def separate_duplicates(
     samples: Sequence[Sample], targets: Sequence[Path], suffix: str, earlier: Iterable[Path] = ()
 ) -> tuple[list[Sample], list[Path]]:
-    """The samples, those marked that a move would clash with; and the files that are there already.
+    """The samples without duplicates, and the duplicates. Samples that can't be moved have a fault.
 
-    The latter have the bytes and the label of a picture in a target, `earlier` or before them among the samples: left
-    by a move that was killed half-way, put in twice, or a test picture that came back. They are no samples any more.
-    Clashes are a name that a target has, and the same bytes under another label.
+    A duplicate has the bytes and the label of a picture in a target, in `earlier`, or before it among the samples. It
+    comes from a killed move, or was added twice.
+    A sample can't be moved when a target has its name, or the same bytes under another label.
     """
-    there = (path for target in targets for path in list_entries(target) if has_suffix(path, suffix))
-    known = FilesByContent((*there, *earlier))
-    others, twins = [], []
+    moved = (path for target in targets for path in list_entries(target) if has_suffix(path, suffix))
+    known = FilesByContent((*moved, *earlier))
+    unique, duplicates = [], []
     for sample in samples:
-        same = known.find(sample.path) if sample.size else []
-        if any(_has_label(one, sample.label) for one in same):
-            twins.append(sample.path)
+        copies = known.find(sample.path) if sample.size else []
+        if any(_has_label(copy, sample.label) for copy in copies):
+            duplicates.append(sample.path)
             continue
-        others.append(replace(sample, fault=sample.fault or _clash(sample, same, targets)))
-        if not others[-1].fault:
+        unique.append(replace(sample, fault=sample.fault or _clash(sample, copies, targets)))
+        if not unique[-1].fault:
             known.add(sample.path)
-    return others, twins
+    return unique, duplicates
 
 
 def _has_label(path: Path, label: str | None) -> bool:
@@ -160,25 +166,25 @@ def _has_label(path: Path, label: str | None) -> bool:
         return False
 
 
-def _clash(sample: Sample, same: Sequence[Path], targets: Sequence[Path]) -> str | None:
-    """Why a sample can't be moved into a target folder, None when it can; `same` are those of its bytes."""
-    if same:
-        moves = same[0].parent == sample.path.parent  # and is elsewhere when this is read
-        return f"Same picture, another label: {same[0].name if moves else display_path(same[0])}"
+def _clash(sample: Sample, copies: Sequence[Path], targets: Sequence[Path]) -> str | None:
+    """Why a sample can't be moved into the targets, or None. `copies` have its bytes."""
+    if copies:
+        same_folder = copies[0].parent == sample.path.parent  # the copy moves away, so its folder would mislead
+        return f"Same picture, another label: {copies[0].name if same_folder else display_path(copies[0])}"
     for target in targets:
         if os.path.lexists(target / sample.path.name):
-            return f"Name taken: {display_path(target)} holds a picture of this name already"
+            return f"Name taken: {display_path(target)} already has a picture of this name"
     return None
 
 
 def move(path: Path, folder: Path) -> None:
-    """Move a file into a folder that the caller has locked, across devices too.
+    """Move a file into a folder that the caller has locked, also to another device.
 
-    Raises SampleError when the folder holds the name already; the file then stays where it is.
+    Raises SampleError when the folder already has the name. The file then stays where it is.
     """
     target = folder / path.name
     if target.exists():
-        raise SampleError(f"{display_path(target)}: exists already, {display_path(path)} stays where it is")
+        raise SampleError(f"{display_path(target)}: already exists; {display_path(path)} stays where it is")
     try:
         path.rename(target)
     except OSError as error:

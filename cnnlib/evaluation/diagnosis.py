@@ -1,4 +1,4 @@
-"""What a training achieved: accuracies, confusions, labels that look wrong, and what to try next."""
+"""Diagnose a training: accuracies, confusions, probably mislabelled pictures, and what to try next."""
 
 import csv
 import io
@@ -11,20 +11,20 @@ from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.evaluation.metrics import Accuracy, accuracy, confusions, interval
 
-SUSPECT_CONFIDENCE = 0.5  # of a prediction that is not the label, from which on the label looks wrong,
-SUSPECT_RATIO = 20  # if the prediction is also this many times as probable as the label
-JUDGE_ACCURACY = 0.9  # on training pictures, below which a network can't judge labels
-GAP = 0.02  # between two accuracies that is worth closing
+SUSPECT_CONFIDENCE = 0.5  # lowest confidence of another text that makes a label suspect
+SUSPECT_RATIO = 20  # lowest ratio of that confidence to the confidence of the label
+JUDGE_ACCURACY = 0.9  # lowest accuracy on training pictures that lets a network judge labels
+ACCURACY_GAP = 0.02  # smallest difference between two accuracies that is worth closing
 
 
 @dataclass(frozen=True)
 class LabelledPrediction:
-    """What a network reads on a labelled picture."""
+    """A network's prediction for a labelled picture."""
 
     path: Path
     label: str
     prediction: Prediction
-    label_confidence: float  # how probable the label is to the network, 0 to 1
+    label_confidence: float  # the network's confidence in the label, 0 to 1
     loss: float
 
     @property
@@ -37,12 +37,12 @@ class LabelledPrediction:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A trained network on the verification pictures, and on training pictures without random changes."""
+    """A trained network's results on the verification pictures and on training pictures without random changes."""
 
     training: Accuracy
     verification: Accuracy
     confusions: list[tuple[str, str, int]]  # on the verification pictures
-    suspects: list[LabelledPrediction]  # of both sets, found early in the training or at its end; highest loss first
+    suspects: list[LabelledPrediction]  # of both sets, found early or at the end of the training; highest loss first
     unread: int = 0  # training pictures that were left out
 
 
@@ -53,13 +53,13 @@ def diagnose(
 ) -> Diagnosis:
     """The diagnosis from predictions for training and verification pictures, and suspects found during the training.
 
-    A network that misreads many training pictures suspects no label.
+    It has no suspects when the network misreads many training pictures.
     """
     training, verification = accuracy_of(trained), accuracy_of(verified)
     confused = confusions([each.label for each in verified], [each.prediction.text for each in verified])
     suspects = {each.path: each for each in (*earlier_suspects, *trained, *verified) if each.suspect}
-    judges = training.picture >= JUDGE_ACCURACY
-    ordered = sorted(suspects.values(), key=lambda suspect: -suspect.loss) if judges else []
+    can_judge = training.picture >= JUDGE_ACCURACY
+    ordered = sorted(suspects.values(), key=lambda suspect: -suspect.loss) if can_judge else []
     return Diagnosis(training, verification, confused, ordered)
 
 
@@ -69,9 +69,9 @@ def accuracy_of(predictions: Sequence[LabelledPrediction]) -> Accuracy:
 
 
 def write_suspects(suspects: Sequence[LabelledPrediction], table: Path) -> None:
-    """Write a CSV of pictures with labels, predictions, confidences and losses; an older one is replaced.
+    """Write a CSV of pictures with labels, predictions, confidences and losses. An older one is replaced.
 
-    Raises OSError where it can't be written.
+    Raises OSError when it can't be written.
     """
     table.parent.mkdir(parents=True, exist_ok=True)
     content = io.StringIO()
@@ -84,17 +84,17 @@ def write_suspects(suspects: Sequence[LabelledPrediction], table: Path) -> None:
 
 
 def advice(diagnosis: Diagnosis, goal_reached: bool = False) -> str:
-    """The one thing to try next. `goal_reached`: the training stopped at `acc_stop`, not after all of its steps."""
+    """The one thing to try next. `goal_reached`: the training stopped at `acc_stop` before its last step."""
     pictures = diagnosis.training.pictures + diagnosis.verification.pictures
     misread = (1 - diagnosis.training.picture) * diagnosis.training.pictures
     if len(diagnosis.suspects) >= max(5, 0.5 * misread, 0.01 * pictures):
-        return "look at the labels listed above: the network is, or was, sure of other readings"
+        return "look at the labels listed above: the network is, or was, confident of another text"
     steps = "acc_stop 1, which takes all steps" if goal_reached else "more steps"
-    if diagnosis.training.picture < 1 - GAP:
-        return f"{steps}: the training pictures themselves are not all read yet"
+    if diagnosis.training.picture < 1 - ACCURACY_GAP:
+        return f"{steps}: some training pictures are still misread"
     _, highest = interval(diagnosis.verification.picture, diagnosis.verification.pictures)
-    if highest < diagnosis.training.picture - GAP:
-        return "more labelled pictures: those for training are known by heart, others are not read as well"
-    if diagnosis.verification.picture < 1 - GAP:
+    if highest < diagnosis.training.picture - ACCURACY_GAP:
+        return "more labelled pictures: the network reads its training pictures much better than others"
+    if diagnosis.verification.picture < 1 - ACCURACY_GAP:
         return f"more labelled pictures and {steps}"
-    return "nothing: measure it with test_batch.py, then use it; what is misread there is worth labelling"
+    return "nothing: measure it with test_batch.py, then use it; add labelled pictures like those that it misreads"

@@ -1,16 +1,16 @@
-"""Accuracies with intervals, and confusions, from labels and readings."""
+"""Accuracies, intervals and confusions of predicted texts against labels."""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-NOTHING = "∅"  # what is shown for a character that was left out, or read where there is none
+NO_CHARACTER = "∅"  # displayed where label or text has no character
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Shares of pictures and of characters read right, 0 to 1, over `pictures` pictures."""
+    """Share of pictures and share of characters read right, 0 to 1, over `pictures` pictures."""
 
     pictures: int
     picture: float
@@ -18,45 +18,45 @@ class Accuracy:
 
 
 def accuracy(labels: Sequence[str], texts: Sequence[str]) -> Accuracy:
-    """Picture and character accuracy of readings.
+    """Picture and character accuracy of texts, both 0 without pictures.
 
-    A character counts as right when it stands at its place, and too many or too few count as wrong: the
-    divisor of a picture is the longer of label and text. Without pictures both are 0.
+    A character is right when the text has it at the same place. Missing and surplus characters are wrong, so a picture
+    counts as many characters as the longer of label and text.
     """
     pairs = list(zip(labels, texts, strict=True))
     characters = sum(max(len(label), len(text)) for label, text in pairs)
-    right = sum(a == b for label, text in pairs for a, b in zip(label, text, strict=False))
-    whole = sum(label == text for label, text in pairs)
-    return Accuracy(len(pairs), whole / max(1, len(pairs)), right / max(1, characters))
+    right_characters = sum(a == b for label, text in pairs for a, b in zip(label, text, strict=False))
+    right_pictures = sum(label == text for label, text in pairs)
+    return Accuracy(len(pairs), right_pictures / max(1, len(pairs)), right_characters / max(1, characters))
 
 
 def interval(share: float, count: int) -> tuple[float, float]:
-    """95% confidence interval of a share seen in `count` tries (Wilson 1927), 0 to 1."""
+    """95% confidence interval, 0 to 1, of a share measured on `count` samples (Wilson 1927)."""
     if count == 0:
         return 0.0, 1.0
-    z = 1.959964
+    z = 1.959964  # 97.5% quantile of the normal distribution
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def character_accuracies(labels: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
-    """For each character of the labels, the share of its occurrences that was read right, by character.
+    """For each character of the labels, the share of its occurrences that were read right, 0 to 1.
 
-    Label and text are aligned, so that one left out says nothing of those behind it.
+    Label and text are aligned, so that a missing character does not make those after it wrong.
     """
-    seen: Counter[str] = Counter()
+    occurrences: Counter[str] = Counter()
     right: Counter[str] = Counter()
     for label, text in zip(labels, texts, strict=True):
-        seen.update(label)
+        occurrences.update(label)
         right.update(label if label == text else (a for a, b in align(label, text) if a == b))
-    return {character: right[character] / count for character, count in sorted(seen.items())}
+    return {character: right[character] / count for character, count in sorted(occurrences.items())}
 
 
 def confusions(labels: Sequence[str], texts: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Character, what was read in its place, and how often, the most frequent first.
+    """Character of the label, character of the text and how often they were confused, most frequent first.
 
-    What was read is "" where a character was left out; the character is "" where one was read that is not there.
+    "" stands for a character that is missing in the label or in the text.
     """
     pairs = Counter(
         pair
@@ -65,29 +65,35 @@ def confusions(labels: Sequence[str], texts: Sequence[str]) -> list[tuple[str, s
         for pair in align(label, text)
         if pair[0] != pair[1]
     )
-    return [(a, b, count) for (a, b), count in sorted(pairs.items(), key=lambda one: (-one[1], one[0]))]
+    return [(a, b, count) for (a, b), count in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))]
 
 
 def align(label: str, text: str) -> list[tuple[str, str]]:
-    """Characters of a label beside those read for them, by the fewest changes (Levenshtein 1966).
+    """Pairs of a character of the label and one of the text, with the fewest edits (Levenshtein 1966).
 
-    "" stands for nothing: a character left out, or one read that is not there.
+    "" stands for a character that is missing in the label or in the text.
     """
-    changes = [[row + column for column in range(len(text) + 1)] for row in range(len(label) + 1)]
-    for row, a in enumerate(label):
-        for column, b in enumerate(text):
-            least = min(changes[row][column + 1], changes[row + 1][column]) + 1
-            changes[row + 1][column + 1] = min(changes[row][column] + (a != b), least)
+    distances = _edit_distances(label, text)
     pairs, row, column = [], len(label), len(text)
     while row or column:
-        here = changes[row][column]
-        if row and column and here == changes[row - 1][column - 1] + (label[row - 1] != text[column - 1]):
+        distance = distances[row][column]
+        if row and column and distance == distances[row - 1][column - 1] + (label[row - 1] != text[column - 1]):
             row, column = row - 1, column - 1
             pairs.append((label[row], text[column]))
-        elif row and here == changes[row - 1][column] + 1:
+        elif row and distance == distances[row - 1][column] + 1:
             row -= 1
             pairs.append((label[row], ""))
         else:
             column -= 1
             pairs.append(("", text[column]))
     return pairs[::-1]
+
+
+def _edit_distances(label: str, text: str) -> list[list[int]]:
+    """The edit distance between the first characters of the label (rows) and of the text (columns)."""
+    distances = [[row + column for column in range(len(text) + 1)] for row in range(len(label) + 1)]
+    for row, a in enumerate(label):
+        for column, b in enumerate(text):
+            insert_or_delete = min(distances[row][column + 1], distances[row + 1][column]) + 1
+            distances[row + 1][column + 1] = min(distances[row][column] + (a != b), insert_or_delete)
+    return distances

@@ -1,4 +1,4 @@
-"""Captcha pictures drawn with the `captcha` library, each a pure function of its seed."""
+"""Draw captcha pictures with the `captcha` library. Each is a pure function of its seed."""
 
 import functools
 import hashlib
@@ -21,10 +21,10 @@ def _painter(width: int, height: int, fonts: tuple[str, ...]) -> ImageCaptcha:
 
 
 def draw_captcha(config: CaptchaConfig, seed: str, fonts: Sequence[str] = ()) -> tuple[str, bytes]:
-    """Label and encoded picture number `seed` of the look that `config` describes.
+    """Label and encoded picture of a seed, in the look that `config` describes.
 
-    The same seed gives the same label and pixels in any process. The library draws from the global
-    generator of `random`, which is seeded here and is not safe to share between threads.
+    The same seed gives the same label and pixels in any process. The library uses the global generator of `random`,
+    which this function seeds. So do not call it in several threads at once.
     """
     random.seed(hashlib.sha256(seed.encode()).digest())
     length = random.choice(config.lengths) if len(config.lengths) > 1 else config.char_count
@@ -34,7 +34,7 @@ def draw_captcha(config: CaptchaConfig, seed: str, fonts: Sequence[str] = ()) ->
 
 
 def check_fonts(characters: str, fonts: Sequence[str]) -> None:
-    """Raise ConfigError naming the characters that a font can't draw; no fonts: the library's own."""
+    """Raise ConfigError with the characters that a font lacks. Without `fonts` the library's own are checked."""
     faults = []
     for font in fonts or DEFAULT_FONTS:
         drawable = _drawable(font)
@@ -45,31 +45,31 @@ def check_fonts(characters: str, fonts: Sequence[str]) -> None:
         raise ConfigError("\n".join(faults))
 
 
-def fit_fonts(characters: str, fonts: Sequence[str]) -> tuple[str, ...]:
-    """Those of `fonts` that draw all of the characters, and no two of them alike."""
-    return tuple(font for font in fonts if _fits(characters, font))
+def select_fonts(characters: str, fonts: Sequence[str]) -> tuple[str, ...]:
+    """The fonts that draw every character, and no two of them alike."""
+    return tuple(font for font in fonts if _draws_all(characters, font))
 
 
-def _fits(characters: str, font: str) -> bool:
+def _draws_all(characters: str, font: str) -> bool:
     try:
         if not set(map(ord, characters)) <= _drawable(font):
             return False
-        pen = ImageFont.truetype(font, 32)
-        drawn = [pen.getmask(character) for character in dict.fromkeys(characters)]
-    except Exception:  # fonts of a machine can be broken in many ways, each with an exception of its own
+        opened = ImageFont.truetype(font, 32)
+        glyphs = [opened.getmask(character) for character in dict.fromkeys(characters)]
+    except Exception:  # a font can be broken in many ways, each with its own exception
         return False
-    return all(one.getbbox() for one in drawn) and len({bytes(one) for one in drawn}) == len(drawn)
+    return all(glyph.getbbox() for glyph in glyphs) and len({bytes(glyph) for glyph in glyphs}) == len(glyphs)
 
 
 def _drawable(font: str) -> set[int]:
-    """Code points that a font file has a glyph for."""
+    """Code points that a font file has a glyph for. Raises ConfigError when it is not a font."""
     if not Path(font).is_file():
         raise ConfigError(f"{font}: expected a TrueType or OpenType font; there is no such file")
     try:
         with TTFont(font, fontNumber=0, lazy=True) as opened:
             drawable = set(opened.getBestCmap() or {})
         ImageFont.truetype(font).getmask("a")
-    except Exception as error:  # broken in one of many ways, each with an exception of its own
-        found = str(error) or type(error).__name__
-        raise ConfigError(f"{font}: expected a TrueType or OpenType font; got {found}") from error
+    except Exception as error:  # a font can be broken in many ways, each with its own exception
+        message = str(error) or type(error).__name__
+        raise ConfigError(f"{font}: expected a TrueType or OpenType font; got {message}") from error
     return drawable

@@ -1,4 +1,4 @@
-"""Labelled pictures drawn on all cores into a folder."""
+"""Draw labelled pictures into a folder, on all cores."""
 
 import itertools
 import multiprocessing
@@ -23,56 +23,55 @@ from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.data.folders import locked
 
-CHUNK = 32  # pictures that a process draws before it reports
-MOST_WORKERS = 61  # that Windows can wait for
+CHUNK_SIZE = 32  # pictures that a process draws before it reports
+WORKER_LIMIT = 61  # Windows can wait for no more
 
-Draw = Callable[[str], tuple[str, bytes]]  # a seed to a label and an encoded picture
+Draw = Callable[[str], tuple[str, bytes]]  # seed -> label, encoded picture
 
 
 def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw) -> None:
-    """Put `count` pictures more of `seed` into the config's folder, drawn by `draw` on all cores.
+    """Add `count` pictures of `seed` to the config's folder. `draw` gets the seed "SEED-INDEX" for each.
 
-    The picture's own seed is "SEED-INDEX"; `draw` gives its label and its encoded bytes.
-    Raises SampleError when another run holds the folder, or a drawing process was killed.
+    Raises SampleError when another run holds the folder or a drawing process was killed.
     """
     with locked(config.root_dir):
         indices = missing_indices(config.root_dir, seed, count)
         write = partial(write_pictures, config, seed, draw)
-        workers = min(os.cpu_count() or 1, MOST_WORKERS)
-        with ProcessPoolExecutor(workers, initializer=follow_parent) as pool:
+        workers = min(os.cpu_count() or 1, WORKER_LIMIT)
+        with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
             try:
                 with tqdm(total=count, unit=" pictures", disable=None) as bar:
-                    for written in in_turn(partial(pool.submit, write), chunks_of(indices), 2 * workers):
+                    for written in run_in_order(partial(pool.submit, write), split_into_chunks(indices), 2 * workers):
                         bar.update(written)
             except BrokenProcessPool as error:
-                told = "a drawing process was killed, most often for want of memory; what was drawn stays"
-                raise SampleError(f"{display_path(config.root_dir)}: {told}") from error
+                message = "a drawing process was killed, probably for lack of memory; pictures drawn so far stay"
+                raise SampleError(f"{display_path(config.root_dir)}: {message}") from error
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
 
 
-def in_turn(submit: Callable[[list[int]], Future[int]], chunks: Iterator[list[int]], ahead: int) -> Iterator[int]:
-    """What comes of each chunk, in turn; `ahead` of them are under way, so that memory stays as it is."""
+def run_in_order(submit: Callable[[list[int]], Future[int]], chunks: Iterator[list[int]], ahead: int) -> Iterator[int]:
+    """The result for each chunk, in order. At most `ahead` chunks are submitted at a time, which limits memory."""
     waiting = deque(map(submit, islice(chunks, ahead)))
     while waiting:
         yield waiting.popleft().result()
         waiting.extend(map(submit, islice(chunks, 1)))
 
 
-def chunks_of(indices: Iterator[int]) -> Iterator[list[int]]:
-    return iter(lambda: list(islice(indices, CHUNK)), [])
+def split_into_chunks(indices: Iterator[int]) -> Iterator[list[int]]:
+    return iter(lambda: list(islice(indices, CHUNK_SIZE)), [])
 
 
 def missing_indices(folder: Path, seed: int, count: int) -> Iterator[int]:
     """The first `count` indices of `seed` that the folder lacks."""
     serial = re.compile(rf"_{seed}-(\d+)\.")
-    present = {int(found[1]) for path in folder.iterdir() if (found := serial.search(path.name))}
+    present = {int(match[1]) for path in folder.iterdir() if (match := serial.search(path.name))}
     return islice((index for index in itertools.count() if index not in present), count)
 
 
-def follow_parent() -> None:
-    """In a drawing process: leave Ctrl-C to the parent, and end when the parent has ended, be it killed."""
+def end_with_parent() -> None:
+    """Set up a drawing process: it leaves Ctrl-C to the parent, and ends when the parent ends or is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
@@ -86,9 +85,9 @@ def follow_parent() -> None:
 
 
 def write_pictures(config: CaptchaConfig, seed: int, draw: Draw, indices: Sequence[int]) -> int:
-    """Draw and write the pictures of the given indices, each whole or not at all; returns their number."""
+    """Draw the pictures of the indices and write each atomically. Returns their number."""
     for index in indices:
         label, data = draw(f"{seed}-{index}")
         path = config.root_dir / file_name(label, f"{seed}-{index:06d}", config.image_suffix)
-        write_atomically(path, data, durable=False)  # to sync each would take longer than to draw it
+        write_atomically(path, data, durable=False)  # waiting for the disk would take longer than drawing
     return len(indices)
