@@ -154,8 +154,6 @@ def conclude(done: Sequence[Measurement], load: Load, table: Path) -> int:
 
 def show_times(answers: Sequence[tuple[float, Answer]], load: Load, table: Path) -> None:
     """Print averages and percentiles of answers, with the times they were sent at, and draw them beside the table."""
-    from cnnlib.evaluation.plots import draw_times  # matplotlib takes a second to import
-
     times_ms = {
         "total": [answer.total_ms for _, answer in answers],
         "recognition": [answer.recognition_ms for _, answer in answers],
@@ -166,10 +164,12 @@ def show_times(answers: Sequence[tuple[float, Answer]], load: Load, table: Path)
     first = min(sent_at for sent_at, _ in answers)
     seconds = max(sent_at + answer.total_ms / 1000 for sent_at, answer in answers) - first
     title = f"{len(answers)} requests to the recognition API over {load.concurrency} connections"
-    draw_times(table.with_suffix(".png"), title, times_ms, [sent_at - first for sent_at, _ in answers])
     print(f"{len(answers) / seconds:.0f} requests/s; the table is {display_path(table)}, test.png beside it")
     if load.own_cost_ms:
         print(f"Sending took {load.own_cost_ms:.2f}ms of processor time a request, in processes of its own")
+    from cnnlib.evaluation.plots import draw_times  # matplotlib takes a second to import
+
+    draw_times(table.with_suffix(".png"), title, times_ms, [sent_at - first for sent_at, _ in answers])
 
 
 if __name__ == "__main__":

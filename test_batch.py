@@ -46,7 +46,7 @@ class Misread:
     @property
     def caption(self) -> str:
         """What stands below the picture in misread.png."""
-        return f"{self.label}\n→ {self.prediction.text or metrics.NOTHING} {self.prediction.confidence:.0%}"
+        return f"{self.label}\n→ {self.prediction.text or metrics.NO_CHARACTER} {self.prediction.confidence:.0%}"
 
 
 class TestBatch:

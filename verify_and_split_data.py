@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     left = [sample for sample in samples if sample.fault or not moving]
     known = [label for folder in targets for label in labels_in(folder, config.image_suffix)]
     if arguments.write_config:
-        proposed = config_proposal.propose(left, known, config, config_proposal.LARGE_PIXELS)
+        proposed = config_proposal.propose(left, known, config, config_proposal.PIXEL_LIMIT)
         if not proposed:
             folders = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
             raise ConfigError(
@@ -88,7 +88,7 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
     folder = config.train_image_dir
     first = first_picture(folder, [config.image_suffix]) or first_picture(folder)
     if first:
-        config_proposal.check_settled(splitting.check_file(first, config), config)
+        config_proposal.check_training_picture(splitting.check_file(first, config), config)
         if target and target.exists() and not target.samefile(path):
             raise ConfigError(
                 f"{display_path(target)}: pictures were moved already, maybe by this config, which would start anew "
@@ -110,7 +110,7 @@ def verify_and_split(
     print("Start to verify the original picture collection")
     with locked(folder, *targets) if moving else nullcontext():
         checked = splitting.check_folder(folder, config, PROGRESS)
-        samples, twins = splitting.find_taken(checked, targets, config.image_suffix, earlier)
+        samples, twins = splitting.separate_duplicates(checked, targets, config.image_suffix, earlier)
         if twins:
             fate = "removed here" if moving else "would be removed here"
             counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from cnnlib import config_fields
 from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.core.early_interrupt import raise_on_interrupt
-from cnnlib.core.errors import CaptchaError
-from cnnlib.core.paths import display_path
+from cnnlib.core.errors import CaptchaError, missing_package
+from cnnlib.core.paths import INSTALLED, display_path, project_path
 
 DONE, REQUESTS_FAILED, UNUSABLE = 0, 1, 2
 SIGNAL_BASE = 128  # exit status after a signal: this plus the signal's number, as in shells
@@ -35,13 +35,19 @@ class HelpFormatter(RawDescriptionHelpFormatter):
         return "\n\n".join(p if "\n  " in p else textwrap.fill(p, width, initial_indent=indent) for p in paragraphs)
 
 
+def config_file(text: str) -> Path:
+    """A config on the command line. An installed library finds shipped ones too, such as conf/general_config.json."""
+    path = Path(text)
+    return path if not INSTALLED or path.exists() else project_path(text)
+
+
 class StorePathOnce(Action):
     """Stores a path that may be given by place or by option; both at once are an error. `const` is its default."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, _option: str | None = None) -> None:
         if getattr(namespace, self.dest) != self.const:
             parser.error(f"expected {self.metavar} once; got {getattr(namespace, self.dest)} and {values}")
-        setattr(namespace, self.dest, Path(values))
+        setattr(namespace, self.dest, config_file(values) if self.dest == "config" else Path(values))
 
 
 def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG, *, place: bool = True) -> ArgumentParser:
@@ -56,11 +62,11 @@ def server_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG) -> Argu
     """A parser as `argument_parser` gives it, but `config` is a list: of one config for each model, maybe empty."""
     parser = plain_parser(doc)
     text = f"config file; more than one serve several models (default: {display_path(default_config)})"
-    parser.add_argument("--config", type=Path, action="append", default=[], metavar="PATH", help=text)
+    parser.add_argument("--config", type=config_file, action="append", default=[], metavar="PATH", help=text)
     parser.add_argument(
         "config",
         nargs="*",
-        type=Path,
+        type=config_file,
         action="extend",
         default=SUPPRESS,
         metavar="PATH",
@@ -94,8 +100,8 @@ def drawing_parser(doc: str | None, default_config: Path) -> ArgumentParser:
 
 
 def whole_number(text: str) -> int:
-    """A count on the command line: 1 to `config_fields.MOST`."""
-    most = config_fields.MOST
+    """A count on the command line: 1 to `config_fields.COUNT_LIMIT`."""
+    most = config_fields.COUNT_LIMIT
     if not text.isdecimal() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
         raise ArgumentTypeError(f"expected a whole number, 1 to {most}; got {text}")
     return int(text)
@@ -146,6 +152,9 @@ def script(main: Main) -> Main:
             return _run(main, argv)
         except CaptchaError as error:
             _print_error(str(error))
+            return UNUSABLE
+        except ModuleNotFoundError as error:
+            _print_error(missing_package(error))
             return UNUSABLE
         except KeyboardInterrupt:
             return SIGNAL_BASE + signal.SIGINT

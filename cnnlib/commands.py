@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from cnnlib import __version__
+from cnnlib.core.errors import missing_package
 from cnnlib.core.paths import SHIPPED
 
 SCRIPTS = {
@@ -39,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.argv[0] = f"cnnlib {name}"  # as the script's help and errors show it
     try:
         status: int = load_script(name).main(arguments)
+    except ModuleNotFoundError as error:
+        print(missing_package(error), file=sys.stderr)
+        return UNUSABLE
     except KeyboardInterrupt:  # while the script's modules are imported
         return INTERRUPTED
     return status

@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 from cnnlib.cli import DONE, drawing_parser, script
 from cnnlib.config import load_captcha_config
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.paths import default_config, display_path
-from cnnlib.synthesis.captcha import check_fonts, fit_fonts
+from cnnlib.core.paths import display_path, project_path
+from cnnlib.synthesis.captcha import check_fonts, select_fonts
 from cnnlib.synthesis.generate import generate
 from cnnlib.synthesis.random_looks import draw_random_look
 
-LOOKS_CONFIG = default_config("general_captcha_config.json")
+LOOKS_CONFIG = project_path("conf/general_captcha_config.json")
 
 
 def parser() -> ArgumentParser:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     count = arguments.count or config.count
     if arguments.fonts:
         check_fonts(config.characters, arguments.fonts)
-    fonts = tuple(arguments.fonts or fit_fonts(config.characters, system_fonts()))
+    fonts = tuple(arguments.fonts or select_fonts(config.characters, system_fonts()))
     if not fonts:
         raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")
     print(f"Fonts: {len(fonts)}")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.cli import DONE, UNUSABLE, argument_parser, script, web_address, web_origin
+from cnnlib.cli import DONE, UNUSABLE, argument_parser, script, server_parser, web_address, web_origin
+from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.paths import PROJECT_ROOT
 
@@ -112,3 +113,75 @@ def test_address_has_a_host_and_a_port_that_exists(wrong: str) -> None:
     assert web_address("http://127.0.0.1:6000/b") == "http://127.0.0.1:6000/b"
     with pytest.raises(ArgumentTypeError, match=r"expected an address such as http://127\.0\.0\.1:6000/b; got"):
         web_address(wrong)
+
+
+SCRIPTS = sorted(
+    path.relative_to(PROJECT_ROOT).as_posix()
+    for pattern in ("*.py", "gen_image/*.py", "tools/*.py")
+    for path in PROJECT_ROOT.glob(pattern)
+    if path.name != "__init__.py"
+)
+
+
+@pytest.fixture
+def slow_import(tmp_path: Path) -> dict[str, str]:
+    """An environment in which importing pydantic, as every script does, says so and takes a minute."""
+    slow = tmp_path / "slow" / "pydantic.py"
+    slow.parent.mkdir()
+    slow.write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(slow.parent), str(PROJECT_ROOT)])}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize("command", [*([script] for script in SCRIPTS), ["-m", "cnnlib", "train"]], ids=" ".join)
+def test_ctrl_c_while_importing_ends_a_script_without_a_word(command: list[str], slow_import: dict[str, str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, *command], cwd=PROJECT_ROOT, env=slow_import, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"importing\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert errors == b""
+    assert process.returncode in (-signal.SIGINT, 128 + signal.SIGINT)
+
+
+def test_importing_a_script_leaves_ctrl_c_as_it_was() -> None:
+    code = "import signal, train_model; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == "True\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_fits_a_terminal_and_a_closed_pipe_is_no_traceback(script: str) -> None:
+    environ = os.environ | {"COLUMNS": "80"}
+    command = [sys.executable, str(PROJECT_ROOT / script), "--help"]
+    run = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert max(map(len, run.stdout.splitlines())) <= 80
+    assert "\nexamples:\n  " in run.stdout
+    reading, writing = os.pipe()
+    os.close(reading)
+    closed = subprocess.run(command, env=environ, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert closed.stderr == b""
+    assert closed.returncode in (0, 128 + signal.SIGPIPE)
+
+
+def test_config_by_place_is_the_same_as_by_option() -> None:
+    parser = argument_parser("What it does.")
+    assert parser.parse_args(["a.json"]) == parser.parse_args(["--config", "a.json"])
+    assert parser.parse_args([]).config == SAMPLE_CONFIG
+
+
+def test_config_by_place_and_by_option_at_once_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        argument_parser("What it does.").parse_args(["a.json", "--config", "b.json"])
+    assert "expected PATH once; got a.json and b.json" in capsys.readouterr().err
+
+
+def test_server_takes_configs_by_place_and_by_option() -> None:
+    parser = server_parser("What it does.")
+    assert parser.parse_args(["a", "b"]).config == parser.parse_args(["--config", "a", "--config", "b"]).config
+    assert parser.parse_args(["--config", "a", "b"]).config == [Path("a"), Path("b")]
+    assert parser.parse_args([]).config == []

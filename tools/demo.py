@@ -1,7 +1,7 @@
-"""The whole suite on a real case, in a few minutes on two cores, in a folder of its own (demo/).
+"""Run the whole suite on a real case, in demo/, in a few minutes on two cores.
 
-Draws 10,000 captchas, verifies and splits, trains, measures the accuracy on 500 pictures that were never trained on,
-serves the model and reads one of them through the API. Run by `make demo`.
+It draws 10,000 captchas, verifies and splits them, trains, measures the accuracy on 500 pictures that were never
+trained on, serves the model and reads one picture through the API. `make demo` runs it.
 
 examples:
   python tools/demo.py
@@ -13,15 +13,14 @@ import socket
 import subprocess
 import sys
 import time
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT))  # found however the script is started
 
-
-from cnnlib.cli import DONE, script
+from cnnlib.cli import DONE, plain_parser, script
 from cnnlib.core.errors import ServiceError
 
 CAPTCHAS = ["--config", "conf/demo_captcha_config.json"]
@@ -30,12 +29,16 @@ GOAL, FAILED = 0.9, 1  # picture accuracy below which the demonstration has fail
 START_S = 60  # longest wait for the server
 
 
+def parser() -> ArgumentParser:
+    return plain_parser(__doc__)
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter).parse_args(argv)
+    parser().parse_args(argv)
     start = time.perf_counter()
     if (ROOT / "demo").exists():
-        shutil.rmtree(ROOT / "demo")  # whole, or the training would go on with the last demonstration's model
+        shutil.rmtree(ROOT / "demo")  # or the training would go on with the last demonstration's model
     for command in (
         ["gen_image/gen_sample_by_captcha.py", *CAPTCHAS],
         ["verify_and_split_data.py", *SAMPLES],
@@ -52,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(command: list[str]) -> None:
-    """Show and run one script of the suite; a failure ends the demonstration with its exit status."""
+    """Print and run one command of the suite; a failure ends the demonstration with its exit status."""
     print(f"\n$ python {' '.join(command)}", flush=True)
     status = subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode
     if status != DONE:

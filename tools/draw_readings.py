@@ -1,10 +1,11 @@
-"""Draw the first test pictures with their readings: the picture at the top of the README.
+"""Draw the first test pictures with their predictions: the picture at the top of the README.
 
 examples:
   python tools/draw_readings.py --config conf/demo_sample_config.json
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,12 +22,16 @@ from cnnlib.inference.recognizer import Recognizer
 PICTURE = PROJECT_ROOT / "docs" / "readings.png"
 
 
+def parser() -> ArgumentParser:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--output", type=Path, default=PICTURE, metavar="PNG", help="file (default: docs/readings.png)")
+    parser.add_argument("--count", type=whole_number, default=12, help="pictures to show (default: %(default)s)")
+    return parser
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argument_parser(__doc__)
-    parser.add_argument("--output", type=Path, default=PICTURE, help="the PNG to write (default: %(default)s)")
-    parser.add_argument("--count", type=whole_number, default=12, help="pictures to show (default: %(default)s)")
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     config = load_sample_config(arguments.config)
     paths = list_entries(config.test_image_dir)[: arguments.count]
     data = [path.read_bytes() for path in paths]

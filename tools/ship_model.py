@@ -1,4 +1,4 @@
-"""Copy what reading with a model, and starting from it, needs; what only training on needs is left behind.
+"""Copy a model without what only training needs: the rest is enough to read with it and to start from it.
 
 examples:
   python tools/ship_model.py model/ path/to/shipped/
@@ -6,13 +6,13 @@ examples:
 """
 
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
-from cnnlib.cli import DONE, script
+from cnnlib.cli import DONE, plain_parser, script
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
 from cnnlib.inference.model_card import READING, has_file, load_model, save_model
@@ -20,17 +20,21 @@ from cnnlib.inference.model_card import READING, has_file, load_model, save_mode
 EXPORTS = ("float32", "quantised")
 
 
+def parser() -> ArgumentParser:
+    parser = plain_parser(__doc__)
+    parser.add_argument("source", type=Path, help="folder of a trained model")
+    parser.add_argument("target", type=Path, help="folder for the copy")
+    parser.add_argument("--reads", choices=EXPORTS, help="file to read with (default: as the model does)")
+    return parser
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="folder of a trained model")
-    parser.add_argument("target", type=Path, help="folder that the copy goes into")
-    parser.add_argument("--reads", choices=EXPORTS, help="the LiteRT file (default: that which pictures are read with)")
-    arguments = parser.parse_args(argv)
+    arguments = parser().parse_args(argv)
     if arguments.source.resolve() == arguments.target.resolve():
         raise ModelError(f"{display_path(arguments.target)}: expected another folder than the model's own")
     if has_file(arguments.target, "checkpoint"):
-        raise ModelError(f"{display_path(arguments.target)}: a model that can be trained on is there; it stays")
+        raise ModelError(f"{display_path(arguments.target)}: it holds a model that can be trained on, which stays")
     card, weights = load_model(arguments.source, "weights")
     same, litert = load_model(arguments.source, arguments.reads or READING)
     if card != same:

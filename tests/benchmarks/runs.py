@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cnnlib.core.json_file import read_json_object
 
 from cnnlib.config import SAMPLE_CONFIG
-from cnnlib.core.files import write_atomically
+from cnnlib.core.files import read_json_object, write_atomically
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.inference.model_card import load_card, load_model
 

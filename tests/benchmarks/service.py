@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cnnlib.core.json_file import read_json_object
 
 from cnnlib.client.load_test import BOUNDARY, Load, multipart_body
 from cnnlib.config import load_sample_config
+from cnnlib.core.files import read_json_object
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
 from tests.benchmarks.runs import Result, store, stored, write_config

@@ -51,7 +51,7 @@ def test_shipped_model_reads_alike_and_is_not_trained_on(trained: SimpleNamespac
     assert set(card.files) == {"weights", card.reads}
     config = load_sample_config(write_config(tmp_path, acc_stop=1))
     fill(config.train_image_dir, 4)
-    with pytest.raises(ModelError, match="expected a model with a checkpoint to train on from"):
+    with pytest.raises(ModelError, match="expected a model with a checkpoint to continue its training"):
         train_model.TrainModel(config).train_cnn("none")
     assert ship_model.main([str(target), str(target)]) == 2
 

@@ -176,7 +176,7 @@ def test_client_without_server_is_status_one_with_a_clear_message(
     extra = ("--count", "3", "--output", tmp_path) if script == "recognize_time_test.py" else ("--count", "3")
     run = run_script(script, "--config", config, "--url", f"http://127.0.0.1:{free_port()}/b", *extra)
     assert run.returncode == 1
-    assert "the server can't be reached; is it started?" in run.stdout + run.stderr
+    assert "the server can't be reached; is it running?" in run.stdout + run.stderr
     assert "Traceback" not in run.stderr
     if script == "recognize_time_test.py":
         assert "1 of 1 requests failed, the first ones: [1]" in run.stdout
@@ -201,7 +201,7 @@ def test_changed_config_is_one_line_and_status_two(suite: SimpleNamespace, tmp_p
     assert run.returncode == 2
     assert run.stderr.count("\n") == 1
     assert 'trained with image_width 40, char_set "01", but' in run.stderr
-    assert 'says image_width 50, char_set "012": set the config back, or name another model_save_dir' in run.stderr
+    assert 'says image_width 50, char_set "012"; set the config back, or name another model_save_dir' in run.stderr
 
 
 @pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in ("tools/demo.py", "tools/ship_model.py")])

@@ -304,7 +304,7 @@ def test_config_that_training_pictures_do_not_fit_is_refused(
         said = capsys.readouterr()
         assert said.out == ""
         assert f"01_0.{suffix}: expected a png of 32x16 pixels, as " in said.err
-        assert f"got a {suffix} of {size[0]}x{size[1]}: name the config that the training pictures were" in said.err
+        assert f"got a {suffix} of {size[0]}x{size[1]}; name the config that the training pictures were" in said.err
     assert ({path.name for path in (tmp_path / "sample" / "origin").iterdir()}, written.exists()) == (
         {f"10_0.{suffix}"},
         False,
