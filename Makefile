@@ -1,21 +1,29 @@
 # make demo, make test: everything from a fresh clone. CONTRIBUTING.md has the rest.
 PYTHON ?= python3
 VENV := .venv/bin/python
+WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: demo test lint style bench bench-zoo bench-labels bench-service
+.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service
 .DEFAULT_GOAL := test
 
 demo: .venv/installed
 	$(VENV) tools/demo.py
 
 test: .venv/installed-dev
-	$(VENV) -m pytest
+	$(VENV) -m pytest $(WORKERS)
+
+test-fast: .venv/installed-dev
+	$(VENV) -m pytest $(WORKERS) -m "not slow"
 
 lint: .venv/installed-dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	$(VENV) -m mypy
 	.venv/bin/lint-imports
+	$(MAKE) --no-print-directory docs
+
+docs: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
 
 style: .venv/installed-dev
 	.venv/bin/ruff check --fix .
