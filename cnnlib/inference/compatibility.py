@@ -1,4 +1,4 @@
-"""Whether a model is what a config asks for."""
+"""The check that a model fits a config."""
 
 import json
 from dataclasses import dataclass
@@ -9,12 +9,15 @@ from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
 from cnnlib.inference.model_card import CARD, ModelCard, load_card
 
-SHOWN = 100  # characters of an alphabet that a message has, at most
+CHARACTERS_LIMIT = 100  # of an alphabet in a message
 
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a config asks of a model, under the config's keys; None asks nothing."""
+    """Values that a model must have been trained with, under the keys of a config. None accepts any value.
+
+    `source` names the config or the call in messages.
+    """
 
     source: str
     image_height: int | None = None
@@ -23,11 +26,11 @@ class Requirements:
     char_set: str | None = None
     channels: int | None = None
     network: str | None = None
-    resize: bool | None = None  # how pictures are read, which a model's card need not agree with
+    resize: bool | None = None  # replaces the card's value: it only decides how pictures are read
 
 
 def requirements_of(config: SampleConfig) -> Requirements:
-    """What a config asks of a model that it is used with."""
+    """The requirements of a config."""
     return Requirements(
         source=config.name + (f" with {display_path(config.labels_json_file)}" if config.use_labels_json_file else ""),
         image_height=config.image_height,
@@ -40,8 +43,11 @@ def requirements_of(config: SampleConfig) -> Requirements:
     )
 
 
-def check_fits(card: ModelCard, model_dir: Path, wanted: Requirements) -> None:
-    """Raise ModelError naming both values and the way out where a config disagrees with the model."""
+def check_fits(card: ModelCard, model_dir: Path, requirements: Requirements) -> None:
+    """Raise ModelError when the model was trained with other values than required.
+
+    The message names both values of each key, and what to do.
+    """
     trained = {
         "image_height": card.image_height,
         "image_width": card.image_width,
@@ -50,36 +56,42 @@ def check_fits(card: ModelCard, model_dir: Path, wanted: Requirements) -> None:
         "channels": card.channels,
         "network": card.network,
     }
-    different = [(key, value) for key, value in trained.items() if getattr(wanted, key) not in (None, value)]
+    required = {key: getattr(requirements, key) for key in trained}
+    different = [key for key in trained if required[key] not in (None, trained[key])]
     if different:
-        has = ", ".join(f"{key} {_shown(value, getattr(wanted, key))}" for key, value in different)
-        said = ", ".join(f"{key} {_shown(getattr(wanted, key), value)}" for key, value in different)
-        same_network = wanted.network in (None, card.network)
-        start = f", from this one with --warm-start {display_path(model_dir)}" if same_network else ""
+        model_values = ", ".join(f"{key} {_describe(trained[key], required[key])}" for key in different)
+        config_values = ", ".join(f"{key} {_describe(required[key], trained[key])}" for key in different)
+        warm_start = f", starting from this one with --warm-start {display_path(model_dir)}"
+        same_network = requirements.network in (None, card.network)
         raise ModelError(
-            f"{display_path(model_dir / CARD)}: the model was trained with {has}, but {wanted.source} says {said}: "
-            f"set the config back, or name another model_save_dir and train a new model there{start}"
+            f"{display_path(model_dir / CARD)}: the model was trained with {model_values}, but {requirements.source} "
+            f"says {config_values}; set the config back, or name another model_save_dir and train a new model there"
+            f"{warm_start if same_network else ''}"
         )
 
 
-def _shown(value: object, other: object) -> str:
-    """A key's value as JSON; of a long alphabet, its size and what tells it from the other one."""
-    if isinstance(value, str) and isinstance(other, str) and max(len(value), len(other)) > SHOWN:
-        lacking = "".join(character for character in value if character not in other)
+def _describe(value: object, other: object) -> str:
+    """A value as JSON. A long alphabet is described by its size and its difference from the `other` one."""
+    if isinstance(value, str) and isinstance(other, str) and max(len(value), len(other)) > CHARACTERS_LIMIT:
+        extra = "".join(character for character in value if character not in other)
         order = ", in another order" if sorted(value) == sorted(other) else ""
-        return f"of {len(value)} characters" + (f", among them {lacking[:SHOWN]}" if lacking else order)
+        return f"of {len(value)} characters" + (f", among them {extra[:CHARACTERS_LIMIT]}" if extra else order)
     return json.dumps(value, ensure_ascii=False)
 
 
-def check_resumable(model_dir: Path, wanted: Requirements) -> bool:
-    """Whether the folder holds a model to go on from. Raises ModelError when it is broken or does not fit `wanted`."""
+def check_resumable(model_dir: Path, requirements: Requirements) -> bool:
+    """Whether the folder holds a model whose training can continue.
+
+    Raises ModelError when the model is broken, does not fit, or has no checkpoint.
+    """
     if not (model_dir / CARD).exists():
         return False
     card = load_card(model_dir)
-    check_fits(card, model_dir, wanted)
+    check_fits(card, model_dir, requirements)
     if "checkpoint" not in card.files:
         raise ModelError(
-            f"{display_path(model_dir / CARD)}: expected a model with a checkpoint to train on from; this one is "
-            f"for reading: name another model_save_dir, and start from it with --warm-start {display_path(model_dir)}"
+            f"{display_path(model_dir / CARD)}: expected a model with a checkpoint to continue its training; "
+            "got a model for reading only; name another model_save_dir, and start from this model with "
+            f"--warm-start {display_path(model_dir)}"
         )
     return True

@@ -1,4 +1,4 @@
-"""An exported model on LiteRT, TensorFlow's own small runtime: arrays to probabilities, without TensorFlow."""
+"""An exported model on LiteRT, TensorFlow's runtime for inference. TensorFlow itself is not needed."""
 
 import os
 import threading
@@ -12,44 +12,44 @@ from cnnlib.core.stderr import muted_stderr
 
 
 class LiteRT:
-    """A model from the bytes of a .tflite file; safe to share between threads.
+    """A model from the bytes of a .tflite file. Threads may share it.
 
     Raises ModelError when LiteRT can't load it.
     """
 
-    _announced = threading.Event()  # LiteRT names its delegate on standard error, once in a process
+    _delegate_printed = threading.Event()  # LiteRT prints its delegate to standard error, once in a process
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._idle = [self._interpreter()]
-        (given,), (answer,) = self._idle[0].get_input_details(), self._idle[0].get_output_details()
-        self._input, self._output = given["index"], answer["index"]
-        self.input_shape: tuple[int, ...] = tuple(map(int, given["shape"][1:]))  # (height, width, channels)
-        self.classes = int(answer["shape"][-1])
+        self._idle = [self._new_interpreter()]
+        (model_input,), (model_output,) = self._idle[0].get_input_details(), self._idle[0].get_output_details()
+        self._input, self._output = model_input["index"], model_output["index"]
+        self.input_shape: tuple[int, ...] = tuple(map(int, model_input["shape"][1:]))  # (height, width, channels)
+        self.classes = int(model_output["shape"][-1])
         self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def probabilities(self, picture: np.ndarray) -> np.ndarray:
         """float32 (rows, classes), each row adding up to 1, of uint8 (height, width, channels)."""
-        with self._slots:  # as many at most as there are cores
+        with self._slots:  # so that there are no more interpreters than cores
             try:
                 interpreter = self._idle.pop()
             except IndexError:
-                interpreter = self._interpreter()
+                interpreter = self._new_interpreter()
             try:
                 interpreter.set_tensor(self._input, picture[np.newaxis])
                 interpreter.invoke()
-                answer: np.ndarray = interpreter.get_tensor(self._output)[0]
+                probabilities: np.ndarray = interpreter.get_tensor(self._output)[0]
             finally:
                 self._idle.append(interpreter)
-        return answer
+        return probabilities
 
-    def _interpreter(self) -> Interpreter:
+    def _new_interpreter(self) -> Interpreter:
         try:
-            with nullcontext() if self._announced.is_set() else muted_stderr():
+            with nullcontext() if self._delegate_printed.is_set() else muted_stderr():
                 interpreter = Interpreter(model_content=self._content, num_threads=1)
                 interpreter.allocate_tensors()
-            self._announced.set()
-            interpreter.invoke()  # the first run is slower: it lays the weights out
+            self._delegate_printed.set()
+            interpreter.invoke()  # the first run is slow because it packs the weights
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"LiteRT can't load the model: {error}") from error
         return interpreter

@@ -1,7 +1,7 @@
-"""What a model says of itself: `model_card.json`, beside the files that it names.
+"""The card of a model, `model_card.json`, and the files that it names.
 
-Files are written under names that carry their content's hash; replacing the card is what swaps a model in,
-so a reader sees the old model or the new one, whole, and a killed save changes nothing.
+The name of each file contains the hash of its content. Replacing the card replaces the model, so a reader sees the
+whole old model or the whole new one. A killed save changes nothing.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import platform
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,32 +23,32 @@ from cnnlib.codec.decoding import Decoding, Lengths
 from cnnlib.codec.images import Shape
 from cnnlib.config_fields import Channels
 from cnnlib.core.errors import ConfigError, ModelError
-from cnnlib.core.files import write_atomically
+from cnnlib.core.files import naming_file, write_atomically
 from cnnlib.core.paths import display_path
 
 CARD = "model_card.json"
-KINDS = ("checkpoint", "weights", "float32", "quantised")  # of files beside the card
-_OURS = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
-READING = "reading"  # the kind of file that pictures are read with: the one that the card says
-RETRY_S = 0.01  # from one try to the next
-READ_TRIES = 10  # a file can go between reading the card and opening it when a training saves just then
+KINDS = ("checkpoint", "weights", "float32", "quantised")  # of the files beside the card
+_MODEL_FILE = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
+READING = "reading"  # stands for the kind that the card's `reads` names
+READ_TRIES = 10  # a training that saves can delete a file between the reading of the card and of the file
+RETRY_PAUSE_S = 0.01
 
 
 class ModelFile(BaseModel):
-    """A file beside the card, with the SHA-256 of its content."""
+    """A file beside the card, with the SHA-256 of its content in hexadecimal."""
 
     model_config = ConfigDict(frozen=True)
     name: str
     sha256: str
 
 
-def _moment(text: str) -> str:
-    datetime.fromisoformat(text)
+def _iso_time(text: str) -> str:
+    datetime.fromisoformat(text)  # raises ValueError
     return text
 
 
 class ModelCard(BaseModel):
-    """Everything that reading with a model needs, and where the model comes from."""
+    """What reading with a model needs, and how the model was trained."""
 
     model_config = ConfigDict(frozen=True)
     format: Literal[1] = 1
@@ -58,7 +59,7 @@ class ModelCard(BaseModel):
     channels: Channels
     resize: bool = False
     characters: tuple[str, ...]
-    min_captcha: int = Field(default=0, ge=0)  # characters of the shortest label that was trained on
+    min_captcha: int = Field(default=0, ge=0)  # length of the shortest training label
     max_captcha: int = Field(gt=0)
     step: int
     training_seconds: float = 0.0
@@ -68,11 +69,11 @@ class ModelCard(BaseModel):
     verification_character_accuracy: float
     best_picture_accuracy: float
     best_step: int
-    split_seed: int | None = None  # that told training from verification pictures
-    saved_at: Annotated[str, AfterValidator(_moment)]  # in ISO 8601
+    split_seed: int | None = None  # of the split into training and verification pictures
+    saved_at: Annotated[str, AfterValidator(_iso_time)]  # ISO 8601
     versions: dict[str, str]
-    reads: Literal["float32", "quantised"] = "float32"  # the exported file that pictures are read with
-    exported_picture_accuracy: dict[str, float] = {}  # of the verification set, by exported file
+    reads: Literal["float32", "quantised"] = "float32"  # the file for reading
+    exported_picture_accuracy: dict[str, float] = {}  # on the verification set, by the kind of file
     files: dict[str, ModelFile] = {}
 
     @property
@@ -82,17 +83,17 @@ class ModelCard(BaseModel):
 
     @property
     def lengths(self) -> Lengths:
-        """Fewest and most characters of a text."""
+        """Smallest and largest number of characters in a text."""
         return self.min_captcha, self.max_captcha
 
     @property
     def alphabet(self) -> Alphabet:
-        """The characters that the model tells apart."""
+        """The characters that the model can read."""
         return Alphabet(self.characters)
 
 
 def has_file(model_dir: Path, kind: str) -> bool:
-    """Whether a folder holds a model whose card names a file `kind` that is there."""
+    """Whether the folder holds a model with a file of this kind."""
     try:
         card = load_card(model_dir)
     except ModelError:
@@ -101,7 +102,7 @@ def has_file(model_dir: Path, kind: str) -> bool:
 
 
 def load_card(model_dir: Path) -> ModelCard:
-    """The card in a model folder. Raises ModelError when there is none or it is broken."""
+    """The card in a model folder. Raises ModelError when it is missing or broken."""
     path = model_dir / CARD
     try:
         card = ModelCard.model_validate(json.loads(path.read_text(encoding="utf-8")))
@@ -112,14 +113,14 @@ def load_card(model_dir: Path) -> ModelCard:
         ) from error
     except (ValidationError, ValueError, OSError, ConfigError) as error:
         raise ModelError(
-            f"{display_path(path)}: expected a model card; it is broken ({_first_fault(error)}); "
-            "train the model again or restore it"
+            f"{display_path(path)}: expected a model card; got a broken one ({_first_fault(error)}); "
+            "train the model again, or restore the file"
         ) from error
     return card
 
 
 def _first_fault(error: Exception) -> str:
-    """What is wrong with a card, in a line; of a value, with its key."""
+    """The first fault of a card in one line, with the key of a faulty value."""
     if not isinstance(error, ValidationError):
         return str(error).splitlines()[0]
     first = error.errors()[0]
@@ -127,43 +128,50 @@ def _first_fault(error: Exception) -> str:
 
 
 def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
-    """The card and the content of its file `kind` ("float32", "checkpoint", READING), of one and the same save.
+    """The card and the content of its file of this kind, one of `KINDS` or READING, both from one save.
 
     Raises ModelError when either is missing or broken.
     """
-    for left in reversed(range(READ_TRIES)):
-        card = load_card(model_dir)
-        named = card.reads if kind == READING else kind
-        if named not in card.files:
-            raise ModelError(
-                f"{display_path(model_dir / CARD)}: expected a file '{named}'; the card names {[*card.files]}"
-            )
-        path = model_dir / card.files[named].name
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            if left:
-                time.sleep(RETRY_S)
-                continue
-            raise ModelError(
-                f"{display_path(path)}: the card names it, but it can't be read: {error.strerror}"
-            ) from error
-        if hashlib.sha256(content).hexdigest() != card.files[named].sha256:
-            raise ModelError(
-                f"{display_path(path)}: the content is not what the card says (SHA-256 differs); "
-                "train the model again or restore it"
-            )
-        return card, content
-    raise AssertionError("unreachable: the last try returns or raises")
+    for _ in range(READ_TRIES - 1):
+        with suppress(OSError):
+            return _read_model(model_dir, kind)
+        time.sleep(RETRY_PAUSE_S)
+    try:
+        return _read_model(model_dir, kind)
+    except OSError as error:
+        path = display_path(Path(error.filename))
+        raise ModelError(f"{path}: a file of the model can't be read: {error.strerror}") from error
+
+
+def _read_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
+    """As `load_model`, in one try. Raises OSError when the file can't be read."""
+    card = load_card(model_dir)
+    file_kind = card.reads if kind == READING else kind
+    if file_kind not in card.files:
+        raise ModelError(
+            f"{display_path(model_dir / CARD)}: expected a file of the kind '{file_kind}'; "
+            f"got {', '.join(card.files) or 'none'}"
+        )
+    file = card.files[file_kind]
+    path = model_dir / file.name
+    with naming_file(path):
+        content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise ModelError(
+            f"{display_path(path)}: expected the SHA-256 in the model card; got another one; "
+            "train the model again, or restore the file"
+        )
+    return card, content
 
 
 def save_model(model_dir: Path, card: ModelCard, contents: Mapping[str, tuple[str, bytes]]) -> ModelCard:
-    """Swap a model in: `contents` maps a kind to the suffix and the bytes of its file. Returns the card as written.
+    """Replace the model in a folder, and return its card as written. The old model's files are deleted.
 
-    Raises OSError when there is no room; the older model then stays, alone.
+    `contents` maps each kind of file to its suffix and its bytes.
+    Raises OSError, for example when the disk is full. Then the old model stays as it was.
     """
     model_dir.mkdir(parents=True, exist_ok=True)
-    _remove_unnamed(model_dir)  # what a save left that was killed
+    _remove_unnamed(model_dir)  # files of a killed save
     digests = {kind: hashlib.sha256(content).hexdigest() for kind, (_, content) in contents.items()}
     files = {
         kind: ModelFile(name=f"{kind}-{card.step}-{digests[kind][:8]}{suffix}", sha256=digests[kind])
@@ -181,16 +189,16 @@ def save_model(model_dir: Path, card: ModelCard, contents: Mapping[str, tuple[st
 
 
 def _remove_unnamed(model_dir: Path) -> None:
-    """Delete the files of other saves than the one that the card, if there is one, tells of; none if it is broken."""
+    """Delete the model files that the card does not name. A broken card leaves all files in place."""
     try:
-        named = {file.name for file in load_card(model_dir).files.values()} if (model_dir / CARD).exists() else set()
+        names = {file.name for file in load_card(model_dir).files.values()} if (model_dir / CARD).exists() else set()
     except ModelError:
         return
     for path in model_dir.iterdir():
-        if _OURS.fullmatch(path.name) and path.name not in named:
+        if _MODEL_FILE.fullmatch(path.name) and path.name not in names:
             path.unlink(missing_ok=True)
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of Python and the named packages, for the card."""
+    """Versions of Python and of these packages, for the card."""
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from cnnlib.codec.alphabet import Prediction
-from cnnlib.codec.images import open_picture, read_picture, to_array, upright
+from cnnlib.codec.images import copy_upright, open_picture, read_picture, to_array
 from cnnlib.core.errors import ModelError, SampleError, SizeError, prefix_errors
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import GENERAL_MODEL, display_path
@@ -134,7 +134,7 @@ class Recognizer:
         if isinstance(picture, bytes | bytearray | memoryview):
             return open_picture(bytes(picture), self._shape)
         if isinstance(picture, Image.Image):
-            return to_array(upright(picture), self._shape)
+            return to_array(copy_upright(picture), self._shape)
         if not isinstance(picture, np.ndarray):
             raise TypeError(f"expected a path, bytes, an open file, a Pillow picture or an array; got {picture!r}")
         expected = (self._shape.height, self._shape.width, self._shape.channels)

@@ -1,4 +1,4 @@
-"""The API's description in OpenAPI 3.1, at /openapi.json."""
+"""The OpenAPI 3.1 description of the API, at /openapi.json."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ READING: Schema = {
     "type": "object",
     "required": ["time", "value", "speed_time(ms)", "confidence", "character_confidences"],
     "properties": {
-        "time": {"type": "string", "description": "when it was read, seconds since 1970"},
+        "time": {"type": "string", "description": "when the picture was read, in seconds since 1970"},
         "value": {
             "type": ["string", "null"],
-            "description": "the text; null where it is less sure than min_confidence",
+            "description": "the text; null if its confidence is below min_confidence",
         },
-        "candidate": {"type": "string", "description": "the text that was not sure enough to be the value"},
-        "speed_time(ms)": {"type": "number", "description": "milliseconds that decoding and reading took"},
+        "candidate": {"type": "string", "description": "the text, if its confidence is below min_confidence"},
+        "speed_time(ms)": {"type": "number", "description": "milliseconds of decoding and reading"},
         "confidence": {**SHARE, "description": "of the whole text"},
         "character_confidences": {"type": "array", "items": SHARE},
     },
@@ -40,11 +40,14 @@ MODEL: Schema = {
     "properties": {
         "name": {"type": "string"},
         "path": {"type": "string"},
-        "ready": {"type": "boolean", "description": "whether it is loaded; what follows is known then"},
-        "characters": {"type": "string", "description": "those that it reads"},
+        "ready": {"type": "boolean", "description": "whether it is loaded; the keys below need that"},
+        "characters": {"type": "string", "description": "the characters that it reads"},
         "width": {"type": "integer", "description": "pixels"},
         "height": {"type": "integer", "description": "pixels"},
-        "resize": {"type": "boolean", "description": "whether pictures of another size are resized, not refused"},
+        "resize": {
+            "type": "boolean",
+            "description": "whether pictures of another size are resized; else they are refused",
+        },
         "min_length": {"type": "integer"},
         "max_length": {"type": "integer"},
         "network": {"type": "string"},
@@ -55,24 +58,27 @@ MODEL: Schema = {
     },
     "additionalProperties": False,
 }
-TEXT_AND_OPTIONS: Schema = {
-    "model": {"type": "string", "description": "a name that GET /models tells"},
-    "min_confidence": {**SHARE, "description": "a less sure text is the candidate, and the value is null"},
+OPTIONS: Schema = {
+    "model": {"type": "string", "description": "a name from GET /models"},
+    "min_confidence": {
+        **SHARE,
+        "description": "a text of less confidence becomes the candidate, and the value is null",
+    },
 }
 REFUSALS = {
-    "400": "no picture (1001), not a picture (1002), a wrong option (1005), or no JSON or HTTP (400)",
-    "401": "the server's token is missing",
-    "403": "a page of another site, whose origin is not named, sent it",
-    "404": "no model of this name (1004)",
+    "400": "no picture (1001), not a picture (1002), a bad option (1005), or invalid JSON or HTTP (400)",
+    "401": "the token is missing or wrong",
+    "403": "a page of another site sent it, and --cors does not allow its origin",
+    "404": "there is no model of this name (1004)",
     "408": "the request took more than 30 seconds to arrive",
     "413": "the request is too large",
-    "415": "neither a form, nor a picture, nor JSON",
-    "422": "the picture has a size that the model doesn't read (1003)",
-    "431": "the request's head is larger than 64 KiB",
-    "502": "the captcha source can't be reached (1007)",
+    "415": "the body is neither a form, nor a picture, nor JSON",
+    "422": "the picture has another size than the model's (1003)",
+    "431": "the request's headers are larger than 64 KiB",
+    "502": "the captcha source gave no picture (1007)",
     "503": "the model can't be loaded (1006)",
 }
-READING_REFUSALS = [status for status in REFUSALS if status != "502"]
+READ_REFUSALS = [status for status in REFUSALS if status != "502"]
 
 
 def add_openapi(app: Flask) -> None:
@@ -87,13 +93,13 @@ def add_openapi(app: Flask) -> None:
 def api_description() -> Schema:
     """The OpenAPI document."""
     answer = _json({"anyOf": [_ref("Reading"), {"type": "array", "items": _ref("Reading")}]})
-    read = {
+    operation = {
         "summary": "Read pictures",
-        "description": "One picture gives an object, several a list in their order.",
+        "description": "One picture is answered by an object, several by a list in their order.",
         "requestBody": {"required": True, "content": _bodies()},
-        "responses": {"200": {"description": "what was read", **answer}, **_refusals(*READING_REFUSALS)},
+        "responses": {"200": {"description": "the predictions", **answer}, **_refusals(*READ_REFUSALS)},
     }
-    options = [{"name": name, "in": "query", "schema": schema} for name, schema in TEXT_AND_OPTIONS.items()]
+    options = [{"name": name, "in": "query", "schema": schema} for name, schema in OPTIONS.items()]
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     models = _json({"type": "array", "items": _ref("Model")})
     state = {"description": "which models are loaded", **_json({"type": "object"})}
@@ -102,11 +108,11 @@ def api_description() -> Schema:
         "info": {"title": "Captcha recognition", "version": "1"},
         "security": [{}, {"token": []}],
         "paths": {
-            "/b": {"post": {**read, "operationId": "read", "parameters": options}},
-            "/b/{name}": {"post": {**read, "operationId": "readWith", "parameters": [name, *options]}},
+            "/b": {"post": {**operation, "operationId": "read", "parameters": options}},
+            "/b/{name}": {"post": {**operation, "operationId": "readWith", "parameters": [name, *options]}},
             "/models": {"get": _get("The models", models, "401")},
             "/fresh": {"get": _get("A picture from the captcha source", {"content": {"image/*": {}}}, "401", "502")},
-            "/healthz": {"get": _get("Whether the server lives", _json({"type": "object"}))},
+            "/healthz": {"get": _get("Whether the server runs", _json({"type": "object"}))},
             "/readyz": {"get": {"summary": "Whether every model is loaded", "responses": {"200": state, "503": state}}},
             "/metrics": {"get": _get("Prometheus metrics", {"content": {"text/plain": {}}}, "401")},
             "/openapi.json": {"get": _get("This description", _json({"type": "object"}), "401")},
@@ -119,13 +125,13 @@ def api_description() -> Schema:
 
 
 def _bodies() -> Schema:
-    """The three forms of a request."""
+    """The request bodies: a form, JSON or a picture."""
     file = {"type": "string", "format": "binary"}
     files = {"anyOf": [file, {"type": "array", "items": file, "minItems": 1, "maxItems": PICTURES_LIMIT}]}
-    form = {"type": "object", "required": ["image_file"], "properties": {"image_file": files, **TEXT_AND_OPTIONS}}
+    form = {"type": "object", "required": ["image_file"], "properties": {"image_file": files, **OPTIONS}}
     text = {"type": "string", "description": "base64, or a data URL"}
     images = {"anyOf": [text, {"type": "array", "items": text, "minItems": 1, "maxItems": PICTURES_LIMIT}]}
-    content = {"type": "object", "required": ["image"], "properties": {"image": images, **TEXT_AND_OPTIONS}}
+    content = {"type": "object", "required": ["image"], "properties": {"image": images, **OPTIONS}}
     return {
         "multipart/form-data": {"schema": form},
         "application/json": {"schema": content},

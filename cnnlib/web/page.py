@@ -1,4 +1,4 @@
-"""The page at GET /: pictures in, readings out, for people; and fresh pictures from the captcha source for it."""
+"""The page at GET /, where people read pictures, and GET /fresh, which fetches captchas for it."""
 
 import time
 import urllib.request
@@ -15,8 +15,8 @@ from cnnlib.web import PIXEL_LIMIT
 from cnnlib.web.api_errors import NO_SOURCE, ApiError
 from cnnlib.web.wsgi_bridge import waits_for_others
 
-TIMEOUT_S = 5  # less than what a server in front waits, so that it hears which machine did not answer
-SAFE = "%/:=&?~+!$,;'@()*"  # signs that paths and queries have as they are; all others are percent-encoded
+TIMEOUT_S = 5  # below the timeout of a proxy in front, so that the client hears that the source did not answer
+SAFE = "%/:=&?~+!$,;'@()*"  # characters of a path or query that are not percent-encoded
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -24,7 +24,10 @@ POLICY = (
 
 
 def add_page(app: Flask, source: str, body_limit: int) -> None:
-    """Add `GET /` and `GET /fresh`, a picture from the captcha source at the address `source`."""
+    """Add `GET /`, and `GET /fresh` with a picture from the captcha source at the URL `source`.
+
+    `body_limit` is in bytes.
+    """
 
     @app.get("/")
     def page() -> Response:
@@ -36,53 +39,60 @@ def add_page(app: Flask, source: str, body_limit: int) -> None:
     @app.get("/fresh")
     @waits_for_others
     def fresh() -> Response:
-        shown = without_user(source)
-        try:
-            data = fetch(source, body_limit)
-        except HTTPError as error:
-            raise ApiError(502, NO_SOURCE, f"{shown}: the captcha source answered {error.code}") from error
-        except (OSError, ValueError, HTTPException) as error:
-            raise ApiError(502, NO_SOURCE, f"{shown}: the captcha source can't be reached") from error
-        if len(data) > body_limit:
-            raise ApiError(502, NO_SOURCE, f"{shown}: expected at most {body_limit} bytes; got more")
-        try:  # what the source says of its kind doesn't count; an SVG, say, may hold a script
-            kind = str(decode_picture(data, PIXEL_LIMIT).format).lower()
+        data = _fetch_captcha(source, body_limit)
+        try:  # the source's Content-Type is ignored: an SVG, for example, can contain a script
+            picture_format = str(decode_picture(data, PIXEL_LIMIT).format).lower()
         except SampleError as error:
-            raise ApiError(502, NO_SOURCE, f"{shown}: {error}") from error
-        return Response(data, mimetype=f"image/{kind}", headers={"Cache-Control": "no-store"})
+            raise ApiError(502, NO_SOURCE, f"{without_user(source)}: {error}") from error
+        return Response(data, mimetype=f"image/{picture_format}", headers={"Cache-Control": "no-store"})
 
 
-def fetch(source: str, limit: int) -> bytes:
-    """What a source gives, no more than some bytes beyond `limit`; proxies are not asked for this very machine.
+def _fetch_captcha(source: str, limit_bytes: int) -> bytes:
+    """The body of the source's answer. Raises ApiError."""
+    name = without_user(source)
+    try:
+        data = fetch(source, limit_bytes)
+    except HTTPError as error:
+        raise ApiError(502, NO_SOURCE, f"{name}: the captcha source answered {error.code}") from error
+    except (OSError, ValueError, HTTPException) as error:
+        raise ApiError(502, NO_SOURCE, f"{name}: the captcha source can't be reached") from error
+    if len(data) > limit_bytes:
+        raise ApiError(502, NO_SOURCE, f"{name}: expected at most {limit_bytes} bytes; got more")
+    return data
 
-    Raises OSError, also when it takes longer than `TIMEOUT_S`, ValueError or HTTPException.
+
+def fetch(source: str, limit_bytes: int) -> bytes:
+    """The body of the answer from the URL `source`. One larger than `limit_bytes` is cut some bytes after the limit.
+
+    A source on this machine is asked without a proxy.
+    Raises OSError, also after `TIMEOUT_S`, ValueError or HTTPException.
     """
-    parts, address = urlsplit(source), _in_ascii(without_user(source))
+    parts, url = urlsplit(source), _to_ascii(without_user(source))
     proxies = urllib.request.ProxyHandler({} if parts.hostname in LOOPBACK else None)
-    users = urllib.request.HTTPPasswordMgrWithPriorAuth()
+    passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
     if parts.username is not None:
-        name, password = unquote(parts.username), unquote(parts.password or "")
-        users.add_password(None, urljoin(address, "/"), name, password, is_authenticated=True)
-    opener = urllib.request.build_opener(proxies, urllib.request.HTTPBasicAuthHandler(users))
-    end, data = time.monotonic() + TIMEOUT_S, b""
-    with opener.open(address, timeout=TIMEOUT_S) as answer:
-        while len(data) <= limit and (part := answer.read1(2**16)):
+        user, password = unquote(parts.username), unquote(parts.password or "")
+        passwords.add_password(None, urljoin(url, "/"), user, password, is_authenticated=True)
+    opener = urllib.request.build_opener(proxies, urllib.request.HTTPBasicAuthHandler(passwords))
+    deadline, data = time.monotonic() + TIMEOUT_S, b""
+    with opener.open(url, timeout=TIMEOUT_S) as response:
+        while len(data) <= limit_bytes and (part := response.read1(2**16)):
             data += part
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 raise TimeoutError
     return data
 
 
-def without_user(source: str) -> str:
-    """The address without user and password, for everyone to see."""
-    parts = urlsplit(source)
+def without_user(url: str) -> str:
+    """The URL without user name and password, which may be shown to everyone."""
+    parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _in_ascii(address: str) -> str:
-    """An address without a user as it is sent: other letters of the host in IDNA, those of the rest percent-encoded."""
-    parts = urlsplit(address)
+def _to_ascii(url: str) -> str:
+    """A URL without user and fragment, in ASCII: the host in IDNA, path and query percent-encoded."""
+    parts = urlsplit(url)
     host = (parts.hostname or "").encode("idna").decode()
-    place = (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else "")
+    netloc = (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else "")
     path, query = quote(parts.path, safe=SAFE), quote(parts.query, safe=SAFE)
-    return urlunsplit((parts.scheme, place, path, query, ""))
+    return urlunsplit((parts.scheme, netloc, path, query, ""))

@@ -1,4 +1,4 @@
-"""The sockets of a server: one for programs and one for browsers, and what is said about them at the start."""
+"""The listening sockets of a server, one for programs and one for browsers."""
 
 import errno
 import ipaddress
@@ -11,44 +11,49 @@ BACKLOG = 1024  # connections that wait to be accepted
 
 
 def listen_on(host: str, port: int, path: str, page_port: int | None, token: bool) -> list[socket.socket]:
-    """Sockets at the port and, where that is another and free, the page's; prints the addresses, that of `path` first.
+    """Sockets that listen on `port` and, if it is another port and free, on `page_port`.
 
-    `token`: requests need one. Raises ServiceError when the port can't be had.
+    Prints the URLs, that of `path` first. `token` says whether requests need one.
+    Raises ServiceError when `port` can't be bound.
     """
     host = host.strip("[]")
-    shown = f"[{host}]" if ":" in host else host
+    url = f"http://[{host}]" if ":" in host else f"http://{host}"
     try:
-        listening = [_listen(host, port)]
+        listeners = [_listen(host, port)]
     except (OSError, UnicodeError) as error:  # UnicodeError: a host such as 127.0.0..1
-        remedy = "--host takes an address of this machine, --port another port"
-        if getattr(error, "errno", None) == errno.EADDRINUSE:
-            remedy = "is another program, or another run of this one, there? --host and --port take others"
-        raise ServiceError(f"http://{shown}:{port}: can't serve there ({error}); {remedy}") from error
-    if not _is_loopback(listening[0]):
-        who = "only those with the token are answered" if token else "nothing asks who it is"
-        print(f"Listening on {host}: every machine that reaches this one can send requests; {who}")
-    print(f"Serving http://{shown}:{listening[0].getsockname()[1]}{path} (Ctrl-C stops)", flush=True)
+        raise ServiceError(f"{url}:{port}: can't listen there ({error}); {_remedy(error)}") from error
+    bound_port = listeners[0].getsockname()[1]
+    if not _is_loopback(listeners[0]):
+        access = "only those with the token are answered" if token else "no token is needed"
+        print(f"Listening on {host}: every machine that reaches this one can send requests; {access}")
+    print(f"Serving {url}:{bound_port}{path} (Ctrl-C stops)", flush=True)
     if page_port is not None:
         try:
-            if page_port != listening[0].getsockname()[1]:
-                listening.append(_listen(host, page_port))
-            print(f"The page is at http://{shown}:{listening[-1].getsockname()[1]}/", flush=True)
+            if page_port != bound_port:
+                listeners.append(_listen(host, page_port))
+            print(f"The page is at {url}:{listeners[-1].getsockname()[1]}/", flush=True)
         except OSError as error:
-            print(f"http://{shown}:{page_port}: no page ({error}); --page-port takes another port", flush=True)
-    return listening
+            print(f"{url}:{page_port}: no page ({error}); choose another --page-port", flush=True)
+    return listeners
+
+
+def _remedy(error: Exception) -> str:
+    if getattr(error, "errno", None) == errno.EADDRINUSE:
+        return "another program, or another run of this one, uses the port; choose another --port or --host"
+    return "--host needs an address of this machine; or choose another --port"
 
 
 def _is_loopback(listener: socket.socket) -> bool:
-    """Whether only this very machine reaches a socket."""
+    """Whether only this machine reaches the socket."""
     return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises OSError."""
+    """A listening socket. Raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     try:
-        if os.name == "posix":  # elsewhere this would let two programs share a port
+        if os.name == "posix":  # on Windows the option would let two programs share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)

@@ -1,7 +1,7 @@
-"""A WSGI application for a server with an event loop (ASGI): a request is received whole, then answered at once.
+"""Runs a WSGI application on a server with an event loop (ASGI).
 
-A reading computes for a millisecond, so it runs in the loop itself: threads would only take turns with it. What waits
-for other machines gets a thread.
+Reading a picture is a computation of a millisecond, so it runs in the loop itself. Threads would only take turns with
+it. A view that waits for other machines runs in a thread.
 """
 
 from __future__ import annotations
@@ -22,13 +22,11 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
-
-
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def waits_for_others(view: View) -> View:
-    """Mark a view of Flask that waits for other machines or long work: it is answered in a thread of its own."""
+    """Mark a Flask view that waits for other machines or works for long, so that it runs in a thread."""
     view.waits_for_others = True  # type: ignore[attr-defined]
     return view
 
@@ -38,34 +36,40 @@ def waiting_routes(app: Flask) -> MapAdapter:
     rules = [
         rule.empty()
         for rule in app.url_map.iter_rules()
-        if getattr(app.view_functions[rule.endpoint], "waits_for_others", False)
+        if getattr(app.view_functions.get(rule.endpoint), "waits_for_others", False)
     ]
     return Map(rules).bind("localhost")
 
 
 class WsgiBridge:
-    """An ASGI application of a Flask one. It keeps at most `body_limit` bytes of a body; `app` has to refuse more."""
+    """An ASGI application that runs a Flask application.
+
+    It receives a body whole, but stops soon after `body_limit` bytes. `app` has to refuse such a request.
+    """
 
     def __init__(self, app: Flask, body_limit: int) -> None:
-        self.app, self.body_limit, self._waiting = app, body_limit, waiting_routes(app)
+        self.app, self.body_limit, self._waiting_routes = app, body_limit, waiting_routes(app)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        body = await self._body(scope, receive)
+        body = await self._receive_body(scope, receive)
         if body is None:
-            return  # the client has gone
+            return  # the client has disconnected
         environ = _environ(scope, body)
-        if self._waiting.test(scope["path"], scope["method"]):
+        if self._waiting_routes.test(scope["path"], scope["method"]):
             status, headers, content = await asyncio.to_thread(_answer, self.app, environ)
         else:
             status, headers, content = _answer(self.app, environ)
-        kept = [(name.lower(), value) for name, value in headers if name.lower() != "date"]  # uvicorn adds one
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
-        await send({"type": "http.response.start", "status": status, "headers": raw})
+        raw_headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers
+            if name.lower() != "date"  # uvicorn adds its own
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": raw_headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _body(self, scope: Message, receive: Receive) -> bytes | None:
-        """The body, or its first part where it is too large."""
-        if _declared_length(scope) > self.body_limit:
+    async def _receive_body(self, scope: Message, receive: Receive) -> bytes | None:
+        """The body, cut if it is larger than the limit. None when the client disconnects before its end."""
+        if _content_length(scope) > self.body_limit:
             return b""
         body = bytearray()
         while len(body) <= self.body_limit:
@@ -78,12 +82,12 @@ class WsgiBridge:
         return bytes(body)
 
 
-def _declared_length(scope: Message) -> int:
+def _content_length(scope: Message) -> int:
     return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
 
 
 def _environ(scope: Message, body: bytes) -> dict[str, Any]:
-    """The request as WSGI has it (PEP 3333); a body that was not kept has its declared length all the same."""
+    """The WSGI environment of a request (PEP 3333). Its CONTENT_LENGTH is the declared one even if the body was cut."""
     host, port = scope.get("server") or ("localhost", 80)
     environ = {
         "REQUEST_METHOD": scope["method"],
@@ -103,7 +107,7 @@ def _environ(scope: Message, body: bytes) -> dict[str, Any]:
         "wsgi.run_once": False,
     }
     for name, value in scope["headers"]:
-        # The body is whole by now; and a name with _ would pass for another header, one that a proxy has checked.
+        # The body is no longer chunked here. A name with _ could pass for a header with -, which a proxy has checked.
         if name != b"transfer-encoding" and b"_" not in name:
             key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
             text = value.decode("latin-1")
@@ -114,7 +118,7 @@ def _environ(scope: Message, body: bytes) -> dict[str, Any]:
 
 
 def _answer(app: WSGIApplication, environ: dict[str, Any]) -> Answer:
-    started: list[Any] = []
+    started: list[Any] = []  # status and headers
 
     def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
         started[:] = int(status.split(" ", 1)[0]), headers

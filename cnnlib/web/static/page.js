@@ -1,22 +1,22 @@
 "use strict";
 
-const MOST_ROWS = 10;
+const ROW_LIMIT = 10;
 const byId = (id) => document.getElementById(id);
-const say = (text) => { byId("message").textContent = text; };
+const showMessage = (text) => { byId("message").textContent = text; };
 const bodyLimit = Number(document.querySelector("main").dataset.bodyLimit);
 const percent = (share) => `${(100 * share).toFixed(share > 0.9 ? 1 : 0)}%`;
 
-/** What this tab keeps of the token, unless the browser lets pages keep nothing. */
-const kept = {
+/** The token as this tab stores it. Some browsers forbid pages to store anything. */
+const storedToken = {
   get: () => { try { return sessionStorage.getItem("token"); } catch { return null; } },
-  set: (text) => { try { sessionStorage.setItem("token", text); } catch { /* asked for again after a reload */ } },
+  set: (text) => { try { sessionStorage.setItem("token", text); } catch { /* the page asks again after a reload */ } },
 };
 
-let token = kept.get();
+let token = storedToken.get();
 let pending = 0;
 
-/** Ask the server; a refusal becomes an error with the server's own words, but for a missing or wrong token. */
-async function ask(path, options = {}) {
+/** The server's response. Throws an error with the server's message, or with ours if the token is missing or wrong. */
+async function request(path, options = {}) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let response;
   pending += 1;
@@ -36,16 +36,16 @@ async function ask(path, options = {}) {
   throw new Error(answer.message || `The server answered ${response.status}.`);
 }
 
-/** Read pictures one after the other, so that one that can't be read keeps back no other. */
+/** Read pictures one after the other. A picture that can't be read does not stop the others. */
 async function readAll(files) {
   const faults = [];
-  say("");
+  showMessage("");
   for (const file of files) {
     try {
       await read(file);
     } catch (error) {
       faults.push(`${file.name || "The picture"}: ${error.message}`);
-      say(faults.join("\n"));
+      showMessage(faults.join("\n"));
     }
   }
 }
@@ -54,23 +54,23 @@ async function read(file) {
   const form = new FormData();
   form.append("image_file", file, file.name || "pasted");
   if (byId("model").value) form.append("model", byId("model").value);
-  const most = bodyLimit - 1024;  // what is around the file in a form
-  if (file.size > most) throw new Error(`expected at most ${most} bytes; it has ${file.size}`);
+  const limit = bodyLimit - 1024;  // the rest of the form needs less
+  if (file.size > limit) throw new Error(`expected at most ${limit} bytes; it has ${file.size}`);
   await file.arrayBuffer().catch(() => { throw new Error("it can't be read any more"); });
   const start = performance.now();
-  const answer = await (await ask("/b", { method: "POST", body: form })).json();
-  show(URL.createObjectURL(file), answer, performance.now() - start);
+  const answer = await (await request("/b", { method: "POST", body: form })).json();
+  showPrediction(URL.createObjectURL(file), answer, performance.now() - start);
 }
 
-/** The last reading, large, with a bar for each character, and a row for it in the table. */
-function show(address, answer, milliseconds) {
+/** Show a prediction with a bar for each character, and add it to the table. */
+function showPrediction(url, answer, milliseconds) {
   const characters = [...(answer.value ?? "")];
-  byId("picture").src = address;
+  byId("picture").src = url;
   byId("text").replaceChildren(characters.length ? answer.value : "(nothing)", element("small",
     `${percent(answer.confidence)} sure, read in ${answer["speed_time(ms)"].toFixed(1)} ms, ` +
     `answered in ${milliseconds.toFixed(0)} ms`));
-  byId("characters").replaceChildren(...characters.map((character, place) => {
-    const share = answer.character_confidences[place];
+  byId("characters").replaceChildren(...characters.map((character, index) => {
+    const share = answer.character_confidences[index];
     const meter = element("meter", percent(share));
     meter.value = share;
     meter.setAttribute("aria-hidden", "true");
@@ -80,32 +80,32 @@ function show(address, answer, milliseconds) {
   }));
   byId("announced").textContent = `Read ${answer.value || "nothing"}, ${percent(answer.confidence)} sure`;
   byId("reading").hidden = byId("history").hidden = false;
-  addRow(address, answer);
+  addRow(url, answer);
 }
 
-function addRow(address, answer) {
+function addRow(url, answer) {
   const picture = new Image();
-  picture.src = address;
+  picture.src = url;
   picture.alt = "";
   const row = element("tr", element("td", picture), element("td", answer.value ?? ""),
     element("td", percent(answer.confidence)), element("td", `${answer["speed_time(ms)"].toFixed(1)} ms`));
   const rows = byId("rows");
   rows.prepend(row);
-  while (rows.rows.length > MOST_ROWS) {
+  while (rows.rows.length > ROW_LIMIT) {
     URL.revokeObjectURL(rows.lastChild.querySelector("img").src);
     rows.lastChild.remove();
   }
 }
 
 function element(name, ...content) {
-  const made = document.createElement(name);
-  made.append(...content);
-  return made;
+  const node = document.createElement(name);
+  node.append(...content);
+  return node;
 }
 
 async function listModels() {
   try {
-    const models = (await (await ask("/models")).json()).filter(({ ready }) => ready);
+    const models = (await (await request("/models")).json()).filter(({ ready }) => ready);
     byId("model").replaceChildren(byId("model").options[0], ...models.map(({ name, width, height }) => {
       const option = element("option", `${name} (${width}×${height})`);
       option.value = name;
@@ -113,7 +113,7 @@ async function listModels() {
     }));
     byId("model-choice").hidden = models.length < 2;
   } catch (error) {
-    say(error.message);
+    showMessage(error.message);
   }
 }
 
@@ -123,21 +123,21 @@ byId("files").addEventListener("change", async (event) => {
 });
 
 byId("fresh").addEventListener("click", async () => {
-  say("");
+  showMessage("");
   try {
-    const picture = await (await ask("/fresh")).blob();
+    const picture = await (await request("/fresh")).blob();
     await readAll([new File([picture], "captcha", { type: picture.type })]);
   } catch (error) {
-    say(error.message);
+    showMessage(error.message);
   }
 });
 
 byId("token-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   token = byId("token").value.trim();
-  kept.set(token);
+  storedToken.set(token);
   byId("token-form").hidden = true;
-  say("");
+  showMessage("");
   await listModels();
 });
 
