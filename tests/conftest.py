@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from cnnlib.inference.recognizer import Recognizer
 
 HANGUP = getattr(signal, "SIGHUP", None)
 WIDTH, HEIGHT = 32, 16
+SHORT = {"cycle_stop": 20, "cycle_save": 10, "acc_stop": 1, "augmentation": 0}  # keys of a short training
 FONT = ImageFont.load_default(13)
 
 
@@ -88,10 +90,29 @@ def config(configure: Callable[..., SampleConfig]) -> SampleConfig:
 
 @pytest.fixture
 def short(configure: Callable[..., SampleConfig]) -> SampleConfig:
-    """A config of 40 steps over 60 pictures, with a fixed order and no changes."""
-    config = configure(cycle_stop=40, cycle_save=20, acc_stop=1, augmentation=0)
+    """A config of 20 steps over 60 pictures, without random changes."""
+    config = configure(**SHORT)
     fill(config.train_image_dir, 60)
     return config
+
+
+@pytest.fixture(scope="session")
+def finished_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pictures and the ended training of the config `short`."""
+    folder = tmp_path_factory.mktemp("finished")
+    config = load_sample_config(write_config(folder, **SHORT))
+    fill(config.train_image_dir, 60)
+    from cnnlib.training.loop import train
+
+    train(config, lambda _: None)
+    return folder
+
+
+@pytest.fixture
+def finished(finished_folder: Path, tmp_path: Path, configure: Callable[..., SampleConfig]) -> SampleConfig:
+    """The config `short` over a copy of a training of it that has ended."""
+    shutil.copytree(finished_folder, tmp_path, dirs_exist_ok=True)
+    return configure(**SHORT)
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def test_source_that_never_ends_is_left(served: Served, monkeypatch: pytest.Monk
 
     url, client = served(dripping), Client(retries=0, timeout_s=3)
     for ask in (lambda: client.fetch_captcha(url), lambda: client.recognize(url, b"data")):
-        with pytest.raises(ServiceError, match=r"no whole answer within 3 seconds"):
+        with pytest.raises(ServiceError, match=r"no complete answer within 3 seconds"):
             ask()
     monkeypatch.setattr("cnnlib.client.load_test.TIMEOUT_S", 1)
     assert TimedConnection(url).measure(1, b"data").fault == f"{url}: no answer within 1 seconds"
@@ -113,7 +113,7 @@ def test_other_answers_are_refused(served: Served, text: str) -> None:
 
 
 def test_missing_server_is_a_clear_message() -> None:
-    with pytest.raises(UnreachableError, match="the server can't be reached; is it started"):
+    with pytest.raises(UnreachableError, match="the server can't be reached; is it running"):
         Client(retries=1).recognize(f"http://127.0.0.1:{free_port()}/b", b"data")
 
 

@@ -16,7 +16,7 @@ import recognize_time_test
 from cnnlib.client import load_test
 from cnnlib.client.api_client import Answer
 from cnnlib.client.load_test import Load, Measurement
-from recognize_time_test import nobody_answers
+from recognize_time_test import is_unanswered
 from tests.conftest import HANGUP, free_port, running, start_script, write_config
 
 LABEL = {b"one": "1", b"two": "2", b"slow": "3"}
@@ -74,7 +74,7 @@ def test_each_request_is_measured_once(url: str, api: Api, concurrency: int) -> 
     load = Load(url, [b"one", b"two", b"bad", b"odd"], 9, concurrency)
     done = sorted(all_of(load), key=lambda one: one.index)
     assert [one.index for one in done] == list(range(1, 10))
-    odd = f"{url}: no answer of the API (HTTP 200)"
+    odd = f"{url}: expected an answer of the API; got something else (HTTP 200)"
     expected = ["1", "2", "refused (HTTP 400)", odd] * 2 + ["1"]
     assert [one.answer.value if one.answer else one.fault for one in done] == expected
     assert all(start <= one.sent_at <= time.time() for one in done)
@@ -117,7 +117,7 @@ def test_closed_iterator_sends_no_more(url: str, api: Api) -> None:
 def test_missing_server_is_a_fault_of_each_request() -> None:
     done = all_of(Load(f"http://127.0.0.1:{free_port()}/b", [b"x"], 3, 2))
     assert [one.answer for one in done] == [None] * 3
-    assert all("is it started" in one.fault and one.unreached for one in done)
+    assert all("is it running" in one.fault and one.unreached for one in done)
 
 
 def test_token_of_the_environment_is_brought(url: str, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,13 +164,13 @@ def test_error_in_the_program_itself_ends_the_measurement(url: str) -> None:
 def test_run_ends_when_nobody_answers_for_a_while() -> None:
     answer = Answer("1", 1.0, 1.0, 2.0)
     there, gone = Measurement(1, 100, answer), Measurement(2, 101, None, "gone", unreached=True)
-    assert not nobody_answers([there])
-    assert not nobody_answers([there, gone])
-    assert nobody_answers([gone]), "it was never there"
+    assert not is_unanswered([there])
+    assert not is_unanswered([there, gone])
+    assert is_unanswered([gone]), "it was never there"
     later = Measurement(3, 111, None, "gone", unreached=True)
-    assert nobody_answers([there, gone, later])
-    assert not nobody_answers([Measurement(1, 100, Answer("1", 1.0, 1.0, 9000.0)), later]), "it came at 109"
-    assert not nobody_answers([there, gone, Measurement(3, 111, None, "refused")]), "a refusal is an answer"
+    assert is_unanswered([there, gone, later])
+    assert not is_unanswered([Measurement(1, 100, Answer("1", 1.0, 1.0, 9000.0)), later]), "it came at 109"
+    assert not is_unanswered([there, gone, Measurement(3, 111, None, "refused")]), "a refusal is an answer"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

@@ -1,4 +1,4 @@
-"""The moves of verify_and_split_data.py, slow enough to be killed on the way; run by test_samples.py."""
+"""The moves of verify_and_split_data.py, slow enough to be killed on the way; run by test_verify_and_split.py."""
 
 import sys
 import time

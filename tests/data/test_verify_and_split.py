@@ -176,7 +176,7 @@ def test_sigkill_at_random_moments_loses_none_and_doubles_none(tmp_path: Path, a
     fill(origin, 400)
     before = contents(origin)
     chance, killed = random.Random(5), 0
-    mover = f"import sys; sys.path.insert(0, {str(PROJECT_ROOT)!r}); import tests.killed_mover as m; m.main()"
+    mover = f"import sys; sys.path.insert(0, {str(PROJECT_ROOT)!r}); import tests.data.killed_mover as m; m.main()"
     try:
         for _ in range(10 if across else 20):
             process = subprocess.Popen([sys.executable, "-c", mover, str(config_path)], stdout=subprocess.PIPE)

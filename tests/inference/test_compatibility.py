@@ -7,7 +7,7 @@ import pytest
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
 from cnnlib.inference.compatibility import Requirements, check_fits, requirements_of
-from tests.test_model_card import card
+from tests.inference.test_model_card import card
 
 
 def test_disagreement_names_both_values_and_the_way_out(tmp_path: Path) -> None:
@@ -43,10 +43,10 @@ def test_alphabet_from_a_labels_file_is_told_as_such(configure: Callable[..., Sa
 @pytest.mark.parametrize(
     ("added", "said"),
     [
-        ("z", "of 3755 characters, but my.json says char_set of 3756 characters, among them z: set"),
+        ("z", "of 3755 characters, but my.json says char_set of 3756 characters, among them z; set"),
         (
             "",
-            "of 3755 characters, in another order, but my.json says char_set of 3755 characters, in another order: set",
+            "of 3755 characters, in another order, but my.json says char_set of 3755 characters, in another order; set",
         ),
     ],
 )

@@ -91,7 +91,7 @@ def test_what_a_killed_save_left_makes_room_for_the_next_one(tmp_path: Path, mon
         assert not any(one.exists() for one in left)
         write(path, content)
 
-    monkeypatch.setattr(model_card, "write_whole", after_clearing)
+    monkeypatch.setattr(model_card, "write_atomically", after_clearing)
     save(tmp_path, 3)
 
 
@@ -107,7 +107,7 @@ def test_folder_without_model_is_refused_with_the_way_out(tmp_path: Path) -> Non
 )
 def test_broken_card_is_refused_in_one_line_that_says_what_is_broken(tmp_path: Path, text: str, fault: str) -> None:
     (tmp_path / CARD).write_text(text)
-    with pytest.raises(ModelError, match=rf"expected a model card; it is broken \(.*{fault}") as caught:
+    with pytest.raises(ModelError, match=rf"expected a model card; got a broken one \(.*{fault}") as caught:
         load_card(tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -117,24 +117,24 @@ def test_card_with_a_doubled_character_is_broken(tmp_path: Path) -> None:
     keys = json.loads((tmp_path / CARD).read_text())
     keys["characters"] = ["0", "0"]
     (tmp_path / CARD).write_text(json.dumps(keys))
-    with pytest.raises(ModelError, match="it is broken"):
+    with pytest.raises(ModelError, match="got a broken one"):
         load_card(tmp_path)
 
 
 def test_changed_or_missing_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / save(tmp_path).files["float32"].name
     path.write_bytes(b"model half")
-    with pytest.raises(ModelError, match="SHA-256 differs"):
+    with pytest.raises(ModelError, match="expected the SHA-256 in the model card; got another one"):
         load_model(tmp_path, "float32")
     path.unlink()
-    with pytest.raises(ModelError, match="the card names it, but it can't be read"):
+    with pytest.raises(ModelError, match="a file of the model can't be read"):
         load_model(tmp_path, "float32")
 
 
 SAVER = """
 import sys
 from pathlib import Path
-from tests.test_model_card import save
+from tests.inference.test_model_card import save
 step = 0
 while True:
     step += 1

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cnnlib
 from cnnlib import recognition_object
 from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import Shape, open_picture
@@ -64,8 +65,8 @@ def test_other_size_is_resized_where_the_card_says_so(
     large = [Image.open(path).convert("RGB").resize((96, 48)) for path in pictures]
     right = [reader.recognize([one])[0].text == label_of(path.name) for one, path in zip(large, pictures, strict=True)]
     assert sum(right) >= 0.8 * len(right)
-    with pytest.raises(SizeError):
-        reader.recognize([np.zeros((48, 96, 1), np.uint8)])
+    arrays = [np.asarray(picture) for picture in large]
+    assert reader.recognize(arrays) == reader.recognize(large), "arrays are resized as pictures are"
 
 
 @pytest.mark.parametrize("change", [{"image_width": 40}, {"channels": 3}, {"characters": ("0", "1", "2")}])
@@ -111,7 +112,7 @@ def test_original_form_is_checked_against_the_card(trained: SimpleNamespace) -> 
         ModelError, match="trained with image_height 16, but the call of Recognizer says image_height 60"
     ):
         Recognizer(60, 32, 2, "01", trained.config.model_save_dir)
-    with pytest.raises(TypeError, match="got 2 arguments"):
+    with pytest.raises(TypeError, match=r"expects \(model_dir\), or \(image_height, .*; got \(60, 32\)"):
         Recognizer(60, 32)
 
 
@@ -120,7 +121,7 @@ def test_other_size_and_unreadable_pictures_are_refused(recognizer: Recognizer, 
         recognizer.recognize([draw("01", tmp_path / "01_1.png", size=(33, 16)).read_bytes()])
     with pytest.raises(SampleError, match="not a PNG"):
         recognizer.recognize([b"text"])
-    with pytest.raises(SizeError, match=r"expected a picture of uint8 \(16, 32, 1\); got float64 \(16, 32, 1\)"):
+    with pytest.raises(SizeError, match=r"expected an array of uint8 .*; got float64 \(16, 32, 1\)"):
         recognizer.recognize([np.zeros((16, 32, 1))])
 
 
@@ -179,3 +180,91 @@ def test_model_copied_elsewhere_reads_alone(trained: SimpleNamespace, pictures: 
         checkpoint.unlink()
     data = [path.read_bytes() for path in pictures]
     assert Recognizer(copy).recognize(data) == Recognizer(trained.config.model_save_dir).recognize(data)
+
+
+def test_one_picture_of_any_kind_is_read_alike(recognizer: Recognizer, pictures: list[Path]) -> None:
+    path, opened = pictures[0], Image.open(pictures[0])
+    colours = np.asarray(opened.convert("RGB"))
+    with path.open("rb") as file:
+        prediction = recognizer.recognize(file)
+    kinds = [
+        str(path),
+        path,
+        path.read_bytes(),
+        bytearray(path.read_bytes()),
+        io.BytesIO(path.read_bytes()),
+        opened,
+        colours,
+        np.asarray(opened.convert("L")),
+        np.asarray(opened.convert("RGBA")),
+        np.asfortranarray(colours),
+    ]
+    assert [recognizer.recognize(kind) for kind in kinds] == [prediction] * len(kinds)
+    kinds[4].seek(0)
+    assert recognizer.recognize(kinds) == [prediction] * len(kinds)
+    assert recognizer.recognize(iter([path])) == [prediction]
+    assert recognizer.recognize(np.stack([colours, colours])) == [prediction] * 2
+    assert recognizer.recognize([]) == []
+    assert recognizer.rec_image(str(path)) == prediction.text
+    assert recognizer.recognize_file(str(path)) == prediction
+
+
+def test_transparent_array_shows_white(recognizer: Recognizer, pictures: list[Path]) -> None:
+    grey = np.asarray(Image.open(pictures[0]).convert("L"))
+    ink = np.dstack([np.zeros_like(grey)] * 3 + [255 - grey])  # black, opaque where the picture is dark
+    assert recognizer.recognize(ink) == recognizer.recognize(grey)
+
+
+@pytest.mark.parametrize("nothing", [3, None, 2.5, [None], [3]])
+def test_what_is_no_picture_is_a_type_error(recognizer: Recognizer, nothing: object) -> None:
+    with pytest.raises(TypeError, match=r"expected a picture, as a path|expected a path, bytes"):
+        recognizer.recognize(nothing)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((16, 32), float), np.zeros((16, 32, 2), np.uint8), np.zeros((0, 32), np.uint8), np.zeros(5, np.uint8)],
+    ids=["float", "two channels", "empty", "flat"],
+)
+def test_array_that_is_no_picture_is_refused(recognizer: Recognizer, array: np.ndarray) -> None:
+    with pytest.raises(SizeError, match=r"expected an array of uint8 \(height, width\)"):
+        recognizer.recognize(array)
+
+
+def test_missing_file_and_text_file_are_named(recognizer: Recognizer, tmp_path: Path) -> None:
+    with pytest.raises(SampleError, match=r"nothing\.png: can't be read: No such file or directory"):
+        recognizer.recognize(str(tmp_path / "nothing.png"))
+    (tmp_path / "a.txt").write_text("text")
+    with (tmp_path / "a.txt").open() as file, pytest.raises(SampleError, match="opened in binary mode"):
+        recognizer.recognize(file)
+
+
+def test_original_arguments_may_be_given_by_name(trained: SimpleNamespace, pictures: list[Path]) -> None:
+    folder = trained.config.model_save_dir
+    expected = Recognizer(folder).recognize(pictures[0])
+    named = {"image_height": 16, "image_width": 32, "max_captcha": 2, "char_set": ["0", "1"], "model_save_dir": folder}
+    assert Recognizer(**named).recognize(pictures[0]) == expected
+    height = named.pop("image_height")
+    assert Recognizer(height, **named).recognize(pictures[0]) == expected
+    assert Recognizer(model_dir=str(folder)).recognize(pictures[0]) == expected
+    assert Recognizer(model_save_dir=folder).recognize(pictures[0]) == expected
+    for wrong in ({}, named, {"model_dir": folder, "height": 3}, {**named, "image_height": 16, "model_dir": folder}):
+        with pytest.raises(TypeError, match=r"expects \(model_dir\), or \(image_height, "):
+            Recognizer(**wrong)
+
+
+def test_general_model_reads_only_the_characters_it_is_given(tmp_path: Path) -> None:
+    picture = draw("4271", tmp_path / "captcha.png", size=(60, 20))
+    assert cnnlib.Recognizer.general("0123456789").recognize(picture).text == "4271"
+    assert set(Recognizer.general("ab").recognize(picture).text) <= {"a", "b"}
+    assert len(Recognizer.general().characters) > 60
+    with pytest.raises(ModelError, match=r"Recognizer\.general says char_set"):
+        Recognizer.general("天地")
+
+
+def test_imports_of_older_programs_still_work() -> None:
+    from cnnlib.recognizer import Recognizer as Version01
+
+    assert Version01 is recognition_object.Recognizer is cnnlib.Recognizer is Recognizer
+    with pytest.raises(AttributeError, match="module 'cnnlib' has no attribute 'Reader'"):
+        _ = cnnlib.Reader

@@ -20,7 +20,7 @@ from cnnlib.training.evaluator import Evaluator
 from cnnlib.training.resume import resume
 from cnnlib.training.save import save
 from cnnlib.training.schedule import steps_for
-from cnnlib.training.trainer import LINE_STEPS, Trainer
+from cnnlib.training.trainer import Trainer
 from tests.conftest import fill
 
 
@@ -172,22 +172,21 @@ def test_averaged_weights_follow_and_are_what_is_measured_and_exported(short: Sa
     assert (read.text, read.confidence) == (expected.text, pytest.approx(expected.confidence, abs=1e-3))
 
 
-def test_measure_takes_other_verification_pictures_at_each_console_line(
+def test_each_console_line_evaluates_other_verification_pictures(
     config: SampleConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(config.train_image_dir, 600)
     trainer = Trainer(config)
-    size, seen, read = len(trainer.verification), [], Evaluator.read
+    size, evaluated, predict = len(trainer.verification), [], Evaluator.predict
 
-    def record(self: Evaluator, data: Dataset, chosen: np.ndarray) -> tuple[list[Prediction], list[float]]:
-        seen.append(chosen.tolist())
-        return read(self, data, chosen)
+    def record(self: Evaluator, data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
+        evaluated.append(numbers.tolist())
+        return predict(self, data, numbers)
 
-    monkeypatch.setattr(Evaluator, "read", record)
-    for line in range(1, size + 1):
-        trainer.progress.step = line * LINE_STEPS
-        assert trainer.measure(5)[0].pictures == 5
-    assert {number for chosen in seen for number in chosen} == set(range(size))
+    monkeypatch.setattr(Evaluator, "predict", record)
+    for turn in range(1, size + 1):
+        assert trainer.evaluator.evaluate(5, turn).accuracy.pictures == 5
+    assert {number for numbers in evaluated for number in numbers} == set(range(size))
 
 
 def test_luck_does_not_stop_a_training(config: SampleConfig) -> None:
@@ -223,7 +222,7 @@ def test_measurement_replaces_that_of_other_pictures_at_the_same_step(config: Sa
 def test_labels_are_looked_at_once_when_pictures_are_read_and_not_known_by_heart(
     short: SampleConfig, step: int, accuracy: float, checked: bool, now: bool
 ) -> None:
-    trainer = Trainer(short)  # of 40 steps, and so many pictures that each is seen 8 times after 14.25
+    trainer = Trainer(short.model_copy(update={"cycle_stop": 40}))  # after 14.25 steps each picture was seen 8 times
     trainer.progress.step, trainer.progress.labels_checked = step, checked
     trainer.verified = Accuracy(100, accuracy, accuracy)
     assert trainer.suspects_due() == now
@@ -241,14 +240,14 @@ def test_labels_look_wrong_where_something_else_is_surely_read(
 ) -> None:
     trainer = Trainer(short)
 
-    def read(data: Dataset, chosen: np.ndarray) -> list[LabelledPrediction]:
-        texts = [("0" if number == 3 else "") + data.texts[number] for number in chosen]
+    def predict(data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
+        texts = [("0" if number == 3 else "") + data.texts[number] for number in numbers]
         return [
             LabelledPrediction(data.paths[number], data.texts[number], Prediction(text, 0.9, (0.9,)), 0.01, 4.5)
-            for number, text in zip(chosen, texts, strict=True)
+            for number, text in zip(numbers, texts, strict=True)
         ]
 
-    monkeypatch.setattr(trainer.evaluator, "read", read)
+    monkeypatch.setattr(trainer.evaluator, "predict", predict)
     trainer.record_suspects()
     path, label = trainer.training.paths[3], trainer.training.texts[3]
     assert trainer.progress.labels_checked
@@ -274,13 +273,13 @@ def test_suspects_are_saved_and_reported_though_their_labels_are_read_by_now(
     trainer.evaluate()
     save(trainer)
 
-    def read(data: Dataset, chosen: np.ndarray) -> list[LabelledPrediction]:
+    def predict(data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
         return [
             LabelledPrediction(data.paths[n], data.texts[n], Prediction(data.texts[n], 1.0, ()), 1.0, 0.0)
-            for n in chosen
+            for n in numbers
         ]
 
-    monkeypatch.setattr(Evaluator, "read", lambda _, *call: read(*call))
+    monkeypatch.setattr(Evaluator, "predict", lambda _, *call: predict(*call))
     again = Trainer(short)
     assert resume(again)
     assert [(one.path, one.prediction.text) for one in again.diagnose().suspects] == [(path, "0" + label)]

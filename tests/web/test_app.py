@@ -20,7 +20,7 @@ from cnnlib.core.errors import ServiceError
 from cnnlib.web.app import create_recognition_app
 from cnnlib.web.captcha_app import create_captcha_app
 from cnnlib.web.model_registry import ModelRegistry, ServedModel
-from cnnlib.web.received_pictures import PRUNE_EVERY, ReceivedPictures, prune
+from cnnlib.web.received_pictures import PRUNE_INTERVAL, ReceivedPictures, prune
 from cnnlib.web.server import serve
 from tests.conftest import draw, free_port, running
 
@@ -100,9 +100,9 @@ def test_folder_that_cannot_be_written_costs_the_copy_not_the_answer(
 
 
 def test_kept_pictures_are_so_many_and_the_oldest_go_first(config: SampleConfig) -> None:
-    keeper = ReceivedPictures(config)
+    received = ReceivedPictures(config.api_image_dir, "png", 100)
     for number in range(7):
-        keeper.keep(bytes([number]), "01")
+        received.save(bytes([number]), "01")
     foreign = config.api_image_dir / "notes_1.txt"
     foreign.write_text("not ours")
     prune(config.api_image_dir, 3)
@@ -112,9 +112,9 @@ def test_kept_pictures_are_so_many_and_the_oldest_go_first(config: SampleConfig)
 
 
 def test_limit_is_held_while_pictures_come(config: SampleConfig) -> None:
-    keeper = ReceivedPictures(config.model_copy(update={"api_save_limit": 5}))
-    for _ in range(PRUNE_EVERY + 1):
-        keeper.keep(b"x", "01")
+    received = ServedModel("a", config.model_copy(update={"api_save_limit": 5})).received
+    for _ in range(PRUNE_INTERVAL + 1):
+        received.save(b"x", "01")
     end = time.monotonic() + 30
     while (left := len([*config.api_image_dir.iterdir()])) > 5 and time.monotonic() < end:
         time.sleep(0.01)
@@ -122,7 +122,7 @@ def test_limit_is_held_while_pictures_come(config: SampleConfig) -> None:
 
 
 def test_pictures_are_not_kept_where_the_config_says_so(config: SampleConfig) -> None:
-    ReceivedPictures(config.model_copy(update={"api_save": False})).keep(b"x", "01")
+    ServedModel("a", config.model_copy(update={"api_save": False})).received.save(b"x", "01")
     assert not config.api_image_dir.exists()
 
 
@@ -163,8 +163,8 @@ def taken_port() -> Iterator[int]:
 
 
 def test_port_that_is_taken_is_one_line(look: CaptchaConfig, taken_port: int) -> None:
-    with pytest.raises(
-        ServiceError,
-        match=f"http://127.0.0.1:{taken_port}: can't serve there \\(.*\\); .*--host and --port take others",
-    ):
+    message = (
+        f"http://127.0.0.1:{taken_port}: can't listen there \\(.*\\); .* uses the port; choose another --port or --host"
+    )
+    with pytest.raises(ServiceError, match=message):
         serve(partial(create_captcha_app, look), "127.0.0.1", taken_port, "/captcha/")

@@ -1,4 +1,4 @@
-"""Bounds to requests and what a connection sends that is none: the protocol and the gateway of a small application."""
+"""The limits of the HTTP protocol, and the bridge to a small application."""
 
 import asyncio
 import http.client
@@ -16,14 +16,26 @@ import uvicorn
 from flask import Flask, Response, request
 from prometheus_client import REGISTRY
 
-from cnnlib.web import ACCESS_LOG, protocol
-from cnnlib.web.wsgi_bridge import WsgiBridge
+from cnnlib.web import ACCESS_LOG, http_limits
+from cnnlib.web.wsgi_bridge import WsgiBridge, waits_for_others
 
 POST = b"POST /size?a=%20b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
 
+class Gate:
+    """Holds up the slow routes of the small application: `reached` by a request, until `opened`."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+
 @pytest.fixture
-def bounded() -> Iterator[int]:
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def bounded(gate: Gate) -> Iterator[int]:
     """The port of a server of a small application, in a thread."""
     app = Flask("small")
     app.config["MAX_CONTENT_LENGTH"] = 1000
@@ -36,19 +48,33 @@ def bounded() -> Iterator[int]:
     def path(name: str) -> Response:
         return Response(name)
 
+    @app.get("/slow")
+    @app.get("/slow/<name>")
+    @waits_for_others
+    def slow(name: str = "none") -> Response:
+        gate.reached.set()
+        return Response(f"{name} {gate.opened.wait(60)}")
+
     @app.get("/dated")
     def dated() -> Response:
         return Response("", headers={"Date": "Thu, 01 Jan 1970 00:00:00 GMT"})
 
     listener = socket.create_server(("127.0.0.1", 0))
-    checked: WsgiBridge = WsgiBridge(validator(app), 1000, ("/path/waits",))
-    config = uvicorn.Config(checked, http=protocol.LimitedProtocol, ws="none", lifespan="off", log_config=None)
+    app.wsgi_app = validator(app.wsgi_app)
+    config = uvicorn.Config(
+        WsgiBridge(app, 1000), http=http_limits.LimitedProtocol, ws="none", lifespan="off", log_config=None
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     yield listener.getsockname()[1]
+    gate.opened.set()
     server.should_exit = True
     thread.join()
+
+
+def get(path: bytes) -> bytes:
+    return b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 def answer_to(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
@@ -85,10 +111,23 @@ def test_request_reaches_the_application_as_it_was_sent(bounded: int) -> None:
     assert whole.endswith(b"\r\n\r\n5 a=%20b 1, 2")
     chunked = answer_to(bounded, POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
     assert chunked.endswith(b"\r\n\r\n5 a=%20b None")
-    for path in (b"/path/%C3%A4%2Fb", b"/path/waits"):
-        got = answer_to(bounded, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert got.startswith(b"HTTP/1.1 200 OK")
-        assert got.endswith({b"/path/waits": b"waits"}.get(path, "ä/b".encode()))
+    got = answer_to(bounded, get(b"/path/%C3%A4%2Fb"))
+    assert got.startswith(b"HTTP/1.1 200 OK")
+    assert got.endswith("\r\n\r\nä/b".encode())
+
+
+@pytest.mark.parametrize(("path", "text"), [(b"/slow", "none"), (b"/slow/%C3%A4", "ä")])
+def test_route_that_waits_for_others_holds_up_no_other_request(
+    bounded: int, gate: Gate, path: bytes, text: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", bounded), 20) as slow:
+        slow.sendall(get(path))
+        assert gate.reached.wait(20)
+        assert answer_to(bounded, get(b"/path/other")).endswith(b"\r\n\r\nother")
+        gate.opened.set()
+        answer = http.client.HTTPResponse(slow)
+        answer.begin()
+        assert (answer.status, answer.read().decode()) == (200, f"{text} True")
 
 
 def test_large_bodies_are_refused_and_not_kept(bounded: int) -> None:
@@ -101,7 +140,7 @@ def test_large_bodies_are_refused_and_not_kept(bounded: int) -> None:
 
 
 @pytest.mark.parametrize(("headers", "taken"), [([(b"content-length", b"101")], 0), ([], 11)])
-def test_gateway_takes_no_more_of_a_body_than_its_limit(headers: list[tuple[bytes, bytes]], taken: int) -> None:
+def test_bridge_takes_no_more_of_a_body_than_its_limit(headers: list[tuple[bytes, bytes]], taken: int) -> None:
     app = Flask("strict")
     app.config["MAX_CONTENT_LENGTH"] = 100
     app.add_url_rule("/", view_func=lambda: request.get_data(), methods=["POST"])
@@ -125,7 +164,7 @@ def test_slow_request_is_ended_and_holds_up_nobody(
     bounded: int, sent: bytes, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[int]]
 ) -> None:
     before = refused(408)
-    monkeypatch.setattr(protocol, "ARRIVAL_S", 3)  # a busy machine answers the other one within them
+    monkeypatch.setattr(http_limits, "ARRIVAL_S", 3)  # a busy machine answers the other one within them
     with socket.create_connection(("127.0.0.1", bounded), 20) as slow:
         slow.sendall(sent)
         assert answer_to(bounded, POST + b"Content-Length: 1\r\n\r\na").startswith(b"HTTP/1.1 200")
@@ -136,7 +175,7 @@ def test_slow_request_is_ended_and_holds_up_nobody(
 
 def test_endless_head_is_ended(bounded: int) -> None:
     with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
-        connection.sendall(POST + b"X-Endless: " + b"a" * (protocol.HEAD_LIMIT_BYTES + 1))
+        connection.sendall(POST + b"X-Endless: " + b"a" * (http_limits.HEADER_LIMIT_BYTES + 1))
         assert connection.recv(100).startswith(b"HTTP/1.1 431")
 
 
@@ -144,8 +183,8 @@ def test_endless_head_is_ended(bounded: int) -> None:
 def test_large_head_that_comes_at_once_is_refused(bounded: int, line: bytes) -> None:
     rest = b"\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\na"
     assert answer_to(bounded, line % (b"a" * 100) + rest).startswith(b"HTTP/1.1 200")
-    assert answer_to(bounded, line % (b"a" * (protocol.HEAD_LIMIT_BYTES + 1)) + rest).startswith(b"HTTP/1.1 431")
-    many = b"\r\na:b" * (protocol.HEAD_LIMIT_BYTES // 5)
+    assert answer_to(bounded, line % (b"a" * (http_limits.HEADER_LIMIT_BYTES + 1)) + rest).startswith(b"HTTP/1.1 431")
+    many = b"\r\na:b" * (http_limits.HEADER_LIMIT_BYTES // 5)
     assert answer_to(bounded, line % b"a" + many + rest).startswith(b"HTTP/1.1 431")
 
 
@@ -157,14 +196,14 @@ def test_what_follows_a_body_is_no_header(bounded: int) -> None:
 
 
 def test_answer_has_one_date(bounded: int) -> None:
-    head = answer_to(bounded, b"GET /dated HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").partition(b"\r\n\r\n")[0]
+    head = answer_to(bounded, get(b"/dated")).partition(b"\r\n\r\n")[0]
     assert head.lower().count(b"\r\ndate:") == 1
 
 
 def test_endless_end_of_a_chunked_body_is_ended(bounded: int) -> None:
     with socket.create_connection(("127.0.0.1", bounded), 20) as connection:
         connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
-        connection.sendall(b"X-Endless: 1\r\n" * (protocol.HEAD_LIMIT_BYTES // 14 + 1))
+        connection.sendall(b"X-Endless: 1\r\n" * (http_limits.HEADER_LIMIT_BYTES // 14 + 1))
         assert connection.recv(100).startswith(b"HTTP/1.1 431")
 
 
@@ -198,9 +237,9 @@ def test_what_is_no_request_is_refused_in_json_counted_and_logged(
 def test_connection_is_given_up_after_many_requests_and_says_so(bounded: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", bounded, timeout=20)
     closing = []
-    for _ in range(protocol.KEPT_REQUESTS + 1):
+    for _ in range(http_limits.CONNECTION_REQUESTS + 1):
         connection.request("POST", "/size", b"a")
         answer = connection.getresponse()
         assert answer.read().startswith(b"1 ")
         closing.append(answer.will_close)
-    assert closing == [False] * (protocol.KEPT_REQUESTS - 1) + [True, False]
+    assert closing == [False] * (http_limits.CONNECTION_REQUESTS - 1) + [True, False]

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from cnnlib.data.folders import list_entries
 from cnnlib.web.app import create_recognition_app
 from cnnlib.web.http_limits import LimitedProtocol
-from cnnlib.web.model_registry import Model, ModelRegistry
+from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from cnnlib.web.openapi import api_description
 from cnnlib.web.wsgi_bridge import WsgiBridge
 from tests.conftest import running
@@ -45,7 +45,7 @@ def app(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> I
     source = Flask("source")
     source.add_url_rule("/", view_func=lambda: Response(picture, mimetype="image/png"))
     with running(source) as address:
-        model = Model("small", trained.config.model_copy(update={"api_image_dir": folder, "remote_url": address}))
+        model = ServedModel("small", trained.config.model_copy(update={"api_image_dir": folder, "remote_url": address}))
         model.load()
         yield create_recognition_app(ModelRegistry([model]))
 
@@ -54,10 +54,8 @@ def app(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> I
 def served(app: Flask) -> Iterator[str]:
     """The address of the application on the server that is in use."""
     listener = socket.create_server(("127.0.0.1", 0))
-    gateway = WsgiBridge(app, app.config["MAX_CONTENT_LENGTH"], ("/fresh",))
-    config = uvicorn.Config(
-        gateway, http=LimitedProtocol, interface="asgi3", ws="none", lifespan="off", log_config=None
-    )
+    bridge = WsgiBridge(app, app.config["MAX_CONTENT_LENGTH"])
+    config = uvicorn.Config(bridge, http=LimitedProtocol, interface="asgi3", ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()

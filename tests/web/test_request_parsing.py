@@ -145,8 +145,8 @@ def test_characters_that_a_config_leaves_out_are_not_listed(config: SampleConfig
     ("request_", "status", "code", "told"),
     [
         ({"data": "x", "content_type": "text/plain"}, 415, "415", "; got text/plain"),
-        ({"data": "{", "content_type": "application/json"}, 400, "400", "expected JSON, in UTF-8"),
-        ({"data": b'{"image": "\xff"}', "content_type": "application/json"}, 400, "400", "expected JSON, in UTF-8"),
+        ({"data": "{", "content_type": "application/json"}, 400, "400", "expected JSON in UTF-8;"),
+        ({"data": b'{"image": "\xff"}', "content_type": "application/json"}, 400, "400", "expected JSON in UTF-8;"),
         ({"data": "[" * 100_000, "content_type": "application/json"}, 400, "400", "nested too deep"),
         ({"json": ["image"]}, 400, "400", "expected a JSON object such as"),
         ({"json": {"image": 5}}, 400, "1002", "base64 text, a data URL or a list of them"),
@@ -154,12 +154,12 @@ def test_characters_that_a_config_leaves_out_are_not_listed(config: SampleConfig
         ({"json": {"image": "data:image/png,raw"}}, 400, "1002", "data:image/png;base64,..."),
         ({"json": {"image": []}}, 400, "1001", "in JSON or as the body"),
         ({"json": {"image": ["eA==", ""]}}, 400, "1001", "; picture 2 is empty"),
-        ({"data": {"image_file": "a text, no file"}}, 400, "1001", "; it came as a text, a file has a filename"),
+        ({"data": {"image_file": "a text, no file"}}, 400, "1001", "; got a text; a file needs a filename"),
         (
             {"data": b"x", "content_type": "application/x-www-form-urlencoded"},
             400,
             "1001",
-            "; a body needs Content-Type",
+            "; a picture as the body needs Content-Type",
         ),
         (form(b"x", min_confidence="much"), 400, "1005", "a number from 0 to 1"),
         (form(b"x", min_confidence="nan"), 400, "1005", "a number from 0 to 1"),
@@ -194,7 +194,7 @@ def test_retrained_model_is_taken_up_and_a_broken_one_is_not(
     path.write_text(json.dumps(card | {"step": 7777}))
     assert reading_until(lambda: client.get("/models").json[0]["step"] == 7777)
     path.write_text('{"format": 1, "half": ')
-    assert reading_until(lambda: "the new model is not taken" in caplog.text)
+    assert reading_until(lambda: "the new model can't be loaded" in caplog.text)
     path.unlink()
     assert client.post("/b", **form(pictures[0])).status_code == 200
     path.write_text(json.dumps(card | {"step": 8888}))
@@ -210,7 +210,7 @@ def test_model_whose_card_comes_before_its_files_is_taken_when_they_are_there(
     for file in card["files"].values():
         (folder / file["name"]).rename(tmp_path / file["name"])
     (folder / CARD).write_text(json.dumps(card | {"step": 7777}))
-    assert eventually(lambda: client.get("/readyz").json["status"] == "ready" and "is not taken" in caplog.text)
+    assert eventually(lambda: client.get("/readyz").json["status"] == "ready" and "can't be loaded: " in caplog.text)
     for file in card["files"].values():
         (tmp_path / file["name"]).rename(folder / file["name"])
     assert eventually(lambda: client.get("/models").json[0]["step"] == 7777)

@@ -21,7 +21,7 @@ from cnnlib.core.api_contract import TOKEN_VARIABLE
 from cnnlib.core.errors import ServiceError
 from cnnlib.data.folders import list_entries
 from cnnlib.web.prometheus import METRICS_FOLDER
-from cnnlib.web.server import SILENCE_S
+from cnnlib.web.server import WORKER_TIMEOUT_S
 from cnnlib.web.sockets import listen_on
 from tests.conftest import eventually, free_port, start_script
 from tests.processes import lives, memory_mb, workers_of
@@ -174,7 +174,7 @@ def test_death_is_seen_while_the_supervisor_waits_for_an_answer(server: SimpleNa
     os.kill(worker, signal.SIGSTOP)
     time.sleep(1)  # it is asked, and can't answer
     os.kill(worker, signal.SIGKILL)
-    assert eventually(lambda: len(workers_of(server.process.pid) - {worker}) == 2, 0.9 * SILENCE_S)
+    assert eventually(lambda: len(workers_of(server.process.pid) - {worker}) == 2, 0.9 * WORKER_TIMEOUT_S)
 
 
 @needs_proc
@@ -215,7 +215,7 @@ def test_folder_of_figures_that_is_removed_costs_no_answer(server: SimpleNamespa
     before = workers_of(server.process.pid)
     shutil.rmtree(metrics_folder(min(before)))
     assert {status_of(server.page_port, "/metrics") for _ in range(8)} == {200}
-    assert eventually(lambda: any("the folder of figures was removed" in line for line in server.said))
+    assert eventually(lambda: any("the metrics folder was removed" in line for line in server.said))
     shutil.rmtree(metrics_folder(min(before)))
     for worker in before:
         os.kill(worker, signal.SIGKILL)
@@ -261,7 +261,7 @@ def test_addresses_of_every_kind_are_served(
 
 
 def test_address_of_another_machine_is_told_as_such() -> None:
-    with pytest.raises(ServiceError, match="--host takes an address of this machine"):
+    with pytest.raises(ServiceError, match="--host needs an address of this machine"):
         listen_on("192.0.2.77", 0, "/b", None, token=False)
 
 
@@ -353,5 +353,5 @@ def test_full_disk_costs_the_kept_picture_and_not_the_answer(
     assert post(port, picture) == 200
     process.terminate()
     _, said = process.communicate(timeout=120)
-    assert "the received picture is not kept: File too large" in said
+    assert "the received picture can't be saved: File too large" in said
     assert list(kept.iterdir()) == []
