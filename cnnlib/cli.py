@@ -99,6 +99,12 @@ def drawing_parser(doc: str | None, default_config: Path) -> ArgumentParser:
     return parser
 
 
+def add_fonts_argument(parser: ArgumentParser) -> None:
+    """Add `--fonts`, a list of files, empty for the fonts of the captcha library."""
+    text = "fonts; each character takes one at random (default: the captcha library's)"
+    parser.add_argument("--fonts", nargs="+", default=[], metavar="FILE", help=text)
+
+
 def whole_number(text: str) -> int:
     """A count on the command line: 1 to `config_fields.COUNT_LIMIT`."""
     most = config_fields.COUNT_LIMIT

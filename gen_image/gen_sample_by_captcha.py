@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
-from cnnlib.cli import DONE, drawing_parser, script
+from cnnlib.cli import DONE, add_fonts_argument, drawing_parser, script
 from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config
 from cnnlib.core.paths import display_path
 from cnnlib.synthesis.captcha import check_fonts, draw_captcha
@@ -27,8 +27,7 @@ from cnnlib.synthesis.generate import generate
 
 def parser() -> ArgumentParser:
     parser = drawing_parser(__doc__, CAPTCHA_CONFIG)
-    text = "fonts; each character takes one at random (default: the captcha library's)"
-    parser.add_argument("--fonts", nargs="+", default=[], metavar="FILE", help=text)
+    add_fonts_argument(parser)
     return parser
 
 

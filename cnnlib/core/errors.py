@@ -35,7 +35,7 @@ def prefix_errors(place: str) -> Iterator[None]:
     try:
         yield
     except SampleError as error:
-        raise SampleError(f"{place}: {error}") from error
+        raise type(error)(f"{place}: {error}") from error  # the same kind, such as SizeError
 
 
 class ModelError(CaptchaError):
