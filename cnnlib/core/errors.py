@@ -54,4 +54,4 @@ def missing_package(error: ModuleNotFoundError) -> str:
     """What to print when a package is missing that only some scripts need. Raises `error` if it is another module."""
     if not error.name or error.name.startswith("cnnlib"):
         raise error
-    return f"{error.name}: the package is not installed; install it with: pip install 'cnnlib[train]'"
+    return f"{error.name}: the package is not installed; it comes with: pip install '.[train]', in the project's folder"
