@@ -80,7 +80,7 @@ def _explained_shortage(config: SampleConfig, folder: Path | None = None) -> Ite
 
 
 def make_writable(folder: Path) -> None:
-    """Make a folder where it is missing. Raises OSError, as TensorFlow doesn't, naming it where it can't be written."""
+    """Make a missing folder. Raises OSError that names it when it can't be written; that of TensorFlow does not."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         tempfile.TemporaryFile(dir=folder).close()
@@ -91,7 +91,7 @@ def make_writable(folder: Path) -> None:
 def export(
     config: SampleConfig, say: Say = print_line, saved_model: Path | None = None, onnx: Path | None = None
 ) -> ModelCard:
-    """Export the checkpoint in `model_save_dir` anew, measured on the verification pictures; returns its new card.
+    """Export the checkpoint in `model_save_dir` again, evaluated on the verification pictures; returns its new card.
 
     `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
     Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint.
