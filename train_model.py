@@ -55,7 +55,7 @@ class TrainModel:
             from cnnlib.training.loop import train
         from cnnlib.training.reporting import diagnosis_lines, export_lines, outcome_lines
 
-        outcome = train(self.config, warm_start_from=warm_start)
+        outcome = train(self.config, warm_start=warm_start)
         print_lines(outcome_lines(outcome))
         if outcome.diagnosis:
             table = folder / "report" / "suspects.csv"

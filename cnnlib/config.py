@@ -10,7 +10,7 @@ import os
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
@@ -71,7 +71,7 @@ class CaptchaConfig(Config):
     char_count: Length = Field(description="characters on a picture")
     width: Pixels = Field(description="width of a picture, pixels")
     height: Pixels = Field(description="height of a picture, pixels")
-    least_char_count: Annotated[Length | None, Expected("a whole number of characters, 1 to 64")] = Field(
+    least_char_count: Length | None = Field(
         default=None, description="fewest characters on a picture; without it all have `char_count`"
     )
 
@@ -244,9 +244,10 @@ def _describe_fault(kind: type[Config], error: dict[str, Any]) -> str:
 
 
 def _expected(kind: type[Config], key: str) -> str:
-    """What a message calls the values of a key."""
+    """What a message calls the values of a key; of an optional one, those of its type."""
     field = next(field for name, field in kind.model_fields.items() if key in (name, field.alias))
-    return next((item.text for item in field.metadata if isinstance(item, Expected)), "a text")
+    parts = [getattr(part, "__metadata__", ()) for part in get_args(field.annotation)]
+    return next(item.text for item in (*field.metadata, *itertools.chain(*parts)) if isinstance(item, Expected))
 
 
 def _keys(kind: type[Config]) -> list[str]:

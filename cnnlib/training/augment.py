@@ -56,12 +56,12 @@ def erase(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
     return tf.where(erased[..., tf.newaxis], tf.cast(mean, pictures.dtype), pictures)
 
 
-# Applied in this order.
+# Applied in this order, with a strength that fades out. `erase` is for the second view of a picture and does not fade.
 CHANGES: tuple[Callable[[Tensor, Tensor, Tensor | float], Tensor], ...] = (affine,)
 
 
 def augment(pictures: Tensor, seed: Tensor, strength: Tensor | float) -> Tensor:
-    """All changes in turn, drawn from an int32 (2,) seed; uint8 in and out."""
+    """All of `CHANGES` in turn, drawn from an int32 (2,) seed; uint8 in and out."""
     for number, change in enumerate(CHANGES):
         pictures = change(pictures, seed + tf.constant((0, number)), strength)
     return pictures

@@ -22,6 +22,7 @@ from cnnlib.training.schedule import faded
 
 VERIFICATION_SHARE = 0.05
 VERIFICATION_LIMIT = 2000
+SEEDS = 64  # for the changes of a step, more than there are
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def batches(
             yield data.pictures[chosen], data.labels[chosen], step, faded(strength, step, steps.stop)
 
     def change(pictures: Any, labels: Any, step: Any, step_strength: Any) -> tuple[Any, Any]:
-        step_seed = tf.stack([folded, step * 64])  # and up to 63 after it, one for each change
+        step_seed = tf.stack([folded, step * SEEDS])  # and those after it, one for each change
         if strength > 0:
             pictures = augment(pictures, step_seed, step_strength)
         if paired:

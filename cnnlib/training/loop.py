@@ -31,11 +31,11 @@ Say = Callable[[str], None]
 NO_SPACE = os.strerror(errno.ENOSPC)
 
 
-def train(config: SampleConfig, say: Say = print_line, warm_start_from: str = "none") -> Outcome:
+def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none") -> Outcome:
     """Train, or train on, until `cycle_stop`, `acc_stop` or a signal; the model folder then holds the last step.
 
     A new training starts from random weights ("none"), from the general model if it fits ("auto"), or from the model
-    in the folder `warm_start_from`.
+    in the folder `warm_start`.
     Raises SampleError, ModelError or ConfigError when pictures, an older model or the config can't be used, ModelError
     when memory runs out or another training holds the model folder, and OSError when a folder can't be written.
     """
@@ -45,7 +45,7 @@ def train(config: SampleConfig, say: Say = print_line, warm_start_from: str = "n
         with catch_stop_signals() as stop:
             trainer = Trainer(config)
             introduce(trainer, say)
-            begin(trainer, warm_start_from, say)
+            begin(trainer, warm_start, say)
             with _saying_what_is_saved(trainer, say):
                 outcome = run(trainer, stop, say)
         if outcome.signal or not outcome.step:
@@ -184,7 +184,7 @@ def save_step(trainer: Trainer, say: Say, final: bool = False) -> None:
     """Save this step, and say so, unless it is saved."""
     if not trainer.is_saved(final):
         save(trainer, final=final)
-        trainer.saved_step, trainer.saved_final = trainer.progress.step, final
+        trainer.mark_saved(final)
         say(f"Saved step {trainer.progress.step} into {display_path(trainer.config.model_save_dir)}")
 
 

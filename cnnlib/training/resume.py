@@ -7,34 +7,35 @@ from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import GENERAL_MODEL, display_path
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import ModelCard, has_file, load_model
-from cnnlib.training import checkpoint, warm_start
+from cnnlib.training import checkpoint
 from cnnlib.training.trainer import Trainer
+from cnnlib.training.warm_start import NothingFitsError, transfer_weights
 
 
-def begin(trainer: Trainer, warm_start_from: str, say: Callable[[str], None]) -> None:
+def begin(trainer: Trainer, warm_start: str, say: Callable[[str], None]) -> None:
     """Resume the training in `model_save_dir`, or start a new one, and say which.
 
-    `warm_start_from` is the folder of a model, "none", or "auto": the general model where its layers fit.
+    `warm_start` is the folder of a model, "none", or "auto": the general model where its layers fit.
     Raises ModelError when the older training, or the model that is named, can't be used.
     """
     if not resume(trainer):
-        say(start(trainer, warm_start_from))
+        say(start(trainer, warm_start))
         return
-    named = warm_start_from not in ("auto", "none")
-    unused = f"; {display_path(Path(warm_start_from))} is not started from" if named else ""
+    named = warm_start not in ("auto", "none")
+    unused = f"; {display_path(Path(warm_start))} is not started from" if named else ""
     say(f"Resuming from step {trainer.progress.step} in {display_path(trainer.config.model_save_dir)}{unused}")
 
 
-def start(trainer: Trainer, warm_start_from: str) -> str:
+def start(trainer: Trainer, warm_start: str) -> str:
     """Give the network of `trainer` its first weights; returns a sentence about them."""
     random = "Start from random weights"
-    if warm_start_from == "none" or (warm_start_from == "auto" and not has_file(GENERAL_MODEL, "weights")):
+    if warm_start == "none" or (warm_start == "auto" and not has_file(GENERAL_MODEL, "weights")):
         return random
-    folder = GENERAL_MODEL if warm_start_from == "auto" else Path(warm_start_from)
+    folder = GENERAL_MODEL if warm_start == "auto" else Path(warm_start)
     try:
-        sentence = warm_start.transfer_weights(folder, trainer.model, trainer.network, trainer.config.alphabet)
-    except warm_start.NothingFitsError:
-        if warm_start_from == "auto":
+        sentence = transfer_weights(folder, trainer.model, trainer.network, trainer.config.alphabet)
+    except NothingFitsError:
+        if warm_start == "auto":
             return random
         raise
     trainer.averaged.set_weights(trainer.model.get_weights())
@@ -74,4 +75,4 @@ def _compare_pictures(trainer: Trainer, card: ModelCard, names_hash: str) -> Non
     if not same_names or counts != (len(trainer.training), len(trainer.verification)):
         progress.best_accuracy, progress.best_step, progress.labels_checked = 0.0, progress.step, False
     elif card.resize == trainer.config.resize:  # which may change at any time, and has to reach the card
-        trainer.saved_step, trainer.saved_final = progress.step, "quantised" in card.files
+        trainer.mark_saved(final="quantised" in card.files)

@@ -134,7 +134,11 @@ class Trainer:
 
     def is_saved(self, final: bool) -> bool:
         """Whether this step is saved; `final`: as the final one, with the quantised file."""
-        return self.saved_step == self.progress.step and self.saved_final >= final
+        return self.saved_step == self.progress.step and (self.saved_final or not final)
+
+    def mark_saved(self, final: bool) -> None:
+        """Note that the model folder holds this step."""
+        self.saved_step, self.saved_final = self.progress.step, final
 
     def _train_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
