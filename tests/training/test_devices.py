@@ -36,7 +36,7 @@ def test_a_busy_moment_slows_neither_type_alone(monkeypatch: pytest.MonkeyPatch)
     assert devices.rates(lambda _: (lambda: None, 10**9), 2) == [1.0, 0.5]
 
 
-def test_hidden_gpu_and_missing_gpu_are_said() -> None:
+def test_hidden_and_missing_gpus_are_reported() -> None:
     assert devices.use_gpu(False) == "Computing on the CPU (enable_gpu 0)"
     if not tf.config.list_physical_devices("GPU"):
         assert "enable_gpu is set, but TensorFlow finds no GPU" in devices.use_gpu(True)

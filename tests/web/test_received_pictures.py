@@ -1,0 +1,28 @@
+from cnnlib.config import SampleConfig
+from cnnlib.web.model_registry import ServedModel
+from cnnlib.web.received_pictures import PRUNE_INTERVAL, ReceivedPictures, prune
+from tests.helpers import eventually
+
+
+def test_oldest_pictures_beyond_the_limit_are_deleted(api_config: SampleConfig) -> None:
+    received = ReceivedPictures(api_config.api_image_dir, "png", 100)
+    for number in range(7):
+        received.save(bytes([number]), "01")
+    foreign = api_config.api_image_dir / "notes_1.txt"
+    foreign.write_text("not ours")
+    prune(api_config.api_image_dir, 3)
+    foreign.unlink()
+    paths = sorted(api_config.api_image_dir.iterdir(), key=lambda path: path.stem)
+    assert [path.read_bytes() for path in paths] == [bytes([number]) for number in (4, 5, 6)]
+
+
+def test_limit_holds_while_pictures_arrive(api_config: SampleConfig) -> None:
+    received = ServedModel("a", api_config.model_copy(update={"api_save_limit": 5})).received
+    for _ in range(PRUNE_INTERVAL + 1):
+        received.save(b"x", "01")
+    assert eventually(lambda: len([*api_config.api_image_dir.iterdir()]) == 5)
+
+
+def test_no_picture_is_kept_with_api_save_false(api_config: SampleConfig) -> None:
+    ServedModel("a", api_config.model_copy(update={"api_save": False})).received.save(b"x", "01")
+    assert not api_config.api_image_dir.exists()
