@@ -1,7 +1,7 @@
 # make demo, make test: everything from a fresh clone. CONTRIBUTING.md has the rest.
 PYTHON ?= python3
 VENV := .venv/bin/python
-WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
+WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service
 .DEFAULT_GOAL := test

@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,11 +37,18 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files with most slow tests first, so that no worker is left with one of them at the end."""
-    slow: dict[Path, int] = {}
+    """Order the files so that no worker waits for another.
+
+    One that needs the trained model comes first, then those that don't, then the others, which find it trained. The
+    files with most slow tests come before those with few, which share out the time that is left at the end.
+    """
+    slow, untrained = Counter[Path](), {item.path for item in items}
     for item in items:
-        slow[item.path] = slow.get(item.path, 0) + (item.get_closest_marker("slow") is not None)
-    items.sort(key=lambda item: -slow[item.path])
+        slow[item.path] += item.get_closest_marker("slow") is not None
+        if "trained" in getattr(item, "fixturenames", ()):
+            untrained.discard(item.path)
+    first = max((path for path in slow if path not in untrained), key=lambda path: slow[path], default=None)
+    items.sort(key=lambda item: (item.path != first, item.path not in untrained, -slow[item.path]))
 
 
 @pytest.fixture
@@ -112,14 +120,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A tiny trained suite: `config_path`, `config`, the `lines` of its training and its `outcome`. Only read it."""
 
     def make(folder: Path) -> Any:
-        import keras
-
         from cnnlib.training.loop import train
 
         config = load_sample_config(write_config(folder, cycle_stop=160, cycle_save=80, acc_stop=0.98))
         fill(config.train_image_dir, 1200, seed=1)
         fill(config.test_image_dir, 40, seed=2)
-        keras.utils.set_random_seed(1)
         lines: list[str] = []
         return lines, train(config, lines.append)
 

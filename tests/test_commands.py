@@ -20,6 +20,7 @@ def cnnlib(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", commands.SCRIPTS)
 def test_command_shows_the_help_of_its_script(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = cnnlib(name, "--help", folder=tmp_path)

@@ -92,6 +92,7 @@ def served(address: str) -> float:
     return float(match[1]) if match else 0
 
 
+@pytest.mark.slow
 @needs_nginx
 def test_nginx_shares_limits_and_survives_a_lost_server(
     chain: SimpleNamespace, serve: Servers, trained: SimpleNamespace
@@ -117,6 +118,7 @@ def test_nginx_shares_limits_and_survives_a_lost_server(
     assert (status, b'"error_code":"502"' in text) == (502, True)
 
 
+@pytest.mark.slow
 @needs_nginx
 def test_machines_that_never_answer_are_one_error_in_json(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

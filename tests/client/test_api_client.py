@@ -85,6 +85,7 @@ def test_fault_of_a_certificate_names_ssl(served: Served) -> None:
         Client(retries=0).recognize(url, b"data")
 
 
+@pytest.mark.slow
 def test_answer_that_never_ends_times_out(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     def dripping() -> Response:
         return Response(b"." for _ in iter(lambda: time.sleep(0.05), 1))

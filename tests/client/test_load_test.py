@@ -90,6 +90,7 @@ def test_slow_answer_holds_up_its_own_connection_alone(url: str, api: Api) -> No
     assert api.most <= 4
 
 
+@pytest.mark.slow
 def test_slow_first_answer_is_waited_for(url: str, api: Api) -> None:
     api.slow_s = 2
     load = Load(url, [b"slow"], 2, 2)
@@ -98,6 +99,7 @@ def test_slow_first_answer_is_waited_for(url: str, api: Api) -> None:
     assert [each.answer.value for batch in batches for each in batch if each.answer] == ["3", "3"]
 
 
+@pytest.mark.slow
 def test_duration_ends_a_load(url: str) -> None:
     start = time.monotonic()
     done = all_of(Load(url, [b"one"], 10**9, 2, duration_s=1))
@@ -173,6 +175,7 @@ def test_run_ends_when_no_answer_came_for_a_while() -> None:
     assert not is_unanswered([there, gone, Measurement(3, 111, None, "refused")]), "a refusal is an answer"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (HANGUP, 129)])
 def test_interrupted_run_reports_what_it_measured(url: str, tmp_path: Path, number: int, status: int) -> None:

@@ -125,6 +125,7 @@ def test_other_size_and_unreadable_pictures_are_refused(recognizer: Recognizer, 
         recognizer.recognize([np.zeros((16, 32, 1))])
 
 
+@pytest.mark.slow
 def test_two_recognizers_of_different_sizes_from_several_threads(
     recognizer: Recognizer, pictures: list[Path], other_size: SimpleNamespace
 ) -> None:
@@ -159,6 +160,7 @@ print(resident_mb() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from Linux's /proc")
 def test_ten_thousand_pictures_do_not_grow_memory(trained: SimpleNamespace) -> None:
     """Known bug 3 of the original suite."""

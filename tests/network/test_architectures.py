@@ -97,7 +97,7 @@ def test_subclass_names_itself_when_a_picture_is_too_narrow() -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("shape", [Shape(16, 40), Shape(160, 400, 3)])
+@pytest.mark.parametrize("shape", [Shape(16, 40), pytest.param(Shape(160, 400, 3), marks=pytest.mark.slow)])
 def test_smallest_and_largest_pictures_have_finite_loss(name: str, shape: Shape) -> None:
     network = network_class(name)(shape, classes=11, length=4)
     pictures = (

@@ -28,6 +28,7 @@ def test_help_fits_a_terminal_and_shows_examples(script: str) -> None:
     assert ("--config PATH" in run.stdout) == (script not in WITHOUT_CONFIG)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_closed_pipe_is_no_traceback(script: str) -> None:
@@ -40,6 +41,7 @@ def test_closed_pipe_is_no_traceback(script: str) -> None:
     assert run.returncode in (0, 128 + signal.SIGPIPE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in WITHOUT_CONFIG])
 def test_broken_config_is_one_line_and_status_two(tmp_path: Path, script: str) -> None:
     path = tmp_path / "broken.json"

@@ -72,6 +72,7 @@ def test_pictures_missing_after_an_interruption_are_drawn(config_path: Path, tmp
     assert digests(tmp_path / "origin") == whole
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_run_leaves_whole_pictures_and_no_process(config_path: Path, tmp_path: Path, number: int) -> None:

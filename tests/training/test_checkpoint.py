@@ -14,6 +14,7 @@ from cnnlib.network.names import NETWORKS
 from cnnlib.training.checkpoint import Progress, pack, unpack
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_weights_optimizer_and_progress_come_back(name: str) -> None:
     network = network_class(name)(Shape(16, 32), classes=3, length=2)

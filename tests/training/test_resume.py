@@ -22,6 +22,7 @@ from tests.small_network import Small
 from train_model import TrainModel
 
 
+@pytest.mark.slow
 def test_resumed_training_goes_on_as_if_nothing_had_happened(
     short: SampleConfig, configure: Callable[..., SampleConfig]
 ) -> None:
@@ -137,6 +138,7 @@ def test_checkpoint_of_another_form_of_the_network_is_refused_with_the_way_out(
         resume(Trainer(finished))
 
 
+@pytest.mark.slow
 def test_training_that_reached_its_goal_goes_on_with_added_samples(
     configure: Callable[..., SampleConfig], small_network: str
 ) -> None:

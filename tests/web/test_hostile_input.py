@@ -49,6 +49,7 @@ def post(client: FlaskClient, data: bytes, path: str = "/b", kind: str = "image/
     return client.post(path, data=data, content_type=kind)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=damaged_pictures(SIZE))
 def test_damaged_pictures_are_read_or_refused(hostile_client: FlaskClient, data: bytes) -> None:

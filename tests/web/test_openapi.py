@@ -62,6 +62,7 @@ def served(app: Flask) -> Iterator[str]:
     thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_answers_are_as_the_description_says(served: str, mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_url(f"{served}/openapi.json")

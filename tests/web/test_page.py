@@ -159,6 +159,7 @@ def test_chosen_pictures_are_read_and_listed(page: Page, page_config: SampleConf
         expect(page.locator("#picture")).to_have_js_property("naturalWidth", 32)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, page_config: SampleConfig, text: str) -> None:
     with running(app_of(page_config)) as address:
@@ -171,6 +172,7 @@ def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, page_confi
         expect(page.get_by_role("status")).to_contain_text(text)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_waiting_for_a_slow_source_is_shown(page: Page, page_config: SampleConfig, picture: Path, text: str) -> None:
     source, gate = Flask("slow"), threading.Event()
@@ -194,6 +196,7 @@ def test_waiting_for_a_slow_source_is_shown(page: Page, page_config: SampleConfi
         expect(waiting).to_be_hidden()
 
 
+@pytest.mark.slow
 @needs_browser
 def test_file_that_cannot_be_read_is_named(
     page: Page, page_config: SampleConfig, picture: Path, tmp_path: Path
@@ -213,6 +216,7 @@ def test_file_that_cannot_be_read_is_named(
         ]
 
 
+@pytest.mark.slow
 @needs_browser
 def test_pictures_are_dropped_and_pasted(page: Page, page_config: SampleConfig, picture: Path, text: str) -> None:
     with running(app_of(page_config)) as address:
@@ -232,6 +236,7 @@ def test_pictures_are_dropped_and_pasted(page: Page, page_config: SampleConfig, 
         expect(page.get_by_role("status")).to_contain_text(text)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_model_can_be_chosen_when_there_are_several(
     page: Page, page_config: SampleConfig, picture: Path, other_size: SimpleNamespace
@@ -261,6 +266,7 @@ def test_token_is_asked_for_and_used(page: Page, page_config: SampleConfig, pict
         expect(page.get_by_role("status")).to_contain_text(text)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_page_works_where_the_browser_keeps_nothing(
     page: Page, page_config: SampleConfig, picture: Path, text: str
@@ -274,6 +280,7 @@ def test_page_works_where_the_browser_keeps_nothing(
         expect(page.get_by_role("status")).to_contain_text(text)
 
 
+@pytest.mark.slow
 @needs_browser
 def test_file_that_has_gone_or_is_too_large_is_named(page: Page, page_config: SampleConfig, tmp_path: Path) -> None:
     gone, large = tmp_path / "gone.png", tmp_path / "large.png"
@@ -292,6 +299,7 @@ def test_file_that_has_gone_or_is_too_large_is_named(page: Page, page_config: Sa
         expect(page.get_by_role("alert")).to_contain_text("large.png: expected at most 1047552 bytes; it has 1048076")
 
 
+@pytest.mark.slow
 @needs_browser
 def test_page_without_scripts_says_what_it_needs(browser: Browser, page_config: SampleConfig) -> None:
     with running(app_of(page_config)) as address, browser.new_context(java_script_enabled=False) as context:
@@ -300,6 +308,7 @@ def test_page_without_scripts_says_what_it_needs(browser: Browser, page_config: 
         expect(plain.locator("noscript p")).to_be_visible()
 
 
+@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_fits_a_phone_and_its_text_has_contrast(
