@@ -73,10 +73,10 @@ class TrainModel:
         Raises CaptchaError when config, pictures or the checkpoint can't be used.
         """
         with muted_stderr():
-            from cnnlib.training.loop import export
+            from cnnlib.training.loop import export_checkpoint
         from cnnlib.training.reporting import export_lines
 
-        print_lines(export_lines(export(self.config, saved_model=saved_model, onnx=onnx)))
+        print_lines(export_lines(export_checkpoint(self.config, saved_model=saved_model, onnx=onnx)))
         return DONE
 
     def recognize_captcha(self, picture: Path | None = None) -> str:

@@ -32,6 +32,8 @@ Draw = Callable[[str], tuple[str, bytes]]  # seed -> label, encoded picture
 def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw) -> None:
     """Add `count` pictures of `seed` to the config's folder. `draw` gets the seed "SEED-INDEX" for each.
 
+    `draw` runs in other processes, so it has to be a function of a module, or a partial of one.
+
     Raises SampleError when another run holds the folder or a drawing process was killed.
     """
     with locked(config.root_dir):

@@ -20,7 +20,6 @@ from cnnlib.core.paths import display_path
 from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import ModelCard, load_card
-from cnnlib.network.architectures import operations
 from cnnlib.training import checkpoint, devices
 from cnnlib.training.reporting import Outcome, plan_lines, print_line, step_lines
 from cnnlib.training.resume import begin, resume
@@ -88,7 +87,7 @@ def make_writable(folder: Path) -> None:
         raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
-def export(
+def export_checkpoint(
     config: SampleConfig, say: Say = print_line, saved_model: Path | None = None, onnx: Path | None = None
 ) -> ModelCard:
     """Export the checkpoint in `model_save_dir` again, evaluated on the verification pictures; returns its new card.
@@ -102,7 +101,7 @@ def export(
     with _explained_shortage(config, saved_model), checkpoint.held(config.model_save_dir):
         trainer = Trainer(config)
         resume(trainer)
-        trainer.evaluate()
+        trainer.record_evaluation()
         save(trainer, final=True)
         if saved_model:
             say(f"SavedModel: {display_path(save_for_serving(trainer, saved_model))}")
@@ -121,7 +120,7 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
     bar = tqdm(total=trainer.plan.steps * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
     with bar, tf.summary.create_file_writer(str(scalars)).as_default():
         if first:
-            trainer.evaluate()  # on today's pictures, which may differ from those of the save
+            trainer.record_evaluation()  # on today's pictures, which may differ from those of the save
         for pictures, labels in trainer.batches():
             if trainer.ended() or stop.signal:
                 break
@@ -133,7 +132,7 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
         if progress.step:  # stopped before the first step, there is nothing to save
             if stop.signal:
                 say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
-            trainer.evaluate()
+            trainer.record_evaluation()
             save_step(trainer, say, final=not stop.signal)
     rate = (progress.step - first) * size / max(progress.seconds - before, 1e-9)
     return _outcome(trainer, stop, rate)
@@ -148,7 +147,7 @@ def do_what_is_due(trainer: Trainer, labels: tf.Tensor, loss: tf.Tensor, probabi
     if reporting:
         report_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
     if saving or step % trainer.evaluation_interval() == 0:
-        trainer.evaluate()
+        trainer.record_evaluation()
         if trainer.suspects_due():
             trainer.record_suspects()
             say(f"{len(trainer.progress.suspects)} labels look wrong so far")
@@ -210,7 +209,7 @@ def _outcome(trainer: Trainer, stop: StopSignal, rate: float) -> Outcome:
         trainer.verified,
         progress.seconds,
         rate,
-        3 * operations(trainer.model) * rate / 1e9,  # the backward pass costs twice the forward pass
+        3 * devices.count_operations(trainer.model) * rate / 1e9,  # the backward pass costs twice the forward pass
         progress.best_accuracy,
         progress.best_step,
     )

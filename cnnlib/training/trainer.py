@@ -12,7 +12,8 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ConfigError
 from cnnlib.evaluation.diagnosis import Diagnosis
 from cnnlib.evaluation.metrics import Accuracy
-from cnnlib.network.architectures import consistency_loss, network_class
+from cnnlib.network.architectures import network_class
+from cnnlib.network.losses import consistency_loss
 from cnnlib.training import dataset, devices
 from cnnlib.training.checkpoint import Progress
 from cnnlib.training.evaluator import Evaluator
@@ -91,8 +92,8 @@ class Trainer:
         self.progress.step += 1
         return self._train(pictures, labels)
 
-    def evaluate(self) -> None:
-        """Evaluate the whole verification set, once per step; record it on the curve and, if it is, as the best."""
+    def record_evaluation(self) -> None:
+        """Evaluate the whole verification set, once per step, and record it on the curve and, if it is, as the best."""
         progress = self.progress
         if self._verified_step == progress.step:
             return
