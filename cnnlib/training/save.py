@@ -17,8 +17,8 @@ CHECKED_PICTURES = 16  # verification pictures on which every export is compared
 def save(trainer: Trainer, *, final: bool = False) -> None:
     """Swap in checkpoint, card and LiteRT file of this step, with its curves as pictures beside them.
 
-    Call `Trainer.record_evaluation` first: the card says what it found. `final` adds the quantised LiteRT file, which is
-    evaluated on the verification set as the other one is, and used for reading if it reads as well.
+    Call `Trainer.record_evaluation` first: the card says what it found. `final` adds the quantised LiteRT file. It is
+    evaluated on the verification set, as the other one is, and used for reading if it reads as well.
     """
     progress, folder = trainer.progress, trainer.config.model_save_dir
     model = export.to_float32(trainer.network, trainer.averaged)
