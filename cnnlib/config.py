@@ -33,6 +33,7 @@ from cnnlib.config_fields import (
     Seed,
     Share,
     Suffix,
+    SuffixOrAny,
     Text,
     Url,
 )
@@ -100,7 +101,7 @@ class SampleConfig(Config):
     image_width: Pixels = Field(description="width of a picture, pixels")
     image_height: Pixels = Field(description="height of a picture, pixels")
     max_captcha: Length = Field(description="most characters on a picture; shorter labels are learned too")
-    image_suffix: Suffix = Field(description="file suffix of the pictures")
+    image_suffix: SuffixOrAny = Field(description="file suffix of the pictures; any: all of these formats, mixed")
     char_set: Characters = Field(description="alphabet: the characters that the model can read, in class order")
     use_labels_json_file: Flag = Field(description="take the alphabet from `labels_json_file` instead of `char_set`")
     remote_url: Url = Field(description="address that gives a fresh captcha picture")
@@ -245,7 +246,9 @@ def _describe_fault(kind: type[Config], error: dict[str, Any]) -> str:
         return f"key '{key}': expected {expected}; the key is missing"
     if error["type"] == "value_error":
         return f"key '{key}': {_shorten(str(error['ctx']['error']), REASON_LIMIT)}"
-    return f"key '{key}': expected {expected}; got {_shorten(json.dumps(error['input'], ensure_ascii=False, default=str))}"
+    return (
+        f"key '{key}': expected {expected}; got {_shorten(json.dumps(error['input'], ensure_ascii=False, default=str))}"
+    )
 
 
 def _shorten(text: str, limit: int = VALUE_LIMIT) -> str:

@@ -32,7 +32,7 @@ def test_many_unknown_keys_are_counted_and_few_are_compared_with_known_ones(tmp_
 def test_many_unknown_keys_of_a_captcha_config_are_counted_too(tmp_path: Path) -> None:
     path = tmp_path / "captcha.json"
     path.write_text(json.dumps({f"key{number}": 1 for number in range(1000)}))
-    with pytest.raises(ConfigError, match="more faults$"):
+    with pytest.raises(ConfigError, match=r"more faults$"):
         load_captcha_config(path)
 
 
