@@ -35,6 +35,8 @@ _LONG_SERIAL = re.compile(  # long number, date, hash, UUID
     r"\d{9,}|(?:19|20)\d{6}|(?=.*\d)[0-9a-f]{12,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 )
 
+_OTHER_SIGNS = re.compile(r"[-.\s\[\](){}#]+")
+
 Origin = Literal["name", "serial first"]
 
 
@@ -99,17 +101,30 @@ def read_names(stems: Sequence[str]) -> list[NamedLabel]:
 
 
 def _read_alone(names: Sequence[str]) -> list[NamedLabel]:
-    """Labels of names without an underscore."""
-    for separator in "-. ":
-        rows = [name.split(separator) for name in names]
-        if len(rows) >= FEW and _share([len(row) == 2 for row in rows]) >= MOSTLY:
-            columns = list(zip(*(row for row in rows if len(row) == 2), strict=True))
-            serials = [is_serial_column(column) or all(map(str.isdecimal, column)) for column in columns]
-            if sum(serials) == 1:
-                place = serials.index(False)
-                return [NamedLabel(row[place if len(row) == 2 else 0]) for row in rows]
+    """Labels of names without an underscore. Other signs divide them too, if one of the parts is a serial number."""
+    rows = [[part for part in _OTHER_SIGNS.split(name) if part] for name in names]
+    count, share = Counter(map(len, rows)).most_common(1)[0]
     numbered = is_running(names)
-    return [_alone(name, numbered) for name in names]
+    found = [_alone(name, numbered) for name in names]
+    if count < 2 or len(rows) < FEW or share < MOSTLY * len(rows):
+        return found
+    places = [place for place, row in enumerate(rows) if len(row) == count]
+    divided = _read_divided([rows[place] for place in places])
+    for place, named in zip(places, divided or [], strict=False):
+        found[place] = named
+    return found
+
+
+def _read_divided(rows: Sequence[list[str]]) -> list[NamedLabel] | None:
+    """Labels of names that other signs than an underscore divide, or None if no part is a serial number or a word."""
+    columns = list(zip(*rows, strict=True))
+    serials = [is_serial_column(column) for column in columns]
+    if any(serials) or any(map(_is_word, columns)):
+        return _read_parts(rows)
+    numbers = [all(map(str.isdecimal, column)) for column in columns]
+    if len(columns) == 2 and sum(numbers) == 1:
+        return [NamedLabel(row[numbers.index(False)]) for row in rows]
+    return None
 
 
 def _alone(name: str, numbered: bool) -> NamedLabel:
@@ -128,10 +143,13 @@ def _read_parts(rows: Sequence[list[str]]) -> list[NamedLabel]:
     if len(columns) == 2 and not any(words):
         return _read_two(rows, serials)
     places = [place for place in range(len(columns)) if not words[place] and not serials[place]]
-    if len(places) > 1:  # labels have letters more often than parts of a date
-        places = [place for place in places if not all(map(str.isdecimal, columns[place]))] or places
+    numbers = [all(map(str.isdecimal, column)) for column in columns]
+    if len(places) > 1 and places[0] == words.index(False):  # the label is first, as is usual
+        others = places[1:]
+        if serials[places[0] + 1] or (not numbers[places[0]] and all(numbers[place] for place in others)):
+            places = places[:1]
     if words[0] and _CAMERA_WORD.fullmatch(rows[0][0]):
-        places = [place for place in places if not all(map(str.isdecimal, columns[place]))]
+        places = [place for place in places if not numbers[place]]
     if not places:
         return [NamedLabel(cause=f"all such names begin with '{row[0]}', which is likely no label") for row in rows]
     if len(places) > 1:
@@ -143,7 +161,8 @@ def _read_two(rows: Sequence[list[str]], serials: Sequence[bool]) -> list[NamedL
     """Labels of names of two parts: the first one, or the second if the first ones are serial numbers."""
     second = [row[1] for row in rows]
     short = _share([0 < len(part) <= LONGEST_PART for part in second]) >= MOSTLY
-    enough = len(rows) >= (4 * FEW if all(map(str.isdecimal, second)) else FEW)
+    is_clear = len({len(row[0]) for row in rows}) == 1 and len(rows[0][0]) > 2  # such as 0001
+    enough = len(rows) >= (FEW if is_clear or not all(map(str.isdecimal, second)) else 4 * FEW)
     if serials[0] and not serials[1] and short and enough and len(set(second)) > 1:
         return [NamedLabel(row[1], "serial first") for row in rows]
     none = NamedLabel(cause="the name has no label before the underscore")

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -40,7 +41,9 @@ class Desk:
         """Draw a picture under a name that may hold `{label}`."""
         label = label or "".join(self._chance.choices(LETTERS, k=4))
         number = self.drawn.total()
-        path = draw(label, self.folder / name.format(label=label), size=(60, 20), seed=number)
+        name = name.format(label=label)
+        path = draw(label, self.folder / re.sub(r"(?<=png)[.]\d+$", "", name), size=(60, 20), seed=number)
+        path = path.rename(self.folder / name)
         self.drawn[label, path.read_bytes()] += 1
         return label
 
@@ -93,6 +96,12 @@ NAMES = [
     "captcha_{label}_{n}.png",
     "captcha_{n4}_{label}.png",
     "{label}-{n}.png",
+    "{n4}-{label}.png",
+    "{n}. {label}.png",
+    "[{n}]{label}.png",
+    "captcha-{label}.png",
+    "{label}_{n}_more.png",
+    "{label}.png.{n}",
     "captchas/{label}_{n}.png",
     "train/{label}.png",
 ]
