@@ -33,6 +33,7 @@ from cnnlib.config_fields import (
     Seed,
     Share,
     Suffix,
+    SuffixOrAny,
     Text,
     Url,
 )
@@ -42,6 +43,8 @@ from cnnlib.core.paths import PROJECT_ROOT, config_path, display_path, project_p
 
 SAMPLE_CONFIG = project_path("conf/sample_config.json")
 CAPTCHA_CONFIG = project_path("conf/captcha_config.json")
+FAULT_LIMIT = 50  # lines about one file: a search for the nearest key takes a millisecond, and nobody reads more
+VALUE_LIMIT, REASON_LIMIT = 200, 1000  # characters of a key or value, and of a whole reason, in a message
 
 
 class Config(BaseModel):
@@ -98,7 +101,7 @@ class SampleConfig(Config):
     image_width: Pixels = Field(description="width of a picture, pixels")
     image_height: Pixels = Field(description="height of a picture, pixels")
     max_captcha: Length = Field(description="most characters on a picture; shorter labels are learned too")
-    image_suffix: Suffix = Field(description="file suffix of the pictures")
+    image_suffix: SuffixOrAny = Field(description="file suffix of the pictures; any: all of these formats, mixed")
     char_set: Characters = Field(description="alphabet: the characters that the model can read, in class order")
     use_labels_json_file: Flag = Field(description="take the alphabet from `labels_json_file` instead of `char_set`")
     remote_url: Url = Field(description="address that gives a fresh captcha picture")
@@ -207,8 +210,11 @@ def check_keys(content: dict[str, Any], path: Path, kind: type[AnyConfig]) -> An
     try:
         config = kind.model_validate(content)
     except ValidationError as error:
-        faults = [f"{display_path(path)}: {_describe_fault(kind, dict(fault))}" for fault in error.errors()]
-        raise ConfigError("\n".join(dict.fromkeys(faults))) from error
+        faults = error.errors(include_url=False)
+        lines = [f"{display_path(path)}: {_describe_fault(kind, dict(fault))}" for fault in faults[:FAULT_LIMIT]]
+        if len(faults) > FAULT_LIMIT:
+            lines.append(f"{display_path(path)}: {len(faults) - FAULT_LIMIT} more faults")
+        raise ConfigError("\n".join(dict.fromkeys(lines))) from error
     config._source = path
     return config
 
@@ -231,7 +237,7 @@ def _check_folders(config: SampleConfig) -> None:
 
 def _describe_fault(kind: type[Config], error: dict[str, Any]) -> str:
     """The line of a message for one of pydantic's errors."""
-    key = str(error["loc"][0])
+    key = _shorten(str(error["loc"][0]))
     if error["type"] == "extra_forbidden":
         nearest = get_close_matches(key, _keys(kind), n=1, cutoff=0.5)
         return f"key '{key}': expected a known key{f', the nearest is {nearest[0]!r}' if nearest else ''}; got '{key}'"
@@ -239,8 +245,14 @@ def _describe_fault(kind: type[Config], error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"key '{key}': expected {expected}; the key is missing"
     if error["type"] == "value_error":
-        return f"key '{key}': {error['ctx']['error']}"
-    return f"key '{key}': expected {expected}; got {json.dumps(error['input'], ensure_ascii=False, default=str)}"
+        return f"key '{key}': {_shorten(str(error['ctx']['error']), REASON_LIMIT)}"
+    return (
+        f"key '{key}': expected {expected}; got {_shorten(json.dumps(error['input'], ensure_ascii=False, default=str))}"
+    )
+
+
+def _shorten(text: str, limit: int = VALUE_LIMIT) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def _expected(kind: type[Config], key: str) -> str:

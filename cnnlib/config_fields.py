@@ -119,3 +119,7 @@ Suffix = Annotated[
     Literal["png", "jpg", "jpeg", "gif", "bmp", "webp"],
     Expected("one of png, jpg, jpeg, gif, bmp, webp, in lower case and without a dot"),
 ]
+SuffixOrAny = Annotated[
+    Literal["png", "jpg", "jpeg", "gif", "bmp", "webp", "any"],
+    Expected("one of png, jpg, jpeg, gif, bmp, webp, in lower case and without a dot, or any"),
+]

@@ -15,6 +15,21 @@ def is_visible(character: str) -> bool:
     return not unicodedata.category(character).startswith("C")
 
 
+_BLANK = set("\u034f\u115f\u1160\u2800\u3164\uffa0")  # fillers, which look like nothing
+
+
+def is_odd(character: str) -> bool:
+    """Whether a character looks like a blank or like nothing, but is no space; such as U+00A0, U+3000 and U+FE0F."""
+    category = unicodedata.category(character)
+    selector = 0xFE00 <= ord(character) <= 0xFE0F or 0xE0100 <= ord(character) <= 0xE01EF
+    return (category[0] in "ZC" and character != " ") or selector or character in _BLANK
+
+
+def escape_odd(text: str) -> str:
+    """The text for a message: what can't be seen is written as an escape, such as \\u3000."""
+    return "".join(ascii(character)[1:-1] if is_odd(character) else character for character in text)
+
+
 def alphabet_faults(characters: Iterable[str]) -> list[str]:
     """What is wrong with an alphabet, one sentence for each fault."""
     characters = list(characters)

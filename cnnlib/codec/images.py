@@ -85,6 +85,15 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
         raise SampleError(f"can't be decoded: {error}") from error
 
 
+def suffix_of(data: bytes) -> str:
+    """The suffix of a picture's format, in lower case. Raises SampleError when `data` is no picture."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            return {"JPEG": "jpg", "MPO": "jpg"}.get(str(picture.format), str(picture.format).lower())
+    except Exception as error:  # of many kinds, as in `decode_picture`
+        raise SampleError("not a PNG, JPEG, GIF, BMP or WebP picture") from error
+
+
 def copy_upright(picture: Image.Image) -> Image.Image:
     """An upright copy of an opened picture. Raises SampleError when it can't be decoded."""
     try:

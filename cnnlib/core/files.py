@@ -1,5 +1,6 @@
 """Atomic writes of files, and JSON files without duplicate keys."""
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -12,11 +13,14 @@ from cnnlib.core.errors import ConfigError
 from cnnlib.core.paths import display_path
 
 _TEMPORARY_SUFFIX = ".part"
+_LONG_NAME_BYTES = 128  # file systems allow 143 or 255 bytes, and the temporary name adds some
 
 
 def temporary_path(path: Path) -> Path:
-    """The path that a file is written to before it is renamed to `path`."""
-    return path.with_name(f".{path.name}{_TEMPORARY_SUFFIX}")
+    """The path that a file is written to before it is renamed to `path`. A long name is replaced by its hash."""
+    name = os.fsencode(path.name)
+    stem = hashlib.sha256(name).hexdigest() if len(name) > _LONG_NAME_BYTES else path.name
+    return path.with_name(f".{stem}{_TEMPORARY_SUFFIX}")
 
 
 def is_temporary(path: Path) -> bool:

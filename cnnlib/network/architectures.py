@@ -21,7 +21,7 @@ from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ConfigError
 from cnnlib.network.blocks import Stride, convolution, normed, residual_block
 from cnnlib.network.layers import Place, Queries, Standardise
-from cnnlib.network.names import NETWORKS
+from cnnlib.network.names import NETWORKS, width_fault, width_for_columns
 from cnnlib.network.optimizer import Muon
 
 Tensor = Any  # a symbolic or eager tensor
@@ -189,17 +189,13 @@ class Columns(Residual):
     def _first_stride(self) -> Stride:
         """2, or (2, 1) for narrow pictures, which need more columns.
 
-        A repeated character needs a blank column between, so `length` characters need 2 * length - 1 columns.
         Raises ConfigError when there are too few even with (2, 1).
         """
-        if self.shape.width // 4 >= 2 * self.length - 1:
-            return 2
-        if self.shape.width // 2 < 2 * self.length - 1:
-            raise ConfigError(
-                f"max_captcha: the network '{self.name}' expects a width of at least {4 * self.length - 2} pixels "
-                f"for {self.length} characters; got {self.shape.width}; take the network 'positions'"
-            )
-        return (2, 1)
+        least = width_for_columns(self.length)
+        fault = width_fault(self.name, self.shape.width, least, self.length)
+        if fault:
+            raise ConfigError(fault)
+        return 2 if self.shape.width >= 2 * least else (2, 1)
 
     def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
         blank = self.classes - 1

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlib.codec.alphabet import Alphabet
+from cnnlib.codec.filenames import pictures_of
 from cnnlib.codec.images import Shape, open_picture, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
@@ -46,7 +47,7 @@ def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
     samples = list_labelled(config.train_image_dir, config.image_suffix)
     if len(samples) < 2:
         raise SampleError(
-            f"{display_path(config.train_image_dir)}: expected 2 or more .{config.image_suffix} pictures; "
+            f"{display_path(config.train_image_dir)}: expected 2 or more {pictures_of(config.image_suffix)}; "
             f"got {len(samples)}; fill it with gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
         )
     names = choose_verification([path.name for path, _ in samples], config.split_seed)
