@@ -23,6 +23,7 @@ from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import SampleError
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import printable
 from cnnlib.core.stderr import muted_stderr
 from cnnlib.data.folders import first_test_picture
 from cnnlib.evaluation.diagnosis import write_suspects
@@ -95,7 +96,7 @@ class TrainModel:
 
 def print_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line)
+        print(printable(line))
 
 
 def parser() -> ArgumentParser:

@@ -11,9 +11,6 @@ examples:
 """
 
 import json
-import os
-import shlex
-import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -24,10 +21,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cnnlib.cli import DONE, argument_parser, script
+from cnnlib.cli import DONE, argument_parser, script, shell_word
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import printable
 from cnnlib.data import config_proposal
 from cnnlib.data import verify_and_split as splitting
 from cnnlib.data.folders import first_picture, has_suffix, labels_in, locked
@@ -142,7 +140,7 @@ def show_abnormal(abnormal: list[tuple[int, Sample]], total: int) -> None:
     print(f"Total pictures in the original set: {total}")
     print(f"====The following {len(abnormal)} {'picture is' if len(abnormal) == 1 else 'pictures are'} abnormal====")
     for index, sample in abnormal:
-        print(f"[Picture {index}] [{sample.path.name}] [{sample.fault}]")
+        print(printable(f"[Picture {index}] [{sample.path.name}] [{sample.fault}]"))
     if not abnormal:
         print(f"No abnormality found ({total} pictures in total)")
     print("========end")
@@ -161,21 +159,21 @@ def show_other_suffixes(samples: Sequence[Sample], suffix: str) -> None:
     """How many labelled pictures are left out because of their suffix."""
     others = [sample for sample in samples if sample.label and sample.size and not has_suffix(sample.path, suffix)]
     if others:
-        print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {others[0].path.name}; ", end="")
+        example = printable(others[0].path.name)
+        print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {example}; ", end="")
         print("rename them; their format is recognised from their content")
 
 
 def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
     """Write the template's keys with the proposed values; print what was proposed and what comes next."""
     older = config_proposal.write(path, template, proposed)
-    kept = f" (the older one is {older.name})" if older else ""
+    kept = f" (the older one is {printable(older.name)})" if older else ""
     shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
     print(f"Nothing was moved; wrote {display_path(path)}{kept}: {shown}")
     if proposed["resize"]:
         size = f"{proposed['image_width']}x{proposed['image_height']}"
         print(f"Pictures of another size will be resized to {size} pixels for training and reading")
-    quoted = subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
-    print(f"Move the pictures with: python verify_and_split_data.py --config {quoted}")
+    print(f"Move the pictures with: python verify_and_split_data.py --config {shell_word(path)}")
     show_older_model(path)
 
 

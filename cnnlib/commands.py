@@ -12,6 +12,7 @@ from types import ModuleType
 from cnnlib import __version__
 from cnnlib.core.errors import missing_package
 from cnnlib.core.paths import SHIPPED
+from cnnlib.core.printable import printable
 
 SCRIPTS = {
     "generate": "gen_image/gen_sample_by_captcha.py",
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(usage())
         return 0
     if name not in SCRIPTS:
-        print(f"cnnlib: expected one of {', '.join(SCRIPTS)}; got {name}\n\n{usage()}", file=sys.stderr)
+        print(f"cnnlib: expected one of {', '.join(SCRIPTS)}; got {printable(name)}\n\n{usage()}", file=sys.stderr)
         return UNUSABLE
     sys.argv[0] = f"cnnlib {name}"  # as the script's help and errors show it
     try:

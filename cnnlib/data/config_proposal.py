@@ -11,10 +11,10 @@ from statistics import median_low
 from typing import Any
 
 from cnnlib.codec.filenames import plain_suffix
-from cnnlib.config import SampleConfig, check_keys
+from cnnlib.config import SampleConfig, check_keys, read_sample_keys
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.files import read_json_object, write_atomically
+from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.data.verify_and_split import Sample
 
@@ -109,7 +109,7 @@ def write(path: Path, template: Path, proposed: Keys) -> Path | None:
     Returns the backup, PATH.bak, PATH.bak2 and so on, or None.
     Raises ConfigError, and writes nothing, when the result could not be loaded.
     """
-    keys = read_json_object(template) | proposed | {"use_labels_json_file": False}
+    keys = read_sample_keys(template) | proposed | {"use_labels_json_file": False}
     if path.parent.resolve() != template.parent.resolve():
         keys.pop("$schema", None)  # its link is relative to the template's folder
     check_keys(keys, path, SampleConfig)

@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnnlib.codec.filenames import label_of
+from cnnlib.codec.filenames import check_serial, label_of
 from cnnlib.codec.images import decode_picture, is_coloured, is_empty, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import printable
 from cnnlib.data.folders import has_suffix, list_entries
 
 TEST_SHARE = 0.05  # 19:1
@@ -60,6 +61,7 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
         faults.append("File extension is incorrect")
     try:
         label = label_of(path.name)
+        check_serial(path.name)
     except SampleError as error:
         faults.append(f"Bad name: {error}")
     try:
@@ -170,7 +172,7 @@ def _clash(sample: Sample, copies: Sequence[Path], targets: Sequence[Path]) -> s
     """Why a sample can't be moved into the targets, or None. `copies` have its bytes."""
     if copies:
         same_folder = copies[0].parent == sample.path.parent  # the copy moves away, so its folder would mislead
-        return f"Same picture, another label: {copies[0].name if same_folder else display_path(copies[0])}"
+        return f"Same picture, another label: {printable(copies[0].name) if same_folder else display_path(copies[0])}"
     for target in targets:
         if os.path.lexists(target / sample.path.name):
             return f"Name taken: {display_path(target)} already has a picture of this name"

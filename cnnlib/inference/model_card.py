@@ -25,6 +25,7 @@ from cnnlib.config_fields import Channels
 from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.core.files import naming_file, write_atomically
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import excerpt, printable
 
 CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of the files beside the card
@@ -122,9 +123,9 @@ def load_card(model_dir: Path) -> ModelCard:
 def _first_fault(error: Exception) -> str:
     """The first fault of a card in one line, with the key of a faulty value."""
     if not isinstance(error, ValidationError):
-        return str(error).splitlines()[0]
+        return excerpt((str(error).splitlines() or [type(error).__name__])[0])
     first = error.errors()[0]
-    return ": ".join([*map(str, first["loc"]), first["msg"]])
+    return excerpt(": ".join([*map(str, first["loc"]), first["msg"]]))
 
 
 def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
@@ -150,7 +151,7 @@ def _read_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
     if file_kind not in card.files:
         raise ModelError(
             f"{display_path(model_dir / CARD)}: expected a file of the kind '{file_kind}'; "
-            f"got {', '.join(card.files) or 'none'}"
+            f"got {printable(', '.join(card.files)) or 'none'}"
         )
     file = card.files[file_kind]
     path = model_dir / file.name
