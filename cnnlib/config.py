@@ -53,15 +53,15 @@ class Config(BaseModel):
     """Base class of both configs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    _source: Path = PrivateAttr(default=Path("config"))
+    _source: Path | str = PrivateAttr(default="config")
     schema_link: Text | None = Field(
         default=None, alias="$schema", exclude=True, description="path of the schema, for editors"
     )
 
     @property
     def name(self) -> str:
-        """The file's path for messages."""
-        return display_path(self._source)
+        """The file's path for messages, or what else the config comes from."""
+        return _shown(self._source)
 
 
 class CaptchaConfig(Config):
@@ -224,18 +224,22 @@ def load_captcha_config(path: Path | str = CAPTCHA_CONFIG) -> CaptchaConfig:
     return config
 
 
-def check_keys(content: dict[str, Any], path: Path, kind: type[AnyConfig]) -> AnyConfig:
-    """The config with the keys and values in `content`, which was read from `path`.
+def check_keys(content: dict[str, Any], source: Path | str, kind: type[AnyConfig]) -> AnyConfig:
+    """The config with the keys and values in `content`, which come from a file or from what `source` says.
 
     Raises ConfigError, with a line for each fault.
     """
     try:
         config = kind.model_validate(content)
     except ValidationError as error:
-        faults = [printable(f"{display_path(path)}: {_describe_fault(kind, dict(fault))}") for fault in error.errors()]
+        faults = [printable(f"{_shown(source)}: {_describe_fault(kind, dict(fault))}") for fault in error.errors()]
         raise ConfigError("\n".join(dict.fromkeys(faults))) from error
-    config._source = path
+    config._source = source
     return config
+
+
+def _shown(source: Path | str) -> str:
+    return source if isinstance(source, str) else display_path(source)
 
 
 def _check_kind(content: dict[str, Any], path: Path, kind: type[Config]) -> None:

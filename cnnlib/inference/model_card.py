@@ -30,6 +30,7 @@ from cnnlib.core.printable import excerpt, printable
 CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of the files beside the card
 _MODEL_FILE = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
+_TENSORFLOW_FILE = re.compile(r"checkpoint|.*\.meta|.*\.index|.*\.data-\d{5}-of-\d{5}", re.DOTALL)
 READING = "reading"  # stands for the kind that the card's `reads` names
 READ_TRIES = 10  # a training that saves can delete a file between the reading of the card and of the file
 RETRY_PAUSE_S = 0.01
@@ -110,7 +111,7 @@ def load_card(model_dir: Path) -> ModelCard:
         _ = card.alphabet
     except FileNotFoundError as error:
         raise ModelError(
-            f"{display_path(model_dir)}: expected a trained model; there is no {CARD}; train one with train_model.py"
+            f"{display_path(model_dir)}: expected a trained model; {_instead_of_card(model_dir)}"
         ) from error
     except (ValidationError, ValueError, OSError, ConfigError) as error:
         raise ModelError(
@@ -118,6 +119,25 @@ def load_card(model_dir: Path) -> ModelCard:
             "train the model again, or restore the file"
         ) from error
     return card
+
+
+def older_checkpoint(model_dir: Path) -> str:
+    """The name of a file of a TensorFlow checkpoint in a folder, as the original suite saved them, or nothing."""
+    with suppress(OSError):  # such as a missing folder
+        names = sorted(path.name for path in model_dir.iterdir())
+        return next((name for name in names if _TENSORFLOW_FILE.fullmatch(name)), "")
+    return ""
+
+
+def _instead_of_card(model_dir: Path) -> str:
+    """What a folder without a card holds, and how to get a model."""
+    older = older_checkpoint(model_dir)
+    if older:
+        return (
+            f"got a checkpoint of the original suite ({printable(older)}), which can't be read; "
+            "train_model.py trains on the pictures in train_image_dir anew, in minutes"
+        )
+    return f"there is no {CARD}; train one with train_model.py"
 
 
 def _first_fault(error: Exception) -> str:
