@@ -25,7 +25,8 @@ from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import CaptchaError, SampleError, UnreachableError
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
-from cnnlib.data.folders import first_test_picture, pictures_at, save_picture
+from cnnlib.core.printable import printable
+from cnnlib.data.folders import first_test_picture, not_saved, pictures_at, save_picture
 from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.recognizer import Recognizer
 
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         table = None
         for outcome in outcomes:
-            print(outcome.line, file=sys.stderr if outcome.text is None else sys.stdout)
+            print(printable(outcome.line), file=sys.stderr if outcome.text is None else sys.stdout)
             failed += outcome.text is None
             if arguments.csv and outcome.text is not None:
                 table = table or stack.enter_context(Table(arguments.csv))  # not before there is something to write
@@ -120,8 +121,8 @@ def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterabl
         yield Outcome(path, describe(path) + answer.summary, answer.value, answer.confidence)
         try:
             save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
-        except OSError as error:
-            yield Outcome(path, f"{display_path(path)}: not saved in {error.filename}: {error.strerror}")
+        except (OSError, UnicodeError) as error:  # UnicodeError: the file system's encoding lacks a character
+            yield Outcome(path, f"{display_path(path)}: {not_saved(error)}")
 
 
 def describe(path: Path) -> str:

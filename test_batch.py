@@ -13,11 +13,11 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from cnnlib.cli import DONE, allow_any_character, argument_parser, script
 from cnnlib.codec.alphabet import Prediction
@@ -31,6 +31,7 @@ from cnnlib.data.folders import first_test_picture, list_labelled
 from cnnlib.evaluation import metrics
 from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.recognizer import Recognizer
+from cnnlib.original_calls import testing_config
 
 DRAWN = 40  # misread pictures, and confusions, at most
 
@@ -50,12 +51,23 @@ class Misread:
 
 
 class TestBatch:
-    """The batch test from Python: `TestBatch(load_sample_config()).test_batch()`."""
+    """The batch test from Python: `TestBatch(load_sample_config()).test_batch()`.
+
+    The arguments of the original suite work too. Raises TypeError for others, and CaptchaError when they can't be used.
+    """
 
     __test__ = False  # not a test of pytest's
 
-    def __init__(self, config: SampleConfig) -> None:
-        self.config = config
+    @overload
+    def __init__(self, config: SampleConfig) -> None: ...
+
+    @overload
+    def __init__(
+        self, img_path: str | Path, char_set: str | Iterable[str], model_save_dir: str | Path, total: int = 0
+    ) -> None: ...
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.config = testing_config(arguments, named)
 
     def test_batch(self, show_all: bool = False, pictures: bool = True) -> dict[str, Any]:
         """Read the test folder, print and write the figures, and return them: accuracies are shares, 0 to 1.

@@ -15,10 +15,7 @@ examples:
 """
 
 import json
-import os
 import random
-import shlex
-import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -30,7 +27,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cnnlib.cli import DONE, argument_parser, script
+from cnnlib.cli import DONE, argument_parser, script, shell_word
 from cnnlib.codec.characters import escape_odd, is_odd
 from cnnlib.codec.filenames import has_suffix
 from cnnlib.codec.images import read_picture
@@ -271,7 +268,7 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
     show_ways_out(samples)
     draw_sheet(path, [sample for sample in samples if not sample.fault], fitting.split_seed)
     accepting = " --accept-labels" if accept_labels else ""
-    print(f"Move the pictures with: python verify_and_split_data.py --config {quoted(path)}{accepting}")
+    print(f"Move the pictures with: python verify_and_split_data.py --config {shell_word(path)}{accepting}")
     show_older_model(path)
 
 
@@ -297,11 +294,6 @@ def as_json(value: object) -> str:
     return "".join(json.dumps(character)[1:-1] if is_odd(character) else character for character in text)
 
 
-def quoted(path: Path) -> str:
-    """A path for the command line."""
-    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
-
-
 def import_pictures(source: Path, config: SampleConfig, path: Path, accept_labels: bool) -> None:
     """Copy pictures into the original set. Print where their labels are from, what was skipped, and what comes next."""
     found = importing.find(source, config, PROGRESS, accept_labels)
@@ -315,10 +307,10 @@ def import_pictures(source: Path, config: SampleConfig, path: Path, accept_label
     already = f"; {copied.present} were there already" if copied.present else ""
     print(f"Copied {copied.new} pictures into {display_path(config.origin_image_dir)}{already}")
     if first_picture(config.train_image_dir, config.image_suffix):
-        print(f"Move them with: python verify_and_split_data.py --config {quoted(path)}")
+        print(f"Move them with: python verify_and_split_data.py --config {shell_word(path)}")
         return
-    shown = "" if path == SAMPLE_CONFIG else f" --config {quoted(path)}"
-    target = "conf/my_config.json" if path == SAMPLE_CONFIG else quoted(path)
+    shown = "" if path == SAMPLE_CONFIG else f" --config {shell_word(path)}"
+    target = "conf/my_config.json" if path == SAMPLE_CONFIG else shell_word(path)
     print(f"Write a config for them with: python verify_and_split_data.py{shown} --write-config {target}")
 
 

@@ -11,12 +11,28 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from functools import partial
 
+from flask import Flask
+
 from cnnlib.cli import DONE, add_fonts_argument, argument_parser, port_number, script
 from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config
 from cnnlib.core.api_contract import LABEL_HEADER
 from cnnlib.synthesis.captcha import check_fonts
 from cnnlib.web.captcha_app import create_captcha_app
+from cnnlib.web.lazy_app import LazyApp
 from cnnlib.web.server import serve
+
+
+def create_app() -> Flask:
+    """The WSGI application with conf/captcha_config.json, for gunicorn, uWSGI and others.
+
+    Raises ConfigError for a faulty config, or a font that lacks a character.
+    """
+    config = load_captcha_config()
+    check_fonts(config.characters, ())
+    return create_captcha_app(config)
+
+
+app = LazyApp(create_app)  # for servers that load webserver_captcha_image:app
 
 
 def parser() -> ArgumentParser:

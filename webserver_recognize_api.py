@@ -22,10 +22,13 @@ from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.core.api_contract import api_token
 from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.app import create_app, create_worker_app
+from cnnlib.web.lazy_app import LazyApp
 from cnnlib.web.model_registry import load_configs, load_models
 from cnnlib.web.server import default_workers, serve
 
-__all__ = ["create_app", "main"]
+__all__ = ["app", "create_app", "main"]
+
+app = LazyApp(create_app)  # for servers that load webserver_recognize_api:app, with conf/sample_config.json
 
 
 def parser() -> ArgumentParser:

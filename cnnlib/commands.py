@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from cnnlib import __version__
+import cnnlib
 from cnnlib.core.errors import missing_package
 from cnnlib.core.paths import SHIPPED
+from cnnlib.core.printable import printable
 
 SCRIPTS = {
     "generate": "gen_image/gen_sample_by_captcha.py",
@@ -29,13 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one script of the suite with the arguments behind its name; returns its exit status."""
     name, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if name == "--version":
-        print(f"cnnlib {__version__}")
+        print(f"cnnlib {cnnlib.__version__}")
         return 0
     if name in ("-h", "--help"):
         print(usage())
         return 0
     if name not in SCRIPTS:
-        print(f"cnnlib: expected one of {', '.join(SCRIPTS)}; got {name}\n\n{usage()}", file=sys.stderr)
+        print(f"cnnlib: expected one of {', '.join(SCRIPTS)}; got {printable(name)}\n\n{usage()}", file=sys.stderr)
         return UNUSABLE
     sys.argv[0] = f"cnnlib {name}"  # as the script's help and errors show it
     try:

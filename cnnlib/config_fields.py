@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from cnnlib.codec.characters import alphabet_faults, is_visible, normalise
 from cnnlib.core.paths import project_path
+from cnnlib.core.printable import excerpt
 from cnnlib.network.names import NETWORKS
 
 LABEL_LIMIT = 64  # characters
@@ -39,7 +40,7 @@ def web_address(text: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise ValueError(f"expected an address such as http://127.0.0.1:6000/b; got {text}")
+        raise ValueError(f"expected an address such as http://127.0.0.1:6000/b; got {excerpt(text)}")
     return text
 
 
@@ -66,6 +67,13 @@ def _to_bool(value: Any) -> Any:
 def _check_network(value: str) -> str:
     if value not in NETWORKS:
         raise ValueError(f"expected {NETWORK_NAMES}; got {json.dumps(value, ensure_ascii=False)}")
+    return value
+
+
+def _join_characters(value: Any) -> Any:
+    """A list of characters as a text: configs of the first versions of the original suite have one."""
+    if isinstance(value, list) and all(isinstance(character, str) for character in value):
+        return "".join(value)
     return value
 
 
@@ -113,7 +121,13 @@ Url = Annotated[
     Expected("an address that starts with http:// or https://"),
 ]
 Text = Annotated[str, Field(min_length=1), Expected("a text in quotes")]
-Characters = Annotated[str, AfterValidator(_check_alphabet), Expected("a text of 2 or more different characters")]
+Characters = Annotated[
+    str,
+    BeforeValidator(_join_characters),
+    AfterValidator(_check_alphabet),
+    WithJsonSchema({"type": "string"}),
+    Expected("a text of 2 or more different characters"),
+]
 DrawnCharacters = Annotated[str, AfterValidator(_check_drawable), Expected("a text of 1 or more characters")]
 Suffix = Annotated[
     Literal["png", "jpg", "jpeg", "gif", "bmp", "webp"],

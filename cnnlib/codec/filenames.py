@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cnnlib.codec.characters import is_visible, normalise
 from cnnlib.core.errors import SampleError
+from cnnlib.core.printable import is_obeyed
 
 # Characters that some system forbids in file names, and those that the escape (%) and the suffix (.) need.
 _RESERVED = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
@@ -45,6 +46,16 @@ def checked_label(text: str) -> str:
     if invisible:
         raise SampleError(f"the label has invisible characters: {', '.join(map(ascii, invisible))}")
     return label
+
+
+def check_serial(name: str) -> None:
+    """Raise SampleError when serial number or suffix in a file name have a character that a terminal would obey.
+
+    Such a name forges lines wherever it is printed by other programs, such as `ls`.
+    """
+    obeyed = [character for character in name.rpartition("_")[2] if is_obeyed(character)]
+    if obeyed:
+        raise SampleError(f"the serial number has invisible characters: {', '.join(map(ascii, obeyed))}")
 
 
 def plain_suffix(suffix: str) -> str:

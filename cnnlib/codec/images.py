@@ -124,7 +124,10 @@ def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
     """
     size = (shape.width, shape.height)
     if picture.size != size and not shape.resize:
-        raise SizeError(f"expected {shape} pixels; got {picture.width}x{picture.height}")
+        raise SizeError(
+            f"expected {shape} pixels; got {picture.width}x{picture.height}; "
+            'a config with "resize": true takes pictures of every size'
+        )
     picture = _flatten(picture).convert("L" if shape.channels == 1 else "RGB")
     pixels = np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR))
     return pixels[:, :, np.newaxis] if shape.channels == 1 else pixels

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from cnnlib.core.errors import ConfigError
+from cnnlib.core.json_faults import json_fault
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import excerpt
 
 _TEMPORARY_SUFFIX = ".part"
 _LONG_NAME_BYTES = 128  # file systems allow 143 or 255 bytes, and the temporary name adds some
@@ -75,7 +77,9 @@ def read_json(path: Path, remedy: str = "") -> Any:
     except RecursionError as error:
         raise ConfigError(f"{name}: can't be read: the JSON is nested too deep") from error
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
+        raise ConfigError(
+            f"{name}: line {error.lineno}, column {error.colno}: not JSON: {json_fault(error)}"
+        ) from error
     except ValueError as error:
         raise ConfigError(f"{name}: {error}") from error
     return content
@@ -94,5 +98,5 @@ def read_json_object(path: Path) -> dict[str, Any]:
 def _dict_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, count in Counter(key for key, _ in pairs).items():
         if count > 1:
-            raise ValueError(f"key '{key}': expected once; got it {count} times")
+            raise ValueError(f"key '{excerpt(key)}': expected once; got it {count} times")
     return dict(pairs)

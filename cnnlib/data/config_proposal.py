@@ -11,10 +11,10 @@ from statistics import median_low
 from typing import Any
 
 from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, plain_suffix
-from cnnlib.config import SampleConfig, check_keys
+from cnnlib.config import SampleConfig, check_keys, read_sample_keys
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.files import read_json_object, write_atomically
+from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.data.samples import Sample
 from cnnlib.network.names import least_width, width_fault
@@ -147,7 +147,7 @@ def combine(path: Path, template: Path, proposed: Keys) -> tuple[Keys, SampleCon
 
     Raises ConfigError when the result could not be loaded, or not be trained.
     """
-    keys = read_json_object(template) | proposed | {"use_labels_json_file": False}
+    keys = read_sample_keys(template) | proposed | {"use_labels_json_file": False}
     if path.parent.resolve() != template.parent.resolve():
         keys.pop("$schema", None)  # its link is relative to the template's folder
     config = check_keys(keys, path, SampleConfig)

@@ -12,6 +12,7 @@ from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import is_temporary, naming_file
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import printable
 
 LOCK_WAIT_S = 10
 LOCK_NAME = ".lock"  # a file in each locked folder
@@ -117,8 +118,9 @@ def locked(*folders: Path) -> Iterator[None]:
 def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
     """Write a picture as `text_serial.suffix` and return its path. The serial number is the time in nanoseconds.
 
-    `ANY_SUFFIX` gives the suffix of its content. No file is overwritten. Raises OSError when the folder can't be
-    created or written.
+    `ANY_SUFFIX` gives the suffix of its content. No file is overwritten.
+    Raises OSError when the folder can't be created or written, or the name is too long, and UnicodeError when the file
+    system's encoding lacks a character.
     """
     folder.mkdir(parents=True, exist_ok=True)
     suffix = suffix_of(data) if suffix == ANY_SUFFIX else suffix
@@ -137,3 +139,10 @@ def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
             path.unlink(missing_ok=True)
             raise
         return path
+
+
+def not_saved(error: OSError | UnicodeError) -> str:
+    """What to print when `save_picture` has failed."""
+    if isinstance(error, OSError):
+        return printable(f"not saved in {error.filename}: {error.strerror}")
+    return printable(f"not saved: {error}")

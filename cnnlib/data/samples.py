@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlib.codec.characters import escape_odd
-from cnnlib.codec.filenames import ANY_SUFFIX, checked_label, has_suffix, label_of
+from cnnlib.codec.filenames import ANY_SUFFIX, check_serial, checked_label, has_suffix, label_of
 from cnnlib.codec.images import decode_picture, is_coloured, is_empty, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
@@ -69,6 +69,7 @@ def inspect(path: Path) -> Sample:
     label, size, coloured, defects = None, None, False, []
     try:
         label = label_of(path.name)
+        check_serial(path.name)
     except SampleError as error:
         defects.append(f"Bad name: {error}")
     try:

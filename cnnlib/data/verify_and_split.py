@@ -23,6 +23,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import printable
 from cnnlib.data.folders import list_entries
 from cnnlib.data.samples import Sample, inspect_folder, judge
 
@@ -146,7 +147,7 @@ def _clash(sample: Sample, copies: Sequence[Path], targets: Sequence[Path]) -> s
     """Why a sample can't be moved into the targets, or None. `copies` have its bytes."""
     if copies:
         same_folder = copies[0].parent == sample.path.parent  # the copy moves away, so its folder would mislead
-        return f"Same picture, another label: {copies[0].name if same_folder else display_path(copies[0])}"
+        return f"Same picture, another label: {printable(copies[0].name) if same_folder else display_path(copies[0])}"
     for target in targets:
         if os.path.lexists(target / sample.path.name):
             return f"Name taken: {display_path(target)} already has a picture of this name"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.files import write_atomically
-from cnnlib.core.paths import display_path
+from cnnlib.core.paths import short_path
 from cnnlib.evaluation.metrics import Accuracy, accuracy, confusions, interval
 
 SUSPECT_CONFIDENCE = 0.5  # lowest confidence of another text that makes a label suspect
@@ -79,7 +79,7 @@ def write_suspects(suspects: Sequence[LabelledPrediction], table: Path) -> None:
     writer.writerow(("picture", "label", "reading", "confidence", "loss"))
     for suspect in suspects:
         confidence, loss = f"{suspect.prediction.confidence:.6f}", f"{suspect.loss:.3f}"
-        writer.writerow((display_path(suspect.path), suspect.label, suspect.prediction.text, confidence, loss))
+        writer.writerow((short_path(suspect.path), suspect.label, suspect.prediction.text, confidence, loss))
     write_atomically(table, content.getvalue().encode(errors="surrogateescape"))
 
 

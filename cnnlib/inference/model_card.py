@@ -25,10 +25,12 @@ from cnnlib.config_fields import Channels
 from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.core.files import naming_file, write_atomically
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import excerpt, printable
 
 CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of the files beside the card
 _MODEL_FILE = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
+_TENSORFLOW_FILE = re.compile(r"checkpoint|.*\.meta|.*\.index|.*\.data-\d{5}-of-\d{5}", re.DOTALL)
 READING = "reading"  # stands for the kind that the card's `reads` names
 READ_TRIES = 10  # a training that saves can delete a file between the reading of the card and of the file
 RETRY_PAUSE_S = 0.01
@@ -109,7 +111,7 @@ def load_card(model_dir: Path) -> ModelCard:
         _ = card.alphabet
     except FileNotFoundError as error:
         raise ModelError(
-            f"{display_path(model_dir)}: expected a trained model; there is no {CARD}; train one with train_model.py"
+            f"{display_path(model_dir)}: expected a trained model; {_instead_of_card(model_dir)}"
         ) from error
     except (ValidationError, ValueError, OSError, ConfigError) as error:
         raise ModelError(
@@ -119,12 +121,31 @@ def load_card(model_dir: Path) -> ModelCard:
     return card
 
 
+def older_checkpoint(model_dir: Path) -> str:
+    """The name of a file of a TensorFlow checkpoint in a folder, as the original suite saved them, or nothing."""
+    with suppress(OSError):  # such as a missing folder
+        names = sorted(path.name for path in model_dir.iterdir())
+        return next((name for name in names if _TENSORFLOW_FILE.fullmatch(name)), "")
+    return ""
+
+
+def _instead_of_card(model_dir: Path) -> str:
+    """What a folder without a card holds, and how to get a model."""
+    older = older_checkpoint(model_dir)
+    if older:
+        return (
+            f"got a checkpoint of the original suite ({printable(older)}), which can't be read; "
+            "train_model.py trains on the pictures in train_image_dir anew, in minutes"
+        )
+    return f"there is no {CARD}; train one with train_model.py"
+
+
 def _first_fault(error: Exception) -> str:
     """The first fault of a card in one line, with the key of a faulty value."""
     if not isinstance(error, ValidationError):
-        return str(error).splitlines()[0]
+        return excerpt((str(error).splitlines() or [type(error).__name__])[0])
     first = error.errors()[0]
-    return ": ".join([*map(str, first["loc"]), first["msg"]])
+    return excerpt(": ".join([*map(str, first["loc"]), first["msg"]]))
 
 
 def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
@@ -150,7 +171,7 @@ def _read_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
     if file_kind not in card.files:
         raise ModelError(
             f"{display_path(model_dir / CARD)}: expected a file of the kind '{file_kind}'; "
-            f"got {', '.join(card.files) or 'none'}"
+            f"got {printable(', '.join(card.files)) or 'none'}"
         )
     file = card.files[file_kind]
     path = model_dir / file.name

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,24 +18,12 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data.folders import list_labelled
 from cnnlib.training.augment import CHANGES, augment, erase
+from cnnlib.training.pictures import Dataset
 from cnnlib.training.schedule import faded
 
 VERIFICATION_SHARE = 0.05
 VERIFICATION_LIMIT = 2000
 SEEDS = 64  # for the changes of a step, more than there are
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """`pictures` uint8 (n, height, width, channels); `labels` int32 (n, length), filled up with the blank."""
-
-    paths: list[Path]
-    texts: list[str]
-    pictures: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.paths)
 
 
 def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:

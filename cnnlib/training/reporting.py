@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from cnnlib.config import SampleConfig
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import printable
 from cnnlib.evaluation.diagnosis import Diagnosis, advice
 from cnnlib.evaluation.metrics import NO_CHARACTER, Accuracy
 from cnnlib.inference.model_card import ModelCard
@@ -38,7 +39,7 @@ class Outcome:
 def print_line(text: str) -> None:
     """Print a line above the progress bar. A training outlives its terminal, so nobody may be there to read it."""
     with suppress(OSError):
-        tqdm.write(text)
+        tqdm.write(printable(text))
 
 
 def plan_lines(config: SampleConfig, parameters: int, pictures: tuple[int, int], plan: Plan) -> Iterator[str]:

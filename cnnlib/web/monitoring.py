@@ -2,13 +2,14 @@
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, Protocol
 
 from flask import Flask, Response, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from cnnlib.web.model_registry import ModelRegistry
 from cnnlib.web.prometheus import (
     METRICS_FOLDER,
     MODEL_SAVED,
@@ -23,14 +24,31 @@ from cnnlib.web.prometheus import (
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
-def add_monitoring(app: Flask, models: ModelRegistry) -> None:
+class Model(Protocol):
+    """What is monitored of a served model."""
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def recognizer(self) -> Any: ...
+
+
+class Models(Protocol):
+    """The served models by name, as a registry has them."""
+
+    @property
+    def by_name(self) -> Mapping[str, Model]: ...
+
+
+def add_monitoring(app: Flask, models: Models) -> None:
     """Add the monitoring routes, and time, count and log every request of `app`."""
     _add_health_routes(app, models)
     _add_metrics_route(app, models)
     _record_requests(app)
 
 
-def _add_health_routes(app: Flask, models: ModelRegistry) -> None:
+def _add_health_routes(app: Flask, models: Models) -> None:
     @app.get("/healthz")
     def healthz() -> Response:
         return jsonify({"status": "alive"})
@@ -42,7 +60,7 @@ def _add_health_routes(app: Flask, models: ModelRegistry) -> None:
         return jsonify({"status": "ready" if ready else "not ready", "models": states}), 200 if ready else 503
 
 
-def _add_metrics_route(app: Flask, models: ModelRegistry) -> None:
+def _add_metrics_route(app: Flask, models: Models) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
         restore_metrics_folder()

@@ -18,6 +18,7 @@ import uvicorn
 from flask import Flask
 from uvicorn.supervisors import Multiprocess
 
+from cnnlib.core.printable import PrintableFormatter
 from cnnlib.core.signals import block_signals, unblock_signals
 from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
 from cnnlib.web.http_limits import LimitedProtocol
@@ -91,10 +92,12 @@ def default_workers() -> int:
 
 def configure_logs() -> None:
     """Log warnings, reloaded models and a JSON line for each request to standard error."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    messages = logging.StreamHandler()
+    messages.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[messages], level=logging.WARNING)
     logging.getLogger("cnnlib").setLevel(logging.INFO)
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(PrintableFormatter("%(message)s"))
     access_log = logging.getLogger(ACCESS_LOG)
     access_log.handlers, access_log.propagate = [handler], False
     access_log.setLevel(logging.INFO)

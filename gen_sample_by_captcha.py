@@ -1,0 +1,10 @@
+"""Run gen_image/gen_sample_by_captcha.py, which has this place in the first versions of the original suite."""
+
+import sys
+
+from gen_image.gen_sample_by_captcha import main, parser
+
+__all__ = ["main", "parser"]
+
+if __name__ == "__main__":
+    sys.exit(main())
