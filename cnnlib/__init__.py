@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cnnlib.core.early_interrupt import end_at_once_while_importing
+from cnnlib.core.version import __version__
 
 if TYPE_CHECKING:
     from cnnlib.inference.recognizer import Recognizer
 
-__version__ = "0.2.0.dev0"
 __all__ = ["Recognizer", "__version__"]
 
 end_at_once_while_importing()

@@ -34,7 +34,7 @@ def training_config(arguments: Sequence[Any], named: Mapping[str, Any]) -> Sampl
     if isinstance(values, SampleConfig):
         return values
     folder, suffix = Path(values["train_img_path"]), str(values["image_suffix"]).removeprefix(".")
-    picture = first_picture(folder, [suffix])
+    picture = first_picture(folder, suffix)
     if picture is None:
         raise SampleError(f"{display_path(folder)}: expected .{suffix} pictures to train on; got none")
     with prefix_errors(display_path(picture)):
