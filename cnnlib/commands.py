@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-import cnnlib
 from cnnlib.core.errors import missing_package
 from cnnlib.core.paths import SHIPPED
 from cnnlib.core.printable import printable
+from cnnlib.core.version import __version__
 
 SCRIPTS = {
     "generate": "gen_image/gen_sample_by_captcha.py",
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one script of the suite with the arguments behind its name; returns its exit status."""
     name, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if name == "--version":
-        print(f"cnnlib {cnnlib.__version__}")
+        print(f"cnnlib {__version__}")
         return 0
     if name in ("-h", "--help"):
         print(usage())
