@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlib.codec.filenames import label_of
-from cnnlib.codec.images import decode_picture, is_coloured, is_empty, read_picture
+from cnnlib.codec.images import decode_picture, describe_empty, is_coloured, is_empty, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
@@ -66,7 +66,7 @@ def check_file(path: Path, config: SampleConfig) -> Sample:
         picture = decode_picture(read_picture(path))
         size, coloured = picture.size, is_coloured(picture)
         if is_empty(picture):
-            faults.append("Empty picture: all pixels have the same colour, transparent ones count as white")
+            faults.append(describe_empty(picture))
     except SampleError as error:
         faults.append(f"Cannot be opened: {error}")
     faults += _misfits(label, size, config)
