@@ -22,19 +22,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, argument_parser, script
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.core.paths import display_path
+from cnnlib.core.progress import progress_bar
 from cnnlib.data import config_proposal
 from cnnlib.data import verify_and_split as splitting
 from cnnlib.data.folders import first_picture, has_suffix, labels_in, locked
 from cnnlib.data.verify_and_split import Sample, SetSizes
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 
-PROGRESS = partial(tqdm, unit=" pictures", disable=None, leave=False)
+PROGRESS = partial(progress_bar, unit=" pictures", leave=False)
 
 
 def parser() -> ArgumentParser:

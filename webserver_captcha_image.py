@@ -10,6 +10,9 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, add_fonts_argument, argument_parser, port_number, script
 from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from cnnlib import __version__
+from cnnlib.core.environment import settle
 from cnnlib.core.errors import missing_package
 from cnnlib.core.paths import SHIPPED
+from cnnlib.core.stderr import open_missing_streams
 
 SCRIPTS = {
     "generate": "gen_image/gen_sample_by_captcha.py",
@@ -27,6 +29,8 @@ UNUSABLE, INTERRUPTED = 2, 128 + signal.SIGINT  # exit statuses
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one script of the suite with the arguments behind its name; returns its exit status."""
+    open_missing_streams()
+    settle()
     name, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if name == "--version":
         print(f"cnnlib {__version__}")
