@@ -12,6 +12,9 @@ import errno
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 from cnnlib.client.api_client import API_URL, Client

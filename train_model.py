@@ -19,10 +19,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, overload
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
+
 from cnnlib.cli import DONE, SIGNAL_BASE, allow_any_character, argument_parser, script
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import SampleError
+from cnnlib.core.files import optional_output
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.core.stderr import muted_stderr
@@ -87,7 +90,8 @@ class TrainModel:
         print_lines(outcome_lines(outcome))
         if outcome.diagnosis:
             table = folder / "report" / "suspects.csv"
-            write_suspects(outcome.diagnosis.suspects, table)
+            with optional_output(table):
+                write_suspects(outcome.diagnosis.suspects, table)
             print_lines(diagnosis_lines(outcome.diagnosis, table, outcome.goal_reached))
         if outcome.step:
             print_lines(export_lines(load_card(folder)))

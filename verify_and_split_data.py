@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, argument_parser, script, shell_word
 from cnnlib.codec.characters import escape_odd, is_odd
@@ -34,6 +34,7 @@ from cnnlib.codec.images import read_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.errors import CaptchaError, ConfigError, ModelError
 from cnnlib.core.paths import display_path
+from cnnlib.core.progress import progress_bar
 from cnnlib.data import config_proposal, importing
 from cnnlib.data import verify_and_split as splitting
 from cnnlib.data.folders import first_picture, labels_in, locked
@@ -43,7 +44,7 @@ from cnnlib.data.verify_and_split import SetSizes
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 
 SHEET_PICTURES = 24
-PROGRESS = partial(tqdm, unit=" pictures", disable=None, leave=False)
+PROGRESS = partial(progress_bar, unit=" pictures", leave=False)
 
 
 def parser() -> ArgumentParser:

@@ -10,6 +10,9 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from flask import Flask
 

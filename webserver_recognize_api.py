@@ -16,6 +16,9 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, port_number, script, server_parser, web_origin, whole_number
 from cnnlib.config import SAMPLE_CONFIG

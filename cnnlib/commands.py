@@ -9,9 +9,11 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from cnnlib.core.environment import settle
 from cnnlib.core.errors import missing_package
 from cnnlib.core.paths import SHIPPED
 from cnnlib.core.printable import printable
+from cnnlib.core.stderr import open_missing_streams
 from cnnlib.core.version import __version__
 
 SCRIPTS = {
@@ -28,6 +30,8 @@ UNUSABLE, INTERRUPTED = 2, 128 + signal.SIGINT  # exit statuses
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one script of the suite with the arguments behind its name; returns its exit status."""
+    open_missing_streams()
+    settle()
     name, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if name == "--version":
         print(f"cnnlib {__version__}")

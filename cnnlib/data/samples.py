@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.filenames import ANY_SUFFIX, check_serial, checked_label, has_suffix, label_of
-from cnnlib.codec.images import decode_picture, is_coloured, is_empty, read_picture
+from cnnlib.codec.images import decode_picture, describe_empty, is_coloured, is_empty, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.parallel import on_all_cores
@@ -76,7 +76,7 @@ def inspect(path: Path) -> Sample:
         picture = decode_picture(read_picture(path))
         size, coloured = picture.size, is_coloured(picture)
         if is_empty(picture):
-            defects.append("Empty picture: all pixels have the same colour, transparent ones count as white")
+            defects.append(describe_empty(picture))
     except SampleError as error:
         defects.append(f"Cannot be opened: {error}")
     return Sample(path, label, size, coloured, tuple(defects))

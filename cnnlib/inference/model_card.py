@@ -9,13 +9,14 @@ import json
 import platform
 import re
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
+from filelock import FileLock, Timeout
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cnnlib.codec.alphabet import Alphabet
@@ -92,6 +93,20 @@ class ModelCard(BaseModel):
     def alphabet(self) -> Alphabet:
         """The characters that the model can read."""
         return Alphabet(self.characters)
+
+
+@contextmanager
+def held(model_dir: Path) -> Iterator[None]:
+    """Hold a model folder for one training, or for one copy of a model into it; it is made if missing.
+
+    Raises ModelError when another training holds it, OSError when it can't be written.
+    """
+    model_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(model_dir / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ModelError(f"{display_path(model_dir)}: another training is using this folder") from error
 
 
 def has_file(model_dir: Path, kind: str) -> bool:

@@ -18,7 +18,7 @@ from keras import layers
 
 from cnnlib.codec.decoding import Decoding
 from cnnlib.codec.images import Shape
-from cnnlib.core.errors import ConfigError
+from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.network.blocks import Stride, convolution, normed, residual_block
 from cnnlib.network.layers import Place, Queries, Standardise
 from cnnlib.network.names import NETWORKS, width_fault, width_for_columns
@@ -214,10 +214,20 @@ def network_class(name: str) -> type[CNN]:
 
 @contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Layers that are made inside compute with this Keras policy."""
-    before = keras.config.dtype_policy()
+    """Layers that are made inside compute with this Keras policy, on pictures whose last axis is the channels.
+
+    Raises ModelError when the process has imported Keras with another backend than TensorFlow.
+    """
+    if keras.config.backend() != "tensorflow":
+        raise ModelError(
+            f"Keras: expected the backend tensorflow; got {keras.config.backend()}; in this process "
+            "import cnnlib.training before keras, or unset KERAS_BACKEND"
+        )
+    before, axes = keras.config.dtype_policy(), keras.config.image_data_format()
     keras.config.set_dtype_policy(name)
+    keras.config.set_image_data_format("channels_last")
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+        keras.config.set_image_data_format(axes)

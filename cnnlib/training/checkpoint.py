@@ -1,19 +1,15 @@
-"""A training as the bytes of one .npz file and back: weights, optimizer and progress; and the lock of its folder."""
+"""A training as the bytes of one .npz file and back: weights, optimizer and progress."""
 
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
-from filelock import FileLock, Timeout
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError
-from cnnlib.core.paths import display_path
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 
 Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
@@ -32,20 +28,6 @@ class Progress:
     labels_checked: bool = False  # whether wrong labels were looked for
     suspects: list[LabelledPrediction] = field(default_factory=list)  # by file name: training pictures found then
     names_hash: str = ""  # of the names, and so the labels, of all its pictures
-
-
-@contextmanager
-def held(model_dir: Path) -> Iterator[None]:
-    """Hold a model folder for one training; it is made if missing.
-
-    Raises ModelError when another training holds it, OSError when it can't be written.
-    """
-    model_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(model_dir / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise ModelError(f"{display_path(model_dir)}: another training is using this folder") from error
 
 
 def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:

@@ -22,6 +22,7 @@ class ApiError(Exception):
 
 def answer_errors_in_json(app: Flask) -> None:
     """Make `app` answer each ApiError, and Flask's own 404, 405, 413 and others, as JSON."""
+    app.debug = False  # FLASK_DEBUG would answer with tracebacks
 
     @app.errorhandler(ApiError)
     def answer_api_error(error: ApiError) -> tuple[Response, int]:

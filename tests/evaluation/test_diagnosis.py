@@ -40,7 +40,7 @@ def test_ten_suspects_are_printed_and_all_of_them_written(tmp_path: Path) -> Non
     lines = "\n".join(diagnosis_lines(replace(diagnosis, unread=50), table, goal_reached=False))
     assert "Training pictures, unchanged, 200 of 250: picture accuracy 94.00%" in lines
     assert lines.count("label: a prediction: x loss") == LIST_LIMIT == 10
-    with table.open(newline="") as file:
+    with table.open(newline="", encoding="utf-8-sig") as file:
         header, *rows = csv.reader(file)
     assert header == ["picture", "label", "reading", "confidence", "loss"]
     assert [row[0] for row in rows] == [f"x{n}.png" for n in reversed(range(12))]

@@ -46,7 +46,7 @@ def test_shipped_model_reads_alike_and_is_not_trained_on(trained: SimpleNamespac
     assert ship_model.main([str(source), str(target)]) == 0
     picture = list_entries(trained.config.test_image_dir)[0].read_bytes()
     assert Recognizer(target).recognize([picture]) == Recognizer(source).recognize([picture])
-    assert {path.suffix for path in target.iterdir()} == {".json", ".npz", ".tflite"}
+    assert {path.suffix for path in target.iterdir() if path.name != ".lock"} == {".json", ".npz", ".tflite"}
     card = load_card(target)
     assert set(card.files) == {"weights", card.reads}
     config = load_sample_config(write_config(tmp_path, acc_stop=1))
