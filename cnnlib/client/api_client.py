@@ -1,6 +1,7 @@
 """A client of the recognition API and of a captcha source."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from cnnlib.core.api_contract import LABEL_HEADER, LOOPBACK, api_token
 from cnnlib.core.errors import ServiceError, UnreachableError
 
 API_URL = "http://127.0.0.1:6000/b"
+API_PATH = re.compile(r"(/.*)?/b(/[^/]+)?")
+NO_SUCH_ADDRESS = (404, 405)  # HTTP statuses
 TIMEOUT_S = 10
 RETRIES = 3
 RETRY_STATUSES = (502, 503, 504)  # HTTP statuses of a server that is busy or starting
@@ -110,7 +113,10 @@ class Client:
         with self._open(method, url, options) as response:
             content = self._read_body(url, response)
         if not response.ok:
-            raise ServiceError(f"{url}: {_error_message(content) or response.reason} (HTTP {response.status_code})")
+            message = f"{url}: {_error_message(content) or response.reason} (HTTP {response.status_code})"
+            raise ServiceError(
+                message + (_path_hint(url) if method == "POST" and response.status_code in NO_SUCH_ADDRESS else "")
+            )
         return content, response.headers
 
     def _open(self, method: str, url: str, options: Mapping[str, object]) -> requests.Response:
@@ -158,6 +164,13 @@ def _add_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _proxies(url: str) -> Any:
     """No proxies for a server on this machine. Else None, and requests takes those of the environment."""
     return dict.fromkeys(("http", "https", "all")) if urlsplit(url).hostname in LOOPBACK else None
+
+
+def _path_hint(url: str) -> str:
+    """The address that was probably meant, where the path is not that of the API."""
+    parts = urlsplit(url)
+    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return "" if API_PATH.fullmatch(parts.path) else f"; the recognition API is at {place}{urlsplit(API_URL).path}"
 
 
 def _error_message(content: bytes) -> str:
