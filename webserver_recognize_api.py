@@ -1,8 +1,8 @@
 """Serve trained models: POST /b with a picture in the multipart field image_file answers with its text as JSON.
 
 Several configs serve several models: each at /b/NAME, where NAME is the name of its config file. At /b, the model for
-pictures of the same size reads, or the first one. If the environment variable CAPTCHA_API_TOKEN holds a token, requests
-need the header Authorization: Bearer TOKEN.
+pictures of the same size reads, or the first one that resizes. If the environment variable CAPTCHA_API_TOKEN holds a
+token, requests need the header Authorization: Bearer TOKEN.
 
 examples:
   python webserver_recognize_api.py

@@ -19,8 +19,10 @@ from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.characters import alphabet_faults, normalise
 from cnnlib.codec.images import Shape
 from cnnlib.config_fields import (
+    BYTES_LIMIT,
     COUNT_LIMIT,
     BatchSize,
+    Bytes,
     Channels,
     Characters,
     Count,
@@ -142,6 +144,10 @@ class SampleConfig(Config):
     api_save: Flag = Field(default=True, description="keep the pictures that the recognition API receives")
     api_save_limit: Count = Field(
         default=10_000, description="received pictures that are kept in `api_image_dir`; the oldest are deleted first"
+    )
+    api_save_bytes: Annotated[Bytes | None, Expected(f"a whole number of bytes, 1 to {BYTES_LIMIT}")] = Field(
+        default=None,
+        description="bytes of received pictures that are kept; without it 10,000 for each of `api_save_limit`",
     )
     log_dir: FilePath = Field(default=PROJECT_ROOT / "logs", description="folder for TensorBoard scalars")
 

@@ -16,6 +16,7 @@ from cnnlib.network.names import NETWORKS
 
 LABEL_LIMIT = 64  # characters
 COUNT_LIMIT = 10**9
+BYTES_LIMIT = 10**12
 CHANNELS = "1 (grey) or 3 (colour)"
 NETWORK_NAMES = " or ".join([", ".join([*NETWORKS][:-1]), [*NETWORKS][-1]])
 
@@ -103,6 +104,7 @@ Flag = Annotated[
 ]
 Pixels = Annotated[int, Field(ge=8, le=4096), Expected("a whole number of pixels, 8 to 4096")]
 Length = Annotated[int, Field(ge=1, le=LABEL_LIMIT), Expected("a whole number of characters, 1 to 64")]
+Bytes = Annotated[int, Field(ge=1, le=BYTES_LIMIT)]
 Count = Annotated[int, Field(ge=1, le=COUNT_LIMIT), Expected(f"a whole number, 1 to {COUNT_LIMIT}")]
 BatchSize = Annotated[int, Field(ge=1, le=65536), Expected("a whole number of pictures, 1 to 65536")]
 Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]

@@ -1,5 +1,6 @@
 """A client of the recognition API and of a captcha source."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from cnnlib.core.errors import ServiceError, UnreachableError
 from cnnlib.core.printable import excerpt
 
 API_URL = "http://127.0.0.1:6000/b"
+API_PATH = re.compile(r"(/.*)?/b(/[^/]+)?")
+NO_SUCH_ADDRESS = (404, 405)  # HTTP statuses
 TIMEOUT_S = 10
 RETRIES = 3
 UNREACHED = (
@@ -120,8 +123,10 @@ class Client:
         with self._open(method, url, unreached, options) as response:
             content = self._read_body(url, response)
         if not response.ok:
-            message = error_message(content) or excerpt(response.reason)
-            raise ServiceError(f"{url}: {message} (HTTP {response.status_code})")
+            message = f"{url}: {error_message(content) or excerpt(response.reason)} (HTTP {response.status_code})"
+            raise ServiceError(
+                message + (_path_hint(url) if method == "POST" and response.status_code in NO_SUCH_ADDRESS else "")
+            )
         return content, response.headers
 
     def _open(self, method: str, url: str, unreached: str, options: Mapping[str, object]) -> requests.Response:
@@ -169,3 +174,10 @@ def _add_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _proxies(url: str) -> Any:
     """No proxies for a server on this machine. Else None, and requests takes those of the environment."""
     return dict.fromkeys(("http", "https", "all")) if urlsplit(url).hostname in LOOPBACK else None
+
+
+def _path_hint(url: str) -> str:
+    """The address that was probably meant, where the path is not that of the API."""
+    parts = urlsplit(url)
+    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return "" if API_PATH.fullmatch(parts.path) else f"; the recognition API is at {place}{urlsplit(API_URL).path}"

@@ -13,15 +13,19 @@ import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from cnnlib.codec import gif, jpeg, png
+from cnnlib.codec.picture_parts import exif_of, orientation, parts_fault, without_extras
 from cnnlib.core.errors import SampleError, SizeError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # also file suffixes
 FILE_LIMIT_BYTES = 64 * 2**20
 SIDE_LIMIT = 4096  # pixels
+LARGE_SCAN_LIMIT = 50  # in a JPEG of as many pixels as may be
 SCAN_LIMIT = 100  # in a progressive JPEG: each scan costs a pass over the picture, and ten are usual
 END_PIXELS = 4 * 2**20  # that are decoded to find out whether a JPEG lacks more than its end marker
 FRAME_LIMIT = 30  # frames of an animation that are looked through for one that is not blank
 FRAMES = "frames"  # key of Picture.info: how many frames an animation has, all blank as far as they were looked at
+WEBP_MEMORY = 2  # times the memory that a pixel of another format takes
+BAND_PIXELS = 2**18  # converted at a time
 COLOUR_DISTANCE = 24  # between a pixel's channels, 0 to 255; the greys of a JPEG stay below
 COLOUR_SHARE = 0.002  # of a picture's pixels that are not grey; above it the picture is coloured
 
@@ -71,11 +75,16 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
 
     A first frame of one colour gives way to the first that has more. If none has, `info[FRAMES]` is their number.
     Raises SampleError when `data` is not a PNG, JPEG, GIF, BMP or WebP, is damaged, or is truncated. Also, before
-    decoding, when a side is longer than `SIDE_LIMIT` or there are more than `pixel_limit` pixels or `SCAN_LIMIT` scans.
+    decoding, when a side is longer than `SIDE_LIMIT` or there are more than `pixel_limit` pixels (half of them in a
+    WebP), `SCAN_LIMIT` scans or `PART_LIMIT` small parts.
     """
+    if fault := parts_fault([data]):
+        raise SampleError(fault)
+    data, exif = without_extras(data)
     try:
         picture = _decode_still(data, pixel_limit)
         picture = _first_shown(picture, data, pixel_limit)
+        _reduce_exif(picture, exif)
         _turn_upright(picture)
         return picture
     except SampleError:
@@ -115,12 +124,15 @@ def _decode_still(data: bytes, pixel_limit: int) -> Image.Image:
 def _open(data: bytes, pixel_limit: int) -> Image.Image:
     """A picture that is not decoded yet. Raises SampleError when that would take too long."""
     picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    if picture.format == "WEBP":
+        pixel_limit //= WEBP_MEMORY
     if max(picture.size) > SIDE_LIMIT:
         raise SampleError(f"expected sides of at most {SIDE_LIMIT} pixels; got {picture.width}x{picture.height}")
     if picture.width * picture.height > pixel_limit:
         raise SampleError(f"expected at most {pixel_limit} pixels; got {picture.width}x{picture.height}")
-    if picture.format in ("JPEG", "MPO") and data.count(jpeg.START_OF_SCAN) > SCAN_LIMIT:
-        raise SampleError(f"expected a JPEG of at most {SCAN_LIMIT} scans; got {data.count(jpeg.START_OF_SCAN)}")
+    scan_limit = min(SCAN_LIMIT, LARGE_SCAN_LIMIT * pixel_limit // max(1, picture.width * picture.height))
+    if picture.format in ("JPEG", "MPO") and data.count(jpeg.START_OF_SCAN) > scan_limit:
+        raise SampleError(f"expected a JPEG of at most {scan_limit} scans; got {data.count(jpeg.START_OF_SCAN)}")
     return picture
 
 
@@ -219,6 +231,21 @@ def copy_upright(picture: Image.Image) -> Image.Image:
     return copy
 
 
+def _reduce_exif(picture: Image.Image, exif: bytes) -> None:
+    """Leave only the orientation of an opened picture's EXIF block, which is `exif` if it was taken out before.
+
+    Values of a block can overlap. Pillow copies all of them: gigabytes from a megabyte.
+    """
+    profile = picture.info.pop("Raw profile type exif", "")  # of ImageMagick: hexadecimal after three lines
+    block = exif or picture.info.pop("exif", b"")
+    if not block:
+        with suppress(ValueError):
+            block = bytes.fromhex("".join(profile.split("\n")[3:]))
+    turn = orientation(block)
+    if turn is not None:
+        picture.info["exif"] = exif_of(turn)
+
+
 def _turn_upright(picture: Image.Image) -> None:
     with suppress(Exception):  # the orientation can be broken in a picture whose pixels are fine
         ImageOps.exif_transpose(picture, in_place=True)
@@ -277,9 +304,20 @@ def _flatten(picture: Image.Image) -> Image.Image:
     Raises SampleError when it contradicts itself, such as a transparent colour that the palette lacks.
     """
     try:
-        return _convert(picture)
+        return _convert(picture) if picture.width * picture.height <= BAND_PIXELS else _convert_in_bands(picture)
     except Exception as error:  # Pillow raises ValueError and others
         raise SampleError(f"can't be decoded: {error}") from error
+
+
+def _convert_in_bands(picture: Image.Image) -> Image.Image:
+    """As `_convert`, but a large picture by some rows at a time: its steps hold several copies in memory."""
+    rows, whole = max(1, BAND_PIXELS // picture.width), None
+    for top in range(0, picture.height, rows):
+        band = _convert(picture.crop((0, top, picture.width, min(top + rows, picture.height))))
+        band = band if band.mode in ("L", "RGB") else band.convert("RGB")
+        whole = whole or Image.new(band.mode, picture.size)
+        whole.paste(band, (0, top))
+    return whole or picture
 
 
 def _convert(picture: Image.Image) -> Image.Image:
@@ -289,5 +327,5 @@ def _convert(picture: Image.Image) -> Image.Image:
         return Image.fromarray(np.where(transparent, 255, pixels >> 8).clip(0, 255).astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
         white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture.convert("RGBA"))
+        return Image.alpha_composite(white, picture if picture.mode == "RGBA" else picture.convert("RGBA"))
     return picture if picture.mode in ("L", "RGB") else picture.convert("RGB")

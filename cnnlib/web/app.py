@@ -17,14 +17,14 @@ from cnnlib.config import SAMPLE_CONFIG, SampleConfig
 from cnnlib.core.api_contract import api_token
 from cnnlib.core.errors import SampleError, SizeError
 from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
-from cnnlib.web.api_errors import NOT_A_PICTURE, WRONG_SIZE, ApiError, answer_errors_in_json
+from cnnlib.web.api_errors import NOT_A_PICTURE, READING_PATHS, WRONG_SIZE, ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect
 from cnnlib.web.model_registry import ModelRegistry, ServedModel, load_configs, load_models
 from cnnlib.web.monitoring import add_monitoring
 from cnnlib.web.openapi import add_openapi
 from cnnlib.web.page import add_page
 from cnnlib.web.prometheus import CONFIDENCE, make_metrics_folder, open_metrics_files
-from cnnlib.web.request_parsing import InMemoryRequest, parse_request
+from cnnlib.web.request_parsing import parse_request
 
 
 def create_recognition_app(
@@ -36,8 +36,8 @@ def create_recognition_app(
     `body_limit` is in bytes.
     """
     app = Flask(__name__)
-    app.request_class = InMemoryRequest
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = body_limit
+    app.config["MAX_CONTENT_LENGTH"] = body_limit
+    app.config[READING_PATHS] = "POST /b, or POST /b/NAME with a name from GET /models"
     app.json.sort_keys = False  # type: ignore[attr-defined]
     answer_errors_in_json(app)
     add_monitoring(app, models)
@@ -55,6 +55,7 @@ def create_recognition_app(
         read = partial(_read, chosen=chosen, models=models, pixel_limit=PIXEL_LIMIT // len(parsed.pictures))
         apply = pool.map if len(parsed.pictures) > 1 else map
         results = [*apply(read, itertools.count(1), parsed.pictures)]
+        g.readings = [(prediction.text, prediction.confidence) for _, prediction, _ in results]
         g.log_fields = {"pictures": len(results), "model": results[0][0].name}
         for data, (model, prediction, _) in zip(parsed.pictures, results, strict=True):
             CONFIDENCE.labels(model.name).observe(prediction.confidence)

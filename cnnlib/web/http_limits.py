@@ -3,10 +3,13 @@
 import asyncio
 import re
 from http import HTTPStatus
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from cnnlib.web.prometheus import OTHER, REQUESTS, log_request
+from cnnlib.web.access_log import log_request
+from cnnlib.web.prometheus import OTHER, REQUESTS
+from cnnlib.web.wsgi_bridge import stop_waiting
 
 ARRIVAL_S = 30  # from a request's first byte to its last; for the first request, from opening the connection
 HEADER_LIMIT_BYTES = 2**16
@@ -64,6 +67,11 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.cycle:
+            stop_waiting(cast(dict[str, Any], self.cycle.scope))
 
     def data_received(self, data: bytes) -> None:
         self._body_bytes = 0

@@ -12,7 +12,7 @@ from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.model_card import CARD
 from cnnlib.inference.recognizer import Recognizer
-from cnnlib.web.api_errors import MODEL_UNAVAILABLE, UNKNOWN_MODEL, ApiError
+from cnnlib.web.api_errors import MODEL_UNAVAILABLE, PATH_LIMIT, UNKNOWN_MODEL, ApiError
 from cnnlib.web.received_pictures import ReceivedPictures
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,11 @@ class ServedModel:
     def __init__(self, name: str, config: SampleConfig) -> None:
         self.name, self.config = name, config
         self.received = ReceivedPictures(
-            config.api_image_dir, config.image_suffix, config.api_save_limit, enabled=config.api_save
+            config.api_image_dir,
+            config.image_suffix,
+            config.api_save_limit,
+            config.api_save_bytes,
+            enabled=config.api_save,
         )
         self._loading = threading.Lock()
         self._recognizer: Recognizer | None = None
@@ -118,21 +122,22 @@ class ModelRegistry:
     def named(self, name: str) -> ServedModel:
         """The model of this name. Raises ApiError when there is none."""
         if name not in self.by_name:
-            raise ApiError(404, UNKNOWN_MODEL, f"expected a model of {', '.join(self.by_name)}; got {name}")
+            raise ApiError(
+                404, UNKNOWN_MODEL, f"expected a model of {', '.join(self.by_name)}; got {name[:PATH_LIMIT]}"
+            )
         return self.by_name[name]
 
     def for_size(self, size: tuple[int, int]) -> ServedModel:
-        """The first loaded model for pictures of this width and height, else the first loaded model.
+        """The first loaded model for pictures of this width and height, else the first that resizes, else the first.
 
         When none is loaded, this is the default model.
         """
         models = [model for model in self.by_name.values() if model.ready] or [*self.by_name.values()]
-        if len(models) > 1:
-            for model in models:
-                card = model.recognizer.card
-                if (card.image_width, card.image_height) == size:
-                    return model
-        return models[0]
+        if len(models) == 1:
+            return models[0]
+        cards = {model.name: model.recognizer.card for model in models}
+        fitting = [model for model in models if (cards[model.name].image_width, cards[model.name].image_height) == size]
+        return (fitting or [model for model in models if model.recognizer.resizes] or models)[0]
 
 
 def load_configs(paths: Sequence[Path | str]) -> dict[str, SampleConfig]:

@@ -10,6 +10,7 @@ from flask import Flask, Response, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from cnnlib.web.access_log import log_request
 from cnnlib.web.prometheus import (
     METRICS_FOLDER,
     MODEL_SAVED,
@@ -17,7 +18,6 @@ from cnnlib.web.prometheus import (
     OTHER,
     REQUESTS,
     SECONDS,
-    log_request,
     restore_metrics_folder,
 )
 
@@ -91,6 +91,8 @@ def _record_requests(app: Flask) -> None:
         log_request(
             request.remote_addr,
             response.status_code,
+            g.get("readings", ()),
+            g.get("fault", ""),
             method=request.method,
             path=request.path,
             ms=round(1000 * seconds, 2),

@@ -76,7 +76,7 @@ REFUSALS = {
     "422": "the picture has another size than the model's (1003)",
     "431": "the request's headers are larger than 64 KiB",
     "502": "the captcha source gave no picture (1007)",
-    "503": "the model can't be loaded (1006)",
+    "503": "the model can't be loaded (1006), or too many wait for the captcha source (1007)",
 }
 READ_REFUSALS = [status for status in REFUSALS if status != "502"]
 
@@ -111,7 +111,9 @@ def api_description() -> Schema:
             "/b": {"post": {**operation, "operationId": "read", "parameters": options}},
             "/b/{name}": {"post": {**operation, "operationId": "readWith", "parameters": [name, *options]}},
             "/models": {"get": _get("The models", models, "401")},
-            "/fresh": {"get": _get("A picture from the captcha source", {"content": {"image/*": {}}}, "401", "502")},
+            "/fresh": {
+                "get": _get("A picture from the captcha source", {"content": {"image/*": {}}}, "401", "502", "503")
+            },
             "/healthz": {"get": _get("Whether the server runs", _json({"type": "object"}))},
             "/readyz": {"get": {"summary": "Whether every model is loaded", "responses": {"200": state, "503": state}}},
             "/metrics": {"get": _get("Prometheus metrics", {"content": {"text/plain": {}}}, "401")},

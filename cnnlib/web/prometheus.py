@@ -1,19 +1,14 @@
-"""The Prometheus metrics of a server, and its access log.
+"""The Prometheus metrics of a server.
 
 A server of several processes adds up their metrics in a folder. Each process needs its path in the environment
 variable `PROMETHEUS_MULTIPROC_DIR` before it starts.
 """
 
-import json
 import logging
 import os
-import time
 from pathlib import Path
-from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
-
-from cnnlib.web import ACCESS_LOG
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable of prometheus_client
 OTHER = "other"  # label of unknown routes and methods, which a client could invent without end
@@ -40,7 +35,6 @@ MODEL_SAVED = Gauge(
 )
 
 _log = logging.getLogger(__name__)
-_access_log = logging.getLogger(ACCESS_LOG)
 
 
 def make_metrics_folder() -> bool:
@@ -67,8 +61,3 @@ def open_metrics_files() -> None:
     """Open this process's files in the metrics folder, so that requests are counted even after its removal."""
     REQUESTS.labels("/healthz", "GET", 200)
     SECONDS.labels("/healthz")
-
-
-def log_request(client: str | None, status: int, **fields: Any) -> None:
-    """Write the log line of a request, a JSON object."""
-    _access_log.info("%s", json.dumps({"time": round(time.time(), 3), "client": client, "status": status, **fields}))

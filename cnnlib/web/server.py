@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from uvicorn.supervisors import Multiprocess
 from cnnlib.core.printable import PrintableFormatter
 from cnnlib.core.signals import block_signals, unblock_signals
 from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
+from cnnlib.web.access_log import TerminalFormatter
 from cnnlib.web.http_limits import LimitedProtocol
 from cnnlib.web.prometheus import METRICS_FOLDER, make_metrics_folder, open_metrics_files, restore_metrics_folder
 from cnnlib.web.sockets import listen_on
@@ -91,13 +93,14 @@ def default_workers() -> int:
 
 
 def configure_logs() -> None:
-    """Log warnings, reloaded models and a JSON line for each request to standard error."""
+    """Log warnings, reloaded models and a line for each request to standard error: short in a terminal, else JSON."""
     messages = logging.StreamHandler()
     messages.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(handlers=[messages], level=logging.WARNING)
     logging.getLogger("cnnlib").setLevel(logging.INFO)
     handler = logging.StreamHandler()
-    handler.setFormatter(PrintableFormatter("%(message)s"))
+    at_terminal = sys.stderr is not None and sys.stderr.isatty()
+    handler.setFormatter(TerminalFormatter() if at_terminal else PrintableFormatter("%(message)s"))
     access_log = logging.getLogger(ACCESS_LOG)
     access_log.handlers, access_log.propagate = [handler], False
     access_log.setLevel(logging.INFO)
