@@ -58,7 +58,7 @@ def parser() -> ArgumentParser:
         "--import",
         type=Path,
         dest="source",
-        metavar="SOURCE",
+        metavar="SRC",
         help="copy the pictures of a folder, a zip file or a table of labels into origin_image_dir",
     )
     parser.add_argument("--accept-labels", action="store_true", help="take labels that are likely wrong as they are")

@@ -47,7 +47,6 @@ from cnnlib.core.printable import excerpt, printable
 
 SAMPLE_CONFIG = project_path("conf/sample_config.json")
 CAPTCHA_CONFIG = project_path("conf/captcha_config.json")
-FAULT_LIMIT = 50  # lines about one file: a search for the nearest key takes a millisecond, and nobody reads more
 REASON_LIMIT = 1000  # characters of a reason
 # Keys that configs of the original suite lack where they are older, each with the value that it had then.
 OLDER_DEFAULTS = {"new_image_dir": "sample/new_train/", "train_batch_size": 128, "test_batch_size": 100}
@@ -242,9 +241,7 @@ def check_keys(content: dict[str, Any], source: Path | str, kind: type[AnyConfig
         config = kind.model_validate(content)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        lines = [printable(f"{_shown(source)}: {_describe_fault(kind, dict(fault))}") for fault in faults[:FAULT_LIMIT]]
-        if len(faults) > FAULT_LIMIT:
-            lines.append(f"{_shown(source)}: {len(faults) - FAULT_LIMIT} more faults")
+        lines = [printable(f"{_shown(source)}: {_describe_fault(kind, dict(fault))}") for fault in faults]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from error
     config._source = source
     return config
