@@ -10,7 +10,7 @@ import pytest
 
 from cnnlib.core.paths import PROJECT_ROOT
 from tests.benchmarks import __main__, drawings, general, pages, runs, zoo
-from tests.conftest import fill
+from tests.helpers import fill
 
 
 @pytest.fixture
@@ -29,22 +29,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_set_is_trained_on_stored_once_and_told(folder: Path) -> None:
+@pytest.mark.slow
+def test_set_is_trained_on_once_stored_and_written_to_the_page(folder: Path) -> None:
     run = zoo.run_of(folder, "small")
-    steps = {"cycle_stop": 20, "cycle_save": 20}
+    steps = {"cycle_stop": 3, "cycle_save": 3}
     result = runs.perform(replace(run, prepare=lambda place: run.prepare(place) | steps))
     assert runs.perform(run) == json.loads((folder / "results" / "zoo-small.json").read_text("utf-8")) == result
-    assert (result["samples"], result["step"], result["warm_start"]) == (40, 20, True)
+    assert (result["samples"], result["step"], result["warm_start"]) == (40, 3, True)
     assert result["training_pictures"] == 56  # of the 60 that are not held back, 4 are for verification
     assert result["pictures_per_s"] > 0
     general.read_set(folder, "small")
     pages.write_pages()
     row = next(line for line in (folder / "zoo.md").read_text("utf-8").splitlines() if "| small |" in line)
-    assert f"| 56 | 20 | {result['picture_accuracy']:.2%} (" in row
+    assert f"| 56 | 3 | {result['picture_accuracy']:.2%} (" in row
     assert (folder / "zoo.png").exists()
 
 
-def test_what_is_missing_is_listed_and_not_run(
+def test_missing_results_are_listed_and_not_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     zoo_options = ["--zoo", str(folder), "--list"]

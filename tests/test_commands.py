@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from cnnlib import __version__, commands
 from cnnlib.core.errors import missing_package
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.conftest import draw, run_script
+from tests.helpers import draw
 
 
 def cnnlib(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -20,13 +21,27 @@ def cnnlib(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize("name", commands.SCRIPTS)
-def test_command_is_the_main_of_its_script(name: str, tmp_path: Path) -> None:
-    own = cnnlib(name, "--help", folder=tmp_path)
-    script = run_script(commands.SCRIPTS[name], "--help", folder=tmp_path)
-    assert (own.returncode, own.stderr) == (0, "")
-    usage = f"usage: cnnlib {name} "
-    assert own.stdout.startswith(usage)
-    assert own.stdout.split("\n\n", 1)[1] == script.stdout.split("\n\n", 1)[1]
+def test_command_shows_the_help_of_its_script(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = cnnlib(name, "--help", folder=tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith(f"usage: cnnlib {name} ")
+    monkeypatch.chdir(tmp_path)  # as help shows paths
+    expected = commands.load_script(name).parser().format_help()
+    assert run.stdout.split("\n\n", 1)[1] == expected.split("\n\n", 1)[1]
+
+
+@pytest.mark.parametrize("name", commands.SCRIPTS)
+def test_wheel_carries_the_script_of_a_command(name: str) -> None:
+    text = (PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    section = re.search(
+        r"^\[tool\.hatch\.build\.targets\.wheel\.force-include\]\n(.*?)^\[", text, re.MULTILINE | re.DOTALL
+    )
+    assert section
+    script = commands.SCRIPTS[name]
+    line = f'"{script}" = "cnnlib/shipped/{script}"'
+    assert line in section[1].splitlines(), (
+        f"pyproject.toml, force-include of the wheel: expected the script of `cnnlib {name}`; add the line {line}"
+    )
 
 
 def test_command_takes_no_script_of_the_working_directory(tmp_path: Path) -> None:
@@ -37,12 +52,12 @@ def test_command_takes_no_script_of_the_working_directory(tmp_path: Path) -> Non
     assert "label: 01, prediction: " in run.stdout
 
 
-def test_version_help_and_a_wrong_command(tmp_path: Path) -> None:
+def test_version_help_and_an_unknown_command(tmp_path: Path) -> None:
     assert cnnlib("--version", folder=tmp_path).stdout == f"cnnlib {__version__}\n"
     assert cnnlib(folder=tmp_path).stdout == cnnlib("--help", folder=tmp_path).stdout
-    wrong = cnnlib("trian", folder=tmp_path)
-    assert wrong.returncode == 2
-    assert wrong.stderr.startswith(
+    unknown = cnnlib("trian", folder=tmp_path)
+    assert unknown.returncode == 2
+    assert unknown.stderr.startswith(
         "cnnlib: expected one of generate, verify, train, test, serve, read, stress; got trian"
     )
 
@@ -55,7 +70,8 @@ def test_missing_package_is_named_with_the_command_that_installs_it(tmp_path: Pa
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert "captcha" in run.stderr
-    assert run.stderr.endswith("the package is not installed; install it with: pip install 'cnnlib[train]'\n")
+    comes_with = "the package is not installed; it comes with: pip install '.[train]', in the project's folder"
+    assert run.stderr.endswith(f"{comes_with}\n")
     assert len(run.stderr.splitlines()) == 1
 
 

@@ -4,18 +4,22 @@ from pathlib import Path
 
 import pytest
 
+from cnnlib.codec.alphabet import Alphabet
 from cnnlib.config import (
     CAPTCHA_CONFIG,
     SAMPLE_CONFIG,
     CaptchaConfig,
+    Config,
     SampleConfig,
     json_schema,
     load_captcha_config,
+    load_labels,
     load_sample_config,
+    save_labels,
 )
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.paths import PROJECT_ROOT, config_path, display_path
-from tests.conftest import write_config
+from cnnlib.core.paths import PROJECT_ROOT, display_path
+from tests.helpers import write_config
 
 # The keys of the original suite, each with its default.
 DESCRIBED = {
@@ -50,7 +54,7 @@ def faults_of(tmp_path: Path, **changes: object) -> list[str]:
     return [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
 
 
-def test_more_characters_at_least_than_at_most_are_refused(tmp_path: Path) -> None:
+def test_least_char_count_above_char_count_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "captcha.json"
     path.write_text(json.dumps(json.loads(CAPTCHA_CONFIG.read_text(encoding="utf-8")) | {"least_char_count": 5}))
     with pytest.raises(ConfigError, match="key 'least_char_count': expected at most char_count, 4; got 5"):
@@ -74,14 +78,14 @@ def test_config_written_for_the_original_suite_works_unchanged(tmp_path: Path) -
     assert (config.network, config.channels) == ("columns", 1)
 
 
-def test_relative_paths_are_relative_to_the_project_wherever_one_stands(
+def test_relative_paths_start_at_the_project_in_any_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_sample_config().origin_image_dir == PROJECT_ROOT / "sample" / "origin"
 
 
-def test_all_faults_are_reported_at_once_each_with_key_expected_and_received(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once_with_key_expected_and_received(tmp_path: Path) -> None:
     faults = faults_of(
         tmp_path, image_width="wide", char_set="aab", cycle_stop=0, enable_gpu=2, imgae_height=60, acc_stop=1.5
     )
@@ -103,31 +107,6 @@ def test_missing_key_is_named_with_what_it_expects(tmp_path: Path) -> None:
         ConfigError, match=r"key 'max_captcha': expected a whole number of characters.*the key is missing"
     ):
         load_sample_config(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"a": 1,\n "b" 2}', "line 2, column 6: not JSON"),
-        ('{"count": 1, "count": 2}', "key 'count': expected once; got it 2 times"),
-        ("[" * 100_000, "nested too deep"),
-        ("[1]", "expected an object of keys and values"),
-        (r'{"\ud800": 1}', "surrogates not allowed"),
-        (r'{"train_image_dir": "\ud800"}', "surrogates not allowed"),
-        (b"\xff\xfe", "expected UTF-8; got the byte 0xff"),
-    ],
-)
-def test_broken_json_is_one_line_with_its_place(tmp_path: Path, content: str | bytes, message: str) -> None:
-    path = tmp_path / "broken.json"
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(ConfigError, match=re.escape(message)) as caught:
-        load_sample_config(path)
-    assert "\n" not in str(caught.value)
-
-
-def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.json: can't be read: No such file"):
-        load_captcha_config(tmp_path / "none.json")
 
 
 def test_paths_and_addresses_that_cannot_work_are_faults(tmp_path: Path) -> None:
@@ -159,7 +138,7 @@ def test_channels_are_one_or_three(tmp_path: Path, wrong: object) -> None:
     "key",
     ["origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir", "model_save_dir"],
 )
-def test_readings_are_not_saved_where_labels_are_taken_from(tmp_path: Path, key: str) -> None:
+def test_predictions_are_not_saved_in_a_folder_of_labelled_pictures(tmp_path: Path, key: str) -> None:
     (fault,) = faults_of(tmp_path, **{key: str(tmp_path / "local"), "local_image_dir": str(tmp_path / "local")})
     assert fault.startswith(f"keys '{key}', 'local_image_dir': expected different folders")
 
@@ -170,7 +149,7 @@ def test_file_saved_by_windows_notepad_is_read(tmp_path: Path) -> None:
     assert load_sample_config(path).max_captcha == 2
 
 
-def test_alphabet_comes_from_labels_json_when_asked(tmp_path: Path) -> None:
+def test_alphabet_comes_from_labels_json_when_configured(tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text('["天", "地"]', encoding="utf-8")
     assert load_sample_config(write_config(tmp_path, use_labels_json_file=True)).alphabet.characters == ("天", "地")
 
@@ -181,25 +160,50 @@ def test_missing_labels_json_is_a_fault_that_names_the_way_out(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("kind", "path"), [(SampleConfig, SAMPLE_CONFIG), (CaptchaConfig, CAPTCHA_CONFIG)])
-def test_shipped_schema_is_the_one_of_the_code(kind: type, path: Path) -> None:
-    shipped = json.loads(path.with_suffix(".schema.json").read_text(encoding="utf-8"))
-    assert shipped == json_schema(kind), "run: python -m cnnlib.config"
+def test_schema_has_every_key_as_the_code_has_it(kind: type[SampleConfig], path: Path) -> None:
+    name = display_path(path.with_suffix(".schema.json"))
+    written = json.loads(path.with_suffix(".schema.json").read_text(encoding="utf-8"))
+    missing = json_schema(kind)["properties"].keys() - written["properties"].keys()
+    assert not missing, f"{name}: expected every key; {missing} are missing; write it with: python -m cnnlib.config"
+    assert written == json_schema(kind), f"{name}: expected what the code says; write it with: python -m cnnlib.config"
+
+
+def keys_of(kind: type[Config]) -> set[str]:
+    return {field.alias or name for name, field in kind.model_fields.items()}
 
 
 @pytest.mark.parametrize("kind", [SampleConfig, CaptchaConfig])
-def test_documentation_has_a_row_for_every_key(kind: type[SampleConfig]) -> None:
+def test_documentation_has_a_row_for_every_key(kind: type[Config]) -> None:
     page = (PROJECT_ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"^\| `([^`.]+)` \|", page, re.MULTILINE))
-    keys = {field.alias or name for name, field in kind.model_fields.items()}
-    assert keys <= rows
-    assert rows <= {f.alias or n for k in (SampleConfig, CaptchaConfig) for n, f in k.model_fields.items()}
+    missing, gone = keys_of(kind) - rows, rows - keys_of(SampleConfig) - keys_of(CaptchaConfig)
+    assert not missing, f"docs/configuration.md: expected a row for every key of {kind.__name__}; add {missing}"
+    assert not gone, f"docs/configuration.md: expected rows of keys that exist; remove {gone}"
 
 
-def test_display_path_is_what_a_config_would_say_or_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(PROJECT_ROOT)
-    assert display_path(PROJECT_ROOT / "sample" / "origin") == "sample/origin/"
-    assert display_path(SAMPLE_CONFIG) == "conf/sample_config.json"
-    assert display_path(tmp_path) == f"{tmp_path.as_posix()}/"
-    monkeypatch.chdir(tmp_path)
-    assert display_path(SAMPLE_CONFIG) == SAMPLE_CONFIG.as_posix()
-    assert config_path(SAMPLE_CONFIG) == "conf/sample_config.json"
+def test_labels_json_is_a_list_in_class_order(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    save_labels(path, Alphabet(tuple("天b1")))
+    assert json.loads(path.read_text(encoding="utf-8")) == ["天", "b", "1"]
+    assert load_labels(path).characters == ("天", "b", "1")
+
+
+def test_labels_json_may_be_a_string(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text('"ab天"', encoding="utf-8")
+    assert load_labels(path).characters == ("a", "b", "天")
+
+
+def test_characters_of_labels_json_are_composed(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    for content in (["e\u0301", "a"], "e\u0301a"):
+        path.write_text(json.dumps(content), encoding="utf-8")
+        assert load_labels(path).characters == ("é", "a")
+
+
+@pytest.mark.parametrize("content", ["{}", "[1, 2]", "nothing", '["a", "a"]', "[" * 100_000])
+def test_other_labels_json_is_refused_with_its_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"labels\.json: "):
+        load_labels(path)

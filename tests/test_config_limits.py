@@ -9,7 +9,7 @@ import pytest
 from cnnlib import config as config_module
 from cnnlib.config import load_captcha_config, load_sample_config
 from cnnlib.core.errors import ConfigError
-from tests.conftest import write_config
+from tests.helpers import write_config
 
 LONG = "x" * 100_000
 

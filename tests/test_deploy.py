@@ -18,7 +18,7 @@ import pytest
 
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
-from tests.conftest import Servers, eventually, free_port
+from tests.helpers import Servers, eventually, free_port
 
 DEPLOY = PROJECT_ROOT / "deploy"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -88,12 +88,14 @@ def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, byte
 def served(address: str) -> float:
     """Requests to /b that a server has answered."""
     _, text = ask(int(address.split(":")[1]), "GET", "/metrics")
-    found = re.search(rb'captcha_requests_total\{.*route="/b".*\} (\S+)', text)
-    return float(found[1]) if found else 0
+    match = re.search(rb'captcha_requests_total\{.*route="/b".*\} (\S+)', text)
+    return float(match[1]) if match else 0
 
 
 @needs_nginx
-def test_chain_shares_bounds_and_survives(chain: SimpleNamespace, serve: Servers, trained: SimpleNamespace) -> None:
+def test_nginx_shares_limits_and_survives_a_lost_server(
+    chain: SimpleNamespace, serve: Servers, trained: SimpleNamespace
+) -> None:
     picture = list_entries(trained.config.test_image_dir)[0].read_bytes()
     for _ in range(20):
         assert ask(chain.port, "POST", "/b", picture)[0] == 200
@@ -116,7 +118,7 @@ def test_chain_shares_bounds_and_survives(chain: SimpleNamespace, serve: Servers
 
 
 @needs_nginx
-def test_machines_that_never_answer_are_told_with_one_status(tmp_path: Path) -> None:
+def test_machines_that_never_answer_are_one_error_in_json(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with nginx_before([address, address], tmp_path) as port:
@@ -124,21 +126,21 @@ def test_machines_that_never_answer_are_told_with_one_status(tmp_path: Path) -> 
     assert (status, json.loads(text)["error_code"]) == (502, "502")
 
 
-def test_health_check_of_the_image_asks_the_server_and_no_proxy(trained: SimpleNamespace, serve: Servers) -> None:
+def test_health_check_of_the_image_uses_no_proxy(trained: SimpleNamespace, serve: Servers) -> None:
     address = serve("webserver_recognize_api.py", "--config", trained.config_path, "--workers", "1", "--page-port", "0")
     lines = (DEPLOY / "Dockerfile").read_text().replace("\\\n", "")
     command = json.loads(re.findall(r"HEALTHCHECK .*CMD (\[.*\])", lines)[0])
     proxy = f"http://127.0.0.1:{free_port()}"
 
     def check(port: int) -> int:
-        told = [sys.executable, *(word.replace("6000", str(port)) for word in command[1:])]
-        return subprocess.run(told, env=os.environ | {"http_proxy": proxy}, stderr=subprocess.DEVNULL).returncode
+        program = [sys.executable, *(word.replace("6000", str(port)) for word in command[1:])]
+        return subprocess.run(program, env=os.environ | {"http_proxy": proxy}, stderr=subprocess.DEVNULL).returncode
 
     assert eventually(lambda: check(int(address.split(":")[2].split("/")[0])) == 0)
     assert check(free_port()) == 1
 
 
-def test_everything_that_the_image_copies_exists_and_reaches_the_builder() -> None:
+def test_files_that_the_image_copies_exist_and_are_not_ignored() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     sources = re.findall(r"^COPY (\S+)", dockerfile, re.MULTILINE)
     let_in = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()

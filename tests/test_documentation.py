@@ -56,8 +56,8 @@ def read(path: Path) -> str:
 
 def blocks(path: Path, *languages: str) -> list[Block]:
     """The fenced blocks of a page, of some languages or all."""
-    found = [Block(*match.groups()) for match in FENCED.finditer(read(path))]
-    return [block for block in found if not languages or block.language in languages]
+    all_blocks = [Block(*match.groups()) for match in FENCED.finditer(read(path))]
+    return [block for block in all_blocks if not languages or block.language in languages]
 
 
 def commands(path: Path) -> list[str]:
@@ -67,8 +67,8 @@ def commands(path: Path) -> list[str]:
 
 def commands_in(block: Block) -> Iterator[str]:
     for line in block.text.replace("\\\n", " ").splitlines():
-        shown = line if block.language == "sh" else line.removeprefix("$ ") if line.startswith("$ ") else ""
-        command = re.sub(r"(^|\s+)#.*", "", shown).strip()
+        typed = line if block.language == "sh" else line.removeprefix("$ ") if line.startswith("$ ") else ""
+        command = re.sub(r"(^|\s+)#.*", "", typed).strip()
         if command:
             yield command
 
@@ -254,7 +254,7 @@ KINDS: dict[str, Callable[[Sequence[str]], None]] = {
 
 
 @every_page
-def test_blocks_say_what_they_hold(path: Path) -> None:
+def test_blocks_have_a_known_language(path: Path) -> None:
     for block in blocks(path):
         assert block.language in LANGUAGES, block.text
         assert block.language == "console" or not re.search(r"^\$ ", block.text, re.MULTILINE), block.text
@@ -262,7 +262,7 @@ def test_blocks_say_what_they_hold(path: Path) -> None:
 
 
 @every_page
-def test_commands_are_those_of_the_code(path: Path) -> None:
+def test_commands_exist_with_their_arguments(path: Path) -> None:
     for command in commands(path) + inline_commands(path):
         check_command(command)
 
@@ -300,13 +300,13 @@ def test_bash_understands_the_commands(path: Path) -> None:
         "python -m nothing",
     ],
 )
-def test_wrong_command_is_found(command: str) -> None:
+def test_wrong_command_is_noticed(command: str) -> None:
     with pytest.raises((AssertionError, AttributeError)):
         check_command(command)
 
 
 @every_page
-def test_python_is_what_the_library_has(path: Path) -> None:
+def test_names_in_python_blocks_exist(path: Path) -> None:
     for block in blocks(path, "python"):
         check_names(ast.parse(block.text))
 
@@ -326,7 +326,7 @@ def check_names(tree: ast.Module) -> None:
 
 
 @pytest.mark.parametrize("code", ["from cnnlib import Nothing", "from cnnlib import Recognizer\nRecognizer.nothing()"])
-def test_wrong_python_is_found(code: str) -> None:
+def test_wrong_python_is_noticed(code: str) -> None:
     with pytest.raises((ImportError, AttributeError, AssertionError)):
         check_names(ast.parse(code))
 
@@ -344,14 +344,16 @@ def test_json_is_json_and_answers_are_as_described(path: Path) -> None:
 
 def test_both_readmes_print_the_same_commands_and_code() -> None:
     assert commands(README) == commands(CHINESE)
-    english, chinese = ([ast.dump(ast.parse(one.text)) for one in blocks(path, "python")] for path in (README, CHINESE))
+    english, chinese = (
+        [ast.dump(ast.parse(block.text)) for block in blocks(path, "python")] for path in (README, CHINESE)
+    )
     assert english == chinese
     pictures = [re.findall(r"!\[[^\]]*\]\(([^)]+)\)", read(path)) for path in (README, CHINESE)]
     assert pictures[0] == pictures[1]
 
 
 @pytest.mark.parametrize("path", PAGES + OTHERS, ids=lambda path: path.relative_to(PROJECT_ROOT).as_posix())
-def test_links_lead_somewhere(path: Path) -> None:
+def test_links_lead_to_files_and_headings(path: Path) -> None:
     text = INLINE.sub("", FENCED.sub("", read(path)))
     for target in LINK.findall(text):
         if re.match(r"https?://", target):
@@ -370,12 +372,13 @@ def anchors(path: Path) -> set[str]:
 
 def test_sentences_are_short() -> None:
     for share, pages in ((0.02, [README]), (0.05, [README, *DOCS])):
-        found = [sentence for path in pages for sentence in sentences(read(path))]
-        long = [sentence for sentence in found if len(sentence.split()) > LONG_WORDS]
-        assert len(long) <= share * len(found), "\n\n".join([f"{len(long)} of {len(found)} are long:", *long])
+        all_sentences = [sentence for path in pages for sentence in sentences(read(path))]
+        long = [sentence for sentence in all_sentences if len(sentence.split()) > LONG_WORDS]
+        message = "\n\n".join([f"{len(long)} of {len(all_sentences)} are long:", *long])
+        assert len(long) <= share * len(all_sentences), message
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of a page, of four words or more, without code, tables, headings and pictures."""
     lines = [line for line in FENCED.sub("", text).splitlines() if not line.startswith(("|", "#", "!"))]
-    return [one for one in re.split(r"(?<=[.!?:])\s+", "\n".join(lines)) if len(one.split()) > 3]
+    return [sentence for sentence in re.split(r"(?<=[.!?:])\s+", "\n".join(lines)) if len(sentence.split()) > 3]

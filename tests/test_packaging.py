@@ -11,7 +11,7 @@ import pytest
 
 from cnnlib import __version__
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.conftest import draw
+from tests.helpers import draw
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,8 @@ def test_paths_of_a_config_are_relative_to_the_working_directory(installed: Simp
     assert "Total pictures in the original set: 0" in done.stdout
 
 
-def test_command_that_needs_more_packages_says_which(installed: SimpleNamespace) -> None:
+def test_command_that_needs_more_packages_names_them(installed: SimpleNamespace) -> None:
     done = run(installed, installed.command, "generate")
     assert done.returncode == 2
-    assert done.stderr == "captcha: the package is not installed; install it with: pip install 'cnnlib[train]'\n"
+    comes_with = "the package is not installed; it comes with: pip install '.[train]', in the project's folder"
+    assert done.stderr == f"captcha: {comes_with}\n"

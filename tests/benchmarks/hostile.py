@@ -71,7 +71,7 @@ def make_model(config: Path) -> None:
         Image.new("L", SIZE, number).save(loaded.train_image_dir / f"0000_{number}.png")
     trainer = Trainer(loaded)
     trainer.progress.step = 1
-    trainer.evaluate()
+    trainer.record_evaluation()
     save(trainer)
 
 

@@ -13,7 +13,7 @@ from cnnlib.config import load_sample_config
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
 from tests.benchmarks.runs import WORK
-from tests.conftest import free_port
+from tests.helpers import free_port
 from tests.processes import memory_mb, workers_of
 
 FOLDER = WORK / "service"

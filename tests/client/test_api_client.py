@@ -12,7 +12,7 @@ from flask import Flask, Response, jsonify, request
 from cnnlib.client.api_client import Client, token_headers
 from cnnlib.client.load_test import TimedConnection
 from cnnlib.core.errors import ConfigError, ServiceError, UnreachableError
-from tests.conftest import free_port, running
+from tests.helpers import free_port, running
 
 Served = Callable[[Callable[[], object]], str]
 
@@ -36,13 +36,13 @@ def good() -> Response:
     )
 
 
-def test_answer_has_its_times(served: Served) -> None:
+def test_answer_has_the_times_of_server_and_network(served: Served) -> None:
     answer = Client().recognize(served(good), b"data", "name.png")
     assert (answer.value, answer.confidence, answer.recognition_ms) == ("name.png", 0.5, 1)
     assert answer.request_ms == answer.total_ms - 1 > 0
 
 
-def test_passing_fault_is_tried_again(served: Served) -> None:
+def test_request_is_repeated_after_a_passing_fault(served: Served) -> None:
     tries = []
 
     def second_time() -> Response | tuple[str, int]:
@@ -53,7 +53,7 @@ def test_passing_fault_is_tried_again(served: Served) -> None:
     assert len(tries) == 2
 
 
-def test_tries_are_bounded(served: Served) -> None:
+def test_number_of_tries_is_limited(served: Served) -> None:
     tries = []
 
     def never() -> tuple[str, int]:
@@ -75,17 +75,17 @@ def test_server_cannot_make_a_client_wait_for_hours(served: Served) -> None:
     assert Client().recognize(served(later), b"data", "x").value == "x"
 
 
-def test_name_that_is_no_utf_8_is_sent_as_far_as_it_is(served: Served) -> None:
+def test_name_that_is_not_utf_8_is_sent_with_question_marks(served: Served) -> None:
     assert Client().recognize(served(good), b"data", os.fsdecode(b"\xd6_1.png")).value == "?_1.png"
 
 
-def test_fault_of_a_certificate_is_told_as_what_it_is(served: Served) -> None:
+def test_fault_of_a_certificate_names_ssl(served: Served) -> None:
     url = served(good).replace("http:", "https:")
     with pytest.raises(UnreachableError, match="SSL"):
         Client(retries=0).recognize(url, b"data")
 
 
-def test_source_that_never_ends_is_left(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_that_never_ends_times_out(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     def dripping() -> Response:
         return Response(b"." for _ in iter(lambda: time.sleep(0.05), 1))
 
@@ -100,7 +100,7 @@ def test_source_that_never_ends_is_left(served: Served, monkeypatch: pytest.Monk
         Client().fetch_captcha(served(lambda: b"more than ten"))
 
 
-def test_error_of_the_server_is_told_in_its_words(served: Served) -> None:
+def test_error_has_the_message_of_the_server(served: Served) -> None:
     url = served(lambda: (jsonify({"error_code": "1002", "message": "not a picture"}), 400))
     with pytest.raises(ServiceError, match=r"not a picture \(HTTP 400\)"):
         Client().recognize(url, b"data")
@@ -127,7 +127,7 @@ def test_silent_server_runs_into_the_time_out(served: Served) -> None:
     release.set()
 
 
-def test_captcha_comes_with_the_label_that_the_source_tells(served: Served) -> None:
+def test_captcha_has_the_label_that_the_source_sends(served: Served) -> None:
     url = served(lambda: Response(b"png", headers={"X-Captcha-Label": "%E5%A4%A9"}))
     captcha = Client().fetch_captcha(url)
     assert (captcha.data, captcha.label) == (b"png", "天")
@@ -159,7 +159,7 @@ def test_connections_are_kept() -> None:
     assert (len(ports), len(set(ports))) == (6, 2)
 
 
-def test_answer_that_is_cut_off_is_told_and_costs_the_next_one_nothing() -> None:
+def test_answer_cut_off_is_a_fault_and_the_next_one_arrives() -> None:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -181,7 +181,7 @@ def test_answer_that_is_cut_off_is_told_and_costs_the_next_one_nothing() -> None
         server.shutdown()
 
 
-def test_probe_asks_as_the_client_does(served: Served) -> None:
+def test_timed_connection_encodes_addresses_as_the_client_does(served: Served) -> None:
     url = served(good)
     for path in (f"{url}?größe=1", url.replace("/b", "/größe")):
         fault = TimedConnection(path).measure(1, b"data").fault
@@ -199,7 +199,7 @@ def test_token_is_what_a_header_can_hold(token: str, monkeypatch: pytest.MonkeyP
             token_headers()
 
 
-def test_environment_puts_nothing_between_this_machine_and_itself(
+def test_neither_proxy_nor_netrc_is_used_for_this_machine(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "netrc").write_text("default login someone password else")
@@ -207,11 +207,11 @@ def test_environment_puts_nothing_between_this_machine_and_itself(
     monkeypatch.setenv("CAPTCHA_API_TOKEN", "sesame")
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
-    seen = []
+    received = []
 
     def answer() -> Response:
-        seen.append(request.headers.get("Authorization"))
+        received.append(request.headers.get("Authorization"))
         return good()
 
     Client(retries=0).recognize(served(answer), b"data")
-    assert seen == ["Bearer sesame"]
+    assert received == ["Bearer sesame"]

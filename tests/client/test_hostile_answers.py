@@ -11,7 +11,7 @@ from cnnlib.client.api_client import Client
 from cnnlib.client.load_test import Load, TimedConnection
 from cnnlib.core.errors import ServiceError
 from cnnlib.core.printable import is_obeyed
-from tests.conftest import running
+from tests.helpers import running
 
 Served = Callable[[object], str]
 GOOD = {"value": "ab", "confidence": 0.5, "speed_time(ms)": 1}

@@ -1,4 +1,4 @@
-"""Load from processes of its own, on a real server whose answers the pictures decide."""
+"""Load from sending processes, on a real server whose answers depend on the pictures."""
 
 import http.client
 import os
@@ -17,13 +17,13 @@ from cnnlib.client import load_test
 from cnnlib.client.api_client import Answer
 from cnnlib.client.load_test import Load, Measurement
 from recognize_time_test import is_unanswered
-from tests.conftest import HANGUP, free_port, running, start_script, write_config
+from tests.helpers import HANGUP, free_port, running, start_script, write_config
 
 LABEL = {b"one": "1", b"two": "2", b"slow": "3"}
 
 
 class Api:
-    """A recognition API of a few pictures; how many requests it saw, and how many at once at most."""
+    """A recognition API of a few pictures, with the number of requests `seen`, and of the `most` at once."""
 
     def __init__(self) -> None:
         self.seen, self.now, self.most, self.quick, self.lock = 0, 0, 0, 0, threading.Lock()
@@ -65,20 +65,20 @@ def url(api: Api) -> Iterator[str]:
 
 
 def all_of(load: Load) -> list[Measurement]:
-    return [one for some in load.measurements() for one in some]
+    return [measurement for batch in load.measurements() for measurement in batch]
 
 
 @pytest.mark.parametrize("concurrency", [1, 5])
 def test_each_request_is_measured_once(url: str, api: Api, concurrency: int) -> None:
     start = time.time()
     load = Load(url, [b"one", b"two", b"bad", b"odd"], 9, concurrency)
-    done = sorted(all_of(load), key=lambda one: one.index)
-    assert [one.index for one in done] == list(range(1, 10))
+    done = sorted(all_of(load), key=lambda measurement: measurement.index)
+    assert [measurement.index for measurement in done] == list(range(1, 10))
     odd = f"{url}: expected an answer of the API; got something else (HTTP 200)"
     expected = ["1", "2", "refused (HTTP 400)", odd] * 2 + ["1"]
-    assert [one.answer.value if one.answer else one.fault for one in done] == expected
-    assert all(start <= one.sent_at <= time.time() for one in done)
-    assert all(one.answer.total_ms > one.answer.recognition_ms == 0.25 for one in done if one.answer)
+    assert [each.answer.value if each.answer else each.fault for each in done] == expected
+    assert all(start <= each.sent_at <= time.time() for each in done)
+    assert all(each.answer.total_ms > each.answer.recognition_ms == 0.25 for each in done if each.answer)
     assert api.seen == 9, "a repeated request would hide a failure"
     assert load.own_cost_ms > 0
 
@@ -93,9 +93,9 @@ def test_slow_answer_holds_up_its_own_connection_alone(url: str, api: Api) -> No
 def test_slow_first_answer_is_waited_for(url: str, api: Api) -> None:
     api.slow_s = 2
     load = Load(url, [b"slow"], 2, 2)
-    reports = list(load.measurements())
-    assert all(reports), "nothing is reported before there is something"
-    assert [one.answer.value for some in reports for one in some if one.answer] == ["3", "3"]
+    batches = list(load.measurements())
+    assert all(batches), "no batch is empty"
+    assert [each.answer.value for batch in batches for each in batch if each.answer] == ["3", "3"]
 
 
 def test_duration_ends_a_load(url: str) -> None:
@@ -116,11 +116,11 @@ def test_closed_iterator_sends_no_more(url: str, api: Api) -> None:
 
 def test_missing_server_is_a_fault_of_each_request() -> None:
     done = all_of(Load(f"http://127.0.0.1:{free_port()}/b", [b"x"], 3, 2))
-    assert [one.answer for one in done] == [None] * 3
-    assert all("is it running" in one.fault and one.unreached for one in done)
+    assert [each.answer for each in done] == [None] * 3
+    assert all("is it running" in each.fault and each.unreached for each in done)
 
 
-def test_token_of_the_environment_is_brought(url: str, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_of_the_environment_is_sent(url: str, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPTCHA_API_TOKEN", "sesame")
     assert len(all_of(Load(url, [b"one"], 2))) == 2
     assert api.tokens == {"Bearer sesame"}
@@ -131,7 +131,7 @@ def test_address_that_cannot_be_asked_ends_the_measurement() -> None:
         all_of(Load("http://a b/b", [b"one"], 10, 2))
 
 
-def test_connections_that_the_system_refuses_end_the_measurement(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_that_the_system_refuses_ends_the_measurement(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Refused(threading.Thread):
         def start(self) -> None:
             raise RuntimeError("can't start new thread")
@@ -158,10 +158,10 @@ def test_summary_has_average_and_percentiles() -> None:
 
 def test_error_in_the_program_itself_ends_the_measurement(url: str) -> None:
     with pytest.raises(TypeError):
-        all_of(Load(url, ["text, where bytes are wanted"], 10, 2))
+        all_of(Load(url, ["text instead of bytes"], 10, 2))
 
 
-def test_run_ends_when_nobody_answers_for_a_while() -> None:
+def test_run_ends_when_no_answer_came_for_a_while() -> None:
     answer = Answer("1", 1.0, 1.0, 2.0)
     there, gone = Measurement(1, 100, answer), Measurement(2, 101, None, "gone", unreached=True)
     assert not is_unanswered([there])
@@ -175,7 +175,7 @@ def test_run_ends_when_nobody_answers_for_a_while() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (HANGUP, 129)])
-def test_interrupted_stress_concludes_on_what_it_measured(url: str, tmp_path: Path, number: int, status: int) -> None:
+def test_interrupted_run_reports_what_it_measured(url: str, tmp_path: Path, number: int, status: int) -> None:
     picture = tmp_path / "picture"
     picture.write_bytes(b"one")
     arguments = ("--url", url, "--image", picture, "--output", tmp_path)
@@ -183,7 +183,7 @@ def test_interrupted_stress_concludes_on_what_it_measured(url: str, tmp_path: Pa
     process = start_script("recognize_time_test.py", "--config", config, *arguments, start_new_session=True)
     assert process.stdout
     first = process.stdout.readline()
-    os.killpg(process.pid, number)  # as a terminal and `timeout` do: those that send hear of it too
+    os.killpg(process.pid, number)  # as a terminal and `timeout` do: the sending processes get it too
     out = process.stdout.read()
     assert process.wait(120) == status
     measured = len((first + out).split("total: average")[0].splitlines())

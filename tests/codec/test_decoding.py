@@ -40,7 +40,7 @@ def test_columns_take_the_best_path_of_a_length(seed: int, lengths: tuple[int, i
     assert np.log(probabilities[range(5), path] + 1e-12).sum() == pytest.approx(expected)
 
 
-def test_positions_take_the_best_character_where_one_is_missing() -> None:
+def test_position_without_a_character_takes_the_best_one() -> None:
     probabilities = np.array([[0.9, 0.1, 0, 0], [0.1, 0.3, 0.1, 0.5], [0, 0.1, 0, 0.9]], np.float32)
     assert [ABC.decode(probabilities, "positions", lengths).text for lengths in ((0, 3), (2, 3), (3, 3))] == [
         "a",
@@ -50,7 +50,7 @@ def test_positions_take_the_best_character_where_one_is_missing() -> None:
 
 
 @pytest.mark.parametrize("lengths", [(2, 3), (3, 3)])
-def test_positions_leave_no_hole_in_a_text(lengths: tuple[int, int]) -> None:
+def test_positions_leave_no_gap_in_a_text(lengths: tuple[int, int]) -> None:
     probabilities = np.array([[0.99, 0, 0, 0.01], [0, 0.45, 0.05, 0.5], [0, 0, 0.999, 0.001]], np.float32)
     prediction = ABC.decode(probabilities, "positions", lengths)
     assert prediction.text == "abc"
@@ -58,7 +58,7 @@ def test_positions_leave_no_hole_in_a_text(lengths: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("decoding", ["positions", "columns"])
-def test_a_text_longer_than_allowed_loses_its_least_sure_character(decoding: Decoding) -> None:
+def test_text_longer_than_allowed_loses_its_least_certain_character(decoding: Decoding) -> None:
     rows = {"positions": ["a", "b", "c"], "columns": ["a", "b", "_", "c"]}[decoding]
     probabilities = np.full((len(rows), 4), 0.01)
     for row, character in enumerate(rows):
@@ -70,7 +70,7 @@ def test_a_text_longer_than_allowed_loses_its_least_sure_character(decoding: Dec
     assert prediction.confidence < 0.5
 
 
-def test_a_reading_of_the_right_length_is_left_as_it_is() -> None:
+def test_text_of_an_allowed_length_is_left_as_it_is() -> None:
     probabilities = np.random.default_rng(5).dirichlet(np.ones(4), 5)
     greedy = ABC.decode(probabilities, "columns", (0, 5))
     assert ABC.decode(probabilities, "columns", (len(greedy.text), 3)) == greedy

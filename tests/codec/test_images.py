@@ -32,11 +32,11 @@ def test_colour_keeps_three_channels() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparent_ground_is_white_even_where_black_is_stored(mode: str) -> None:
+def test_transparent_background_is_white_even_when_black_is_stored(mode: str) -> None:
     assert open_picture(encoded(Image.new(mode, (6, 4))), SHAPE).min() == 255
 
 
-def test_palette_is_resolved_its_transparent_colour_too() -> None:
+def test_palette_with_a_transparent_colour_is_resolved() -> None:
     picture = Image.new("P", (6, 4), 1)
     picture.putpalette([9, 9, 9, 255, 0, 0])
     assert open_picture(encoded(picture), SHAPE)[0, 0, 0] == 76
@@ -54,12 +54,12 @@ def test_transparent_colour_of_sixteen_bit_grey_is_white() -> None:
     assert pixels[0, :, 0].tolist() == [0, 255, 40_000 >> 8]
 
 
-def test_broken_word_on_how_a_picture_was_held_loses_no_pixels() -> None:
+def test_broken_exif_header_loses_no_pixels() -> None:
     broken = encoded(Image.new("L", (6, 4), 7), exif=b"Exif\0\0no header")
     assert open_picture(broken, SHAPE).tolist() == np.full((4, 6, 1), 7).tolist()
 
 
-def test_turned_photo_is_upright() -> None:
+def test_turned_photo_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     assert decode_picture(encoded(Image.new("L", (4, 6)), "JPEG", exif=exif)).size == (6, 4)
@@ -85,7 +85,7 @@ def test_file_that_has_gone_is_a_sample_error(tmp_path: Path) -> None:
 
 def test_palette_that_lacks_the_transparent_colour_is_refused() -> None:
     picture = decode_picture(png_of_no_colour(6, 4))
-    for use in (is_coloured, lambda one: to_array(one, SHAPE)):
+    for use in (is_coloured, lambda picture: to_array(picture, SHAPE)):
         with pytest.raises(SampleError, match="can't be decoded: palette index"):
             use(picture)
 
@@ -104,7 +104,7 @@ def test_other_size_is_resized_when_asked_for() -> None:
     assert (pixels[:, 4:] > 195).all()
 
 
-def test_colour_is_told_from_grey() -> None:
+def test_coloured_pictures_are_distinguished_from_grey_ones() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 100), np.uint8))
     grey_photo = decode_picture(encoded(noise.convert("RGB"), "JPEG", quality=40))
     assert not any(map(is_coloured, (noise, grey_photo, noise.convert("1"), noise.convert("P"))))

@@ -10,7 +10,7 @@ import pytest
 
 from cnnlib.core.environment import SETTINGS, settle, settled
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.conftest import fill, run_script, write_config
+from tests.helpers import fill, run_script, write_config
 
 NOTEBOOK = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 RC = "text.usetex: True\nbackend: nowhere\nfont.size: 70\n"

@@ -11,12 +11,12 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="there is one core")
-def test_items_are_worked_on_together() -> None:
+def test_items_are_worked_on_at_the_same_time() -> None:
     both = threading.Barrier(2, timeout=20)
     assert len(list(on_all_cores(lambda _: both.wait(), range(2)))) == 2
 
 
-def test_what_the_work_raises_comes_at_its_place() -> None:
+def test_exception_is_raised_at_its_items_turn() -> None:
     results = on_all_cores(lambda number: 6 // number, [3, 0, 2])
     assert next(results) == 2
     with pytest.raises(ZeroDivisionError):

@@ -8,7 +8,7 @@ import pytest
 
 from cnnlib.core.signals import block_signals, catch_stop_signals, unblock_signals
 
-HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # where there are terminals to be closed
+HANGUP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, *HANGUP])
@@ -21,16 +21,16 @@ def test_first_signal_is_noted_and_handlers_come_back(number: signal.Signals) ->
     assert signal.getsignal(number) == before
 
 
-@pytest.mark.skipif(not HANGUP, reason="there are terminals to be closed on POSIX alone")
-def test_closed_terminal_may_tell_it_twice() -> None:
+@pytest.mark.skipif(not HANGUP, reason="only POSIX has terminals that close")
+def test_second_hangup_is_ignored() -> None:
     with catch_stop_signals() as interrupted:
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGHUP)
         assert interrupted.signal == signal.SIGHUP
 
 
-@pytest.mark.skipif(not HANGUP, reason="there are terminals to be closed on POSIX alone")
-def test_closed_terminal_is_ignored_where_it_was_before() -> None:
+@pytest.mark.skipif(not HANGUP, reason="only POSIX has terminals that close")
+def test_hangup_stays_ignored_under_nohup() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
         with catch_stop_signals() as interrupted:
@@ -40,28 +40,28 @@ def test_closed_terminal_is_ignored_where_it_was_before() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.skipif(not HANGUP, reason="signals can be blocked on POSIX alone")
-def test_process_that_is_started_while_signals_are_blocked_hears_of_none_until_it_asks() -> None:
+@pytest.mark.skipif(not HANGUP, reason="only POSIX can block signals")
+def test_process_started_while_signals_are_blocked_gets_them_when_it_unblocks() -> None:
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     with block_signals():
-        process = spawn.Process(target=tell_when_it_is_let_in, args=(theirs,), daemon=True)
+        process = spawn.Process(target=report_signals, args=(theirs,), daemon=True)
         process.start()
         os.kill(process.pid, signal.SIGINT)  # while it still imports
     theirs.close()  # so that its end is seen
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
-    assert ours.recv() == "there"
+    assert ours.recv() == "started"
     assert ours.recv() == "interrupted"
     process.join()
 
 
-def tell_when_it_is_let_in(told: Connection) -> None:
-    told.send("there")
+def report_signals(reports: Connection) -> None:
+    reports.send("started")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what shells start in the background
     try:
         unblock_signals()
     except KeyboardInterrupt:
-        told.send("interrupted")
+        reports.send("interrupted")
 
 
 def test_second_ctrl_c_interrupts_at_once() -> None:

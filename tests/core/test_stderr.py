@@ -7,7 +7,7 @@ import pytest
 from cnnlib.core.stderr import muted_stderr
 
 
-def test_native_noise_is_hidden_and_comes_back_after(capfd: pytest.CaptureFixture[str]) -> None:
+def test_native_output_is_hidden_only_inside(capfd: pytest.CaptureFixture[str]) -> None:
     with muted_stderr():
         os.write(2, b"noise")
     os.write(2, b"after")
@@ -21,7 +21,7 @@ def test_exception_passes_and_standard_error_is_restored(capfd: pytest.CaptureFi
     assert capfd.readouterr().err == "after"
 
 
-def test_without_standard_error_nothing_is_touched(
+def test_closed_standard_error_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)  # as Python has it where it was closed
@@ -30,7 +30,7 @@ def test_without_standard_error_nothing_is_touched(
     assert capfd.readouterr().err == "another file by now"
 
 
-def test_threads_restore_it_too(capfd: pytest.CaptureFixture[str]) -> None:
+def test_threads_restore_standard_error_too(capfd: pytest.CaptureFixture[str]) -> None:
     def body() -> None:
         for _ in range(100):
             with muted_stderr():

@@ -25,7 +25,7 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data import importing, sources
 from cnnlib.data.folders import list_entries
-from tests.conftest import draw, write_config
+from tests.helpers import draw, write_config
 
 LETTERS = "abcdefgh23456789"
 Drawn = list[tuple[str, bytes]]  # label and bytes of each picture

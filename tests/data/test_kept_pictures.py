@@ -14,7 +14,7 @@ from cnnlib.data import config_proposal
 from cnnlib.data.config_proposal import PIXEL_LIMIT, propose
 from cnnlib.data.samples import doubt_labels, inspect_folder
 from cnnlib.network.names import NETWORKS, least_width
-from tests.conftest import draw, fill
+from tests.helpers import draw, fill
 
 
 def proposed(config: SampleConfig, known: list[str] | None = None, limit: float = PIXEL_LIMIT) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from cnnlib.core import files
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data import config_proposal, samples, verify_and_split
 from cnnlib.data.verify_and_split import SetSizes, separate_duplicates
-from tests.conftest import draw, fill, write_config
+from tests.helpers import draw, fill, write_config
 
 
 class KilledError(BaseException):

@@ -7,11 +7,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from PIL import Image
 
 from cnnlib.config import SampleConfig
@@ -19,15 +17,15 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data import folders, verify_and_split
 from cnnlib.data.verify_and_split import SetSizes
-from tests.conftest import draw, fill, write_config
+from tests.helpers import draw, fill, write_config
 from tests.hostile import png_of_no_colour
 
 
 def faults(config: SampleConfig) -> dict[str, str | None]:
-    return {one.path.name: one.fault for one in verify_and_split.check_folder(config.origin_image_dir, config)}
+    return {sample.path.name: sample.fault for sample in verify_and_split.check_folder(config.origin_image_dir, config)}
 
 
-def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleConfig) -> None:
+def test_every_abnormal_file_has_its_reason(config: SampleConfig) -> None:
     origin = config.origin_image_dir
     draw("01", origin / "01_0.png")
     draw("01", origin / "01_1.PNG")
@@ -44,29 +42,29 @@ def test_every_kind_of_abnormal_picture_is_named_with_its_reason(config: SampleC
     Image.new("LA", (32, 16), (255, 0)).save(origin / "01_10.png")
     (origin / ".DStore").write_bytes(b"")
     (origin / "folder_9.png").mkdir()
-    found = faults(config)
-    assert {name for name, fault in found.items() if fault is None} == {"01_0.png", "01_1.PNG"}
-    assert found["01_2.jpg"] == found[".DStore"] == "File extension is incorrect"
-    assert found["01.png"] == "Bad name: the name has no underscore between label and serial number"
-    assert found["_3.png"] == "Bad name: the name has no label before the underscore"
-    assert found["01_4.png"] == "Wrong size: expected 32x16 pixels; got 33x16"
-    assert found["0x_5.png"] == "Label '0x': not in the alphabet: x"
-    assert found["011_6.png"] == "Label '011': expected at most 2 characters (max_captcha); got 3"
-    assert str(found["01_7.png"]).startswith("Cannot be opened: can't be decoded: ")
-    assert found["01_8.png"] == "Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture"
-    assert found["01_9.png"] == "Cannot be opened: can't be decoded: palette index out of range"
-    assert found["01_10.png"] == "Empty picture: all pixels have the same colour, transparent ones count as white"
-    assert found["folder_9.png"] == "Not a file"
+    reasons = faults(config)
+    assert {name for name, fault in reasons.items() if fault is None} == {"01_0.png", "01_1.PNG"}
+    assert reasons["01_2.jpg"] == reasons[".DStore"] == "File extension is incorrect"
+    assert reasons["01.png"] == "Bad name: the name has no underscore between label and serial number"
+    assert reasons["_3.png"] == "Bad name: the name has no label before the underscore"
+    assert reasons["01_4.png"] == "Wrong size: expected 32x16 pixels; got 33x16"
+    assert reasons["0x_5.png"] == "Label '0x': not in the alphabet: x"
+    assert reasons["011_6.png"] == "Label '011': expected at most 2 characters (max_captcha); got 3"
+    assert str(reasons["01_7.png"]).startswith("Cannot be opened: can't be decoded: ")
+    assert reasons["01_8.png"] == "Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture"
+    assert reasons["01_9.png"] == "Cannot be opened: can't be decoded: palette index out of range"
+    assert reasons["01_10.png"] == "Empty picture: all pixels have the same colour, transparent ones count as white"
+    assert reasons["folder_9.png"] == "Not a file"
 
 
 @pytest.mark.parametrize(
     ("count", "test"), [(0, 0), (1, 0), (2, 1), (19, 1), (20, 1), (30, 2), (1000, 50), (10_000, 500)]
 )
-def test_split_is_nineteen_to_one_and_a_handful_gives_one_test_picture(count: int, test: int) -> None:
+def test_five_percent_are_test_pictures_and_one_of_a_few(count: int, test: int) -> None:
     assert len(SetSizes().draw_test([Path(f"01_{n}.png") for n in range(count)], seed=0)) == test
 
 
-def test_pictures_that_come_a_few_at_a_time_keep_the_test_at_five_percent() -> None:
+def test_test_set_stays_at_five_percent_when_few_pictures_come_at_a_time() -> None:
     sets = SetSizes()
     drawn = [sets.draw_test([Path(f"01_{day}-{n}.png") for n in range(day % 4)], 0) for day in range(50)]
     assert (sets.training, sets.test) == (69, 4)
@@ -94,11 +92,11 @@ def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:
     assert (source.read_bytes(), (target / "01_1.png").read_bytes()) == (b"new", b"old")
 
 
-def test_same_picture_is_a_twin_under_its_label_and_abnormal_under_another(config: SampleConfig) -> None:
+def test_same_picture_is_a_duplicate_under_its_label_and_abnormal_under_another(config: SampleConfig) -> None:
     origin, train, test = config.origin_image_dir, config.train_image_dir, config.test_image_dir
-    kept = draw("01", test / "01_1.png", seed=1)
+    original = draw("01", test / "01_1.png", seed=1)
     for name in ("01_1.png", "01_7.png", "00_8.png"):
-        shutil.copy(kept, draw("01", origin / name))
+        shutil.copy(original, draw("01", origin / name))
     draw("01", train / "01_2.png", seed=2)
     draw("01", origin / "01_2.png", seed=3)
     draw("01", origin / "01_3.png", seed=4)
@@ -113,8 +111,8 @@ def test_same_picture_is_a_twin_under_its_label_and_abnormal_under_another(confi
     samples = verify_and_split.check_folder(origin, config)
     others, duplicates = verify_and_split.separate_duplicates(samples, (train, test), "png")
     assert [path.name for path in duplicates] == ["01_1.png", "01_4.png", "01_6.png", "01_7.png", "01_8.png"]
-    found = {one.path.name: str(one.fault).partition(":")[0] for one in others}
-    assert found == {
+    reasons = {sample.path.name: str(sample.fault).partition(":")[0] for sample in others}
+    assert reasons == {
         "00_8.png": "Same picture, another label",
         "01_2.png": "Name taken",
         "01_3.png": "None",
@@ -130,20 +128,6 @@ def test_links_and_huge_files_are_abnormal(config: SampleConfig, monkeypatch: py
     assert faults(config)["01_2.png"] == "A link, not a file"
     monkeypatch.setattr("cnnlib.codec.images.FILE_LIMIT_BYTES", 10)
     assert str(faults(config)["01_1.png"]).startswith("Cannot be opened: expected a file of at most 10 bytes; got ")
-
-
-def test_second_run_waits_and_then_says_who_holds_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "LOCK_WAIT_S", 0.1)
-    taken = pytest.raises(SampleError, match="another run is writing or moving pictures here")
-    with FileLock(tmp_path / ".lock"), taken, folders.locked(tmp_path):
-        pass
-
-
-def test_half_copied_file_of_a_killed_run_is_cleared(tmp_path: Path) -> None:
-    (tmp_path / ".01_1.png.part").write_bytes(b"half")
-    with folders.locked(tmp_path):
-        assert folders.list_entries(tmp_path) == []
-    assert not (tmp_path / ".01_1.png.part").exists()
 
 
 def other_device(tmp_path: Path) -> Path:
@@ -166,9 +150,10 @@ def test_move_across_devices_leaves_one_whole_file(tmp_path: Path) -> None:
         shutil.rmtree(target)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
 @pytest.mark.parametrize("across", [False, True], ids=["one device", "two devices"])
-def test_sigkill_at_random_moments_loses_none_and_doubles_none(tmp_path: Path, across: bool) -> None:
+def test_kill_at_random_moments_neither_loses_nor_doubles_a_picture(tmp_path: Path, across: bool) -> None:
     elsewhere = other_device(tmp_path) if across else tmp_path
     target = {"train_image_dir": str(elsewhere / "train"), "test_image_dir": str(elsewhere / "test")}
     config_path = write_config(tmp_path, **target)
@@ -186,10 +171,10 @@ def test_sigkill_at_random_moments_loses_none_and_doubles_none(tmp_path: Path, a
             process.send_signal(signal.SIGKILL)
             killed += process.wait() == -signal.SIGKILL and 0 < len(contents(origin)) < 400
             places = [origin, elsewhere / "train", elsewhere / "test"]
-            found = sum((contents(place) for place in places), Counter())
+            pictures = sum((contents(place) for place in places), Counter())
             if not across:  # a rename is in one place or the other; a copy may be in both until the next run
-                assert found == before
-            assert set(found) == set(before)
+                assert pictures == before
+            assert set(pictures) == set(before)
         subprocess.run(
             [sys.executable, str(PROJECT_ROOT / "verify_and_split_data.py"), "--config", str(config_path)], check=True
         )
@@ -202,13 +187,5 @@ def test_sigkill_at_random_moments_loses_none_and_doubles_none(tmp_path: Path, a
 
 
 def contents(folder: Path) -> Counter[tuple[str, bytes]]:
-    """Names and bytes of the pictures in a folder, what is not yet whole left out."""
+    """Names and bytes of the pictures in a folder, without those that are being copied."""
     return Counter((path.name, path.read_bytes()) for path in folders.list_entries(folder))
-
-
-def test_bad_name_in_the_training_folder_is_refused(configure: Callable[..., SampleConfig]) -> None:
-    config = configure()
-    draw("01", config.train_image_dir / "01.png")
-    with pytest.raises(SampleError, match=r"train/01.png: the name has no underscore.*verify_and_split_data.py"):
-        folders.list_labelled(config.train_image_dir, "png")
-    assert folders.labels_in(config.train_image_dir, "png") == []

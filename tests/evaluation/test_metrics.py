@@ -3,7 +3,7 @@ import pytest
 from cnnlib.evaluation.metrics import accuracy, align, character_accuracies, confusions, interval
 
 
-def test_pictures_and_characters_are_counted_apart() -> None:
+def test_pictures_and_characters_are_counted_separately() -> None:
     result = accuracy(["abcd", "abcd"], ["abcd", "abxd"])
     assert (result.pictures, result.picture, result.character) == (2, 0.5, 7 / 8)
 

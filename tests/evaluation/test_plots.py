@@ -9,7 +9,7 @@ from PIL import Image
 from cnnlib.evaluation import plots
 from cnnlib.evaluation.metrics import NO_CHARACTER
 from cnnlib.evaluation.plots import draw_errors, draw_sheet, draw_times
-from tests.conftest import draw
+from tests.helpers import draw
 
 
 def test_curve_and_boxes_are_pictures_with_ink(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_sheet_marks_the_misread_in_red(tmp_path: Path) -> None:
     assert any(red > green + 100 for red, green, _ in wrong.get_flattened_data())
 
 
-def test_long_captions_stand_in_shorter_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_shorter_when_captions_are_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr(plots, "_save", lambda figure, _: drawn.append(figure))
     picture = draw("01", tmp_path / "01_1.png").read_bytes()
@@ -42,7 +42,7 @@ def test_long_captions_stand_in_shorter_rows(tmp_path: Path, monkeypatch: pytest
     assert [figure.axes[0].get_gridspec().ncols for figure in drawn] == [4, 3, 1]
 
 
-def test_characters_that_the_plain_font_lacks_get_another_that_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_that_the_default_font_lacks_get_another_font(monkeypatch: pytest.MonkeyPatch) -> None:
     other = SimpleNamespace(name="Other", fname="other.ttf")
     monkeypatch.setattr(plots.font_manager.fontManager, "ttflist", [SimpleNamespace(name="No", fname="no.ttf"), other])
     monkeypatch.setattr(plots, "_characters", lambda path: {"other.ttf": {0x5929: 1}}.get(path, {ord("a"): 1}))
@@ -50,7 +50,7 @@ def test_characters_that_the_plain_font_lacks_get_another_that_has_them(monkeypa
     assert plots._fonts("a\u5929") == [plots.DEFAULT_FONT, "Other"]
 
 
-def test_font_that_was_removed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_font_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = SimpleNamespace(name="Gone", fname="/nowhere/gone.ttf")
     monkeypatch.setattr(plots.font_manager.fontManager, "ttflist", [gone])
     assert plots._fonts("a\u5929") == [plots.DEFAULT_FONT]

@@ -7,13 +7,13 @@ import pytest
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
 from cnnlib.inference.compatibility import Requirements, check_fits, requirements_of
-from tests.inference.test_model_card import card
+from tests.model_cards import card_of
 
 
 def test_disagreement_names_both_values_and_the_way_out(tmp_path: Path) -> None:
-    wanted = Requirements("conf/my.json", image_width=120, image_height=16, char_set="01a")
+    requirements = Requirements("conf/my.json", image_width=120, image_height=16, char_set="01a")
     with pytest.raises(ModelError) as caught:
-        check_fits(card(), tmp_path, wanted)
+        check_fits(card_of(), tmp_path, requirements)
     message = str(caught.value)
     assert (
         'trained with image_width 32, char_set "01", but conf/my.json says image_width 120, char_set "01a"' in message
@@ -21,27 +21,27 @@ def test_disagreement_names_both_values_and_the_way_out(tmp_path: Path) -> None:
     assert "set the config back, or name another model_save_dir" in message
     assert f"--warm-start {tmp_path.as_posix()}/" in message
     assert "\n" not in message
-    check_fits(card(), tmp_path, Requirements("conf/my.json", image_width=32, max_captcha=2))
+    check_fits(card_of(), tmp_path, Requirements("conf/my.json", image_width=32, max_captcha=2))
 
 
 @pytest.mark.parametrize("network", ["classic", "positions"])
 def test_start_from_another_network_is_not_proposed(tmp_path: Path, network: str) -> None:
     with pytest.raises(ModelError) as caught:
-        check_fits(card(), tmp_path, Requirements("conf/my.json", network=network))
+        check_fits(card_of(), tmp_path, Requirements("conf/my.json", network=network))
     assert "train a new model there" in str(caught.value)
     assert "--warm-start" not in str(caught.value)
 
 
-def test_alphabet_from_a_labels_file_is_told_as_such(configure: Callable[..., SampleConfig], tmp_path: Path) -> None:
+def test_alphabet_of_a_labels_file_is_named_with_it(configure: Callable[..., SampleConfig], tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text('["0", "1", "2"]')
     config = configure(use_labels_json_file=True)
-    told = f'but {config.name} with {tmp_path.as_posix()}/labels.json says char_set "012"'
-    with pytest.raises(ModelError, match=re.escape(told)):
-        check_fits(card(), tmp_path, requirements_of(config))
+    message = f'but {config.name} with {tmp_path.as_posix()}/labels.json says char_set "012"'
+    with pytest.raises(ModelError, match=re.escape(message)):
+        check_fits(card_of(), tmp_path, requirements_of(config))
 
 
 @pytest.mark.parametrize(
-    ("added", "said"),
+    ("added", "message"),
     [
         ("z", "of 3755 characters, but my.json says char_set of 3756 characters, among them z; set"),
         (
@@ -50,8 +50,8 @@ def test_alphabet_from_a_labels_file_is_told_as_such(configure: Callable[..., Sa
         ),
     ],
 )
-def test_long_alphabets_that_differ_are_told_by_what_differs(tmp_path: Path, added: str, said: str) -> None:
+def test_long_alphabets_are_described_by_what_differs(tmp_path: Path, added: str, message: str) -> None:
     characters = [chr(0x4E00 + number) for number in range(3755)]
-    trained = card().model_copy(update={"characters": tuple(characters)})
-    with pytest.raises(ModelError, match=f"char_set {said}"):
+    trained = card_of(characters=tuple(characters))
+    with pytest.raises(ModelError, match=f"char_set {message}"):
         check_fits(trained, tmp_path, Requirements("my.json", char_set="".join(reversed(characters)) + added))

@@ -11,7 +11,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 CODE = """
 import os, sys, threading, time
 from cnnlib import Recognizer
-from tests.conftest import draw
+from tests.helpers import draw
 from pathlib import Path
 
 recognizer = Recognizer.general()

@@ -13,56 +13,31 @@ from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.inference import model_card
 from cnnlib.inference.compatibility import Requirements, check_resumable
-from cnnlib.inference.model_card import CARD, ModelCard, load_card, load_model, save_model
-
-
-def card(step: int = 1) -> ModelCard:
-    return ModelCard(
-        network="columns",
-        decoding="columns",
-        image_height=16,
-        image_width=32,
-        channels=1,
-        characters=("0", "1"),
-        max_captcha=2,
-        step=step,
-        training_pictures=10,
-        verification_pictures=1,
-        verification_picture_accuracy=1.0,
-        verification_character_accuracy=1.0,
-        best_picture_accuracy=1.0,
-        best_step=step,
-        saved_at="2026-01-01T00:00:00+00:00",
-        versions={"python": "3"},
-    )
-
-
-def save(folder: Path, step: int = 1, content: bytes = b"model") -> ModelCard:
-    files = {"checkpoint": (".npz", content + b" weights"), "float32": (".tflite", content)}
-    return save_model(folder, card(step), files)
+from cnnlib.inference.model_card import CARD, load_card, load_model
+from tests.model_cards import save_bytes
 
 
 def test_saved_model_is_read_back(tmp_path: Path) -> None:
-    saved = save(tmp_path)
+    saved = save_bytes(tmp_path)
     loaded, content = load_model(tmp_path, "float32")
     assert (loaded, content) == (saved, b"model")
     assert load_card(tmp_path).alphabet.characters == ("0", "1")
 
 
 def test_next_save_replaces_the_files_of_the_one_before_and_nothing_else(tmp_path: Path) -> None:
-    save(tmp_path, 1)
+    save_bytes(tmp_path, 1)
     (tmp_path / "checkpoint-mine.npz").write_bytes(b"mine")
     (tmp_path / "weights-backup").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
-    second = save(tmp_path, 2, b"other")
+    second = save_bytes(tmp_path, 2, b"other")
     names = {file.name for file in second.files.values()}
     mine = {"notes.txt", "checkpoint-mine.npz", "weights-backup"}
     assert {path.name for path in tmp_path.iterdir()} == names | mine | {CARD}
     assert load_model(tmp_path, "checkpoint")[1] == b"other weights"
 
 
-def test_save_that_finds_no_room_leaves_the_older_model_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(tmp_path)
+def test_save_on_a_full_disk_leaves_the_older_model_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_bytes(tmp_path)
     before = {path.name for path in tmp_path.iterdir()}
     sync, synced = os.fsync, []
 
@@ -74,25 +49,25 @@ def test_save_that_finds_no_room_leaves_the_older_model_alone(tmp_path: Path, mo
 
     monkeypatch.setattr(os, "fsync", room_for_one)
     with pytest.raises(OSError, match="No space left"):
-        save(tmp_path, 2, b"other")
+        save_bytes(tmp_path, 2, b"other")
     assert synced
     assert {path.name for path in tmp_path.iterdir()} == before
     assert load_model(tmp_path, "float32")[1] == b"model"
 
 
-def test_what_a_killed_save_left_makes_room_for_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(tmp_path)
-    left = [tmp_path / "checkpoint-2-01234567.npz", tmp_path / ".float32-2-01234567.tflite.part"]
-    for path in left:
+def test_files_of_a_killed_save_are_deleted_by_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_bytes(tmp_path)
+    leftovers = [tmp_path / "checkpoint-2-01234567.npz", tmp_path / ".float32-2-01234567.tflite.part"]
+    for path in leftovers:
         path.touch()
     write = model_card.write_atomically
 
     def after_clearing(path: Path, content: bytes) -> None:
-        assert not any(one.exists() for one in left)
+        assert not any(leftover.exists() for leftover in leftovers)
         write(path, content)
 
     monkeypatch.setattr(model_card, "write_atomically", after_clearing)
-    save(tmp_path, 3)
+    save_bytes(tmp_path, 3)
 
 
 def test_folder_without_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
@@ -105,7 +80,7 @@ def test_folder_without_model_is_refused_with_the_way_out(tmp_path: Path) -> Non
     ("text", "fault"),
     [("", "Expecting value"), ("{", "Expecting property"), ("[]", "valid dictionary"), ('{"network": 1}', "network: ")],
 )
-def test_broken_card_is_refused_in_one_line_that_says_what_is_broken(tmp_path: Path, text: str, fault: str) -> None:
+def test_broken_card_is_refused_with_its_fault_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
     (tmp_path / CARD).write_text(text)
     with pytest.raises(ModelError, match=rf"expected a model card; got a broken one \(.*{fault}") as caught:
         load_card(tmp_path)
@@ -113,7 +88,7 @@ def test_broken_card_is_refused_in_one_line_that_says_what_is_broken(tmp_path: P
 
 
 def test_card_with_a_doubled_character_is_broken(tmp_path: Path) -> None:
-    save(tmp_path)
+    save_bytes(tmp_path)
     keys = json.loads((tmp_path / CARD).read_text())
     keys["characters"] = ["0", "0"]
     (tmp_path / CARD).write_text(json.dumps(keys))
@@ -122,7 +97,7 @@ def test_card_with_a_doubled_character_is_broken(tmp_path: Path) -> None:
 
 
 def test_changed_or_missing_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / save(tmp_path).files["float32"].name
+    path = tmp_path / save_bytes(tmp_path).files["float32"].name
     path.write_bytes(b"model half")
     with pytest.raises(ModelError, match="expected the SHA-256 in the model card; got another one"):
         load_model(tmp_path, "float32")
@@ -134,17 +109,17 @@ def test_changed_or_missing_file_is_refused(tmp_path: Path) -> None:
 SAVER = """
 import sys
 from pathlib import Path
-from tests.inference.test_model_card import save
+from tests.model_cards import save_bytes
 step = 0
 while True:
     step += 1
-    save(Path(sys.argv[1]), step, b"%d" % step * 50000)
+    save_bytes(Path(sys.argv[1]), step, b"%d" % step * 50000)
     print(step, flush=True)
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
-def test_reader_beside_a_saving_and_killed_writer_always_finds_a_whole_model(tmp_path: Path) -> None:
+def test_reader_beside_a_killed_writer_always_finds_a_whole_model(tmp_path: Path) -> None:
     for delay in (0.0, 0.003, 0.011, 0.02, 0.05):
         writer = subprocess.Popen(
             [sys.executable, "-c", SAVER, str(tmp_path)], cwd=PROJECT_ROOT, stdout=subprocess.PIPE
@@ -158,5 +133,5 @@ def test_reader_beside_a_saving_and_killed_writer_always_finds_a_whole_model(tmp
         writer.wait()
         saved, content = load_model(tmp_path, "float32")
         assert content == b"%d" % saved.step * 50000
-    save(tmp_path, 1)
+    save_bytes(tmp_path, 1)
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]

@@ -19,7 +19,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.model_card import load_card, save_model
 from cnnlib.inference.recognizer import Recognizer
-from tests.conftest import draw
+from tests.helpers import draw
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_bytes_pillow_and_arrays_are_read_alike(recognizer: Recognizer, pictures
     data = [path.read_bytes() for path in pictures]
     predictions = recognizer.recognize(data)
     assert recognizer.recognize([Image.open(path) for path in pictures]) == predictions
-    assert recognizer.recognize([open_picture(one, Shape(16, 32)) for one in data]) == predictions
+    assert recognizer.recognize([open_picture(each, Shape(16, 32)) for each in data]) == predictions
     labels = [label_of(path.name) for path in pictures]
     right = sum(prediction.text == label for prediction, label in zip(predictions, labels, strict=True))
     assert right >= 0.9 * len(labels)
@@ -55,7 +55,7 @@ def test_pillow_picture_is_read_as_its_bytes_are(recognizer: Recognizer, picture
         recognizer.recognize([cut])
 
 
-def test_other_size_is_resized_where_the_card_says_so(
+def test_other_size_is_resized_when_the_card_says_so(
     trained: SimpleNamespace, tmp_path: Path, pictures: list[Path]
 ) -> None:
     card = load_card(trained.config.model_save_dir).model_copy(update={"resize": True})
@@ -63,14 +63,14 @@ def test_other_size_is_resized_where_the_card_says_so(
     save_model(tmp_path, card, {card.reads: (".tflite", content)})
     reader = Recognizer(tmp_path)
     large = [Image.open(path).convert("RGB").resize((96, 48)) for path in pictures]
-    right = [reader.recognize([one])[0].text == label_of(path.name) for one, path in zip(large, pictures, strict=True)]
+    right = [reader.recognize(each).text == label_of(path.name) for each, path in zip(large, pictures, strict=True)]
     assert sum(right) >= 0.8 * len(right)
     arrays = [np.asarray(picture) for picture in large]
     assert reader.recognize(arrays) == reader.recognize(large), "arrays are resized as pictures are"
 
 
 @pytest.mark.parametrize("change", [{"image_width": 40}, {"channels": 3}, {"characters": ("0", "1", "2")}])
-def test_card_of_another_model_than_the_one_beside_it_is_refused(
+def test_model_that_disagrees_with_its_card_is_refused(
     trained: SimpleNamespace, tmp_path: Path, change: dict[str, object]
 ) -> None:
     card = load_card(trained.config.model_save_dir)
@@ -80,14 +80,14 @@ def test_card_of_another_model_than_the_one_beside_it_is_refused(
         Recognizer(tmp_path)
 
 
-def test_confidences_are_shares_one_for_each_character(recognizer: Recognizer, pictures: list[Path]) -> None:
+def test_each_character_has_a_confidence_from_0_to_1(recognizer: Recognizer, pictures: list[Path]) -> None:
     for prediction in recognizer.recognize([path.read_bytes() for path in pictures]):
         assert 0 < prediction.confidence <= 1
         assert len(prediction.character_confidences) == len(prediction.text)
         assert all(0 < share <= 1 for share in prediction.character_confidences)
 
 
-def test_no_pictures_give_no_readings(recognizer: Recognizer) -> None:
+def test_no_pictures_give_no_predictions(recognizer: Recognizer) -> None:
     assert recognizer.recognize([]) == []
 
 
@@ -99,11 +99,11 @@ def test_original_form_and_method_work(trained: SimpleNamespace, pictures: list[
 
 def test_characters_left_out_are_not_read(trained: SimpleNamespace, pictures: list[Path]) -> None:
     folder = trained.config.model_save_dir
-    read = {one.text for one in Recognizer(folder).recognize([path.read_bytes() for path in pictures])}
+    texts = {prediction.text for prediction in Recognizer(folder).recognize([path.read_bytes() for path in pictures])}
     narrow = recognition_object.Recognizer(16, 32, 2, "1", folder)
-    ones = {one.text for one in narrow.recognize([path.read_bytes() for path in pictures])}
-    assert "0" in "".join(read)
-    assert set("".join(ones)) == {"1"}
+    narrow_texts = {prediction.text for prediction in narrow.recognize([path.read_bytes() for path in pictures])}
+    assert "0" in "".join(texts)
+    assert set("".join(narrow_texts)) == {"1"}
     assert (Recognizer(folder).characters, narrow.characters) == ("01", "1")
 
 
@@ -123,13 +123,6 @@ def test_other_size_and_unreadable_pictures_are_refused(recognizer: Recognizer, 
         recognizer.recognize([b"text"])
     with pytest.raises(SizeError, match=r"expected an array of uint8 .*; got float64 \(16, 32, 1\)"):
         recognizer.recognize([np.zeros((16, 32, 1))])
-
-
-def test_model_that_litert_cannot_load_is_a_fault(trained: SimpleNamespace, tmp_path: Path) -> None:
-    card = load_card(trained.config.model_save_dir)
-    save_model(tmp_path, card, {card.reads: (".tflite", b"no model")})
-    with pytest.raises(ModelError, match="LiteRT can't load the model"):
-        Recognizer(tmp_path)
 
 
 def test_two_recognizers_of_different_sizes_from_several_threads(
@@ -167,14 +160,16 @@ print(resident_mb() - before)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from Linux's /proc")
-def test_ten_thousand_readings_do_not_grow_memory(trained: SimpleNamespace) -> None:
+def test_ten_thousand_pictures_do_not_grow_memory(trained: SimpleNamespace) -> None:
     """Known bug 3 of the original suite."""
     folders = [str(trained.config.model_save_dir), str(trained.config.test_image_dir)]
     grown = subprocess.run([sys.executable, "-c", MEMORY, *folders], cwd=PROJECT_ROOT, capture_output=True, check=True)
     assert float(grown.stdout) < 5
 
 
-def test_model_copied_elsewhere_reads_alone(trained: SimpleNamespace, pictures: list[Path], tmp_path: Path) -> None:
+def test_copied_model_reads_without_its_checkpoint(
+    trained: SimpleNamespace, pictures: list[Path], tmp_path: Path
+) -> None:
     copy = shutil.copytree(trained.config.model_save_dir, tmp_path / "copy")
     for checkpoint in copy.glob("checkpoint-*"):
         checkpoint.unlink()
@@ -216,7 +211,7 @@ def test_transparent_array_shows_white(recognizer: Recognizer, pictures: list[Pa
 
 
 @pytest.mark.parametrize("nothing", [3, None, 2.5, [None], [3]])
-def test_what_is_no_picture_is_a_type_error(recognizer: Recognizer, nothing: object) -> None:
+def test_objects_of_other_types_are_a_type_error(recognizer: Recognizer, nothing: object) -> None:
     with pytest.raises(TypeError, match=r"expected a picture, as a path|expected a path, bytes"):
         recognizer.recognize(nothing)
 
@@ -231,7 +226,7 @@ def test_array_that_is_no_picture_is_refused(recognizer: Recognizer, array: np.n
         recognizer.recognize(array)
 
 
-def test_missing_file_and_text_file_are_named(recognizer: Recognizer, tmp_path: Path) -> None:
+def test_missing_file_and_text_file_are_refused(recognizer: Recognizer, tmp_path: Path) -> None:
     with pytest.raises(SampleError, match=r"nothing\.png: can't be read: No such file or directory"):
         recognizer.recognize(str(tmp_path / "nothing.png"))
     (tmp_path / "a.txt").write_text("text")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.conftest import fill, run_script, write_config
+from tests.helpers import fill, run_script, write_config
 
 SCRIPTS = sorted(path for folder in (".", "gen_image", "tools") for path in (PROJECT_ROOT / folder).glob("*.py"))
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from cnnlib.config import load_sample_config
 from gen_image import collect_labels
-from tests.conftest import draw, run_script, write_config
+from tests.helpers import draw, run_script, write_config
 
 
 def test_characters_of_all_folders_become_the_alphabet(tmp_path: Path) -> None:
@@ -17,11 +17,11 @@ def test_characters_of_all_folders_become_the_alphabet(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("5 characters are in ")
     assert json.loads((tmp_path / "labels.json").read_text(encoding="utf-8")) == ["/", "0", "a", "b", "天"]
-    used = load_sample_config(write_config(tmp_path, use_labels_json_file=True))
-    assert str(used.alphabet) == "/0ab天"
+    config = load_sample_config(write_config(tmp_path, use_labels_json_file=True))
+    assert str(config.alphabet) == "/0ab天"
 
 
-def test_labels_file_is_made_although_the_config_asks_for_it(tmp_path: Path) -> None:
+def test_labels_file_is_made_although_the_config_already_names_it(tmp_path: Path) -> None:
     path = write_config(tmp_path, use_labels_json_file=True)
     for label in ("a", "b"):
         draw("x", tmp_path / "sample" / "origin" / f"{label}_1.png")

@@ -17,7 +17,7 @@ from cnnlib.inference.model_card import load_card
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.web.lazy_app import LazyApp
 from test_batch import TestBatch
-from tests.conftest import fill, run_script, write_config
+from tests.helpers import fill, run_script, write_config
 from train_model import TrainModel
 
 CHECKPOINTS = {

@@ -30,7 +30,8 @@ def copied(trained: SimpleNamespace, tmp_path: Path) -> Path:
     return path
 
 
-def test_checkpoint_is_exported_anew(
+@pytest.mark.slow
+def test_checkpoint_is_exported_again(
     copied: Path, trained: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied.parent / "model"
@@ -48,6 +49,7 @@ def test_checkpoint_is_exported_anew(
     assert [prediction.text for prediction in Recognizer(folder).recognize(pictures)] == before
 
 
+@pytest.mark.slow
 def test_other_formats_read_as_the_recognizer_does(copied: Path, trained: SimpleNamespace) -> None:
     serving, onnx = copied.parent / "serving", copied.parent / "new/model.onnx"
     options = ["--export-only", "--saved-model", str(serving), "--onnx", str(onnx)]
@@ -57,16 +59,16 @@ def test_other_formats_read_as_the_recognizer_does(copied: Path, trained: Simple
     assert version.name == str(card.step)
     serve = tf.saved_model.load(str(version)).signatures["serving_default"]
     data = [path.read_bytes() for path in list_entries(trained.config.test_image_dir)][:8]
-    pictures = np.stack([open_picture(one, Shape(16, 32)) for one in data])
-    expected = [one.text for one in Recognizer(copied.parent / "model").recognize(data)]
+    pictures = np.stack([open_picture(each, Shape(16, 32)) for each in data])
+    expected = [prediction.text for prediction in Recognizer(copied.parent / "model").recognize(data)]
     for answers in (
         serve(pictures=tf.constant(pictures))["probabilities"].numpy(),
         onnxruntime.InferenceSession(onnx).run(["probabilities"], {"pictures": pictures})[0],
     ):
-        assert [card.alphabet.decode(one, card.decoding, card.lengths).text for one in answers] == expected
+        assert [card.alphabet.decode(each, card.decoding, card.lengths).text for each in answers] == expected
 
 
-def test_without_a_checkpoint_there_is_nothing_to_export(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_checkpoint_is_status_two(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(copied.parent / "model")
     assert train_model.main(["--config", str(copied), "--export-only"]) == 2
     assert "expected a model with a checkpoint; train one first" in capsys.readouterr().err
@@ -75,9 +77,11 @@ def test_without_a_checkpoint_there_is_nothing_to_export(copied: Path, capsys: p
         train_model.main(["--config", str(copied), "--saved-model", "elsewhere"])
 
 
-def test_onnx_without_its_packages_names_them(
-    copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("finished")
+def test_missing_packages_of_onnx_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    assert train_model.main(["--config", str(copied), "--export-only", "--onnx", str(copied.parent / "x.onnx")]) == 2
+    options = ["--export-only", "--onnx", str(tmp_path / "x.onnx")]
+    assert train_model.main(["--config", str(tmp_path / "sample_config.json"), *options]) == 2
     assert "requirements-onnx.txt" in capsys.readouterr().err

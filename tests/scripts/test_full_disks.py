@@ -15,7 +15,7 @@ from cnnlib.core.files import optional_output
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.evaluation import plots
 from cnnlib.inference.model_card import load_card
-from tests.conftest import fill, write_config
+from tests.helpers import fill, write_config
 
 NO_SPACE = "No space left on device"
 

@@ -11,7 +11,7 @@ import pytest
 from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import Shape, open_picture
 from gen_image import gen_sample_by_captcha
-from tests.conftest import run_script, start_script
+from tests.helpers import run_script, start_script
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.png")}
 
 
-def test_labelled_pictures_of_the_look_are_drawn(config_path: Path, tmp_path: Path) -> None:
+def test_labelled_pictures_are_drawn_as_configured(config_path: Path, tmp_path: Path) -> None:
     run = run_script("gen_image/gen_sample_by_captcha.py", "--config", config_path)
     assert (run.returncode, run.stderr) == (0, "")
     drawn = list((tmp_path / "origin").glob("*.png"))
@@ -38,20 +38,20 @@ def test_labelled_pictures_of_the_look_are_drawn(config_path: Path, tmp_path: Pa
     assert len({label_of(path.name) for path in drawn}) > 20
 
 
-def test_same_seed_same_pictures_on_any_number_of_cores(
+def test_seed_decides_the_pictures_on_any_number_of_cores(
     config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = []
+    runs = []
     for cores in (1, 3):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
         assert gen_sample_by_captcha.main(["--config", str(config_path), "--seed", "7"]) == 0
-        found.append(digests(tmp_path / "origin"))
+        runs.append(digests(tmp_path / "origin"))
         for path in (tmp_path / "origin").glob("*.png"):
             path.unlink()
-    assert found[0] == found[1]
+    assert runs[0] == runs[1]
 
 
-def test_second_run_adds_and_goes_on_with_the_seed(config_path: Path, tmp_path: Path) -> None:
+def test_second_run_of_a_seed_adds_other_pictures(config_path: Path, tmp_path: Path) -> None:
     arguments = ["--config", str(config_path), "--seed", "7"]
     gen_sample_by_captcha.main([*arguments, "--count", "40"])
     first = digests(tmp_path / "origin")
@@ -62,7 +62,7 @@ def test_second_run_adds_and_goes_on_with_the_seed(config_path: Path, tmp_path: 
     assert len(set(both.values())) == 80
 
 
-def test_holes_that_an_interruption_left_are_filled(config_path: Path, tmp_path: Path) -> None:
+def test_pictures_missing_after_an_interruption_are_drawn(config_path: Path, tmp_path: Path) -> None:
     arguments = ["--config", str(config_path), "--seed", "7", "--count", "40"]
     gen_sample_by_captcha.main(arguments)
     whole = digests(tmp_path / "origin")
@@ -74,7 +74,7 @@ def test_holes_that_an_interruption_left_are_filled(config_path: Path, tmp_path:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_ended_run_leaves_whole_pictures_and_no_process(config_path: Path, tmp_path: Path, number: int) -> None:
+def test_interrupted_run_leaves_whole_pictures_and_no_process(config_path: Path, tmp_path: Path, number: int) -> None:
     script = "gen_image/gen_sample_by_captcha.py"
     process = start_script(script, "--config", config_path, "--count", "100000", start_new_session=True)
     while len(list((tmp_path / "origin").glob("*.png"))) < 20:

@@ -9,16 +9,18 @@ import pytest
 
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.model_card import CARD, held, load_card
-from tests.conftest import fill, run_script, start_script, write_config
+from tests.helpers import fill, fill_unlearnable, run_script, start_script, write_config
+
+pytestmark = pytest.mark.slow
+ENDLESS = {"cycle_stop": 100_000, "cycle_save": 100_000, "acc_stop": 1, "network": "classic"}  # which starts soonest
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_training_saves_and_says_so(tmp_path: Path, number: int, status: int) -> None:
-    path = write_config(tmp_path, cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
-    for n, picture in enumerate(fill(tmp_path / "sample" / "train", 300)):
-        picture.rename(picture.with_name(f"{n % 2}{n // 2 % 2}_{n}.png"))  # labels that can't be learned
-    process = start_script("train_model.py", "--config", path, env=None)
+    path = write_config(tmp_path, **ENDLESS)
+    fill_unlearnable(tmp_path / "sample" / "train", 300)
+    process = start_script("train_model.py", "--config", path)
     assert process.stdout
     for line in process.stdout:
         if line == "10th training >>>\n":
@@ -32,8 +34,8 @@ def test_interrupted_training_saves_and_says_so(tmp_path: Path, number: int, sta
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_second_ctrl_c_says_what_is_kept(tmp_path: Path) -> None:
-    path = write_config(tmp_path, cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
+def test_second_ctrl_c_ends_at_once_and_says_what_is_saved(tmp_path: Path) -> None:
+    path = write_config(tmp_path, **ENDLESS)
     fill(tmp_path / "sample" / "train", 300)
     process = start_script("train_model.py", "--config", path)
     assert process.stdout
@@ -50,9 +52,9 @@ def test_second_ctrl_c_says_what_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_training_whose_terminal_is_closed_saves(tmp_path: Path) -> None:
-    path = write_config(tmp_path, cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
+    path = write_config(tmp_path, **ENDLESS)
     fill(tmp_path / "sample" / "train", 300)
-    process = start_script("train_model.py", "--config", path, env=None)
+    process = start_script("train_model.py", "--config", path)
     assert process.stdout
     assert process.stderr
     for line in process.stdout:
@@ -77,10 +79,9 @@ def test_second_training_in_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
-def test_killed_training_leaves_a_whole_model_to_go_on_from(tmp_path: Path) -> None:
-    path = write_config(tmp_path, cycle_stop=100_000, cycle_save=10, acc_stop=1)
-    for n, picture in enumerate(fill(tmp_path / "sample" / "train", 300)):
-        picture.rename(picture.with_name(f"{n % 2}{n // 2 % 2}_{n}.png"))
+def test_killed_training_leaves_a_whole_model_and_resumes(tmp_path: Path) -> None:
+    path = write_config(tmp_path, **ENDLESS | {"cycle_save": 10})
+    fill_unlearnable(tmp_path / "sample" / "train", 300)
     process = start_script("train_model.py", "--config", path)
     while not (tmp_path / "model" / CARD).exists():
         assert process.poll() is None

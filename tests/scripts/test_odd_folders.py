@@ -7,7 +7,7 @@ import pytest
 import verify_and_split_data
 from cnnlib.config import load_sample_config
 from cnnlib.data.folders import list_entries
-from tests.conftest import draw, fill, run_script, write_config
+from tests.helpers import draw, fill, run_script, write_config
 
 
 @pytest.fixture

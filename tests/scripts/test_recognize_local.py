@@ -12,7 +12,7 @@ from cnnlib.client.api_client import Answer
 from cnnlib.core.errors import ServiceError, UnreachableError
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.recognizer import Recognizer
-from tests.conftest import draw, write_config
+from tests.helpers import draw, write_config
 
 
 def test_folder_is_read_without_a_server_into_a_table(
@@ -28,15 +28,15 @@ def test_folder_is_read_without_a_server_into_a_table(
         header, *rows = csv.reader(file)
     assert header == ["picture", "reading", "confidence"]
     assert [(row[0], row[1], float(row[2])) for row in rows] == [
-        (path.as_posix(), one.text, pytest.approx(one.confidence, abs=1e-6))
-        for path, one in zip(paths, expected, strict=True)
+        (path.as_posix(), each.text, pytest.approx(each.confidence, abs=1e-6))
+        for path, each in zip(paths, expected, strict=True)
     ]
     assert capsys.readouterr().out.count("prediction: ") == len(paths)
     assert not trained.config.local_image_dir.exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_name_that_is_no_utf_8_is_read_and_listed(trained: SimpleNamespace, tmp_path: Path) -> None:
+def test_file_with_a_name_that_is_not_utf_8_is_read_and_listed(trained: SimpleNamespace, tmp_path: Path) -> None:
     table = tmp_path / "out.csv"
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -46,21 +46,21 @@ def test_name_that_is_no_utf_8_is_read_and_listed(trained: SimpleNamespace, tmp_
     assert "pictures/\\udcd6_1.png," in table.read_text(encoding="utf-8")
 
 
-def test_picture_that_cannot_be_read_is_told_and_the_others_are_read(
+def test_broken_picture_is_named_and_the_others_are_read(
     trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(list_entries(trained.config.test_image_dir)[0], tmp_path / "b_1.png")
     (tmp_path / "a_1.png").write_text("no picture")
-    (tmp_path / ".DS_Store").write_text("which is no one's picture")
+    (tmp_path / ".DS_Store").write_text("no picture")
     arguments = ["--config", str(trained.config_path), "--image", str(tmp_path), "--offline"]
     assert recognize_local.main(arguments) == 1
-    said = capsys.readouterr()
-    assert said.out.count("prediction: ") == 1
-    assert said.err.count("\n") == 1
-    assert "a_1.png: not a PNG, JPEG, GIF, BMP or WebP picture" in said.err
+    printed = capsys.readouterr()
+    assert printed.out.count("prediction: ") == 1
+    assert printed.err.count("\n") == 1
+    assert "a_1.png: not a PNG, JPEG, GIF, BMP or WebP picture" in printed.err
 
 
-def test_older_table_stays_where_nothing_could_be_read(
+def test_older_table_stays_when_nothing_could_be_read(
     trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table, picture = tmp_path / "out.csv", draw("01", tmp_path / "01_1.png")
@@ -74,10 +74,10 @@ def test_older_table_stays_where_nothing_could_be_read(
     assert "expected a trained model; there is no model_card.json" in capsys.readouterr().err
     arguments = ["--config", str(trained.config_path), "--image", str(picture), "--csv", str(tmp_path / "no" / "a.csv")]
     assert recognize_local.main(arguments) == 2
-    assert "a.csv: expected a file in a folder that is there; there is no such folder" in capsys.readouterr().err
+    assert "a.csv: expected a file in an existing folder; the folder is missing" in capsys.readouterr().err
 
 
-def test_reading_that_cannot_be_saved_is_told_all_the_same(
+def test_prediction_is_printed_although_its_picture_cannot_be_saved(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(2):
@@ -85,12 +85,12 @@ def test_reading_that_cannot_be_saved_is_told_all_the_same(
     monkeypatch.setattr(recognize_local.Client, "recognize", lambda *_: Answer("01", 1.0, 1.0, 2.0))
     config = write_config(tmp_path / "suite", local_image_dir="/dev/null/local")
     assert recognize_local.main(["--config", str(config), "--image", str(tmp_path)]) == 1
-    said = capsys.readouterr()
-    assert said.out.count("prediction: 01") == 2
-    assert said.err.count("not saved in /dev/null/local: Not a directory") == 2
+    printed = capsys.readouterr()
+    assert printed.out.count("prediction: 01") == 2
+    assert printed.err.count("not saved in /dev/null/local: Not a directory") == 2
 
 
-def test_picture_that_is_not_answered_in_time_does_not_end_the_others(
+def test_request_without_an_answer_does_not_end_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(5):
@@ -107,9 +107,9 @@ def test_picture_that_is_not_answered_in_time_does_not_end_the_others(
     monkeypatch.setattr(recognize_local.Client, "recognize", recognize)
     config = write_config(tmp_path / "suite")
     assert recognize_local.main(["--config", str(config), "--image", str(tmp_path)]) == 1
-    said = capsys.readouterr()
-    assert said.out.count("prediction: 01") == 2
-    assert said.err.splitlines() == [
+    printed = capsys.readouterr()
+    assert printed.out.count("prediction: 01") == 2
+    assert printed.err.splitlines() == [
         f"{(tmp_path / '01_1.png').as_posix()}: no answer",
         f"{(tmp_path / '01_3.png').as_posix()}: gone; 1 more were not sent",
     ]

@@ -4,7 +4,7 @@ import pytest
 
 import recognize_online
 from cnnlib.client.api_client import Captcha
-from tests.conftest import write_config
+from tests.helpers import write_config
 
 
 def test_source_that_gives_no_picture_is_named_and_nothing_is_sent(

@@ -11,7 +11,7 @@ from flask import Flask, Response
 
 from cnnlib.cli import shell_word
 from cnnlib.core.printable import is_obeyed
-from tests.conftest import draw, fill, run_script, running, write_config
+from tests.helpers import draw, fill, run_script, running, write_config
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 

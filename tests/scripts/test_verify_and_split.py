@@ -11,7 +11,7 @@ from cnnlib.codec.filenames import label_of
 from cnnlib.config import load_sample_config
 from cnnlib.core.errors import ConfigError
 from cnnlib.data import verify_and_split
-from tests.conftest import draw, fill, run_script, write_config
+from tests.helpers import draw, fill, run_script, write_config
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_later_samples_come_from_the_new_folder(config_path: Path, tmp_path: Pat
     assert later <= names(tmp_path, "train") | names(tmp_path, "test")
 
 
-def test_a_run_that_was_cut_off_leaves_the_shares_as_they_should_be(
+def test_interrupted_run_leaves_the_share_of_the_test_set_as_it_should_be(
     config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(tmp_path / "sample" / "origin", 200)
@@ -91,7 +91,7 @@ def test_a_run_that_was_cut_off_leaves_the_shares_as_they_should_be(
     assert 7 <= len(names(tmp_path, "test")) <= 13  # 5%; 15 where all test pictures go first
 
 
-def test_dry_run_tells_and_moves_and_makes_nothing(
+def test_dry_run_prints_the_split_and_changes_nothing(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path / "sample" / "origin", 10)
@@ -101,7 +101,7 @@ def test_dry_run_tells_and_moves_and_makes_nothing(
     assert len(names(tmp_path, "origin")) == 10
 
 
-def test_dry_run_says_what_the_run_does_of_both_folders(
+def test_dry_run_prints_what_the_run_prints_about_both_folders(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number, folder in enumerate(("train", "origin", "new_train"), 1):
@@ -109,13 +109,13 @@ def test_dry_run_says_what_the_run_does_of_both_folders(
     shares = []
     for options in (["--dry-run"], []):
         verify_and_split_data.main(["--config", str(config_path), *options])
-        said = capsys.readouterr().out
-        shares.append([line for line in said.splitlines() if line.startswith("The number of")])
+        out = capsys.readouterr().out
+        shares.append([line for line in out.splitlines() if line.startswith("The number of")])
     assert shares[0] == shares[1] != []
     assert len(names(tmp_path, "test")) == 2, "one of each 25, at most: the first ones were not split"
 
 
-def test_dry_run_says_what_the_run_does_of_names_that_are_taken(
+def test_dry_run_prints_what_the_run_prints_about_taken_names(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     *_, last = fill(tmp_path / "sample" / "origin", 10)
@@ -132,20 +132,20 @@ def test_dry_run_says_what_the_run_does_of_names_that_are_taken(
     assert names(tmp_path, "origin") == set()
 
 
-def test_test_pictures_that_come_back_by_the_api_are_not_trained_on(
+def test_received_test_pictures_are_not_trained_on(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tested = draw("01", tmp_path / "sample" / "test" / "01_1.png", seed=1)
+    test_picture = draw("01", tmp_path / "sample" / "test" / "01_1.png", seed=1)
     for number, prediction in enumerate(("01", "01", "00")):
-        shutil.copy(tested, draw("01", tmp_path / "sample" / "new_train" / f"{prediction}_9{number}.png"))
+        shutil.copy(test_picture, draw("01", tmp_path / "sample" / "new_train" / f"{prediction}_9{number}.png"))
     verify_and_split_data.main(["--config", str(config_path)])
-    said = capsys.readouterr().out
-    assert "2 pictures are in the sets already or here twice, the same byte for byte: removed here" in said
-    assert f"[00_92.png] [Same picture, another label: {tested.as_posix()}]" in said
+    out = capsys.readouterr().out
+    assert "2 pictures are in the sets already or here twice, the same byte for byte: removed here" in out
+    assert f"[00_92.png] [Same picture, another label: {test_picture.as_posix()}]" in out
     assert (names(tmp_path, "train"), names(tmp_path, "new_train")) == (set(), {"00_92.png"})
 
 
-def test_written_config_keeps_what_pictures_were_moved_by_and_grows(
+def test_written_config_keeps_size_and_order_of_characters_and_only_grows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = write_config(tmp_path, char_set="9876543210", max_captcha=6, cycle_stop=20000, acc_stop=0.995)
@@ -160,12 +160,14 @@ def test_written_config_keeps_what_pictures_were_moved_by_and_grows(
     assert len(list(tmp_path.glob("*.bak*"))) == 1, "nothing has changed"
 
 
-def test_pictures_that_stay_for_their_suffix_alone_are_counted(
+def test_pictures_of_another_suffix_are_counted(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path / "sample" / "origin", 3)
     draw("01", tmp_path / "sample" / "origin" / "01_1.jpg")
     advice = 'Pictures of another suffix than png: 1, such as 01_1.jpg; "image_suffix": "any" takes them'
+    verify_and_split_data.main(["--config", str(config_path), "--write-config", str(tmp_path / "new.json")])
+    capsys.readouterr()
     verify_and_split_data.main(["--config", str(config_path)])
     assert advice in capsys.readouterr().out
     (tmp_path / "sample" / "origin" / "01_1.jpg").rename(tmp_path / "sample" / "origin" / "01_1.png")
@@ -174,7 +176,7 @@ def test_pictures_that_stay_for_their_suffix_alone_are_counted(
     assert len(names(tmp_path, "train") | names(tmp_path, "test")) == 4
 
 
-def test_a_dry_run_writes_no_config(config_path: Path, tmp_path: Path) -> None:
+def test_dry_run_writes_no_config(config_path: Path, tmp_path: Path) -> None:
     run = run_script("verify_and_split_data.py", "--config", config_path, "--dry-run", "--write-config", tmp_path / "a")
     assert (run.returncode, (tmp_path / "a").exists()) == (2, False)
     assert "not allowed with argument --dry-run" in run.stderr
@@ -189,9 +191,9 @@ def test_same_folder_twice_is_refused_and_nothing_is_lost(tmp_path: Path) -> Non
     assert len(names(tmp_path, "origin")) == 10
 
 
-def test_folder_whose_oldest_pictures_go_is_no_other_one(tmp_path: Path) -> None:
+def test_folder_whose_oldest_pictures_are_deleted_is_no_other_folder(tmp_path: Path) -> None:
     for key in ("new_image_dir", "local_image_dir"):
-        path = write_config(tmp_path, api_image_dir=str(tmp_path / "one"), **{key: str(tmp_path / "one")})
+        path = write_config(tmp_path, api_image_dir=str(tmp_path / "same"), **{key: str(tmp_path / "same")})
         with pytest.raises(ConfigError, match=r"'api_image_dir'.*expected different folders"):
             load_sample_config(path)
 
@@ -205,7 +207,7 @@ def test_config_that_would_not_load_is_not_written(config_path: Path, tmp_path: 
     assert not written.exists()
 
 
-def test_a_config_for_large_pictures_reduces_them_and_they_fit_as_they_are(
+def test_config_for_large_pictures_reduces_them(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(3):
@@ -222,7 +224,7 @@ def test_a_config_for_large_pictures_reduces_them_and_they_fit_as_they_are(
     assert names(tmp_path, "origin") == set()
 
 
-def test_disagreement_ends_with_the_lines_that_fit(
+def test_disagreement_ends_with_config_lines_that_fit(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number, label in enumerate(("ab1", "b0", "cc")):
@@ -239,7 +241,7 @@ def test_disagreement_ends_with_the_lines_that_fit(
     assert len(names(tmp_path, "origin")) == 3
 
 
-def test_written_config_takes_the_pictures_in(config_path: Path, tmp_path: Path) -> None:
+def test_written_config_fits_the_pictures(config_path: Path, tmp_path: Path) -> None:
     for number, label in enumerate(("ab1", "b0", "cc")):
         draw(label, tmp_path / "sample" / "origin" / f"{label}_{number}.png", size=(40, 20))
     written = tmp_path / "fitting.json"
@@ -252,7 +254,7 @@ def test_written_config_takes_the_pictures_in(config_path: Path, tmp_path: Path)
     assert len(names(tmp_path, "train") | names(tmp_path, "test")) == 3
 
 
-def test_where_few_pictures_fit_the_others_can_be_resized(
+def test_resizing_is_proposed_when_few_pictures_fit(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path / "sample" / "origin", 2)
@@ -266,7 +268,7 @@ def test_where_few_pictures_fit_the_others_can_be_resized(
     assert (load_sample_config(written).image_width, names(tmp_path, "origin")) == (32, set())
 
 
-def test_few_pictures_of_another_size_that_stay_settle_nothing(
+def test_few_pictures_of_another_size_do_not_change_the_proposal(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path / "sample" / "origin", 30)
@@ -281,13 +283,13 @@ def test_few_pictures_of_another_size_that_stay_settle_nothing(
         assert '"resize": true' in capsys.readouterr().out
 
 
-def test_labels_of_pictures_that_were_moved_are_held_against_the_config(
+def test_labels_of_moved_pictures_are_compared_with_the_config(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw("210", tmp_path / "sample" / "train" / "210_1.png")
     verify_and_split_data.main(["--config", str(write_config(tmp_path))])
-    said = capsys.readouterr().out.splitlines()
-    assert said[-3:-1] == ['  "max_captcha": 3,', '  "char_set": "012",']
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3:-1] == ['  "max_captcha": 3,', '  "char_set": "012",']
 
 
 @pytest.mark.parametrize(("suffix", "size"), [("png", (40, 20)), ("jpg", (32, 16))])
@@ -299,10 +301,10 @@ def test_config_that_training_pictures_do_not_fit_is_refused(
     written, other = tmp_path / "new.json", write_config(tmp_path)
     for arguments in ([], ["--write-config", str(written)]):
         assert verify_and_split_data.main(["--config", str(other), *arguments]) == 2
-        said = capsys.readouterr()
-        assert said.out == ""
-        assert f"01_0.{suffix}: expected a png of 32x16 pixels, as " in said.err
-        assert f"got a {suffix} of {size[0]}x{size[1]}; name the config that the training pictures were" in said.err
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert f"01_0.{suffix}: expected a png of 32x16 pixels, as " in printed.err
+        assert f"got a {suffix} of {size[0]}x{size[1]}; name the config that the training pictures were" in printed.err
     assert ({path.name for path in (tmp_path / "sample" / "origin").iterdir()}, written.exists()) == (
         {f"10_0.{suffix}"},
         False,
@@ -314,7 +316,7 @@ def test_config_that_training_pictures_do_not_fit_is_refused(
     assert verify_and_split_data.main(["--config", str(own)]) == 0
 
 
-def test_config_by_which_pictures_were_moved_is_not_written_anew_from_another(
+def test_config_in_use_is_not_replaced_by_one_made_from_another(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written = tmp_path / "new.json"
@@ -330,26 +332,28 @@ def test_config_by_which_pictures_were_moved_is_not_written_anew_from_another(
     assert {"a", "b"} < set(load_sample_config(written).char_set)
 
 
-def test_model_that_the_written_config_fits_no_more_is_told(
+def test_model_that_the_written_config_no_longer_fits_is_named(
     trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_config(tmp_path, model_save_dir=str(trained.config.model_save_dir))
     draw("01", tmp_path / "sample" / "train" / "01_1.png")
     draw("02", tmp_path / "sample" / "new_train" / "02_1.png")
     assert verify_and_split_data.main(["--config", str(path), "--write-config", str(path)]) == 0
-    said = capsys.readouterr().out
+    out = capsys.readouterr().out
     model = trained.config.model_save_dir.as_posix()
-    assert f'trained with char_set "01", but {path.as_posix()} says char_set "012"' in said
-    assert f"--warm-start {model}" in said
+    assert f'trained with char_set "01", but {path.as_posix()} says char_set "012"' in out
+    assert f"--warm-start {model}" in out
 
 
-def test_folder_is_no_place_for_a_config(config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_given_as_the_config_to_write_is_refused(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     fill(tmp_path / "sample" / "origin", 3)
     assert verify_and_split_data.main(["--config", str(config_path), "--write-config", str(tmp_path)]) == 2
     assert "expected a file to write the config into; this is a folder" in capsys.readouterr().err
 
 
-def test_older_config_is_kept_when_it_is_written_over(config_path: Path, tmp_path: Path) -> None:
+def test_replaced_config_is_backed_up(config_path: Path, tmp_path: Path) -> None:
     draw("a1", tmp_path / "sample" / "origin" / "a1_0.png")
     before = config_path.read_text()
     verify_and_split_data.main(["--config", str(config_path), "--write-config", str(config_path)])
@@ -361,7 +365,7 @@ def test_older_config_is_kept_when_it_is_written_over(config_path: Path, tmp_pat
     assert json.loads((tmp_path / "sample_config.json.bak2").read_text())["char_set"] == "1a"
 
 
-def test_name_that_is_taken_stays_and_is_named(
+def test_picture_whose_name_is_taken_stays_and_is_named(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw("01", tmp_path / "sample" / "train" / "01_1.png", seed=1)
@@ -372,7 +376,7 @@ def test_name_that_is_taken_stays_and_is_named(
     assert (new.read_bytes(), (tmp_path / "sample" / "train" / "01_1.png").read_bytes()) == (content, old)
 
 
-def test_wrong_config_is_status_two_without_traceback(tmp_path: Path) -> None:
+def test_faulty_config_is_one_line_and_status_two(tmp_path: Path) -> None:
     run = run_script("verify_and_split_data.py", "--config", write_config(tmp_path, acc_stop="high"))
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.count("\n") == 1

@@ -1,5 +1,4 @@
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,40 +6,29 @@ from captcha.image import DEFAULT_FONTS
 from fontTools.ttLib import TTFont
 from PIL import Image
 
-from cnnlib.config import CaptchaConfig
 from cnnlib.core.errors import ConfigError
-from cnnlib.synthesis.captcha import check_fonts, draw_captcha
-
-Look = Callable[..., CaptchaConfig]
-
-
-@pytest.fixture
-def look() -> Look:
-    def make(**changes: object) -> CaptchaConfig:
-        keys = {"root_dir": "unused", "image_suffix": "png", "characters": "0123456789", "count": 1}
-        return CaptchaConfig.model_validate(keys | {"char_count": 4, "width": 100, "height": 60} | changes)
-
-    return make
+from cnnlib.synthesis.captcha import check_fonts, draw_captcha, select_fonts
+from tests.helpers import captcha_config
 
 
-def test_seed_decides_label_and_pixels(look: Look) -> None:
-    assert draw_captcha(look(), "7-1") == draw_captcha(look(), "7-1")
-    assert draw_captcha(look(), "7-1") != draw_captcha(look(), "7-2")
+def test_seed_decides_label_and_pixels() -> None:
+    assert draw_captcha(captcha_config(), "7-1") == draw_captcha(captcha_config(), "7-1")
+    assert draw_captcha(captcha_config(), "7-1") != draw_captcha(captcha_config(), "7-2")
 
 
 @pytest.mark.parametrize(("suffix", "kind"), [("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP")])
-def test_picture_has_the_look_that_was_asked_for(look: Look, suffix: str, kind: str) -> None:
-    label, data = draw_captcha(look(image_suffix=suffix, char_count=5, width=120, characters="ab"), "0")
+def test_picture_has_size_format_and_characters_of_the_config(suffix: str, kind: str) -> None:
+    label, data = draw_captcha(captcha_config(image_suffix=suffix, char_count=5, width=120, characters="ab"), "0")
     picture = Image.open(io.BytesIO(data))
     assert (picture.size, picture.format) == ((120, 60), kind)
     assert len(label) == 5
     assert set(label) <= set("ab")
 
 
-def test_labels_of_different_lengths_are_drawn(look: Look) -> None:
-    varied = look(least_char_count=2)
+def test_labels_of_different_lengths_are_drawn() -> None:
+    varied = captcha_config(least_char_count=2)
     assert {len(draw_captcha(varied, str(number))[0]) for number in range(40)} == {2, 3, 4}
-    assert {len(draw_captcha(look(), str(number))[0]) for number in range(10)} == {4}
+    assert {len(draw_captcha(captcha_config(), str(number))[0]) for number in range(10)} == {4}
 
 
 def test_characters_that_a_font_lacks_are_named() -> None:
@@ -49,7 +37,7 @@ def test_characters_that_a_font_lacks_are_named() -> None:
     check_fonts("aZ09é", ())
 
 
-def test_font_that_says_it_has_glyphs_but_has_none_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_font_without_glyphs_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
     hollow = tmp_path_factory.mktemp("fonts") / "hollow.ttf"
     with TTFont(DEFAULT_FONTS[0]) as font:
         for table in ("glyf", "loca"):
@@ -68,3 +56,23 @@ def test_file_that_is_no_font_is_refused(tmp_path_factory: pytest.TempPathFactor
         path.write_bytes(content)
         with pytest.raises(ConfigError, match="expected a TrueType or OpenType font; got"):
             check_fonts("a", [str(path)])
+
+
+def test_broken_fonts_and_those_that_lack_a_character_are_left_out(tmp_path_factory: pytest.TempPathFactory) -> None:
+    broken = tmp_path_factory.mktemp("fonts") / "broken.ttf"
+    broken.write_bytes(b"no font")
+    assert select_fonts("abAB", [*DEFAULT_FONTS, str(broken), "missing.ttf"]) == tuple(DEFAULT_FONTS)
+    assert select_fonts("漢", DEFAULT_FONTS) == ()
+
+
+@pytest.mark.parametrize("glyph", ["O", "space"])
+def test_fonts_that_draw_two_characters_alike_or_nothing_are_left_out(
+    glyph: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    changed = tmp_path_factory.mktemp("fonts") / "changed.ttf"
+    with TTFont(DEFAULT_FONTS[0]) as font:
+        for table in font["cmap"].tables:
+            table.cmap[ord("0")] = glyph
+        font.save(changed)
+    assert select_fonts("aO", [str(changed)]) == (str(changed),)
+    assert select_fonts("0O", [str(changed)]) == ()

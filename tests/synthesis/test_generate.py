@@ -8,15 +8,15 @@ import pytest
 from cnnlib.config import CaptchaConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.synthesis.generate import CHUNK_SIZE, generate, run_in_order, split_into_chunks
+from tests.helpers import captcha_config
 
 
 @pytest.fixture
 def look(tmp_path: Path) -> CaptchaConfig:
-    keys = {"root_dir": str(tmp_path / "origin"), "image_suffix": "png", "characters": "01", "count": 1}
-    return CaptchaConfig.model_validate(keys | {"char_count": 2, "width": 32, "height": 16})
+    return captcha_config(root_dir=str(tmp_path / "origin"), characters="01", char_count=2, width=32, height=16)
 
 
-def test_all_chunks_are_done_in_turn_and_few_are_under_way() -> None:
+def test_chunks_are_done_in_order_with_few_at_a_time() -> None:
     under_way: list[int] = []
 
     def submit(chunk: list[int]) -> Future[int]:
@@ -45,7 +45,7 @@ def draw_too_much(_seed: str) -> tuple[str, bytes]:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no such signal")
-def test_killed_drawing_process_is_told_and_what_was_drawn_stays(look: CaptchaConfig) -> None:
+def test_killed_drawing_process_is_an_error_and_its_pictures_stay(look: CaptchaConfig) -> None:
     with pytest.raises(SampleError, match="a drawing process was killed"):
         generate(look, 100, 7, draw_and_die)
     assert {path.read_bytes() for path in look.root_dir.glob("01_*.png")} == {b"picture"}

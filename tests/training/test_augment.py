@@ -15,13 +15,13 @@ def letters() -> np.ndarray:
     return pictures
 
 
-def test_shape_type_and_ground_are_kept() -> None:
+def test_shape_type_and_background_are_kept() -> None:
     changed = augment(letters(), SEED, 1.0).numpy()
     assert (changed.shape, changed.dtype) == ((8, 60, 100, 1), np.uint8)
     assert (changed[:, :5] >= 254).all(), "what comes in from outside repeats the edge"
 
 
-def test_same_seed_same_pictures_other_seed_others() -> None:
+def test_seed_decides_the_changes() -> None:
     first = augment(letters(), SEED, 1.0).numpy()
     assert (augment(letters(), SEED, 1.0).numpy() == first).all()
     assert (augment(letters(), SEED + 64, 1.0).numpy() != first).any()
@@ -40,7 +40,7 @@ def test_nothing_is_flipped() -> None:
         assert np.flatnonzero(foot.any(axis=0)).max() > np.flatnonzero(top.any(axis=0)).max()
 
 
-def test_hidden_rectangles_take_the_mean_colour_and_leave_the_rest() -> None:
+def test_erased_rectangles_take_the_mean_colour_and_leave_the_rest() -> None:
     before = np.random.default_rng(0).integers(0, 256, (64, 30, 90, 3), np.uint8)
     after = erase(before, SEED, 1.0).numpy()
     changed = (before != after).any(axis=-1)
@@ -52,7 +52,7 @@ def test_hidden_rectangles_take_the_mean_colour_and_leave_the_rest() -> None:
     assert (changed[..., :30].mean(), changed[..., 60:].mean()) == pytest.approx((changed.mean(),) * 2, rel=0.4)
 
 
-def test_wider_pictures_have_more_hidden_and_weak_changes_hide_less() -> None:
+def test_wider_pictures_have_more_erased_and_weak_changes_erase_less() -> None:
     def erased(width: int, strength: float) -> float:
         pictures = np.zeros((64, 30, width, 1), np.uint8)
         pictures[:, ::2] = 255

@@ -10,11 +10,13 @@ from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ModelError
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 from cnnlib.network.architectures import network_class
+from cnnlib.network.names import NETWORKS
 from cnnlib.training.checkpoint import Progress, pack, unpack
 
 
-def test_weights_optimizer_and_progress_come_back() -> None:
-    network = network_class("positions")(Shape(16, 32), classes=3, length=2)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_optimizer_and_progress_come_back(name: str) -> None:
+    network = network_class(name)(Shape(16, 32), classes=3, length=2)
     model, optimizer = network.model(), network.optimizer(10)
     optimizer.build(model.trainable_variables)
     optimizer.apply([keras.ops.ones_like(variable) for variable in model.trainable_variables])
@@ -33,23 +35,22 @@ def test_weights_optimizer_and_progress_come_back() -> None:
     assert np.any(optimizer.variables[-1].numpy())
 
 
-def test_checkpoint_from_before_labels_were_checked_is_taken_up() -> None:
+def test_checkpoint_of_an_early_version_is_loaded() -> None:
     network = network_class("positions")(Shape(16, 32), classes=3, length=2)
     model, optimizer = network.model(), keras.optimizers.SGD()
     optimizer.build(model.trainable_variables)
     with np.load(
         io.BytesIO(pack(model, model, optimizer, Progress(7, labels_checked=True, names_hash="ab12")))
     ) as arrays:
-        since = {"progress/labels_checked", "progress/suspects", "progress/names_hash"}
-        older = {name: value for name, value in arrays.items() if name not in since}
+        later = {"progress/labels_checked", "progress/suspects", "progress/names_hash"}
+        older = {name: value for name, value in arrays.items() if name not in later}
     content = io.BytesIO()
     np.savez(content, **older)
     assert unpack(content.getvalue(), model, model, optimizer) == Progress(7)
 
 
 def test_other_network_is_refused() -> None:
-    classes = {"positions": 3, "columns": 3}
-    models = [network_class(name)(Shape(16, 32), classes=count, length=2).model() for name, count in classes.items()]
+    models = [network_class(name)(Shape(16, 32), classes=3, length=2).model() for name in ("positions", "columns")]
     optimizer = keras.optimizers.SGD()
     with pytest.raises(ModelError, match="expected the weights of this network; got others"):
         unpack(pack(models[0], models[0], optimizer, Progress()), models[1], models[1], optimizer)

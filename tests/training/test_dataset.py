@@ -7,7 +7,7 @@ import pytest
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.training.dataset import VERIFICATION_LIMIT, batch_indices, batches, choose_verification, load_training
-from tests.conftest import draw, fill
+from tests.helpers import draw, fill
 
 
 def names(count: int) -> list[str]:
@@ -24,29 +24,29 @@ def test_picture_keeps_its_side_when_samples_are_added() -> None:
     assert few == many & set(names(1000))
 
 
-def test_beyond_the_limit_none_goes_from_training_to_verification() -> None:
+def test_beyond_the_limit_no_picture_goes_from_training_to_verification() -> None:
     few, many = choose_verification(names(45_000), 0), choose_verification(names(60_000), 0)
     assert len(few) == len(many) == VERIFICATION_LIMIT
     assert many & set(names(45_000)) <= few
 
 
-def test_seed_chooses_others() -> None:
+def test_another_seed_chooses_other_verification_pictures() -> None:
     assert choose_verification(names(1000), 0) != choose_verification(names(1000), 1)
 
 
-def test_two_pictures_are_one_to_train_on_and_one_to_verify_with() -> None:
+def test_of_two_pictures_one_is_for_verification() -> None:
     assert {len(choose_verification(names(2), seed)) for seed in range(1000)} == {1}
 
 
-def test_every_picture_once_a_pass_the_last_ones_too() -> None:
+def test_every_epoch_has_each_picture_once_in_an_order_of_its_own() -> None:
     stream = np.concatenate([batch_indices(10, 4, step, 0) for step in range(10)])
     for start in range(0, 40, 10):
         assert sorted(stream[start : start + 10]) == list(range(10))
-    assert (stream[:10] != stream[10:20]).any(), "each pass has an order of its own"
+    assert (stream[:10] != stream[10:20]).any(), "each epoch has an order of its own"
     assert (stream[:8] != np.concatenate([batch_indices(10, 4, step, 1) for step in range(2)])).any()
 
 
-def test_batch_larger_than_the_folder_takes_several_passes() -> None:
+def test_batch_larger_than_the_folder_takes_several_epochs() -> None:
     assert sorted(Counter(batch_indices(3, 7, 0, 0).tolist()).values()) == [2, 2, 3]
 
 
@@ -60,7 +60,7 @@ def test_training_and_verification_share_nothing(config: SampleConfig) -> None:
 
 
 @pytest.mark.parametrize("paired", [False, True])
-def test_batches_of_a_step_do_not_depend_on_where_one_started(config: SampleConfig, paired: bool) -> None:
+def test_batch_of_a_step_does_not_depend_on_the_first_step(config: SampleConfig, paired: bool) -> None:
     fill(config.train_image_dir, 20)
     training, _ = load_training(config)
     straight = list(batches(training, 8, range(6), 3, 1.0, paired))
@@ -70,7 +70,7 @@ def test_batches_of_a_step_do_not_depend_on_where_one_started(config: SampleConf
         assert (labels.numpy() == labels_again.numpy()).all()
 
 
-def test_last_batches_come_nearly_as_they_are(config: SampleConfig) -> None:
+def test_last_batches_are_nearly_unchanged(config: SampleConfig) -> None:
     """Changes fade out from the first steps to the last."""
     fill(config.train_image_dir, 20)
     training, _ = load_training(config)
@@ -112,4 +112,4 @@ def test_every_seed_that_a_config_may_have_draws_changes(config: SampleConfig) -
     fill(config.train_image_dir, 20)
     training, _ = load_training(config)
     drawn = [next(iter(batches(training, 8, range(1), seed, 1.0)))[0].numpy() for seed in (0, 2**31, 2**32 - 1)]
-    assert len({one.tobytes() for one in drawn}) == 3
+    assert len({pictures.tobytes() for pictures in drawn}) == 3

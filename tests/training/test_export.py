@@ -1,3 +1,6 @@
+from functools import cache
+
+import keras
 import numpy as np
 import pytest
 
@@ -7,35 +10,47 @@ from cnnlib.core.errors import ModelError
 from cnnlib.inference.litert import LiteRT
 from cnnlib.network.architectures import network_class
 from cnnlib.network.names import NETWORKS
-from cnnlib.training.export import accuracy_of, check_litert, choose, to_float32, to_litert
+from cnnlib.training.export import check_litert, choose, litert_accuracy, to_float32, to_litert
+from tests.small_network import Small
 
 PICTURES = np.random.default_rng(0).integers(0, 255, (4, 16, 32, 1)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_litert_reads_as_keras_does(name: str) -> None:
+@cache
+def exported(name: str) -> tuple[keras.Model, bytes]:
+    """A network with random weights that was trained in half precision, in float32 and as LiteRT."""
     network = network_class(name)(Shape(16, 32), classes=3, length=2)
     model = to_float32(network, network.model("mixed_bfloat16"))
-    content = to_litert(model)
+    return model, to_litert(model)
+
+
+@pytest.fixture
+def small() -> Small:
+    return Small(Shape(16, 32), classes=3, length=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_litert_reads_as_keras_does(name: str) -> None:
+    model, content = exported(name)
     assert len(content) > 4 * model.count_params() * 0.9, "the weights are in the file"
     check_litert(content, model, PICTURES)
 
 
-def test_other_weights_are_noticed() -> None:
-    network = network_class("positions")(Shape(16, 32), classes=3, length=2)
-    content = to_litert(network.model())
+def test_litert_model_with_other_weights_is_refused(small: Small) -> None:
+    content = to_litert(small.model())
     with pytest.raises(ModelError, match=r"expected probabilities of LiteRT within 0\.001 of Keras's"):
-        check_litert(content, network.model(), PICTURES)
+        check_litert(content, small.model(), PICTURES)
 
 
+@pytest.mark.slow
 def test_quantised_model_is_smaller_and_reads_nearly_alike() -> None:
-    network = network_class("columns")(Shape(16, 32), classes=3, length=2)
-    model = to_float32(network, network.model())
-    quantised, float32 = (to_litert(model, quantised=small) for small in (True, False))
+    model, float32 = exported("columns")
+    quantised = to_litert(model, quantised=True)
     assert len(quantised) < 0.4 * len(float32)
-    small, whole = LiteRT(quantised), LiteRT(float32)
+    readers = LiteRT(quantised), LiteRT(float32)
     for picture in PICTURES:
-        np.testing.assert_allclose(small.probabilities(picture), whole.probabilities(picture), atol=0.1)
+        np.testing.assert_allclose(*(reader.probabilities(picture) for reader in readers), atol=0.1)
 
 
 @pytest.mark.parametrize(("lost", "expected"), [(-0.01, "quantised"), (0.001, "quantised"), (0.0015, "float32")])
@@ -43,14 +58,13 @@ def test_quantised_model_is_read_with_unless_it_costs_accuracy(lost: float, expe
     assert choose({"float32": 0.97, "quantised": 0.97 - lost}) == expected
 
 
-def test_accuracy_is_that_of_the_litert_model() -> None:
-    network = network_class("positions")(Shape(16, 32), classes=3, length=2)
-    content = to_litert(network.model())
+def test_accuracy_is_that_of_the_litert_model(small: Small) -> None:
+    content = to_litert(small.model())
     alphabet = Alphabet(("a", "b"))
 
     def decode(answer: np.ndarray) -> Prediction:
-        return alphabet.decode(answer, network.decoding, (0, 2))
+        return alphabet.decode(answer, small.decoding, (0, 2))
 
-    texts = [decode(LiteRT(content).probabilities(one)).text for one in PICTURES]
-    assert accuracy_of(content, PICTURES, texts, decode) == 1
-    assert accuracy_of(content, PICTURES, [*texts[:3], "other"], decode) == 0.75
+    texts = [decode(LiteRT(content).probabilities(picture)).text for picture in PICTURES]
+    assert litert_accuracy(content, PICTURES, texts, decode) == 1
+    assert litert_accuracy(content, PICTURES, [*texts[:3], "other"], decode) == 0.75

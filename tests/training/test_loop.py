@@ -15,9 +15,10 @@ from cnnlib.data.folders import list_entries
 from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.inference.model_card import CARD, load_card, load_model
 from cnnlib.inference.recognizer import Recognizer
-from cnnlib.training.loop import export, train
+from cnnlib.network.names import NETWORKS
+from cnnlib.training.loop import export_checkpoint, train
 from cnnlib.training.trainer import Trainer
-from tests.conftest import fill
+from tests.helpers import fill, fill_unlearnable
 
 
 def test_training_stops_when_the_whole_verification_set_reaches_acc_stop(trained: SimpleNamespace) -> None:
@@ -34,9 +35,8 @@ def test_training_stops_when_the_whole_verification_set_reaches_acc_stop(trained
     assert outcome.machine_gflops > 0
 
 
-@pytest.mark.slow
-def test_acc_stop_of_one_trains_all_steps(configure: Callable[..., SampleConfig]) -> None:
-    config = configure(cycle_stop=4, cycle_save=4, acc_stop=1, train_batch_size=2)
+def test_acc_stop_of_one_trains_all_steps(configure: Callable[..., SampleConfig], small_network: str) -> None:
+    config = configure(network=small_network, cycle_stop=4, cycle_save=4, acc_stop=1, train_batch_size=2)
     fill(config.train_image_dir, 40)
     trainer = Trainer(config)
     trainer.verified, trainer._verified_step = Accuracy(2, 1.0, 1.0), trainer.progress.step
@@ -60,41 +60,41 @@ def test_tensorboard_scalars_are_written(trained: SimpleNamespace) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is a folder that nobody can write")
-def test_log_dir_that_cannot_be_written_is_told_before_anything_is_loaded(short: SampleConfig) -> None:
+def test_unwritable_log_dir_is_named_before_anything_is_loaded(
+    short: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnlib.training.loop.Trainer", lambda _: pytest.fail("something was loaded"))
     with pytest.raises(OSError, match=r"'/proc'$"):
         train(short.model_copy(update={"log_dir": Path("/proc")}), lambda _: None)
 
 
 @pytest.mark.slow
-def test_wrong_labels_of_training_pictures_are_suspected(configure: Callable[..., SampleConfig]) -> None:
-    config = configure(cycle_stop=480, cycle_save=480, acc_stop=1)
+def test_wrong_labels_are_suspected_until_they_are_corrected(
+    configure: Callable[..., SampleConfig], small_network: str
+) -> None:
+    config = configure(network=small_network, cycle_stop=480, cycle_save=480, acc_stop=1)
     paths = fill(config.train_image_dir, 600, seed=1)
     wrong = {path.rename(path.with_name("10"[int(path.name[0])] + path.name[1:])).name for path in paths[:30]}
     lines: list[str] = []
     first = train(config, lines.append)
     assert first.diagnosis
-    suspects = {one.path.name for one in first.diagnosis.suspects}
+    suspects = {suspect.path.name for suspect in first.diagnosis.suspects}
     assert any(line.endswith(" times, two views at once") for line in lines)
     assert len(suspects & wrong) >= 20
     assert len(suspects - wrong) <= 3
     (early,) = [int(line.split()[0]) for line in lines if line.endswith("labels look wrong so far")]
-    assert early >= 15, "before they were known by heart"
-    assert train(config, lines.append).diagnosis == first.diagnosis, "the report can be had again"
-    found = min(suspects & wrong)
-    mended = config.train_image_dir / ("10"[int(found[0])] + found[1:])
-    config.train_image_dir.joinpath(found).rename(mended)
-    again = train(config, lines.append).diagnosis
-    assert again
-    assert {one.path.name for one in again.suspects} == suspects - {found}, "a mended label is no suspect"
+    assert early >= 15, "before they were learned by heart"
+    assert train(config, lines.append).diagnosis == first.diagnosis, "a finished training reports the same again"
+    name = min(suspects & wrong)
+    config.train_image_dir.joinpath(name).rename(config.train_image_dir / ("10"[int(name[0])] + name[1:]))
+    after = train(config, lines.append).diagnosis
+    assert after
+    assert {suspect.path.name for suspect in after.suspects} == suspects - {name}, "the corrected label is none"
 
 
-@pytest.mark.slow
-def test_interruption_saves_the_step_it_stopped_at(configure: Callable[..., SampleConfig]) -> None:
-    config = configure(cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
-    fill(config.train_image_dir, 60, characters="01", length=2)
-    # Labels that say nothing about the picture, so that acc_stop is never reached.
-    for number, path in enumerate(sorted(config.train_image_dir.iterdir())):
-        path.rename(path.with_name(f"{number % 2}{number // 2 % 2}_{number}.png"))
+def test_interruption_saves_the_step_it_stopped_at(configure: Callable[..., SampleConfig], small_network: str) -> None:
+    config = configure(network=small_network, cycle_stop=100_000, cycle_save=100_000, acc_stop=1)
+    fill_unlearnable(config.train_image_dir, 60)
 
     def interrupt(line: str) -> None:
         if line == "20th training >>>":
@@ -110,8 +110,8 @@ def test_interruption_saves_the_step_it_stopped_at(configure: Callable[..., Samp
         assert arrays["progress/step"] == 20
 
 
-@pytest.mark.parametrize(("function", "part"), [(train, "step"), (export, "evaluate")])
-def test_memory_that_runs_out_names_the_key_to_lower(
+@pytest.mark.parametrize(("function", "part"), [(train, "step"), (export_checkpoint, "record_evaluation")])
+def test_lack_of_memory_names_the_key_to_lower(
     finished: SampleConfig, monkeypatch: pytest.MonkeyPatch, function: Callable[..., object], part: str
 ) -> None:
     """Known bug 6 of the original suite, with TensorFlow's own error."""
@@ -124,11 +124,10 @@ def test_memory_that_runs_out_names_the_key_to_lower(
         function(finished.model_copy(update={"cycle_stop": 21}), lambda _: None)
 
 
-@pytest.mark.parametrize("function", [train, export])
+@pytest.mark.parametrize("function", [train, export_checkpoint])
 def test_full_disk_is_not_taken_for_a_lack_of_memory(
     finished: SampleConfig, monkeypatch: pytest.MonkeyPatch, function: Callable[..., object]
 ) -> None:
-
     def disk_full(*_: object, **__: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "/tmp/x/saved_model.pb; No space left on device")
 
@@ -137,25 +136,28 @@ def test_full_disk_is_not_taken_for_a_lack_of_memory(
         function(finished.model_copy(update={"cycle_stop": 21}), lambda _: None)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("keys", "told"), [({}, 10), ({"cycle_save": 5}, 5), ({"cycle_stop": 7}, 7)], ids=["line", "save", "end"]
+    ("keys", "step"), [({}, 10), ({"cycle_save": 5}, 5), ({"cycle_stop": 7}, 7)], ids=["line", "save", "end"]
 )
 def test_loss_that_is_no_number_ends_the_training(
-    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch, keys: dict[str, int], told: int
+    configure: Callable[..., SampleConfig],
+    small_network: str,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: dict[str, int],
+    step: int,
 ) -> None:
-    short = configure(**{"cycle_stop": 40, "cycle_save": 20, **keys})
-    fill(short.train_image_dir, 60)
-    step = Trainer.step
-    monkeypatch.setattr(Trainer, "step", lambda *call: (tf.constant(float("nan")), step(*call)[1]))
-    with pytest.raises(ModelError, match=f"at step {told} the loss is nan, so nothing is learned any more"):
-        train(short, lambda _: None)
+    config = configure(**{"network": small_network, "cycle_stop": 40, "cycle_save": 20, **keys})
+    fill(config.train_image_dir, 60)
+    train_step = Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda *call: (tf.constant(float("nan")), train_step(*call)[1]))
+    with pytest.raises(ModelError, match=f"at step {step} the loss is nan, so nothing is learned any more"):
+        train(config, lambda _: None)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", ["positions", "classic"])
+@pytest.mark.parametrize("network", [name for name in NETWORKS if name != "columns"])  # which `trained` is
 def test_every_network_trains_exports_and_reads(configure: Callable[..., SampleConfig], network: str) -> None:
-    config = configure(cycle_stop=10, network=network, channels=3)
+    config = configure(cycle_stop=10, network=network, channels=3, train_batch_size=8)
     fill(config.train_image_dir, 40)
     train(config, lambda _: None)
     card, _ = load_model(config.model_save_dir, "float32")

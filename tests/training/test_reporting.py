@@ -1,9 +1,15 @@
+import io
 import re
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from cnnlib.training.reporting import print_line
+from cnnlib.cli import allow_any_character
+from cnnlib.evaluation.diagnosis import diagnose, write_suspects
+from cnnlib.training.reporting import LIST_LIMIT, diagnosis_lines, print_line
+from tests.evaluation.predictions import LABEL, diagnosis_of, predictions
 
 
 def test_console_lines_are_those_of_the_original(trained: SimpleNamespace) -> None:
@@ -17,9 +23,30 @@ def test_console_lines_are_those_of_the_original(trained: SimpleNamespace) -> No
     assert trained.lines[0] == "Computing on the CPU (enable_gpu 0)"
 
 
-def test_line_that_nobody_can_read_any_more_ends_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_goes_on_when_its_terminal_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(_: str) -> None:
         raise BrokenPipeError
 
     monkeypatch.setattr("tqdm.tqdm.write", gone)
     print_line("10th training >>>")
+
+
+def test_ten_suspects_are_printed_and_all_of_them_written(tmp_path: Path) -> None:
+    diagnosis = diagnose(predictions("x", 12) + predictions(LABEL, 188), predictions(LABEL, 100))
+    table = tmp_path / "report" / "suspects.csv"
+    write_suspects(diagnosis.suspects, table)
+    lines = "\n".join(diagnosis_lines(replace(diagnosis, unread=50), table, goal_reached=False))
+    assert "Training pictures, unchanged, 200 of 250: picture accuracy 94.00%" in lines
+    assert lines.count("label: a prediction: x loss") == LIST_LIMIT == 10
+
+
+def test_all_suspects_are_printed_though_a_console_lacks_a_character(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(console, "cp1252", write_through=True))
+    allow_any_character()
+    for line in diagnosis_lines(diagnosis_of(misread=3, verified=97), tmp_path / "suspects.csv", goal_reached=False):
+        print(line)
+    assert b"label\\u2192prediction" in console.getvalue()
+    assert console.getvalue().count(b"label: a prediction: x loss") == 3

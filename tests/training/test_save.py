@@ -2,8 +2,6 @@ import threading
 import time
 from types import SimpleNamespace
 
-import pytest
-
 from cnnlib.config import SampleConfig
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.model_card import CARD, load_card
@@ -24,7 +22,6 @@ def test_model_folder_holds_one_step_and_its_curves(trained: SimpleNamespace) ->
     assert card.training_pictures + card.verification_pictures == 1200
 
 
-@pytest.mark.slow
 def test_recognizers_read_while_a_training_saves(short: SampleConfig) -> None:
     stop, faults, predictions = threading.Event(), [], []
     picture = list_entries(short.train_image_dir)[0].read_bytes()

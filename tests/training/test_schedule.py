@@ -16,7 +16,7 @@ def test_auto_steps_double_with_four_times_the_pictures() -> None:
 @pytest.mark.parametrize(
     ("views", "strength"), [(0.1, 0.0), (4.4721, 0.5), (20, 1.0), (35.214, 1.5), (62, 2.0), (10_000, 2.0)]
 )
-def test_auto_changes_are_stronger_for_pictures_that_are_seen_often(views: float, strength: float) -> None:
+def test_auto_changes_pictures_more_the_more_often_they_are_seen(views: float, strength: float) -> None:
     assert strength_for(views) == pytest.approx(strength, abs=1e-3)
 
 
@@ -24,7 +24,7 @@ def test_changes_fade_out_over_the_last_half_of_the_steps() -> None:
     assert [faded(2.0, step, 1000) for step in (0, 500, 750, 999)] == pytest.approx([2.0, 2.0, 1.0, 0.004])
 
 
-def test_a_plan_takes_what_the_config_says_and_finds_out_what_auto_stands_for() -> None:
+def test_plan_takes_numbers_of_the_config_and_resolves_auto() -> None:
     assert plan(1000, 100, 150, 0.7, pairs=True) == Plan(150, 15.0, 0.7, paired=True)
     assert plan(1000, 100, "auto", "auto", pairs=True) == Plan(880, 88.0, 2.0, paired=True)
 
@@ -33,7 +33,7 @@ def test_a_plan_takes_what_the_config_says_and_finds_out_what_auto_stands_for() 
     ("batch_size", "steps", "strength", "pairs"),
     [(100, 99, 0.7, True), (100, 100, 0.0, True), (1, 10_000, 0.7, True), (100, 100, 0.7, False)],
 )
-def test_two_views_need_many_looks_changes_room_and_a_network_that_gains(
+def test_two_views_need_many_epochs_changes_a_batch_of_two_and_a_network_that_gains(
     batch_size: int, steps: int, strength: float, pairs: bool
 ) -> None:
     assert plan(1000, 100, 100, 0.7, pairs=True).paired

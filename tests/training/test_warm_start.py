@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import keras
 import numpy as np
@@ -11,15 +10,15 @@ from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.decoding import Decoding
 from cnnlib.codec.images import Shape
 from cnnlib.config import SampleConfig
-from cnnlib.core.errors import ConfigError, ModelError
+from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import GENERAL_MODEL
 from cnnlib.inference.model_card import ModelCard, has_file, load_card, save_model
 from cnnlib.network.architectures import CNN, Columns, network_class
-from cnnlib.network.names import NETWORKS
 from cnnlib.training import warm_start
 from cnnlib.training.loop import train
 from cnnlib.training.warm_start import NothingFitsError
-from tests.conftest import fill
+from tests.helpers import fill
+from tests.model_cards import card_of
 
 LETTERS = Alphabet(tuple("abcd"))
 
@@ -40,25 +39,9 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 def card(name: str, decoding: Decoding, channels: int) -> ModelCard:
-    """Of a network for pictures of 48x24."""
-    return ModelCard(
-        network=name,
-        decoding=decoding,
-        image_height=24,
-        image_width=48,
-        channels=channels,
-        characters=LETTERS.characters,
-        max_captcha=2,
-        step=1,
-        training_pictures=8,
-        verification_pictures=1,
-        verification_picture_accuracy=0,
-        verification_character_accuracy=0,
-        best_picture_accuracy=0,
-        best_step=0,
-        saved_at="2026-01-01T00:00:00+00:00",
-        versions={},
-    )
+    """The card of a network for pictures of 48x24."""
+    look = {"image_height": 24, "image_width": 48, "channels": channels, "characters": LETTERS.characters}
+    return card_of(network=name, decoding=decoding, **look)
 
 
 def pictures(shape: Shape) -> np.ndarray:
@@ -66,11 +49,11 @@ def pictures(shape: Shape) -> np.ndarray:
     return np.repeat(grey, shape.channels, axis=3)
 
 
-def test_same_network_reads_the_same_at_once(older: SimpleNamespace) -> None:
+def test_same_network_reads_the_same_before_any_step(older: SimpleNamespace) -> None:
     cnn = network(Shape(24, 48, 3))
     model = cnn.model()
-    said = warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
-    assert "100% of the weights, 4 of 4 characters" in said
+    sentence = warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
+    assert "100% of the weights, 4 of 4 characters" in sentence
     same = pictures(Shape(24, 48, 3))
     np.testing.assert_allclose(model(same), older.model(same), atol=0.02)
 
@@ -88,40 +71,40 @@ def test_characters_keep_their_rows_in_another_alphabet(older: SimpleNamespace) 
     model = cnn.model()
     fresh = model.get_layer("classes").bias.numpy() + 7
     model.get_layer("classes").bias.assign(fresh)
-    said = warm_start.transfer_weights(older.folder, model, cnn, alphabet)
-    assert "2 of 3 characters" in said
+    sentence = warm_start.transfer_weights(older.folder, model, cnn, alphabet)
+    assert "2 of 3 characters" in sentence
     ours, theirs = model.get_layer("classes"), older.model.get_layer("classes")
     np.testing.assert_allclose(ours.kernel.numpy()[:, [1, 2, 3]], theirs.kernel.numpy()[:, [3, 1, 4]], atol=1e-3)
     assert ours.bias.numpy()[0] == fresh[0], "a new character keeps its random start"
 
 
-def test_fresh_rows_of_characters_are_not_told_as_carried_over(older: SimpleNamespace) -> None:
+def test_fresh_rows_of_characters_do_not_count_as_carried_over(older: SimpleNamespace) -> None:
     alphabet = Alphabet(("a", *map(chr, range(0x4E00, 0x4E00 + 4000))))
     cnn = network(Shape(24, 48, 3), alphabet)
     model = cnn.model()
     rows = model.get_layer("classes").count_params()
     share = 1 - rows * (1 - 2 / alphabet.classes) / model.count_params()
-    said = warm_start.transfer_weights(older.folder, model, cnn, alphabet)
-    assert f"{share:.0%} of the weights, 1 of 4001 characters" in said
+    sentence = warm_start.transfer_weights(older.folder, model, cnn, alphabet)
+    assert f"{share:.0%} of the weights, 1 of 4001 characters" in sentence
     assert share < 0.6
 
 
-def test_another_size_takes_the_convolutions_and_stretches_the_rest(older: SimpleNamespace) -> None:
+def test_another_size_takes_the_convolutions_and_stretches_the_other_layers(older: SimpleNamespace) -> None:
     cnn = network(Shape(60, 100, 3))
     model = cnn.model()
     assert "100% of the weights" in warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
-    old, new = (one.get_layer("fold").kernel.numpy() for one in (older.model, model))
+    old, new = (each.get_layer("fold").kernel.numpy() for each in (older.model, model))
     assert new.shape[0] == 4 != old.shape[0]
     np.testing.assert_allclose(new.sum(axis=0), old.sum(axis=0), atol=0.02)
 
 
-def test_positions_take_the_stages_alone(older: SimpleNamespace) -> None:
+def test_positions_take_only_the_stages_of_columns(older: SimpleNamespace) -> None:
     cnn = network(Shape(24, 48, 3), name="positions")
     model = cnn.model()
     fresh = model.get_layer("classes").kernel.numpy()
-    said = warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
-    assert "0 of 4 characters" in said
-    ours, theirs = (one.get_layer("block4_second").kernel.numpy() for one in (model, older.model))
+    sentence = warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
+    assert "0 of 4 characters" in sentence
+    ours, theirs = (each.get_layer("block4_second").kernel.numpy() for each in (model, older.model))
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
     assert (model.get_layer("classes").kernel.numpy() == fresh).all()
     assert (model.get_layer("features_norm").moving_mean.numpy() == 0).all()
@@ -132,7 +115,7 @@ def test_network_with_one_layer_for_all_positions_keeps_its_characters_too(tmp_p
     old, new = old_cnn.model(), new_cnn.model()
     save_model(tmp_path, card("classic", "positions", 1), {"weights": (".npz", warm_start.pack(old))})
     assert "2 of 3 characters" in warm_start.transfer_weights(tmp_path, new, new_cnn, Alphabet(tuple("zdb")))
-    ours, theirs = (one.get_layer("classes").kernel.numpy().reshape(1024, 2, -1) for one in (new, old))
+    ours, theirs = (each.get_layer("classes").kernel.numpy().reshape(1024, 2, -1) for each in (new, old))
     np.testing.assert_allclose(ours[:, :, [1, 2, 3]], theirs[:, :, [3, 1, 4]], atol=1e-3)
 
 
@@ -157,37 +140,15 @@ def test_subclass_of_a_network_takes_all_of_its_layers(older: SimpleNamespace) -
     assert "100% of the weights, 4 of 4 characters" in warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
 
 
-def test_subclass_names_itself_when_a_picture_is_too_narrow() -> None:
-    class Wider(Columns):
-        pass
-
-    with pytest.raises(ConfigError, match="the network 'wider' expects a width of at least 14 pixels"):
-        Wider(Shape(16, 12), classes=3, length=4).model()
-
-
-class Own(CNN):
-    """A network that shares no layer with the others."""
-
-    def scores(self, pictures: Any) -> Any:
-        x = keras.layers.Flatten(name="flat")(keras.layers.Rescaling(1 / 255, name="own_scale")(pictures))
-        x = keras.layers.Dense(self.length * self.classes, name="classes")(x)
-        return keras.layers.Reshape((self.length, self.classes), name="positions")(x)
-
-    def loss(self, labels: Any, scores: Any) -> Any:
-        return keras.losses.sparse_categorical_crossentropy(labels, scores, from_logits=True)
-
-
 def test_network_with_layers_of_its_own_trains_from_random_weights_by_default(
-    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
+    configure: Callable[..., SampleConfig], small_network: str
 ) -> None:
-    monkeypatch.setitem(NETWORKS, "own", f"{__name__}:Own")
-    config = configure(network="own", cycle_stop=2, cycle_save=2)
+    config = configure(network=small_network, cycle_stop=2, cycle_save=2)
     fill(config.train_image_dir, 20)
     lines: list[str] = []
     train(config, lines.append, "auto")
     assert "Start from random weights" in lines
-    assert load_card(config.model_save_dir).network == "own"
-    with pytest.raises(NothingFitsError, match="expected a model with layers like own's; none fits"):
-        train(
-            configure(network="own", model_save_dir=str(config.model_save_dir / "b")), lines.append, str(GENERAL_MODEL)
-        )
+    assert load_card(config.model_save_dir).network == small_network
+    other = configure(network=small_network, model_save_dir=str(config.model_save_dir / "b"))
+    with pytest.raises(NothingFitsError, match="expected a model with layers like small's; none fits"):
+        train(other, lines.append, str(GENERAL_MODEL))

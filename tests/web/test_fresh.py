@@ -20,7 +20,7 @@ from cnnlib.data.folders import list_entries
 from cnnlib.web.app import create_recognition_app
 from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from cnnlib.web.page import WAITING_LIMIT
-from tests.conftest import eventually, running, start_script
+from tests.helpers import eventually, running, start_script
 
 
 @pytest.fixture

@@ -22,12 +22,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from cnnlib.data.folders import list_entries
-from cnnlib.web.app import create_recognition_app
 from cnnlib.web.http_limits import LimitedProtocol
-from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from cnnlib.web.openapi import api_description
 from cnnlib.web.wsgi_bridge import WsgiBridge
-from tests.conftest import running
+from tests.helpers import running
+from tests.web.clients import client_of, loaded
 
 CHECKS = (
     not_a_server_error,
@@ -45,9 +44,8 @@ def app(trained: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> I
     source = Flask("source")
     source.add_url_rule("/", view_func=lambda: Response(picture, mimetype="image/png"))
     with running(source) as address:
-        model = ServedModel("small", trained.config.model_copy(update={"api_image_dir": folder, "remote_url": address}))
-        model.load()
-        yield create_recognition_app(ModelRegistry([model]))
+        config = trained.config.model_copy(update={"api_image_dir": folder, "remote_url": address})
+        yield client_of(loaded("small", config)).application
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +63,10 @@ def served(app: Flask) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-def test_answers_are_as_described(served: str, mode: GenerationMode) -> None:
+def test_answers_are_as_the_description_says(served: str, mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_url(f"{served}/openapi.json")
-    operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == len(api_description()["paths"]) - 1  # the description itself is not tried
+    operations = [result.ok() for result in schema.get_all_operations()]
+    assert len(operations) == len(api_description()["paths"]) - 1  # all but the description itself
     for operation in operations:
         if mode is GenerationMode.NEGATIVE and not operation.body:
             continue  # nothing that could be wrong
@@ -83,4 +81,7 @@ def test_answers_are_as_described(served: str, mode: GenerationMode) -> None:
 
 def test_every_route_is_described(app: Flask) -> None:
     routes = {rule.rule.replace("<", "{").replace(">", "}") for rule in app.url_map.iter_rules()}
-    assert routes - {"/", "/static/{path:filename}"} == set(api_description()["paths"])
+    described = set(api_description()["paths"])
+    missing, gone = routes - {"/", "/static/{path:filename}"} - described, described - routes
+    assert not missing, f"cnnlib/web/openapi.py: expected a description of each route; add one of {missing}"
+    assert not gone, f"cnnlib/web/openapi.py: expected only routes that exist; remove {gone}"

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, request
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cnnlib.config import SampleConfig
-from cnnlib.web.app import create_recognition_app
-from cnnlib.web.model_registry import ModelRegistry, ServedModel
-from tests.conftest import free_port, running
+from tests.helpers import free_port, running
+from tests.web.clients import client_of, loaded
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 expect.set_options(timeout=30_000)  # milliseconds: a busy machine
@@ -25,53 +24,60 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is inst
 
 
 @pytest.fixture
-def config(trained: SimpleNamespace, tmp_path: Path, picture: Path) -> Iterator[SampleConfig]:
+def page_config(api_config: SampleConfig, picture: Path) -> Iterator[SampleConfig]:
     """With a captcha source that gives the one picture."""
     source = Flask("source")
     source.add_url_rule("/captcha/", view_func=lambda: Response(picture.read_bytes(), mimetype="image/png"))
     with running(source) as address:
-        yield trained.config.model_copy(update={"api_image_dir": tmp_path / "api", "remote_url": f"{address}/captcha/"})
+        yield api_config.model_copy(update={"remote_url": f"{address}/captcha/"})
 
 
 def app_of(*configs: SampleConfig, **options: Any) -> Flask:
-    models = [ServedModel(name, config) for name, config in zip(("small", "large"), configs, strict=False)]
-    for model in models:
-        model.load()
-    return create_recognition_app(ModelRegistry(models), **options)
+    """The application with the models of some configs, `small` and `large`."""
+    models = [loaded(name, config) for name, config in zip(("small", "large"), configs, strict=False)]
+    return client_of(*models, **options).application
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    """A browser's page; what goes wrong in its script or against its policy fails the test."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a browser that remembers nothing. An error in its script or against its policy fails the test."""
+    with browser.new_context() as context:
+        page = context.new_page()
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+        page.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
         yield page
-        browser.close()
     assert not faults
 
 
-def test_page_is_served_with_a_strict_policy(config: SampleConfig) -> None:
-    answer = app_of(config).test_client().get("/")
+def test_page_is_served_with_a_strict_policy(page_config: SampleConfig) -> None:
+    answer = app_of(page_config).test_client().get("/")
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert not re.search(r"<script>|style=|onclick=", answer.text)
 
 
-def test_fresh_picture_comes_from_the_source(config: SampleConfig, picture: Path) -> None:
-    client = app_of(config).test_client()
+def test_fresh_picture_comes_from_the_source(page_config: SampleConfig, picture: Path) -> None:
+    client = app_of(page_config).test_client()
     assert client.get("/fresh").data == picture.read_bytes()
     assert client.get("/fresh").mimetype == "image/png"
-    gone = app_of(config.model_copy(update={"remote_url": "http://127.0.0.1:1/captcha/"})).test_client().get("/fresh")
+    gone = (
+        app_of(page_config.model_copy(update={"remote_url": "http://127.0.0.1:1/captcha/"})).test_client().get("/fresh")
+    )
     assert (gone.status_code, gone.json["error_code"]) == (502, "1007")
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         (b"nonsense\r\n\r\n", "can't be reached"),
         (b"HTTP/1.0 404 Gone\r\n\r\n", "answered 404"),
@@ -80,7 +86,7 @@ def test_fresh_picture_comes_from_the_source(config: SampleConfig, picture: Path
     ],
     ids=["nonsense", "404", "svg", "large"],
 )
-def test_source_that_gives_no_picture_is_told(config: SampleConfig, answer: bytes, told: str) -> None:
+def test_source_that_gives_no_picture_is_an_error(page_config: SampleConfig, answer: bytes, message: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def give() -> None:
@@ -91,22 +97,22 @@ def test_source_that_gives_no_picture_is_told(config: SampleConfig, answer: byte
 
         threading.Thread(target=give).start()
         source = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        got = app_of(config.model_copy(update={"remote_url": source})).test_client().get("/fresh")
-    assert (got.status_code, got.json["error_code"]) == (502, "1007")
-    assert told in got.json["message"]
+        fresh = app_of(page_config.model_copy(update={"remote_url": source})).test_client().get("/fresh")
+    assert (fresh.status_code, fresh.json["error_code"]) == (502, "1007")
+    assert message in fresh.json["message"]
 
 
-def test_source_may_name_its_pictures_as_it_likes_but_not_take_for_ever(
-    config: SampleConfig, picture: Path, monkeypatch: pytest.MonkeyPatch
+def test_source_may_name_another_type_but_not_answer_for_ever(
+    page_config: SampleConfig, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("HTTP_PROXY", "http_proxy"):  # that are not asked for this very machine
+    for name in ("HTTP_PROXY", "http_proxy"):  # which are not asked for this very machine
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
     source = Flask("source")
     source.add_url_rule("/named", "named", lambda: Response(picture.read_bytes(), mimetype="image/jpg"))
     source.add_url_rule("/slow", "slow", lambda: Response(b"." for _ in iter(lambda: time.sleep(0.05), 1)))
     with running(source) as address:
         clients = [
-            app_of(config.model_copy(update={"remote_url": f"{address}/{path}"})).test_client()
+            app_of(page_config.model_copy(update={"remote_url": f"{address}/{path}"})).test_client()
             for path in ("named", "slow")
         ]
         named = clients[0].get("/fresh")
@@ -116,7 +122,7 @@ def test_source_may_name_its_pictures_as_it_likes_but_not_take_for_ever(
     assert (slow.status_code, slow.json["error_code"]) == (502, "1007")
 
 
-def test_source_is_asked_under_any_address_that_a_config_takes(config: SampleConfig, picture: Path) -> None:
+def test_source_may_have_any_address_that_a_config_takes(page_config: SampleConfig, picture: Path) -> None:
     source = Flask("source")
 
     @source.get("/größe/")
@@ -130,7 +136,7 @@ def test_source_is_asked_under_any_address_that_a_config_takes(config: SampleCon
         place = address.removeprefix("http://")
 
         def fresh(url: str) -> Any:
-            return app_of(config.model_copy(update={"remote_url": url})).test_client().get("/fresh")
+            return app_of(page_config.model_copy(update={"remote_url": url})).test_client().get("/fresh")
 
         for path in ("größe/", "größe"):  # the second is sent on to the first
             assert fresh(f"http://ann:p%20w@{place}/{path}?a=b c#part").data == picture.read_bytes()
@@ -140,8 +146,8 @@ def test_source_is_asked_under_any_address_that_a_config_takes(config: SampleCon
 
 
 @needs_browser
-def test_chosen_pictures_are_read_and_listed(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
-    with running(app_of(config)) as address:
+def test_chosen_pictures_are_read_and_listed(page: Page, page_config: SampleConfig, picture: Path, text: str) -> None:
+    with running(app_of(page_config)) as address:
         page.goto(address)
         expect(page.get_by_role("status")).to_have_count(1)  # screen readers announce only what was there before
         page.get_by_label("Choose pictures").set_input_files([picture, picture])
@@ -154,8 +160,8 @@ def test_chosen_pictures_are_read_and_listed(page: Page, config: SampleConfig, p
 
 
 @needs_browser
-def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, config: SampleConfig, text: str) -> None:
-    with running(app_of(config)) as address:
+def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, page_config: SampleConfig, text: str) -> None:
+    with running(app_of(page_config)) as address:
         page.goto(address)
         for _ in range(10):
             page.keyboard.press("Tab")
@@ -166,7 +172,7 @@ def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, config: Sa
 
 
 @needs_browser
-def test_waiting_for_a_slow_source_is_shown(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
+def test_waiting_for_a_slow_source_is_shown(page: Page, page_config: SampleConfig, picture: Path, text: str) -> None:
     source, gate = Flask("slow"), threading.Event()
 
     @source.get("/")
@@ -174,7 +180,10 @@ def test_waiting_for_a_slow_source_is_shown(page: Page, config: SampleConfig, pi
         gate.wait(60)
         return Response(picture.read_bytes(), mimetype="image/png")
 
-    with running(source) as remote, running(app_of(config.model_copy(update={"remote_url": remote}))) as address:
+    with (
+        running(source) as remote,
+        running(app_of(page_config.model_copy(update={"remote_url": remote}))) as address,
+    ):
         page.goto(address)
         waiting = page.get_by_text("Waiting for the server")
         expect(waiting).to_be_hidden()
@@ -186,11 +195,13 @@ def test_waiting_for_a_slow_source_is_shown(page: Page, config: SampleConfig, pi
 
 
 @needs_browser
-def test_what_cannot_be_read_is_told_by_name(page: Page, config: SampleConfig, picture: Path, tmp_path: Path) -> None:
+def test_file_that_cannot_be_read_is_named(
+    page: Page, page_config: SampleConfig, picture: Path, tmp_path: Path
+) -> None:
     notes, other = tmp_path / "notes.png", tmp_path / "other.png"
     for path in (notes, other):
         path.write_text("no picture")
-    with running(app_of(config)) as address:
+    with running(app_of(page_config)) as address:
         page.goto(address)
         page.get_by_label("Choose pictures").set_input_files([notes, picture, other])
         for name in ("notes.png", "other.png"):
@@ -203,8 +214,8 @@ def test_what_cannot_be_read_is_told_by_name(page: Page, config: SampleConfig, p
 
 
 @needs_browser
-def test_pictures_are_dropped_and_pasted(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
-    with running(app_of(config)) as address:
+def test_pictures_are_dropped_and_pasted(page: Page, page_config: SampleConfig, picture: Path, text: str) -> None:
+    with running(app_of(page_config)) as address:
         page.goto(address)
         for number, (kind, holder) in enumerate((("drop", "dataTransfer"), ("paste", "clipboardData")), 2):
             page.evaluate(
@@ -222,11 +233,11 @@ def test_pictures_are_dropped_and_pasted(page: Page, config: SampleConfig, pictu
 
 
 @needs_browser
-def test_model_is_chosen_where_there_are_several(
-    page: Page, config: SampleConfig, picture: Path, other_size: SimpleNamespace
+def test_model_can_be_chosen_when_there_are_several(
+    page: Page, page_config: SampleConfig, picture: Path, other_size: SimpleNamespace
 ) -> None:
-    large = other_size.config.model_copy(update={"api_image_dir": config.api_image_dir})
-    with running(app_of(config, large)) as address:
+    large = other_size.config.model_copy(update={"api_image_dir": page_config.api_image_dir})
+    with running(app_of(page_config, large)) as address:
         page.goto(address)
         page.get_by_label("Model").select_option("large")
         page.get_by_label("Choose pictures").set_input_files(picture)
@@ -234,8 +245,8 @@ def test_model_is_chosen_where_there_are_several(
 
 
 @needs_browser
-def test_token_is_asked_for_and_used(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
-    with running(app_of(config, token="sesame")) as address:
+def test_token_is_asked_for_and_used(page: Page, page_config: SampleConfig, picture: Path, text: str) -> None:
+    with running(app_of(page_config, token="sesame")) as address:
         page.goto(address)
         expect(page.get_by_role("alert")).to_have_text("The server asks for its token.")
         page.get_by_label("Token of this server").fill("open")
@@ -251,9 +262,11 @@ def test_token_is_asked_for_and_used(page: Page, config: SampleConfig, picture: 
 
 
 @needs_browser
-def test_page_works_where_the_browser_keeps_nothing(page: Page, config: SampleConfig, picture: Path, text: str) -> None:
+def test_page_works_where_the_browser_keeps_nothing(
+    page: Page, page_config: SampleConfig, picture: Path, text: str
+) -> None:
     page.add_init_script("Object.defineProperty(window, 'sessionStorage', { get() { throw new Error('denied'); } })")
-    with running(app_of(config, token="sesame")) as address:
+    with running(app_of(page_config, token="sesame")) as address:
         page.goto(address)
         page.get_by_label("Token of this server").fill("sesame")
         page.get_by_role("button", name="Use it").click()
@@ -262,11 +275,11 @@ def test_page_works_where_the_browser_keeps_nothing(page: Page, config: SampleCo
 
 
 @needs_browser
-def test_file_that_has_gone_or_is_too_large_is_told(page: Page, config: SampleConfig, tmp_path: Path) -> None:
+def test_file_that_has_gone_or_is_too_large_is_named(page: Page, page_config: SampleConfig, tmp_path: Path) -> None:
     gone, large = tmp_path / "gone.png", tmp_path / "large.png"
     gone.write_bytes(b"x")
     large.write_bytes(bytes(2**20 - 500))
-    with running(app_of(config)) as address:
+    with running(app_of(page_config)) as address:
         page.goto(address)
         page.evaluate(
             """() => document.addEventListener("change", (event) => event.stopPropagation(),
@@ -280,23 +293,21 @@ def test_file_that_has_gone_or_is_too_large_is_told(page: Page, config: SampleCo
 
 
 @needs_browser
-def test_page_without_scripts_says_what_it_needs(config: SampleConfig) -> None:
-    with sync_playwright() as playwright, running(app_of(config)) as address:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        plain = browser.new_page(java_script_enabled=False)
+def test_page_without_scripts_says_what_it_needs(browser: Browser, page_config: SampleConfig) -> None:
+    with running(app_of(page_config)) as address, browser.new_context(java_script_enabled=False) as context:
+        plain = context.new_page()
         plain.goto(address)
         expect(plain.locator("noscript p")).to_be_visible()
-        browser.close()
 
 
 @needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_fits_a_phone_and_its_text_stands_out(
-    page: Page, config: SampleConfig, picture: Path, scheme: Any
+def test_page_fits_a_phone_and_its_text_has_contrast(
+    page: Page, page_config: SampleConfig, picture: Path, scheme: Any
 ) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.emulate_media(color_scheme=scheme)
-    with running(app_of(config)) as address:
+    with running(app_of(page_config)) as address:
         page.goto(address)
         page.get_by_label("Choose pictures").set_input_files(picture)
         expect(page.get_by_role("row")).to_have_count(2)

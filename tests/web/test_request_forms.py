@@ -19,7 +19,7 @@ from cnnlib.data.folders import list_entries
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.web.app import create_recognition_app
 from cnnlib.web.model_registry import ModelRegistry, ServedModel
-from tests.conftest import draw, running
+from tests.helpers import draw, running
 
 BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"

@@ -18,12 +18,9 @@ from types import SimpleNamespace
 import pytest
 
 from cnnlib.core.api_contract import TOKEN_VARIABLE
-from cnnlib.core.errors import ServiceError
-from cnnlib.data.folders import list_entries
 from cnnlib.web.prometheus import METRICS_FOLDER
 from cnnlib.web.server import WORKER_TIMEOUT_S
-from cnnlib.web.sockets import listen_on
-from tests.conftest import eventually, free_port, start_script
+from tests.helpers import eventually, start_script
 from tests.processes import lives, memory_mb, workers_of
 
 HEAD = {"Content-Type": "image/png"}
@@ -41,8 +38,8 @@ def metrics_folder(worker: int) -> Path:
     return Path(re.findall(rf"{METRICS_FOLDER}=([^\0]+)", environment)[0])
 
 
-def have_opened_figures(workers: set[int]) -> bool:
-    """Whether two workers are so far, and will not make the folder of their figures any more."""
+def have_opened_metrics(workers: set[int]) -> bool:
+    """Whether two workers have opened their metrics, so that they will not make the folder any more."""
     folder = metrics_folder(min(workers))
     return len(workers) == 2 and all((folder / f"counter_{worker}.db").exists() for worker in workers)
 
@@ -78,13 +75,8 @@ def clients(port: int, picture: bytes, count: int) -> Iterator[tuple[list[int], 
 
 
 @pytest.fixture
-def picture(trained: SimpleNamespace) -> bytes:
-    return list_entries(trained.config.test_image_dir)[0].read_bytes()
-
-
-@pytest.fixture
 def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace]:
-    """The recognition server with two workers: its `process`, `port`, `page_port` and what it `said`."""
+    """The recognition server with two workers: its `process`, `port`, `page_port` and the lines of its `log`."""
     config, folder = tmp_path / "model.json", tmp_path / "model"
     shutil.copytree(trained.config.model_save_dir, folder)
     changes = {"api_save": False, "model_save_dir": str(folder)}
@@ -95,79 +87,73 @@ def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace
     assert process.stdout
     assert process.stderr
     port, page_port = (int(re.findall(r":(\d+)/", process.stdout.readline())[0]) for _ in range(2))
-    said: list[str] = []
-    threading.Thread(target=said.extend, args=(process.stderr,), daemon=True).start()
+    log: list[str] = []
+    threading.Thread(target=log.extend, args=(process.stderr,), daemon=True).start()
     with socket.create_connection(("127.0.0.1", port), 120) as connection:  # answered once a worker has started
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
     if sys.platform.startswith("linux"):
-        assert eventually(lambda: have_opened_figures(workers_of(process.pid)))
-    yield SimpleNamespace(process=process, port=port, page_port=page_port, said=said)
+        assert eventually(lambda: have_opened_metrics(workers_of(process.pid)))
+    yield SimpleNamespace(process=process, port=port, page_port=page_port, log=log)
     process.terminate()
     process.wait(120)
 
 
 @pytest.fixture
-def guarded(trained: SimpleNamespace, tmp_path: Path, picture: bytes) -> Iterator[SimpleNamespace]:
-    """With a token, another origin, a limit, to the world, its page's port taken: its `port`, what it `told`."""
+def guarded(trained: SimpleNamespace, tmp_path: Path, picture_bytes: bytes) -> Iterator[SimpleNamespace]:
+    """A server with all settings, whose port for the page is taken: its `port` and the `lines` it printed."""
     keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | {"api_save": False}
     config = tmp_path / "model.json"
     config.write_text(json.dumps(keys), encoding="utf-8")
     with socket.create_server(("0.0.0.0", 0)) as taken:
         ports = ("--host", "0.0.0.0", "--port", "0", "--page-port", str(taken.getsockname()[1]))
-        settings = ("--cors", "https://example.org", "--body-limit", str(len(picture)), "--workers", "2")
+        settings = ("--cors", "https://example.org", "--body-limit", str(len(picture_bytes)), "--workers", "2")
         environment = {**os.environ, TOKEN_VARIABLE: "sesame"}
         process = start_script("webserver_recognize_api.py", "--config", config, *ports, *settings, env=environment)
         assert process.stdout
-        told = [process.stdout.readline() for _ in range(3)]
-    yield SimpleNamespace(port=int(re.findall(r":(\d+)/", told[1])[0]), told=told)
+        lines = [process.stdout.readline() for _ in range(3)]
+    yield SimpleNamespace(port=int(re.findall(r":(\d+)/", lines[1])[0]), lines=lines)
     process.terminate()
     process.wait(120)
 
 
-def test_page_may_be_at_the_port_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
-    port = free_port()
-    (listening,) = listen_on("127.0.0.1", port, "/b", port, token=False)
-    listening.close()
-    assert f"The page is at http://127.0.0.1:{port}/" in capsys.readouterr().out
-
-
-def test_settings_of_the_script_reach_its_workers(guarded: SimpleNamespace, picture: bytes) -> None:
-    who, _, page = guarded.told
-    assert "every machine that reaches this one can send requests; only those with the token are answered" in who
+def test_settings_of_the_script_reach_its_workers(guarded: SimpleNamespace, picture_bytes: bytes) -> None:
+    access, _, page = guarded.lines
+    assert "every machine that reaches this one can send requests; only those with the token are answered" in access
     assert "no page (" in page
     connection = http.client.HTTPConnection("127.0.0.1", guarded.port, timeout=120)
 
-    def statuses(**headers: str) -> list[int]:
-        found = []
-        for body in (picture, picture + b"0"):
+    def statuses_with(**headers: str) -> list[int]:
+        statuses = []
+        for body in (picture_bytes, picture_bytes + b"0"):
             connection.request("POST", "/b", body, HEAD | {"Origin": "https://example.org", **headers})
             answer = connection.getresponse()
             answer.read()
             assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
-            found.append(answer.status)
-        return found
+            statuses.append(answer.status)
+        return statuses
 
-    assert statuses() == [401, 401]
-    assert statuses(Authorization="Bearer sesame") == [200, 413]
+    assert statuses_with() == [401, 401]
+    assert statuses_with(Authorization="Bearer sesame") == [200, 413]
 
 
 @needs_proc
-def test_killed_worker_comes_back_and_others_go_on(server: SimpleNamespace, picture: bytes) -> None:
-    assert post(server.port, picture) == 200
+def test_killed_worker_comes_back_and_others_go_on(server: SimpleNamespace, picture_bytes: bytes) -> None:
+    assert post(server.port, picture_bytes) == 200
     before = workers_of(server.process.pid)
     assert len(before) == 2
-    with clients(server.port, picture, 8) as (statuses, failed):
+    with clients(server.port, picture_bytes, 8) as (statuses, failed):
         assert eventually(lambda: len(statuses) > 100)
         os.kill(min(before), signal.SIGKILL)
         assert eventually(lambda: len(workers_of(server.process.pid) - {min(before)}) == 2)
         seen = len(statuses)
         assert eventually(lambda: len(statuses) > seen + 100)
-    assert eventually(lambda: any(f"Child process [{min(before)}] died" in line for line in server.said))
+    assert eventually(lambda: any(f"Child process [{min(before)}] died" in line for line in server.log))
     assert set(statuses) == {200}
     assert len(failed) <= 8, "what it worked on for each connection, and nothing more"
 
 
+@pytest.mark.slow
 @needs_proc
 def test_death_is_seen_while_the_supervisor_waits_for_an_answer(server: SimpleNamespace) -> None:
     worker = min(workers_of(server.process.pid))
@@ -177,12 +163,13 @@ def test_death_is_seen_while_the_supervisor_waits_for_an_answer(server: SimpleNa
     assert eventually(lambda: len(workers_of(server.process.pid) - {worker}) == 2, 0.9 * WORKER_TIMEOUT_S)
 
 
+@pytest.mark.slow
 @needs_proc
-def test_many_clients_are_all_answered_and_nothing_grows(server: SimpleNamespace, picture: bytes) -> None:
+def test_many_clients_are_all_answered_and_nothing_grows(server: SimpleNamespace, picture_bytes: bytes) -> None:
     def most_mb() -> float:
         return max(map(memory_mb, workers_of(server.process.pid)))
 
-    with clients(server.port, picture, 64) as (statuses, failed):
+    with clients(server.port, picture_bytes, 64) as (statuses, failed):
         assert eventually(lambda: len(statuses) > 1000, 120)
         before = most_mb()
         assert eventually(lambda: len(statuses) > 4000, 120)
@@ -192,35 +179,37 @@ def test_many_clients_are_all_answered_and_nothing_grows(server: SimpleNamespace
     assert after - before < 10
 
 
+@pytest.mark.slow
 @needs_proc
 def test_worker_that_starts_without_its_model_answers_503_until_it_is_back(
-    server: SimpleNamespace, picture: bytes, tmp_path: Path
+    server: SimpleNamespace, picture_bytes: bytes, tmp_path: Path
 ) -> None:
-    assert post(server.port, picture) == 200
+    assert post(server.port, picture_bytes) == 200
     folder = tmp_path / "model"
     folder.rename(tmp_path / "away")
-    assert post(server.port, picture) == 200, "what was loaded stays"
+    assert post(server.port, picture_bytes) == 200, "what was loaded stays"
     before = workers_of(server.process.pid)
     for worker in before:
         os.kill(worker, signal.SIGKILL)
     assert eventually(lambda: len(workers_of(server.process.pid) - before) == 2)
-    assert post(server.port, picture) == 503
+    assert post(server.port, picture_bytes) == 503
     (tmp_path / "away").rename(folder)
-    assert eventually(lambda: post(server.port, picture) == 200)
+    assert eventually(lambda: post(server.port, picture_bytes) == 200)
 
 
+@pytest.mark.slow
 @needs_proc
-def test_folder_of_figures_that_is_removed_costs_no_answer(server: SimpleNamespace, picture: bytes) -> None:
-    assert post(server.port, picture) == 200
+def test_removed_metrics_folder_costs_no_answer(server: SimpleNamespace, picture_bytes: bytes) -> None:
+    assert post(server.port, picture_bytes) == 200
     before = workers_of(server.process.pid)
     shutil.rmtree(metrics_folder(min(before)))
     assert {status_of(server.page_port, "/metrics") for _ in range(8)} == {200}
-    assert eventually(lambda: any("the metrics folder was removed" in line for line in server.said))
+    assert eventually(lambda: any("the metrics folder was removed" in line for line in server.log))
     shutil.rmtree(metrics_folder(min(before)))
     for worker in before:
         os.kill(worker, signal.SIGKILL)
     assert eventually(lambda: len(workers_of(server.process.pid) - before) == 2)
-    assert post(server.port, picture) == 200
+    assert post(server.port, picture_bytes) == 200
     assert {status_of(server.page_port, path) for path in ("/healthz", "/metrics")} == {200}
 
 
@@ -231,48 +220,25 @@ def status_of(port: int, path: str) -> int:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other words for it")
-def test_folder_of_figures_that_cannot_be_made_is_told_at_the_start(trained: SimpleNamespace, tmp_path: Path) -> None:
+def test_metrics_folder_that_cannot_be_made_ends_the_server(trained: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     environment = os.environ | {METRICS_FOLDER: str(tmp_path / "file" / "figures")}
     process = start_script(
         "webserver_recognize_api.py", "--config", trained.config_path, "--port", "0", env=environment
     )
-    _, said = process.communicate()
-    assert (process.returncode, said) == (2, f"{tmp_path / 'file' / 'figures'}: Not a directory\n")
+    _, errors = process.communicate()
+    assert (process.returncode, errors) == (2, f"{tmp_path / 'file' / 'figures'}: Not a directory\n")
 
 
-@pytest.mark.parametrize(
-    ("host", "shown", "reached", "open_to_others"),
-    [("127.0.0.2", "127.0.0.2", "127.0.0.2", False), ("[::1]", "[::1]", "::1", False), ("::", "[::]", "::1", True)],
-)
-def test_addresses_of_every_kind_are_served(
-    host: str, shown: str, reached: str, open_to_others: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    try:
-        socket.create_server((reached, 0), family=socket.AF_INET6 if ":" in reached else socket.AF_INET).close()
-    except OSError as error:
-        pytest.skip(f"this machine has no such address: {error}")
-    (listening,) = listen_on(host, 0, "/b", None, token=False)
-    with listening:
-        said = capsys.readouterr().out
-        socket.create_connection((reached, listening.getsockname()[1])).close()
-    assert f"Serving http://{shown}:" in said
-    assert ("every machine" in said) is open_to_others
-
-
-def test_address_of_another_machine_is_told_as_such() -> None:
-    with pytest.raises(ServiceError, match="--host needs an address of this machine"):
-        listen_on("192.0.2.77", 0, "/b", None, token=False)
-
-
+@pytest.mark.slow
 @needs_proc
-@pytest.mark.parametrize("one_starts", [False, True])
-def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes, one_starts: bool) -> None:
-    assert post(server.port, picture) == 200
+@pytest.mark.parametrize("restarted", [False, True])
+def test_workers_end_with_their_parent(server: SimpleNamespace, picture_bytes: bytes, restarted: bool) -> None:
+    assert post(server.port, picture_bytes) == 200
     workers = workers_of(server.process.pid)
     folder = metrics_folder(min(workers))
     assert folder.is_dir()
-    if one_starts:
+    if restarted:
         os.kill(min(workers), signal.SIGKILL)
         assert eventually(lambda: len(workers_of(server.process.pid) - {min(workers)}) == 2)
         workers = workers_of(server.process.pid)
@@ -282,25 +248,26 @@ def test_workers_end_with_their_parent(server: SimpleNamespace, picture: bytes, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals of POSIX systems")
-def test_stopping_finishes_what_is_under_way(server: SimpleNamespace, picture: bytes) -> None:
-    assert post(server.port, picture) == 200
+def test_stopping_finishes_what_is_under_way(server: SimpleNamespace, picture_bytes: bytes) -> None:
+    assert post(server.port, picture_bytes) == 200
     with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
-        head = f"POST /b HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(picture)}\r\n"
+        head = f"POST /b HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(picture_bytes)}\r\n"
         connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # it is under way
-        connection.sendall(picture[:50])
+        connection.sendall(picture_bytes[:50])
         server.process.terminate()
         time.sleep(1)
-        connection.sendall(picture[50:])
+        connection.sendall(picture_bytes[50:])
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
     assert server.process.wait(120) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 @pytest.mark.parametrize("detached", [False, True])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_closed_terminal_ends_a_server_unless_it_is_detached(
-    trained: SimpleNamespace, picture: bytes, workers: str, detached: bool
+    trained: SimpleNamespace, picture_bytes: bytes, workers: str, detached: bool
 ) -> None:
     def begin() -> None:
         os.setsid()
@@ -311,18 +278,22 @@ def test_closed_terminal_ends_a_server_unless_it_is_detached(
     process = start_script("webserver_recognize_api.py", *arguments, preexec_fn=begin)
     assert process.stdout
     port = int(re.findall(r":(\d+)/", process.stdout.readline())[0])
-    assert post(port, picture) == 200
+    assert post(port, picture_bytes) == 200
     os.killpg(process.pid, signal.SIGHUP)
     if detached:
         time.sleep(2)
-        assert post(port, picture) == 200
+        assert post(port, picture_bytes) == 200
         process.terminate()
     assert process.wait(120) == 0
     process.communicate()
 
 
-def test_figures_of_all_workers_are_added(server: SimpleNamespace, picture: bytes) -> None:
-    with clients(server.port, picture, 4) as (statuses, _), clients(server.page_port, picture, 4) as (others, _):
+@pytest.mark.slow
+def test_metrics_of_all_workers_are_added(server: SimpleNamespace, picture_bytes: bytes) -> None:
+    with (
+        clients(server.port, picture_bytes, 4) as (statuses, _),
+        clients(server.page_port, picture_bytes, 4) as (others, _),
+    ):
         assert eventually(lambda: min(len(statuses), len(others)) > 200, 120)
     count = f"{len(statuses) + len(others):.1f}"
     for _ in range(5):
@@ -335,23 +306,23 @@ def test_figures_of_all_workers_are_added(server: SimpleNamespace, picture: byte
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sets a limit of POSIX systems")
 def test_full_disk_costs_the_kept_picture_and_not_the_answer(
-    trained: SimpleNamespace, tmp_path: Path, picture: bytes
+    trained: SimpleNamespace, tmp_path: Path, picture_bytes: bytes
 ) -> None:
     import resource
 
     def no_file_beyond_ten_bytes() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
 
-    kept = tmp_path / "kept"
-    keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | {"api_image_dir": str(kept)}
+    folder = tmp_path / "received"
+    keys = json.loads(trained.config_path.read_text(encoding="utf-8")) | {"api_image_dir": str(folder)}
     config = tmp_path / "model.json"
     config.write_text(json.dumps(keys), encoding="utf-8")
     arguments = ("--config", config, "--port", "0", "--page-port", "0", "--workers", "1")
     process = start_script("webserver_recognize_api.py", *arguments, preexec_fn=no_file_beyond_ten_bytes)
     assert process.stdout
     port = int(re.findall(r":(\d+)/", process.stdout.readline())[0])
-    assert post(port, picture) == 200
+    assert post(port, picture_bytes) == 200
     process.terminate()
-    _, said = process.communicate(timeout=120)
-    assert "the received picture can't be saved: File too large" in said
-    assert list(kept.iterdir()) == []
+    _, errors = process.communicate(timeout=120)
+    assert "the received picture can't be saved: File too large" in errors
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,50 @@
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import test_batch as batch_script
+from cnnlib.config import SampleConfig
+from cnnlib.data.folders import list_entries
+from cnnlib.inference.recognizer import Recognizer
+
+
+@pytest.fixture
+def copied(trained: SimpleNamespace, tmp_path: Path) -> SampleConfig:
+    """The config of the trained suite over a copy of its model and one test picture, whose label is too long."""
+    picture = tmp_path / "test" / "000_1.png"
+    picture.parent.mkdir()
+    shutil.copy(list_entries(trained.config.test_image_dir)[0], picture)
+    shutil.copytree(trained.config.model_save_dir, tmp_path / "model")
+    changes = {"test_image_dir": picture.parent, "model_save_dir": tmp_path / "model"}
+    config: SampleConfig = trained.config.model_copy(update=changes)
+    return config
+
+
+def test_misread_pictures_are_drawn_unless_they_are_not_wanted(copied: SampleConfig) -> None:
+    batch, report = batch_script.TestBatch(copied), copied.model_save_dir / "report"
+    batch.test_batch(pictures=False)
+    assert [path.name for path in list_entries(report)] == ["test.json"]
+    batch.test_batch()
+    assert [path.name for path in list_entries(report)] == ["confusion.png", "misread.png", "test.json"]
+    (picture,) = list_entries(copied.test_image_dir)
+    text = Recognizer(copied.model_save_dir).recognize(picture).text
+    picture.rename(picture.with_name(f"{text}_1.png"))
+    batch.test_batch()
+    assert [path.name for path in list_entries(report)] == ["test.json"], "nothing is misread any more"
+
+
+def test_option_leaves_out_the_pictures(copied: SampleConfig, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(copied.model_dump_json())
+    assert batch_script.main(["--config", str(path), "--no-pictures"]) == 0
+    assert [path.name for path in list_entries(copied.model_save_dir / "report")] == ["test.json"]
+
+
+def test_all_pictures_are_listed_when_asked_from_python(
+    copied: SampleConfig, trained: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = copied.model_copy(update={"test_image_dir": trained.config.test_image_dir})
+    figures = batch_script.TestBatch(config).test_batch(show_all=True)
+    assert capsys.readouterr().out.count("origin: ") == figures["samples"] == 40

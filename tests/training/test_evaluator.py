@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cnnlib.config import SampleConfig
+from cnnlib.evaluation.diagnosis import LabelledPrediction
+from cnnlib.training.dataset import Dataset
+from cnnlib.training.evaluator import Evaluator
+from cnnlib.training.trainer import Trainer
+from tests.helpers import fill
+
+
+def test_no_more_pictures_are_read_at_once_than_are_trained_on(short: SampleConfig) -> None:
+    trainer, sizes = Trainer(short.model_copy(update={"train_batch_size": 8})), []
+    predict = trainer.evaluator._predict
+
+    def record(pictures: np.ndarray, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+        sizes.append(len(pictures))
+        return predict(pictures, labels)
+
+    trainer.evaluator._predict = record
+    predictions = trainer.evaluator.predict(trainer.training, np.arange(20))
+    assert sizes == [8, 8, 4]
+    assert [prediction.path for prediction in predictions] == trainer.training.paths[:20]
+
+
+def test_each_console_line_evaluates_other_verification_pictures(
+    short: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(short.train_image_dir, 600, seed=1)
+    trainer = Trainer(short)
+    size, evaluated, predict = len(trainer.verification), [], Evaluator.predict
+
+    def record(self: Evaluator, data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
+        evaluated.append(numbers.tolist())
+        return predict(self, data, numbers)
+
+    monkeypatch.setattr(Evaluator, "predict", record)
+    for turn in range(1, size + 1):
+        assert trainer.evaluator.evaluate(5, turn).accuracy.pictures == 5
+    assert {number for numbers in evaluated for number in numbers} == set(range(size))
+
+
+def test_diagnosis_reads_training_pictures_up_to_its_limit(
+    short: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnlib.training.evaluator.TRAINING_LIMIT", 5)
+    trainer = Trainer(short)
+    diagnosis = trainer.diagnose()
+    assert (diagnosis.training.pictures, diagnosis.unread) == (5, len(trainer.training) - 5)
