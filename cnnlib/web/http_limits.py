@@ -27,6 +27,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _body_bytes = 0  # in the data that is being parsed
     _in_headers = True
     _requests = 0  # begun over this connection
+    _fault = ""  # of the current request, for the client
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -48,6 +49,10 @@ class LimitedProtocol(HttpToolsProtocol):
         if size > HEADER_LIMIT_BYTES:
             self._header_bytes = size
             raise ValueError("too large headers")  # the parser reports it through send_400_response
+        hosts = [value.strip() for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1 or not hosts[0]:
+            self._fault = "expected the header Host once"  # RFC 9112, section 3.2
+            raise ValueError(self._fault)
         super().on_headers_complete()
         if self._requests >= CONNECTION_REQUESTS:
             self.cycle.keep_alive = False
@@ -103,12 +108,12 @@ class LimitedProtocol(HttpToolsProtocol):
             REQUESTS.labels(OTHER, OTHER, status.value).inc()
             log_request(self.client and self.client[0], status.value)
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            self.transport.write(_error_response(status))
+            self.transport.write(_error_response(status, self._fault or status.phrase))
         self.transport.close()
 
 
-def _error_response(status: HTTPStatus) -> bytes:
-    body = f'{{"error_code":"{status.value}","message":"{status.phrase}"}}\n'.encode()
+def _error_response(status: HTTPStatus, message: str) -> bytes:
+    body = f'{{"error_code":"{status.value}","message":"{message}"}}\n'.encode()
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
         "content-type: application/json",

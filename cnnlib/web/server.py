@@ -9,7 +9,7 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,18 +117,20 @@ def serve(
     page_port: int | None = None,
     token: bool = False,
     workers: int = 1,
+    proxies: Sequence[str] = (),
 ) -> None:
     """Serve until Ctrl-C, SIGTERM or a closed terminal, and print the URL of `path` at the start.
 
     Each of the `workers`, processes that share the ports, calls `make_app`, which must not raise. If there are several,
     one that dies is replaced. `page_port` is a second port of the same application, for browsers. It is left out if it
-    is taken. `token` says whether requests need one.
+    is taken. `token` says whether requests need one. `proxies` are the addresses and networks whose X-Forwarded-For is
+    believed; without any, they are those in the environment variable FORWARDED_ALLOW_IPS, or none.
 
     Raises ServiceError when the address can't be bound, and OSError when the metrics folder can't be made.
     """
     make_metrics_folder()
     listeners = listen_on(host, port, path, page_port, token)
-    config = _uvicorn_config(Worker(make_app), workers)
+    config = _uvicorn_config(Worker(make_app), workers, proxies)
     with suppress(KeyboardInterrupt, SystemExit):  # a stop on request is no error
         _stop_on_hangup()
         if workers == 1:
@@ -137,7 +139,7 @@ def serve(
             _run_workers(config, listeners)
 
 
-def _uvicorn_config(worker: Worker, workers: int) -> uvicorn.Config:
+def _uvicorn_config(worker: Worker, workers: int, proxies: Sequence[str]) -> uvicorn.Config:
     return uvicorn.Config(
         worker,
         factory=True,
@@ -148,6 +150,8 @@ def _uvicorn_config(worker: Worker, workers: int) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=[*proxies]
+        or os.environ.get("FORWARDED_ALLOW_IPS", ""),  # by default uvicorn trusts 127.0.0.1
         workers=workers,
         timeout_worker_healthcheck=WORKER_TIMEOUT_S,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
