@@ -24,7 +24,7 @@ from cnnlib.web.model_registry import ModelRegistry, ServedModel, load_configs, 
 from cnnlib.web.monitoring import add_monitoring
 from cnnlib.web.openapi import add_openapi
 from cnnlib.web.page import add_page
-from cnnlib.web.prometheus import CONFIDENCE, make_metrics_folder, open_metrics_files
+from cnnlib.web.prometheus import CONFIDENCE, counting, make_metrics_folder, open_metrics_files
 from cnnlib.web.request_parsing import InMemoryRequest, parse_request
 
 
@@ -64,7 +64,8 @@ def create_recognition_app(
         results = [*apply(read, itertools.count(1), parsed.pictures)]
         g.log_fields = {"pictures": len(results), "model": results[0][0].name}
         for data, (model, prediction, _) in zip(parsed.pictures, results, strict=True):
-            CONFIDENCE.labels(model.name).observe(prediction.confidence)
+            with counting():
+                CONFIDENCE.labels(model.name).observe(prediction.confidence)
             model.received.save(data, prediction.text)
         answers = [_answer(prediction, seconds, parsed.min_confidence) for _, prediction, seconds in results]
         return jsonify(answers if parsed.as_list else answers[0])
