@@ -22,7 +22,8 @@ from cnnlib.core.signals import block_signals, unblock_signals
 from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
 from cnnlib.web.http_limits import LimitedProtocol
 from cnnlib.web.prometheus import METRICS_FOLDER, make_metrics_folder, open_metrics_files, restore_metrics_folder
-from cnnlib.web.sockets import listen_on
+from cnnlib.web.sockets import listen_on, refuse_new_connections
+from cnnlib.web.stopping import GracefulServer
 from cnnlib.web.wsgi_bridge import WsgiBridge
 
 WORKER_TIMEOUT_S = 20  # a silent worker is replaced after this time; one that starts on a busy machine is silent too
@@ -56,7 +57,10 @@ class Worker:
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor, which replaces dead workers. This one also notices a death during a health check."""
+    """uvicorn's supervisor, which replaces dead workers.
+
+    This one also notices a death during a health check, and loses no connection when it stops.
+    """
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         on_hangup = signal.getsignal(HANGUP) if HANGUP else None
@@ -67,6 +71,19 @@ class Supervisor(Multiprocess):
     def init_processes(self) -> None:
         with block_signals():  # until the workers handle signals: an interrupted import prints a long traceback
             super().init_processes()
+
+    def handle_int(self) -> None:
+        refuse_new_connections(self.sockets)
+        super().handle_int()
+
+    def handle_term(self) -> None:
+        refuse_new_connections(self.sockets)
+        super().handle_term()
+
+    def terminate_all(self) -> None:
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()  # or connections that a worker can't accept any more would wait for nothing
 
     def keep_subprocess_alive(self) -> None:
         for process in self.processes:
@@ -134,7 +151,7 @@ def serve(
     with suppress(KeyboardInterrupt, SystemExit):  # a stop on request is no error
         _stop_on_hangup()
         if workers == 1:
-            uvicorn.Server(config).run(listeners)
+            GracefulServer(config).run(listeners)
         else:
             _run_workers(config, listeners)
 
