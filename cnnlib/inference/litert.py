@@ -3,6 +3,7 @@
 import os
 import threading
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -14,7 +15,7 @@ from cnnlib.core.stderr import muted_stderr
 class LiteRT:
     """A model from the bytes of a .tflite file. Threads may share it.
 
-    Raises ModelError when LiteRT can't load it.
+    Raises ModelError when LiteRT can't load it, or when it is no model of one picture.
     """
 
     _delegate_printed = threading.Event()  # LiteRT prints its delegate to standard error, once in a process
@@ -22,10 +23,18 @@ class LiteRT:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._idle = [self._new_interpreter()]
-        (model_input,), (model_output,) = self._idle[0].get_input_details(), self._idle[0].get_output_details()
-        self._input, self._output = model_input["index"], model_output["index"]
-        self.input_shape: tuple[int, ...] = tuple(map(int, model_input["shape"][1:]))  # (height, width, channels)
-        self.classes = int(model_output["shape"][-1])
+        inputs, outputs = self._idle[0].get_input_details(), self._idle[0].get_output_details()
+        found = [
+            (one["dtype"], len(one["shape"]), int(one["shape"][0])) for one in (*inputs, *outputs) if len(one["shape"])
+        ]
+        if len(inputs) != 1 or found != [(np.uint8, 4, 1), (np.float32, 3, 1)]:
+            raise ModelError(
+                "expected a model of one picture, uint8 (1, height, width, channels), to one answer, float32 "
+                f"(1, rows, classes); got {_describe(inputs)} to {_describe(outputs)}"
+            )
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self.input_shape: tuple[int, ...] = tuple(map(int, inputs[0]["shape"][1:]))  # (height, width, channels)
+        self.rows, self.classes = map(int, outputs[0]["shape"][1:])
         self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def probabilities(self, picture: np.ndarray) -> np.ndarray:
@@ -50,6 +59,10 @@ class LiteRT:
                 interpreter.allocate_tensors()
             self._delegate_printed.set()
             interpreter.invoke()  # the first run is slow because it packs the weights
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"LiteRT can't load the model: {error}") from error
+        except (ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
+            raise ModelError(f"LiteRT can't load the model: {' '.join(str(error).split())}") from error
         return interpreter
+
+
+def _describe(details: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{one['dtype'].__name__} {tuple(map(int, one['shape']))}" for one in details)
