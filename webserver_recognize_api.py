@@ -20,7 +20,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
-from cnnlib.cli import DONE, port_number, script, server_parser, web_origin, whole_number
+from cnnlib.cli import (
+    DONE,
+    add_allow_host_argument,
+    port_number,
+    proxy_network,
+    script,
+    server_parser,
+    web_origin,
+    whole_number,
+)
 from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.core.api_contract import api_token
 from cnnlib.web import BODY_LIMIT_BYTES
@@ -52,6 +61,15 @@ def parser() -> ArgumentParser:
         metavar="ORIGIN",
         help="web origin whose pages may call the API, such as https://example.org",
     )
+    add_allow_host_argument(parser)
+    parser.add_argument(
+        "--trust-proxy",
+        type=proxy_network,
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="address or network of a proxy whose X-Forwarded-For is believed (default: none)",
+    )
     parser.add_argument(
         "--body-limit",
         type=whole_number,
@@ -73,14 +91,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     configs = load_configs(arguments.config or (SAMPLE_CONFIG,))
     load_models(configs)  # only to report what is wrong before anything listens
+    hosts = (arguments.host, *arguments.allow_host)
     serve(
-        partial(create_worker_app, configs, arguments.cors, arguments.body_limit),
+        partial(create_worker_app, configs, arguments.cors, arguments.body_limit, hosts),
         arguments.host,
         arguments.port,
         "/b",
         page_port=arguments.page_port,
         token=api_token() is not None,
         workers=arguments.workers,
+        proxies=arguments.trust_proxy,
     )
     return DONE
 

@@ -1,7 +1,9 @@
 """What all scripts share on the command line: the config argument, help with examples, exit statuses."""
 
 import functools
+import ipaddress
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -145,6 +147,40 @@ def web_origin(text: str) -> str:
     host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
     own = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + ("" if parts.port in (None, own) else f":{parts.port}")
+
+
+def host_name(text: str) -> str:
+    """The name or address of a machine, without scheme and port, as browsers send it in the header Host."""
+    fault = ArgumentTypeError(f"expected the name of a machine such as captcha.example.org; got {text}")
+    try:
+        if ":" in text:
+            return str(ipaddress.IPv6Address(text.strip("[]")))
+        name = text.encode("idna").decode().lower()
+    except ValueError:
+        raise fault from None
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", name):
+        raise fault
+    return name
+
+
+def proxy_network(text: str) -> str:
+    """The address of a proxy, or a network of them such as 10.0.0.0/8."""
+    try:
+        return str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
+    except ValueError as error:
+        raise ArgumentTypeError(f"expected an IP address, or a network such as 10.0.0.0/8; got {text}") from error
+
+
+def add_allow_host_argument(parser: ArgumentParser) -> None:
+    """Add `--allow-host`, a list of names."""
+    parser.add_argument(
+        "--allow-host",
+        type=host_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name that clients call this machine by, besides localhost, such as that of a proxy's site",
+    )
 
 
 def script(main: Main) -> Main:

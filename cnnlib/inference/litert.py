@@ -4,6 +4,7 @@ import os
 import threading
 import weakref
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -22,7 +23,7 @@ def _new_slots() -> threading.BoundedSemaphore:
 class LiteRT:
     """A model from the bytes of a .tflite file. Threads may share it.
 
-    Raises ModelError when LiteRT can't load it.
+    Raises ModelError when LiteRT can't load it, or when it is no model of one picture.
     """
 
     _delegate_printed = False  # LiteRT prints its delegate to standard error, once in a process
@@ -30,10 +31,20 @@ class LiteRT:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._idle = [self._new_interpreter()]
-        (model_input,), (model_output,) = self._idle[0].get_input_details(), self._idle[0].get_output_details()
-        self._input, self._output = model_input["index"], model_output["index"]
-        self.input_shape: tuple[int, ...] = tuple(map(int, model_input["shape"][1:]))  # (height, width, channels)
-        self.classes = int(model_output["shape"][-1])
+        inputs, outputs = self._idle[0].get_input_details(), self._idle[0].get_output_details()
+        found = [
+            (detail["dtype"], len(detail["shape"]), int(detail["shape"][0]))
+            for detail in (*inputs, *outputs)
+            if len(detail["shape"])
+        ]
+        if len(inputs) != 1 or found != [(np.uint8, 4, 1), (np.float32, 3, 1)]:
+            raise ModelError(
+                "expected a model of one picture, uint8 (1, height, width, channels), to one answer, float32 "
+                f"(1, rows, classes); got {_describe(inputs)} to {_describe(outputs)}"
+            )
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self.input_shape: tuple[int, ...] = tuple(map(int, inputs[0]["shape"][1:]))  # (height, width, channels)
+        self.rows, self.classes = map(int, outputs[0]["shape"][1:])
         self._slots = _new_slots()
         _loaded.add(self)
 
@@ -63,9 +74,13 @@ class LiteRT:
                 interpreter.allocate_tensors()
             LiteRT._delegate_printed = True
             interpreter.invoke()  # the first run is slow because it packs the weights
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"LiteRT can't load the model: {error}") from error
+        except (ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
+            raise ModelError(f"LiteRT can't load the model: {' '.join(str(error).split())}") from error
         return interpreter
+
+
+def _describe(details: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{detail['dtype'].__name__} {tuple(map(int, detail['shape']))}" for detail in details)
 
 
 def _forget_threads() -> None:

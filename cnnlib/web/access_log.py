@@ -11,6 +11,7 @@ from cnnlib.web import ACCESS_LOG
 
 READINGS_LIMIT = 3  # texts in a short line
 TEXT_LIMIT = 100  # characters of a path or of a message in a short line
+URL_LIMIT = 200  # characters of a path, and of what a proxy says about a client, in JSON
 Reading = tuple[str, float]  # a text and its confidence, 0 to 1
 
 _log = logging.getLogger(ACCESS_LOG)
@@ -20,7 +21,9 @@ def log_request(
     client: str | None, status: int, readings: Sequence[Reading] = (), fault: str = "", **fields: Any
 ) -> None:
     """Write the log line of a request. `readings` and `fault`, an error's message, are for a terminal only."""
-    content = {"time": round(time.time(), 3), "client": client, "status": status, **fields}
+    content = {"time": round(time.time(), 3), "client": client and client[:URL_LIMIT], "status": status, **fields}
+    if "path" in content:
+        content["path"] = content["path"][:URL_LIMIT]
     _log.info("%s", json.dumps(content), extra={"request": content, "readings": readings, "fault": fault})
 
 

@@ -37,7 +37,7 @@ class ServedModel:
         self._recognizer: Recognizer | None = None
         self._stamp: Stamp | None = None
         self._next_check = 0.0  # on the clock of time.monotonic
-        self._logged_fault = ""  # a fault that stays is logged once
+        self._logged_faults: set[str] = set()  # a fault that stays is logged once
 
     @property
     def recognizer(self) -> Recognizer:
@@ -58,7 +58,7 @@ class ServedModel:
         stamp = self._card_stamp()  # before reading, so that a save during the reading counts as a change
         try:
             self._recognizer = Recognizer(self.config.model_save_dir, requirements=requirements_of(self.config))
-        except ModelError:
+        except Exception:
             self._next_check = time.monotonic() + RETRY_INTERVAL_S
             raise
         self._stamp = stamp
@@ -91,19 +91,27 @@ class ServedModel:
         self._next_check = now + CHECK_INTERVAL_S
         stamp = self._card_stamp()
         if stamp not in (None, self._stamp) and self._loading.acquire(blocking=False):
-            threading.Thread(target=self._reload, daemon=True).start()
+            try:
+                threading.Thread(target=self._reload, daemon=True).start()
+            except RuntimeError as error:  # no more threads may start
+                self._loading.release()
+                self.log_fault("the new model can't be loaded", error)
 
     def _reload(self) -> None:
         try:
             self.load()
             log.info("%s: the new model of step %d is loaded", self.name, self.recognizer.card.step)
-            self._logged_fault = ""
-        except ModelError as error:
-            if str(error) != self._logged_fault:
-                log.warning("%s: the new model can't be loaded: %s", self.name, error)
-            self._logged_fault = str(error)
+            self._logged_faults.clear()
+        except Exception as error:  # whatever a broken model does, the one in use stays
+            self.log_fault("the new model can't be loaded", error)
         finally:
             self._loading.release()
+
+    def log_fault(self, what: str, error: Exception) -> None:
+        """Log why there is no new model, unless that was logged since the last one was loaded."""
+        if str(error) not in self._logged_faults:
+            self._logged_faults.add(str(error))
+            log.warning("%s: %s: %s", self.name, what, error)
 
     def _card_stamp(self) -> Stamp | None:
         try:
@@ -162,5 +170,5 @@ def load_models(configs: Mapping[str, SampleConfig], *, allow_missing: bool = Fa
         except ModelError as error:
             if not allow_missing:
                 raise
-            log.warning("%s: waiting for a model: %s", model.name, error)
+            model.log_fault("waiting for a model", error)
     return ModelRegistry(models)
