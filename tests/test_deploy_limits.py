@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.conftest import free_port
+from tests.helpers import free_port
 from tests.test_deploy import ask, needs_nginx, nginx_before
 
 DEPLOY = PROJECT_ROOT / "deploy"

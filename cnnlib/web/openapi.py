@@ -103,7 +103,7 @@ def api_description() -> Schema:
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     models = _json({"type": "array", "items": _ref("Model")})
     state = {"description": "which models are loaded", **_json({"type": "object"})}
-    picture = {"content": {"image/*": {}}}
+    picture: Schema = {"content": {"image/*": {}}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Captcha recognition", "version": "1"},

@@ -18,7 +18,7 @@ from cnnlib.inference.litert import LiteRT
 from cnnlib.inference.model_card import CARD, load_card, load_model
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.web.model_registry import ServedModel
-from tests.conftest import eventually
+from tests.helpers import eventually
 
 Change = Callable[[dict[str, Any]], Any]
 

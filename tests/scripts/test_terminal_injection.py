@@ -104,7 +104,7 @@ def test_stress_run_is_plain(hostile_url: str, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert is_plain(run.stdout + run.stderr)
     assert run.stdout.startswith(r"1, \x1b[2J\x1b[HPicture accuracy: 100%\n, ")
-    assert is_plain((tmp_path / "test.csv").read_text())
+    assert is_plain((tmp_path / "test.csv").read_text(encoding="utf-8-sig"))
 
 
 def test_text_that_is_too_long_for_a_name_ends_no_client(tmp_path: Path) -> None:

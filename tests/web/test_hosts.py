@@ -15,7 +15,7 @@ from cnnlib.core.api_contract import TOKEN_VARIABLE
 from cnnlib.web.app import create_recognition_app
 from cnnlib.web.captcha_app import create_captcha_app
 from cnnlib.web.model_registry import ModelRegistry, ServedModel
-from tests.conftest import Servers, start_script
+from tests.helpers import Servers, start_script
 from webserver_recognize_api import parser
 
 PATHS = ("/", "/models", "/healthz", "/readyz", "/metrics", "/openapi.json", "/fresh", "/static/page.js", "/none")

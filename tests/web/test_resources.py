@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cnnlib.web.prometheus import METRICS_FOLDER
-from tests.conftest import start_script
+from tests.helpers import start_script
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sets limits of POSIX systems")
 Start = Callable[..., "Server"]

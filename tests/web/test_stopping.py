@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from cnnlib.web.sockets import refuse_new_connections
-from tests.conftest import eventually, start_script
+from tests.helpers import eventually, start_script
 from tests.processes import workers_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="new connections can be held off on Linux alone")
