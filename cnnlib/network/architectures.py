@@ -45,7 +45,7 @@ class CNN(ABC):
     shared_layers: tuple[str, ...] = ()  # prefixes of the layers that any other network may take
     fitted_layers: Mapping[str, Axis] = {"classes": "alphabet"}  # layers fitted to another size of this axis
     adamw_layers: tuple[str, ...] = ("classes",)  # layers that AdamW updates; Muon updates the other matrices
-    undecayed_weights: tuple[str, ...] = ("gamma", "beta", "bias")  # names of weights without weight decay
+    undecayed_weights: tuple[str, ...] = ("gamma", "beta", "bias")  # in the paths of weights without decay
 
     def __init__(self, shape: Shape, classes: int, length: int) -> None:
         self.shape, self.classes, self.length = shape, classes, length
@@ -168,7 +168,7 @@ class Columns(Residual):
     consistency = 0.2
     fitted_layers: Mapping[str, Axis] = {**Residual.fitted_layers, "fold": "height", "place": "width"}
     adamw_layers = ("stem", "fold", "place", "classes")
-    undecayed_weights = (*CNN.undecayed_weights, "place")
+    undecayed_weights = (*CNN.undecayed_weights, "query", "place")
 
     def strides(self) -> Sequence[Stride]:
         return (self._first_stride(), 1, (2, 1), (2, 1))
