@@ -9,7 +9,6 @@ examples:
   python recognize_local.py sample/test/ --offline --csv readings.csv
 """
 
-import csv
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
@@ -17,15 +16,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
+
 from cnnlib.cli import DONE, REQUESTS_FAILED, add_argument, argument_parser, script, web_address, whole_number
 from cnnlib.client.api_client import API_URL, Client
 from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SampleConfig, load_sample_config
+from cnnlib.core import tables
 from cnnlib.core.errors import CaptchaError, SampleError, UnreachableError
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
-from cnnlib.data.folders import first_test_picture, pictures_at, save_picture
+from cnnlib.core.printable import printable
+from cnnlib.core.tables import open_table
+from cnnlib.data.folders import first_test_picture, not_saved, pictures_at, save_picture
 from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.recognizer import Recognizer
 
@@ -64,28 +68,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     outcomes = read_here(config, paths) if arguments.offline else read_there(config, paths, arguments.url)
     failed = 0
     with ExitStack() as stack:
-        table = None
+        write = None
         for outcome in outcomes:
-            print(outcome.line, file=sys.stderr if outcome.text is None else sys.stdout)
+            print(printable(outcome.line), file=sys.stderr if outcome.text is None else sys.stdout)
             failed += outcome.text is None
             if arguments.csv and outcome.text is not None:
-                table = table or stack.enter_context(Table(arguments.csv))  # not before there is something to write
-                table.add(outcome)
+                write = write or stack.enter_context(open_table(arguments.csv, HEADER))  # not before there is a row
+                write(row(outcome))
     return REQUESTS_FAILED if failed else DONE
 
 
-class Table(ExitStack):
-    """A CSV file of predictions with a header. Bytes of a name that are not UTF-8 are written in hexadecimal."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        file = self.enter_context(path.open("w", newline="", encoding="utf-8", errors="backslashreplace"))
-        self._writer = csv.writer(file)
-        self._writer.writerow(HEADER)
-
-    def add(self, outcome: Outcome) -> None:
-        confidence = "" if outcome.confidence is None else f"{outcome.confidence:.6f}"
-        self._writer.writerow((outcome.path.as_posix(), outcome.text, confidence))
+def row(outcome: Outcome) -> tuple[object, ...]:
+    """A prediction as the table has it."""
+    confidence = "" if outcome.confidence is None else tables.number(outcome.confidence, 6)
+    return outcome.path.as_posix(), outcome.text, confidence
 
 
 def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterable[Outcome]:
@@ -120,8 +116,8 @@ def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterabl
         yield Outcome(path, describe(path) + answer.summary, answer.value, answer.confidence)
         try:
             save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
-        except OSError as error:
-            yield Outcome(path, f"{display_path(path)}: not saved in {error.filename}: {error.strerror}")
+        except (OSError, UnicodeError) as error:  # UnicodeError: the file system's encoding lacks a character
+            yield Outcome(path, f"{display_path(path)}: {not_saved(error)}")
 
 
 def describe(path: Path) -> str:

@@ -8,9 +8,13 @@ examples:
   python recognize_online.py conf/my_config.json --count 100
 """
 
+import errno
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 from cnnlib.client.api_client import API_URL, Client
@@ -18,7 +22,8 @@ from cnnlib.codec.filenames import plain_suffix
 from cnnlib.codec.images import decode_picture
 from cnnlib.config import load_sample_config
 from cnnlib.core.errors import CaptchaError, UnreachableError, prefix_errors
-from cnnlib.data.folders import save_picture
+from cnnlib.core.printable import printable
+from cnnlib.data.folders import not_saved, save_picture
 from cnnlib.evaluation.metrics import accuracy
 
 
@@ -41,14 +46,20 @@ def main(argv: Sequence[str] | None = None) -> int:
                 suffix = plain_suffix(decode_picture(captcha.data).format or config.image_suffix)
             answer = client.recognize(arguments.url, captcha.data)
         except CaptchaError as error:
-            print(error, file=sys.stderr)
+            print(printable(str(error)), file=sys.stderr)
             failed += 1
             if isinstance(error, UnreachableError):
                 break
             continue
         label = "" if captcha.label is None else f"label: {captcha.label}, "
-        print(f"{config.remote_url}: {label}{answer.summary}")
-        save_picture(config.online_image_dir, answer.value, suffix, captcha.data)
+        print(printable(f"{config.remote_url}: {label}{answer.summary}"))
+        try:
+            save_picture(config.online_image_dir, answer.value, suffix, captcha.data)
+        except (OSError, UnicodeError) as error:
+            if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
+                raise  # such as a full disk, on which the next picture would find no room either
+            print(not_saved(error), file=sys.stderr)
+            failed += 1
         labelled += [] if captcha.label is None else [(captcha.label, answer.value)]
     if labelled:
         result = accuracy(*zip(*labelled, strict=True))

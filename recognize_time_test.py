@@ -6,7 +6,6 @@ examples:
   python recognize_time_test.py --concurrency 8 --output bench/stress
 """
 
-import csv
 import sys
 from argparse import ArgumentParser
 from collections import Counter
@@ -15,7 +14,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import (
     DONE,
@@ -32,8 +31,11 @@ from cnnlib.client.load_test import Load, Measurement, summary
 from cnnlib.codec.images import read_picture
 from cnnlib.config import load_sample_config
 from cnnlib.core.errors import prefix_errors
+from cnnlib.core.files import optional_output
 from cnnlib.core.paths import PROJECT_ROOT, display_path
+from cnnlib.core.progress import progress_bar
 from cnnlib.core.signals import StopSignal, catch_stop_signals
+from cnnlib.core.tables import number, open_table
 from cnnlib.data.folders import first_test_picture, pictures_at
 
 COUNT = 20_000
@@ -90,18 +92,16 @@ def record(load: Load, table: Path, stop: StopSignal) -> list[Measurement]:
     done: list[Measurement] = []
     total = load.count if load.count < sys.maxsize else None
     with (
-        table.open("w", newline="", encoding="utf-8") as file,
-        tqdm(total=total, unit=" requests", disable=None) as bar,
+        open_table(table, HEADER) as write,
+        progress_bar(total=total, unit=" requests") as bar,
         closing(load.measurements()) as batches,
     ):
-        writer = csv.writer(file)
-        writer.writerow(HEADER)
         for batch in batches:
             done += batch
             with bar.external_write_mode():
                 print("\n".join(map(line, batch)), flush=True)
             bar.update(len(batch))
-            writer.writerows(row(each) for each in batch if each.answer)
+            write(*(row(each) for each in batch if each.answer))
             if stop.signal or is_unanswered(done):
                 break
     return done
@@ -131,7 +131,7 @@ def row(measurement: Measurement) -> tuple[object, ...]:
     answer = measurement.answer
     assert answer
     times_ms = (answer.total_ms, answer.recognition_ms, answer.request_ms)
-    return (measurement.index, answer.value, time_of_day(measurement), *(f"{value:.3f}" for value in times_ms))
+    return (measurement.index, answer.value, time_of_day(measurement), *(number(value, 3) for value in times_ms))
 
 
 def time_of_day(measurement: Measurement) -> str:
@@ -167,9 +167,10 @@ def show_times(answers: Sequence[tuple[float, Answer]], load: Load, table: Path)
     print(f"{len(answers) / seconds:.0f} requests/s; the table is {display_path(table)}, test.png beside it")
     if load.own_cost_ms:
         print(f"Sending took {load.own_cost_ms:.2f}ms of processor time a request, in processes of its own")
-    from cnnlib.evaluation.plots import draw_times  # matplotlib takes a second to import
+    with optional_output(table.with_suffix(".png")):
+        from cnnlib.evaluation.plots import draw_times  # matplotlib takes a second to import
 
-    draw_times(table.with_suffix(".png"), title, times_ms, [sent_at - first for sent_at, _ in answers])
+        draw_times(table.with_suffix(".png"), title, times_ms, [sent_at - first for sent_at, _ in answers])
 
 
 if __name__ == "__main__":

@@ -13,24 +13,27 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, allow_any_character, argument_parser, script
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_atomically
+from cnnlib.core.files import optional_output, write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data.folders import first_test_picture, list_labelled
 from cnnlib.evaluation import metrics
 from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.recognizer import Recognizer
+from cnnlib.original_calls import testing_config
 
 DRAWN = 40  # misread pictures, and confusions, at most
 
@@ -50,12 +53,23 @@ class Misread:
 
 
 class TestBatch:
-    """The batch test from Python: `TestBatch(load_sample_config()).test_batch()`."""
+    """The batch test from Python: `TestBatch(load_sample_config()).test_batch()`.
+
+    The arguments of the original suite work too. Raises TypeError for others, and CaptchaError when they can't be used.
+    """
 
     __test__ = False  # not a test of pytest's
 
-    def __init__(self, config: SampleConfig) -> None:
-        self.config = config
+    @overload
+    def __init__(self, config: SampleConfig) -> None: ...
+
+    @overload
+    def __init__(
+        self, img_path: str | Path, char_set: str | Iterable[str], model_save_dir: str | Path, total: int = 0
+    ) -> None: ...
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.config = testing_config(arguments, named)
 
     def test_batch(self, show_all: bool = False, pictures: bool = True) -> dict[str, Any]:
         """Read the test folder, print and write the figures, and return them: accuracies are shares, 0 to 1.
@@ -109,26 +123,42 @@ class TestBatch:
         print(f"95% interval of the picture accuracy: {low:.2f}% to {high:.2f}%")
         print(f"Character accuracy: {figures['character_accuracy']:.2%}")
         path = self.config.model_save_dir / "report" / "test.json"
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, json.dumps(figures, indent=2, ensure_ascii=False).encode())
-        print(f"The report is in {display_path(path)}")
+        with optional_output(path):
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, json.dumps(figures, indent=2, ensure_ascii=False).encode())
+            print(f"The report is in {display_path(path)}")
 
     def draw(self, misread: list[Misread]) -> None:
         """Draw the misread pictures and the confusions into `report/`; without any, remove those of an earlier test."""
         folder = self.config.model_save_dir / "report"
         sheet, matrix = folder / "misread.png", folder / "confusion.png"
+        for path in (sheet, matrix):  # those of an earlier test would mislead where the new ones can't be written
+            with optional_output(path):
+                path.unlink(missing_ok=True)
         if not misread:
-            sheet.unlink(missing_ok=True)
-            matrix.unlink(missing_ok=True)
             return
+        with optional_output(sheet):
+            self.draw_misread(sheet, misread)
+        with optional_output(matrix):
+            self.draw_confusions(matrix, misread)
+        drawn = {"Misread pictures": sheet, "confusions": matrix}
+        lines = [f"{name}: {display_path(path)}" for name, path in drawn.items() if path.exists()]
+        print(*lines, sep=", ", end="\n" if lines else "")
+
+    def draw_misread(self, sheet: Path, misread: list[Misread]) -> None:
+        """Draw the pictures that were misread with the highest confidence."""
         from cnnlib.evaluation import plots  # matplotlib takes a second to import
 
         worst = sorted(misread, key=lambda each: -each.prediction.confidence)[:DRAWN]
         captions = [each.caption for each in worst]
         plots.draw_sheet(sheet, [read_picture(each.path) for each in worst], captions)
+
+    def draw_confusions(self, chart: Path, misread: list[Misread]) -> None:
+        """Draw which characters were read as which others."""
+        from cnnlib.evaluation import plots
+
         counts = metrics.confusions([each.label for each in misread], [each.prediction.text for each in misread])
-        plots.draw_confusions(matrix, counts[:DRAWN])
-        print(f"Misread pictures: {display_path(sheet)}, confusions: {display_path(matrix)}")
+        plots.draw_confusions(chart, counts[:DRAWN])
 
 
 def read(recognizer: Recognizer, path: Path) -> Prediction:

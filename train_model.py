@@ -17,25 +17,53 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, overload
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, SIGNAL_BASE, allow_any_character, argument_parser, script
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import SampleError
+from cnnlib.core.files import optional_output
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import printable
 from cnnlib.core.stderr import muted_stderr
 from cnnlib.data.folders import first_test_picture
 from cnnlib.evaluation.diagnosis import write_suspects
 from cnnlib.inference.compatibility import check_resumable, requirements_of
-from cnnlib.inference.model_card import load_card
+from cnnlib.inference.model_card import load_card, older_checkpoint
 from cnnlib.inference.recognizer import Recognizer
+from cnnlib.original_calls import training_config
 
 
 class TrainModel:
-    """Training and the recognition demonstration, from Python: `TrainModel(load_sample_config()).train_cnn()`."""
+    """Training and the recognition demonstration, from Python: `TrainModel(load_sample_config()).train_cnn()`.
 
-    def __init__(self, config: SampleConfig) -> None:
-        self.config = config
+    The arguments of the original suite work too. Raises TypeError for others, and CaptchaError when they can't be used.
+    """
+
+    @overload
+    def __init__(self, config: SampleConfig) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        train_img_path: str | Path,
+        verify_img_path: str | Path,
+        char_set: str | Iterable[str],
+        model_save_dir: str | Path,
+        cycle_stop: int,
+        acc_stop: float,
+        cycle_save: int,
+        image_suffix: str,
+        train_batch_size: int = 128,
+        test_batch_size: int = 100,
+        verify: bool = False,
+    ) -> None: ...
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.config = training_config(arguments, named)
 
     def train_cnn(self, warm_start: str = "auto") -> int:
         """Train and print the lines of the original suite; returns the exit status.
@@ -48,6 +76,9 @@ class TrainModel:
         resuming = check_resumable(folder, requirements_of(self.config))
         if warm_start not in ("none", "auto"):
             load_card(Path(warm_start))  # before TensorFlow, which takes seconds to import
+        elif not resuming and (older := older_checkpoint(folder)):
+            holds = f"holds a checkpoint of the original suite ({older}), which can't be read; the training begins anew"
+            print(printable(f"{display_path(folder)} {holds}"))
         elif resuming and warm_start == "none":
             holds = "holds a training, which goes on; for random weights name another model_save_dir"
             print(f"{display_path(folder)} {holds}")
@@ -59,7 +90,8 @@ class TrainModel:
         print_lines(outcome_lines(outcome))
         if outcome.diagnosis:
             table = folder / "report" / "suspects.csv"
-            write_suspects(outcome.diagnosis.suspects, table)
+            with optional_output(table):
+                write_suspects(outcome.diagnosis.suspects, table)
             print_lines(diagnosis_lines(outcome.diagnosis, table, outcome.goal_reached))
         if outcome.step:
             print_lines(export_lines(load_card(folder)))
@@ -73,10 +105,10 @@ class TrainModel:
         Raises CaptchaError when config, pictures or the checkpoint can't be used.
         """
         with muted_stderr():
-            from cnnlib.training.loop import export
+            from cnnlib.training.loop import export_checkpoint
         from cnnlib.training.reporting import export_lines
 
-        print_lines(export_lines(export(self.config, saved_model=saved_model, onnx=onnx)))
+        print_lines(export_lines(export_checkpoint(self.config, saved_model=saved_model, onnx=onnx)))
         return DONE
 
     def recognize_captcha(self, picture: Path | None = None) -> str:
@@ -95,7 +127,7 @@ class TrainModel:
 
 def print_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line)
+        print(printable(line))
 
 
 def parser() -> ArgumentParser:

@@ -4,37 +4,47 @@ Pictures in origin_image_dir and new_image_dir that fit the config move into tra
 Abnormal ones stay where they are and are listed with the reason. A picture that is there already, byte for byte and
 under the same label, is removed.
 
+--import copies pictures from elsewhere into origin_image_dir under names that hold their labels. It takes the labels
+from the names, from tables beside the pictures or from the names of folders, and opens zip files.
+
 examples:
   python verify_and_split_data.py
   python verify_and_split_data.py conf/my_config.json --dry-run
+  python verify_and_split_data.py --import downloads/captchas.zip
   python verify_and_split_data.py --write-config conf/my_config.json
 """
 
 import json
-import os
-import shlex
-import subprocess
+import random
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
-from cnnlib.cli import DONE, argument_parser, script
-from cnnlib.config import SampleConfig, load_sample_config
-from cnnlib.core.errors import ConfigError, ModelError
+from cnnlib.cli import DONE, argument_parser, script, shell_word
+from cnnlib.codec.characters import escape_odd, is_odd
+from cnnlib.codec.filenames import has_suffix
+from cnnlib.codec.images import read_picture
+from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
+from cnnlib.core.errors import CaptchaError, ConfigError, ModelError
 from cnnlib.core.paths import display_path
-from cnnlib.data import config_proposal
+from cnnlib.core.progress import progress_bar
+from cnnlib.data import config_proposal, importing
 from cnnlib.data import verify_and_split as splitting
-from cnnlib.data.folders import first_picture, has_suffix, labels_in, locked
-from cnnlib.data.verify_and_split import Sample, SetSizes
+from cnnlib.data.folders import first_picture, labels_in, locked
+from cnnlib.data.listing import list_abnormal, list_skipped
+from cnnlib.data.samples import Sample, doubt_labels, inspect, inspect_folder, judge
+from cnnlib.data.verify_and_split import SetSizes
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 
-PROGRESS = partial(tqdm, unit=" pictures", disable=None, leave=False)
+SHEET_PICTURES = 24
+PROGRESS = partial(progress_bar, unit=" pictures", leave=False)
 
 
 def parser() -> ArgumentParser:
@@ -44,6 +54,14 @@ def parser() -> ArgumentParser:
     instead.add_argument(
         "--write-config", type=Path, metavar="PATH", help="write a config that fits the pictures; move nothing"
     )
+    instead.add_argument(
+        "--import",
+        type=Path,
+        dest="source",
+        metavar="SRC",
+        help="copy the pictures of a folder, a zip file or a table of labels into origin_image_dir",
+    )
+    parser.add_argument("--accept-labels", action="store_true", help="take labels that are likely wrong as they are")
     return parser
 
 
@@ -51,31 +69,58 @@ def parser() -> ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     config = load_sample_config(arguments.config)
+    if arguments.source:
+        import_pictures(arguments.source, config, arguments.config, arguments.accept_labels)
+        return DONE
     check_moved(config, arguments.config, arguments.write_config)
-    moving = not (arguments.dry_run or arguments.write_config)
-    targets = (config.train_image_dir, config.test_image_dir)
-    sizes = SetSizes(*(len(labels_in(folder, config.image_suffix)) for folder in targets))
+    known = moved_labels(config)
+    if arguments.write_config:
+        write_config(arguments.write_config, arguments.config, config, known, arguments.accept_labels)
+    else:
+        split(config, known, moving=not arguments.dry_run, accept_labels=arguments.accept_labels)
+    return DONE
+
+
+def split(config: SampleConfig, known: Sequence[str], *, moving: bool, accept_labels: bool) -> None:
+    """Check and move the pictures of both folders. `known` are the labels of pictures that were moved earlier."""
+    sizes = set_sizes(config)
     samples: list[Sample] = []
     for folder in (config.origin_image_dir, config.new_image_dir):
+        start_folder(folder, config, moving)
         earlier = [sample.path for sample in samples if not (moving or sample.fault)]
-        samples += verify_and_split(folder, config, moving, sizes, earlier)
+        with locked(folder, config.train_image_dir, config.test_image_dir) if moving else nullcontext():
+            found = inspect_folder(folder, PROGRESS)
+            if not accept_labels:
+                found = doubt_labels(found, known, str(config.alphabet))
+            samples += separate([judge(sample, config) for sample in found], folder, config, moving, sizes, earlier)
     left = [sample for sample in samples if sample.fault or not moving]
-    known = [label for folder in targets for label in labels_in(folder, config.image_suffix)]
-    if arguments.write_config:
-        proposed = config_proposal.propose(left, known, config, config_proposal.PIXEL_LIMIT)
-        if not proposed:
-            folders = f"{display_path(config.origin_image_dir)}, {display_path(config.new_image_dir)}"
-            raise ConfigError(
-                f"{folders}: expected labelled pictures that can be opened; got none; no config is written"
-            )
-        write_config(arguments.write_config, arguments.config, proposed)
-    else:
-        proposed = config_proposal.propose(left, known, config)
-        show_disagreements(config_proposal.disagreements(proposed, config), config)
-        if arguments.dry_run:
-            print("Dry run: nothing was moved")
-    show_other_suffixes(left, proposed.get("image_suffix", config.image_suffix))
-    return DONE
+    moved = moved_labels(config)
+    proposed = config_proposal.propose(question(left, moved, config, accept_labels), moved, config)
+    show_disagreements(config_proposal.disagreements(proposed, config), config)
+    if not moving:
+        print("Dry run: nothing was moved")
+    show_other_suffixes(left, config.image_suffix)
+    show_ways_out(left)
+
+
+def question(samples: list[Sample], known: Sequence[str], config: SampleConfig, accept_labels: bool) -> list[Sample]:
+    """The samples with doubts about their labels, from which a config is proposed.
+
+    The alphabet of a config that pictures were moved by is in no doubt.
+    """
+    return samples if accept_labels else doubt_labels(samples, known, str(config.alphabet) if known else "")
+
+
+def moved_labels(config: SampleConfig) -> list[str]:
+    """The labels of the pictures in training and test set."""
+    folders = (config.train_image_dir, config.test_image_dir)
+    return [label for folder in folders for label in labels_in(folder, config.image_suffix)]
+
+
+def set_sizes(config: SampleConfig) -> SetSizes:
+    """The numbers of pictures in training and test set."""
+    folders = (config.train_image_dir, config.test_image_dir)
+    return SetSizes(*(len(labels_in(folder, config.image_suffix)) for folder in folders))
 
 
 def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
@@ -86,9 +131,9 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
     if target and target.is_dir():
         raise ConfigError(f"{display_path(target)}: expected a file to write the config into; this is a folder")
     folder = config.train_image_dir
-    first = first_picture(folder, [config.image_suffix]) or first_picture(folder)
+    first = first_picture(folder, config.image_suffix) or first_picture(folder)
     if first:
-        config_proposal.check_training_picture(splitting.check_file(first, config), config)
+        config_proposal.check_training_picture(inspect(first), config)
         if target and target.exists() and not target.samefile(path):
             raise ConfigError(
                 f"{display_path(target)}: pictures were moved already, maybe by this config, which would start anew "
@@ -96,55 +141,69 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
             )
 
 
-def verify_and_split(
-    folder: Path, config: SampleConfig, moving: bool, sizes: SetSizes, earlier: Sequence[Path]
-) -> list[Sample]:
-    """Check one folder, move what fits, print the original's lines; returns its samples.
-
-    `earlier` are the pictures of the folder before that would have been moved.
-    """
-    targets = (config.train_image_dir, config.test_image_dir)
+def start_folder(folder: Path, config: SampleConfig, moving: bool) -> None:
+    """Print the original's first lines about a folder."""
     print(f">>> Start verification directory: [{display_path(folder)}]")
-    for missing in (each for each in (folder, *targets) if moving and not each.is_dir()):
+    folders = (folder, config.train_image_dir, config.test_image_dir)
+    for missing in (each for each in folders if moving and not each.is_dir()):
         print(f"[Warning] The directory {display_path(missing)} cannot be found, it will be created soon")
     print("Start to verify the original picture collection")
-    with locked(folder, *targets) if moving else nullcontext():
-        checked = splitting.check_folder(folder, config, PROGRESS)
-        samples, twins = splitting.separate_duplicates(checked, targets, config.image_suffix, earlier)
-        if twins:
-            fate = "removed here" if moving else "would be removed here"
-            counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"
-            print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
-        for twin in twins if moving else ():
-            twin.unlink()
-        separate(samples, config, moving, sizes)
+
+
+def separate(
+    checked: Sequence[Sample],
+    folder: Path,
+    config: SampleConfig,
+    moving: bool,
+    sizes: SetSizes,
+    earlier: Sequence[Path],
+    file: Path | None = None,
+) -> list[Sample]:
+    """Separate the samples of a folder into training and test set, and print the original's lines.
+
+    Returns the samples without duplicates. `earlier` are the pictures of the folder before that would have been moved.
+    `file` is where a long list of abnormal pictures goes.
+    """
+    targets = (config.train_image_dir, config.test_image_dir)
+    samples, twins = splitting.separate_duplicates(checked, targets, config.image_suffix, earlier)
+    if twins:
+        fate = "removed here" if moving else "would be removed here"
+        counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"
+        print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
+    for twin in twins if moving else ():
+        twin.unlink(missing_ok=True)
+    show_abnormal(samples, file or config.log_dir / f"abnormal_{folder.name}.txt")
+    good = [sample.path for sample in samples if not sample.fault]
+    print("Start to separate the original image set: test set (5%) and training set (95%)")
+    before = replace(sizes)
+    test = sizes.draw_test(good, config.split_seed)
+    vanished = splitting.move_all(good, test, targets, before) if moving else []
+    show_shares(good, test, vanished, len(samples) - len(good))
     return samples
 
 
-def separate(samples: list[Sample], config: SampleConfig, moving: bool, sizes: SetSizes) -> None:
-    """List the abnormal samples, and separate the others into training and test set."""
-    abnormal = [(index, sample) for index, sample in enumerate(samples) if sample.fault]
-    good = [sample.path for sample in samples if not sample.fault]
-    show_abnormal(abnormal, len(samples))
-    print("Start to separate the original image set: test set (5%) and training set (95%)")
-    test = sizes.draw_test(good, config.split_seed)
-    for path in good if moving else ():  # in order: after a run that was cut off, the next draws 5% of the rest
-        splitting.move(path, config.test_image_dir if path in test else config.train_image_dir)
-    count = len(abnormal)
-    kept = "one of which is an anomaly and remains" if count == 1 else f"{count} of which are anomalies and remain"
-    print(f"A total of {len(good)} images are allocated to the training set and test set, ", end="")
+def show_shares(good: Sequence[Path], test: set[Path], vanished: Sequence[Path], abnormal: int) -> None:
+    """Print how many pictures are in each set."""
+    for path in vanished:
+        print(f"[Warning] {escape_odd(path.name)} has vanished before it could be moved")
+    moved, tested = len(good) - len(vanished), len(test.difference(vanished))
+    kept = (
+        "one of which is an anomaly and remains" if abnormal == 1 else f"{abnormal} of which are anomalies and remain"
+    )
+    print(f"A total of {moved} images are allocated to the training set and test set, ", end="")
     print(f"{kept} in the original directory")
-    print(f"The number of test sets is: {len(test)}")
-    print(f"The number of training sets is: {len(good) - len(test)}")
+    print(f"The number of test sets is: {tested}")
+    print(f"The number of training sets is: {moved - tested}")
 
 
-def show_abnormal(abnormal: list[tuple[int, Sample]], total: int) -> None:
-    print(f"Total pictures in the original set: {total}")
-    print(f"====The following {len(abnormal)} {'picture is' if len(abnormal) == 1 else 'pictures are'} abnormal====")
-    for index, sample in abnormal:
-        print(f"[Picture {index}] [{sample.path.name}] [{sample.fault}]")
-    if not abnormal:
-        print(f"No abnormality found ({total} pictures in total)")
+def show_abnormal(samples: Sequence[Sample], file: Path) -> None:
+    count = sum(sample.fault is not None for sample in samples)
+    print(f"Total pictures in the original set: {len(samples)}")
+    print(f"====The following {count} {'picture is' if count == 1 else 'pictures are'} abnormal====")
+    for line in list_abnormal(samples, file):
+        print(line)
+    if not count:
+        print(f"No abnormality found ({len(samples)} pictures in total)")
     print("========end")
 
 
@@ -153,7 +212,7 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
     if wrong:
         print(f"Pictures and {config.name} disagree; these lines would fit the pictures:")
         for key, value in wrong.items():
-            print(f'  "{key}": {json.dumps(value, ensure_ascii=False)},')
+            print(f'  "{key}": {as_json(value)},')
         print("Change them by hand, or let --write-config PATH write them")
 
 
@@ -162,21 +221,98 @@ def show_other_suffixes(samples: Sequence[Sample], suffix: str) -> None:
     others = [sample for sample in samples if sample.label and sample.size and not has_suffix(sample.path, suffix)]
     if others:
         print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {others[0].path.name}; ", end="")
-        print("rename them; their format is recognised from their content")
+        print('"image_suffix": "any" takes them')
 
 
-def write_config(path: Path, template: Path, proposed: dict[str, Any]) -> None:
-    """Write the template's keys with the proposed values; print what was proposed and what comes next."""
+def show_ways_out(samples: Sequence[Sample]) -> None:
+    """What to do about names without a label and about labels that are likely wrong."""
+    unnamed = [sample for sample in samples if sample.label is None and (sample.size or sample.path.is_dir())]
+    if unnamed:
+        print(f"Names without a label: {len(unnamed)}, such as {escape_odd(unnamed[0].path.name)}; ", end="")
+        print("put them into a folder of their own, and copy them with --import FOLDER, which knows other names")
+    doubtful = [sample for sample in samples if sample.doubt]
+    if doubtful:
+        print(f"Labels that are likely wrong: {len(doubtful)}, such as {escape_odd(doubtful[0].path.name)}; ", end="")
+        print("rename them, or take them as they are with --accept-labels")
+
+
+def write_config(path: Path, template: Path, config: SampleConfig, known: Sequence[str], accept_labels: bool) -> None:
+    """Write a config that fits the pictures. Print what it leaves out, what it says, and what comes next."""
+    folders = (config.origin_image_dir, config.new_image_dir)
+    inspected = [sample for folder in folders for sample in inspect_folder(folder, PROGRESS)]
+    inspected = [sample for sample in inspected if not sample.path.name.startswith(".")]
+    found = question(inspected, known, config, accept_labels)
+    proposed = config_proposal.propose(found, known, config, config_proposal.PIXEL_LIMIT)
+    listed = path.with_name(f"{path.stem}_abnormal")
+    if not any(sample.label and sample.size and not sample.fault for sample in found) and not known:
+        show_abnormal(found, listed.with_suffix(".txt"))
+        show_ways_out(found)
+        names = ", ".join(map(display_path, folders))
+        raise ConfigError(f"{names}: expected labelled pictures that can be opened; got none; no config is written")
+    _, fitting = config_proposal.combine(path, template, proposed)
+    samples: list[Sample] = []
+    sizes = set_sizes(fitting)
+    for folder in folders:
+        start_folder(folder, fitting, moving=False)
+        checked = [judge(sample, fitting) for sample in found if sample.path.parent == folder]
+        earlier = [sample.path for sample in samples if not sample.fault]
+        file = listed.with_name(f"{listed.name}_{folder.name}.txt")
+        samples += separate(checked, folder, fitting, False, sizes, earlier, file)
     older = config_proposal.write(path, template, proposed)
     kept = f" (the older one is {older.name})" if older else ""
-    shown = ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in proposed.items())
+    shown = ", ".join(f"{key} {as_json(value)}" for key, value in proposed.items())
     print(f"Nothing was moved; wrote {display_path(path)}{kept}: {shown}")
     if proposed["resize"]:
         size = f"{proposed['image_width']}x{proposed['image_height']}"
         print(f"Pictures of another size will be resized to {size} pixels for training and reading")
-    quoted = subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
-    print(f"Move the pictures with: python verify_and_split_data.py --config {quoted}")
+    show_other_suffixes(samples, fitting.image_suffix)
+    show_ways_out(samples)
+    draw_sheet(path, [sample for sample in samples if not sample.fault], fitting.split_seed)
+    accepting = " --accept-labels" if accept_labels else ""
+    print(f"Move the pictures with: python verify_and_split_data.py --config {shell_word(path)}{accepting}")
     show_older_model(path)
+
+
+def draw_sheet(path: Path, samples: Sequence[Sample], seed: int) -> None:
+    """Draw some pictures over their labels, beside the config at `path`. Without matplotlib there is no sheet."""
+    chosen = random.Random(seed).sample(samples, min(SHEET_PICTURES, len(samples)))
+    sheet = path.with_name(f"{path.stem}_pictures.png")
+    try:
+        from cnnlib.evaluation import plots  # takes a second
+
+        data = [read_picture(sample.path) for sample in chosen]
+        plots.draw_sheet(sheet, data, [escape_odd(str(sample.label)) for sample in chosen]) if chosen else None
+    except (CaptchaError, OSError, ImportError) as error:
+        print(f"[Warning] {display_path(sheet)}: can't be drawn: {error}")
+        return
+    if chosen:
+        print(f"{len(chosen)} pictures over their labels are in {display_path(sheet)}: look whether they are right")
+
+
+def as_json(value: object) -> str:
+    """A value as JSON for people, with escapes for what can't be seen."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(json.dumps(character)[1:-1] if is_odd(character) else character for character in text)
+
+
+def import_pictures(source: Path, config: SampleConfig, path: Path, accept_labels: bool) -> None:
+    """Copy pictures into the original set. Print where their labels are from, what was skipped, and what comes next."""
+    found = importing.find(source, config, PROGRESS, accept_labels)
+    print(found.summary)
+    copied = importing.copy(found, config, PROGRESS)
+    skipped = found.skipped + copied.skipped
+    for line in list_skipped(skipped, config.log_dir / "import_skipped.txt"):
+        print(line)
+    if not accept_labels and any(reason.startswith("Doubtful label") for _, reason in skipped):
+        print("Labels that are likely wrong: correct them, or take them as they are with --accept-labels")
+    already = f"; {copied.present} were there already" if copied.present else ""
+    print(f"Copied {copied.new} pictures into {display_path(config.origin_image_dir)}{already}")
+    if first_picture(config.train_image_dir, config.image_suffix):
+        print(f"Move them with: python verify_and_split_data.py --config {shell_word(path)}")
+        return
+    shown = "" if path == SAMPLE_CONFIG else f" --config {shell_word(path)}"
+    target = "conf/my_config.json" if path == SAMPLE_CONFIG else shell_word(path)
+    print(f"Write a config for them with: python verify_and_split_data.py{shown} --write-config {target}")
 
 
 def show_older_model(path: Path) -> None:

@@ -1,8 +1,8 @@
 """Serve trained models: POST /b with a picture in the multipart field image_file answers with its text as JSON.
 
 Several configs serve several models: each at /b/NAME, where NAME is the name of its config file. At /b, the model for
-pictures of the same size reads, or the first one. If the environment variable CAPTCHA_API_TOKEN holds a token, requests
-need the header Authorization: Bearer TOKEN.
+pictures of the same size reads, or the first one that resizes. If the environment variable CAPTCHA_API_TOKEN holds a
+token, requests need the header Authorization: Bearer TOKEN.
 
 examples:
   python webserver_recognize_api.py
@@ -16,16 +16,31 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
-from cnnlib.cli import DONE, port_number, script, server_parser, web_origin, whole_number
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
+
+from cnnlib.cli import (
+    DONE,
+    add_allow_host_argument,
+    port_number,
+    proxy_network,
+    script,
+    server_parser,
+    web_origin,
+    whole_number,
+)
 from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.core.api_contract import api_token
 from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.app import create_app, create_worker_app
+from cnnlib.web.lazy_app import LazyApp
 from cnnlib.web.model_registry import load_configs, load_models
 from cnnlib.web.server import default_workers, serve
 
-__all__ = ["create_app", "main"]
+__all__ = ["app", "create_app", "main"]
+
+app = LazyApp(create_app)  # for servers that load webserver_recognize_api:app, with conf/sample_config.json
 
 
 def parser() -> ArgumentParser:
@@ -45,6 +60,15 @@ def parser() -> ArgumentParser:
         default=[],
         metavar="ORIGIN",
         help="web origin whose pages may call the API, such as https://example.org",
+    )
+    add_allow_host_argument(parser)
+    parser.add_argument(
+        "--trust-proxy",
+        type=proxy_network,
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="address or network of a proxy whose X-Forwarded-For is believed (default: none)",
     )
     parser.add_argument(
         "--body-limit",
@@ -67,14 +91,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     configs = load_configs(arguments.config or (SAMPLE_CONFIG,))
     load_models(configs)  # only to report what is wrong before anything listens
+    hosts = (arguments.host, *arguments.allow_host)
     serve(
-        partial(create_worker_app, configs, arguments.cors, arguments.body_limit),
+        partial(create_worker_app, configs, arguments.cors, arguments.body_limit, hosts),
         arguments.host,
         arguments.port,
         "/b",
         page_port=arguments.page_port,
         token=api_token() is not None,
         workers=arguments.workers,
+        proxies=arguments.trust_proxy,
     )
     return DONE
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
-from cnnlib.core.early_interrupt import end_at_once_while_importing
+from cnnlib.core.early_interrupt import end_at_once_while_importing, runs_our_script
+from cnnlib.core.environment import set_defaults, settle
+from cnnlib.core.stderr import open_missing_streams
+from cnnlib.core.version import __version__
 
 if TYPE_CHECKING:
     from cnnlib.inference.recognizer import Recognizer
 
-__version__ = "0.2.0.dev0"
 __all__ = ["Recognizer", "__version__"]
 
 end_at_once_while_importing()
-
-# TensorFlow reads both when it is imported. It turns oneDNN on by itself only for processors with AVX-512; on others a
-# training step without it takes half as long again.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors, where the library heeds it
+set_defaults()
+if runs_our_script():
+    open_missing_streams()
+    settle()
 
 
 def __getattr__(name: str) -> Any:

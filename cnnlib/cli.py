@@ -1,15 +1,19 @@
 """What all scripts share on the command line: the config argument, help with examples, exit statuses."""
 
 import functools
+import ipaddress
 import os
+import re
 import secrets
+import shlex
 import signal
+import subprocess
 import sys
 import textwrap
 import threading
 from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,6 +24,7 @@ from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.core.early_interrupt import raise_on_interrupt
 from cnnlib.core.errors import CaptchaError, missing_package
 from cnnlib.core.paths import INSTALLED, display_path, project_path
+from cnnlib.core.printable import PrintableStream, printable
 
 DONE, REQUESTS_FAILED, UNUSABLE = 0, 1, 2
 SIGNAL_BASE = 128  # exit status after a signal: this plus the signal's number, as in shells
@@ -77,7 +82,9 @@ def server_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG) -> Argu
 
 def plain_parser(doc: str | None) -> ArgumentParser:
     """A parser whose help is the script's docstring."""
-    return ArgumentParser(description=doc, formatter_class=HelpFormatter)
+    parser = ArgumentParser(description=doc, formatter_class=HelpFormatter)
+    vars(parser)["color"] = False  # Python 3.14 would write control characters, which `printable_output` escapes
+    return parser
 
 
 def add_argument(
@@ -142,6 +149,40 @@ def web_origin(text: str) -> str:
     return f"{parts.scheme}://{host}" + ("" if parts.port in (None, own) else f":{parts.port}")
 
 
+def host_name(text: str) -> str:
+    """The name or address of a machine, without scheme and port, as browsers send it in the header Host."""
+    fault = ArgumentTypeError(f"expected the name of a machine such as captcha.example.org; got {text}")
+    try:
+        if ":" in text:
+            return str(ipaddress.IPv6Address(text.strip("[]")))
+        name = text.encode("idna").decode().lower()
+    except ValueError:
+        raise fault from None
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", name):
+        raise fault
+    return name
+
+
+def proxy_network(text: str) -> str:
+    """The address of a proxy, or a network of them such as 10.0.0.0/8."""
+    try:
+        return str(ipaddress.ip_network(text) if "/" in text else ipaddress.ip_address(text))
+    except ValueError as error:
+        raise ArgumentTypeError(f"expected an IP address, or a network such as 10.0.0.0/8; got {text}") from error
+
+
+def add_allow_host_argument(parser: ArgumentParser) -> None:
+    """Add `--allow-host`, a list of names."""
+    parser.add_argument(
+        "--allow-host",
+        type=host_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name that clients call this machine by, besides localhost, such as that of a proxy's site",
+    )
+
+
 def script(main: Main) -> Main:
     """Wrap a script's `main(argv=None) -> exit status`: an error becomes one line on standard error and status 2.
 
@@ -154,25 +195,31 @@ def script(main: Main) -> Main:
         if threading.current_thread() is threading.main_thread():
             raise_on_interrupt()
             signal.signal(signal.SIGTERM, _terminate)
-        try:
-            return _run(main, argv)
-        except CaptchaError as error:
-            _print_error(str(error))
-            return UNUSABLE
-        except ModuleNotFoundError as error:
-            _print_error(missing_package(error))
-            return UNUSABLE
-        except KeyboardInterrupt:
-            return SIGNAL_BASE + signal.SIGINT
-        except BrokenPipeError:  # the reader of our output, such as head, has gone
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return SIGNAL_BASE + 13
-        except OSError as error:
-            places = " to ".join(str(name) for name in (error.filename, error.filename2) if name)
-            _print_error(f"{places or 'input or output'}: {error.strerror or error}")
-            return UNUSABLE
+        with printable_output():
+            return _status(main, argv)
 
     return wrapped
+
+
+def _status(main: Main, argv: Sequence[str] | None) -> int:
+    """The exit status of a script's `main`, with an error as one line on standard error."""
+    try:
+        return _run(main, argv)
+    except CaptchaError as error:
+        _print_error(str(error))
+        return UNUSABLE
+    except ModuleNotFoundError as error:
+        _print_error(missing_package(error))
+        return UNUSABLE
+    except KeyboardInterrupt:
+        return SIGNAL_BASE + signal.SIGINT
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SIGNAL_BASE + 13
+    except OSError as error:
+        places = " to ".join(str(name) for name in (error.filename, error.filename2) if name)
+        _print_error(printable(f"{places or 'input or output'}: {error.strerror or error}"))
+        return UNUSABLE
 
 
 def _run(main: Main, argv: Sequence[str] | None) -> int:
@@ -191,6 +238,31 @@ def allow_any_character() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def printable_output() -> Iterator[None]:
+    """Print no control character in the block, whoever wrote it: the terminal would obey. Line ends and tabs stay."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (stream and PrintableStream(stream) for stream in streams)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+def shell_word(path: Path) -> str:
+    """A path as a word of a command that is printed, and can be copied into a shell.
+
+    Control characters and bytes that are not UTF-8 become escapes of bash and zsh, `$'...'`.
+    """
+    text = str(path)
+    if os.name == "nt":
+        return printable(subprocess.list2cmdline([text]))
+    if printable(text) == text:
+        return shlex.quote(text)
+    escapes = (chr(b) if 32 <= b < 127 and chr(b) not in "'\\" else f"\\x{b:02x}" for b in os.fsencode(text))
+    return f"$'{''.join(escapes)}'"
 
 
 def _print_error(message: str) -> None:

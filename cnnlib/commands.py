@@ -9,9 +9,12 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from cnnlib import __version__
+from cnnlib.core.environment import settle
 from cnnlib.core.errors import missing_package
 from cnnlib.core.paths import SHIPPED
+from cnnlib.core.printable import printable
+from cnnlib.core.stderr import open_missing_streams
+from cnnlib.core.version import __version__
 
 SCRIPTS = {
     "generate": "gen_image/gen_sample_by_captcha.py",
@@ -27,6 +30,8 @@ UNUSABLE, INTERRUPTED = 2, 128 + signal.SIGINT  # exit statuses
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one script of the suite with the arguments behind its name; returns its exit status."""
+    open_missing_streams()
+    settle()
     name, *arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if name == "--version":
         print(f"cnnlib {__version__}")
@@ -35,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(usage())
         return 0
     if name not in SCRIPTS:
-        print(f"cnnlib: expected one of {', '.join(SCRIPTS)}; got {name}\n\n{usage()}", file=sys.stderr)
+        print(f"cnnlib: expected one of {', '.join(SCRIPTS)}; got {printable(name)}\n\n{usage()}", file=sys.stderr)
         return UNUSABLE
     sys.argv[0] = f"cnnlib {name}"  # as the script's help and errors show it
     try:

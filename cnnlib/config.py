@@ -6,6 +6,7 @@ Every key's name, type, unit and default is defined here and nowhere else. `pyth
 
 import itertools
 import json
+import logging
 import os
 from difflib import get_close_matches
 from functools import cached_property
@@ -18,8 +19,10 @@ from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.characters import alphabet_faults, normalise
 from cnnlib.codec.images import Shape
 from cnnlib.config_fields import (
+    BYTES_LIMIT,
     COUNT_LIMIT,
     BatchSize,
+    Bytes,
     Channels,
     Characters,
     Count,
@@ -33,30 +36,36 @@ from cnnlib.config_fields import (
     Seed,
     Share,
     Suffix,
+    SuffixOrAny,
     Text,
     Url,
 )
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.files import read_json, read_json_object, write_atomically
 from cnnlib.core.paths import PROJECT_ROOT, config_path, display_path, project_path
+from cnnlib.core.printable import excerpt, printable
 
 SAMPLE_CONFIG = project_path("conf/sample_config.json")
 CAPTCHA_CONFIG = project_path("conf/captcha_config.json")
+REASON_LIMIT = 1000  # characters of a reason
+# Keys that configs of the original suite lack where they are older, each with the value that it had then.
+OLDER_DEFAULTS = {"new_image_dir": "sample/new_train/", "train_batch_size": 128, "test_batch_size": 100}
+log = logging.getLogger(__name__)
 
 
 class Config(BaseModel):
     """Base class of both configs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    _source: Path = PrivateAttr(default=Path("config"))
+    _source: Path | str = PrivateAttr(default="config")
     schema_link: Text | None = Field(
         default=None, alias="$schema", exclude=True, description="path of the schema, for editors"
     )
 
     @property
     def name(self) -> str:
-        """The file's path for messages."""
-        return display_path(self._source)
+        """The file's path for messages, or what else the config comes from."""
+        return _shown(self._source)
 
 
 class CaptchaConfig(Config):
@@ -98,7 +107,7 @@ class SampleConfig(Config):
     image_width: Pixels = Field(description="width of a picture, pixels")
     image_height: Pixels = Field(description="height of a picture, pixels")
     max_captcha: Length = Field(description="most characters on a picture; shorter labels are learned too")
-    image_suffix: Suffix = Field(description="file suffix of the pictures")
+    image_suffix: SuffixOrAny = Field(description="file suffix of the pictures; any: all of these formats, mixed")
     char_set: Characters = Field(description="alphabet: the characters that the model can read, in class order")
     use_labels_json_file: Flag = Field(description="take the alphabet from `labels_json_file` instead of `char_set`")
     remote_url: Url = Field(description="address that gives a fresh captcha picture")
@@ -135,6 +144,10 @@ class SampleConfig(Config):
     api_save_limit: Count = Field(
         default=10_000, description="received pictures that are kept in `api_image_dir`; the oldest are deleted first"
     )
+    api_save_bytes: Annotated[Bytes | None, Expected(f"a whole number of bytes, 1 to {BYTES_LIMIT}")] = Field(
+        default=None,
+        description="bytes of received pictures that are kept; without it 10,000 for each of `api_save_limit`",
+    )
     log_dir: FilePath = Field(default=PROJECT_ROOT / "logs", description="folder for TensorBoard scalars")
 
     @property
@@ -149,6 +162,10 @@ class SampleConfig(Config):
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
+WHAT_IT_IS = {
+    SampleConfig: "a config of pictures to train on and read, such as conf/sample_config.json",
+    CaptchaConfig: "a config of captchas to draw, such as conf/captcha_config.json",
+}
 
 
 def load_labels(path: Path) -> Alphabet:
@@ -163,7 +180,7 @@ def load_labels(path: Path) -> Alphabet:
     content = [*map(normalise, content)] if isinstance(content, list) else normalise(content)
     faults = alphabet_faults(content)
     if faults:
-        raise ConfigError("\n".join(f"{name}: {fault}" for fault in faults))
+        raise ConfigError("\n".join(printable(f"{name}: {fault}") for fault in faults))
     return Alphabet(tuple(content))
 
 
@@ -179,7 +196,7 @@ def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = 
     Raises ConfigError, with a line for each fault, when it can't be used. Unless `with_labels` is false, this includes
     its labels file.
     """
-    config = check_keys(read_json_object(Path(path)), Path(path), SampleConfig)
+    config = check_keys(read_sample_keys(Path(path)), Path(path), SampleConfig)
     _check_folders(config)
     try:
         _ = config.alphabet if with_labels else None  # reads the labels file
@@ -188,9 +205,25 @@ def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = 
     return config
 
 
+def read_sample_keys(path: Path) -> dict[str, Any]:
+    """The keys and values of a sample config, unchecked. Those that older configs lack are added, which is logged.
+
+    Raises ConfigError when the file can't be read, or is no sample config.
+    """
+    content = read_json_object(path)
+    _check_kind(content, path, SampleConfig)
+    added = {key: value for key, value in OLDER_DEFAULTS.items() if key not in content}
+    if added:
+        lines = ", ".join(f'"{key}": {json.dumps(value)}' for key, value in added.items())
+        log.warning("%s: keys that older configs lack are missing; taken for them: %s", display_path(path), lines)
+    return content | added
+
+
 def load_captcha_config(path: Path | str = CAPTCHA_CONFIG) -> CaptchaConfig:
     """The validated `captcha_config.json`. Raises ConfigError, with a line for each fault."""
-    config = check_keys(read_json_object(Path(path)), Path(path), CaptchaConfig)
+    content = read_json_object(Path(path))
+    _check_kind(content, Path(path), CaptchaConfig)
+    config = check_keys(content, Path(path), CaptchaConfig)
     if not config.lengths:
         raise ConfigError(
             f"{config.name}: key 'least_char_count': expected at most char_count, {config.char_count}; "
@@ -199,18 +232,34 @@ def load_captcha_config(path: Path | str = CAPTCHA_CONFIG) -> CaptchaConfig:
     return config
 
 
-def check_keys(content: dict[str, Any], path: Path, kind: type[AnyConfig]) -> AnyConfig:
-    """The config with the keys and values in `content`, which was read from `path`.
+def check_keys(content: dict[str, Any], source: Path | str, kind: type[AnyConfig]) -> AnyConfig:
+    """The config with the keys and values in `content`, which come from a file or from what `source` says.
 
     Raises ConfigError, with a line for each fault.
     """
     try:
         config = kind.model_validate(content)
     except ValidationError as error:
-        faults = [f"{display_path(path)}: {_describe_fault(kind, dict(fault))}" for fault in error.errors()]
-        raise ConfigError("\n".join(dict.fromkeys(faults))) from error
-    config._source = path
+        faults = error.errors(include_url=False)
+        lines = [printable(f"{_shown(source)}: {_describe_fault(kind, dict(fault))}") for fault in faults]
+        raise ConfigError("\n".join(dict.fromkeys(lines))) from error
+    config._source = source
     return config
+
+
+def _shown(source: Path | str) -> str:
+    return source if isinstance(source, str) else display_path(source)
+
+
+def _check_kind(content: dict[str, Any], path: Path, kind: type[Config]) -> None:
+    """Raise ConfigError, in one sentence, when most keys are of no config of this kind."""
+    unknown = sorted(content.keys() - {*_keys(kind)})
+    if 2 * len(unknown) <= len(content):
+        return
+    other: type[Config] = CaptchaConfig if kind is SampleConfig else SampleConfig
+    of_other = 2 * len(content.keys() & {*_keys(other)}) > len(content)
+    got = WHAT_IT_IS[other] if of_other else f"a file with keys such as {excerpt(', '.join(unknown[:3]))}"
+    raise ConfigError(f"{display_path(path)}: expected {WHAT_IT_IS[kind]}; got {got}")
 
 
 def _check_folders(config: SampleConfig) -> None:
@@ -231,16 +280,19 @@ def _check_folders(config: SampleConfig) -> None:
 
 def _describe_fault(kind: type[Config], error: dict[str, Any]) -> str:
     """The line of a message for one of pydantic's errors."""
-    key = str(error["loc"][0])
+    key = excerpt(error["loc"][0])
     if error["type"] == "extra_forbidden":
         nearest = get_close_matches(key, _keys(kind), n=1, cutoff=0.5)
-        return f"key '{key}': expected a known key{f', the nearest is {nearest[0]!r}' if nearest else ''}; got '{key}'"
+        near = f", the nearest is {nearest[0]!r}" if nearest else ""
+        return f"key '{key}': expected a known key{near}; got '{key}'"
     expected = _expected(kind, key)
     if error["type"] == "missing":
         return f"key '{key}': expected {expected}; the key is missing"
     if error["type"] == "value_error":
-        return f"key '{key}': {error['ctx']['error']}"
-    return f"key '{key}': expected {expected}; got {json.dumps(error['input'], ensure_ascii=False, default=str)}"
+        return f"key '{key}': {excerpt(error['ctx']['error'], REASON_LIMIT)}"
+    return (
+        f"key '{key}': expected {expected}; got {excerpt(json.dumps(error['input'], ensure_ascii=False, default=str))}"
+    )
 
 
 def _expected(kind: type[Config], key: str) -> str:

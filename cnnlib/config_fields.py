@@ -11,10 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from cnnlib.codec.characters import alphabet_faults, is_visible, normalise
 from cnnlib.core.paths import project_path
+from cnnlib.core.printable import excerpt
 from cnnlib.network.names import NETWORKS
 
 LABEL_LIMIT = 64  # characters
 COUNT_LIMIT = 10**9
+BYTES_LIMIT = 10**12
 CHANNELS = "1 (grey) or 3 (colour)"
 NETWORK_NAMES = " or ".join([", ".join([*NETWORKS][:-1]), [*NETWORKS][-1]])
 
@@ -39,7 +41,7 @@ def web_address(text: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise ValueError(f"expected an address such as http://127.0.0.1:6000/b; got {text}")
+        raise ValueError(f"expected an address such as http://127.0.0.1:6000/b; got {excerpt(text)}")
     return text
 
 
@@ -69,6 +71,13 @@ def _check_network(value: str) -> str:
     return value
 
 
+def _join_characters(value: Any) -> Any:
+    """A list of characters as a text: configs of the first versions of the original suite have one."""
+    if isinstance(value, list) and all(isinstance(character, str) for character in value):
+        return "".join(value)
+    return value
+
+
 def _check_alphabet(value: str) -> str:
     value = normalise(value)
     faults = alphabet_faults(value)
@@ -95,6 +104,7 @@ Flag = Annotated[
 ]
 Pixels = Annotated[int, Field(ge=8, le=4096), Expected("a whole number of pixels, 8 to 4096")]
 Length = Annotated[int, Field(ge=1, le=LABEL_LIMIT), Expected("a whole number of characters, 1 to 64")]
+Bytes = Annotated[int, Field(ge=1, le=BYTES_LIMIT)]
 Count = Annotated[int, Field(ge=1, le=COUNT_LIMIT), Expected(f"a whole number, 1 to {COUNT_LIMIT}")]
 BatchSize = Annotated[int, Field(ge=1, le=65536), Expected("a whole number of pictures, 1 to 65536")]
 Seed = Annotated[int, Field(ge=0, lt=2**32), Expected("a whole number, 0 to 4294967295")]
@@ -113,9 +123,19 @@ Url = Annotated[
     Expected("an address that starts with http:// or https://"),
 ]
 Text = Annotated[str, Field(min_length=1), Expected("a text in quotes")]
-Characters = Annotated[str, AfterValidator(_check_alphabet), Expected("a text of 2 or more different characters")]
+Characters = Annotated[
+    str,
+    BeforeValidator(_join_characters),
+    AfterValidator(_check_alphabet),
+    WithJsonSchema({"type": "string"}),
+    Expected("a text of 2 or more different characters"),
+]
 DrawnCharacters = Annotated[str, AfterValidator(_check_drawable), Expected("a text of 1 or more characters")]
 Suffix = Annotated[
     Literal["png", "jpg", "jpeg", "gif", "bmp", "webp"],
     Expected("one of png, jpg, jpeg, gif, bmp, webp, in lower case and without a dot"),
+]
+SuffixOrAny = Annotated[
+    Literal["png", "jpg", "jpeg", "gif", "bmp", "webp", "any"],
+    Expected("one of png, jpg, jpeg, gif, bmp, webp, in lower case and without a dot, or any"),
 ]

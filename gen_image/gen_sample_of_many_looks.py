@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 
 from cnnlib.cli import DONE, drawing_parser, script
 from cnnlib.config import load_captcha_config
+from cnnlib.core.environment import import_matplotlib
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.paths import display_path, project_path
 from cnnlib.synthesis.captcha import check_fonts, select_fonts
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def system_fonts() -> list[str]:
     """The font files of this machine."""
+    import_matplotlib()
     from matplotlib import font_manager  # takes half a second to import
 
     return sorted(font_manager.findSystemFonts())

@@ -163,7 +163,7 @@ def other_size(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
             draw("01", config.train_image_dir / f"01_{number}.png", size=(40, 20), seed=number)
         trainer = Trainer(config)
         trainer.progress.step = 1
-        trainer.evaluate()
+        trainer.record_evaluation()
         save(trainer)
         draw("10", folder / "10_1.png", size=(40, 20))
 

@@ -60,6 +60,12 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(pages, "DOCS", tmp_path)
     pages.write_pages()
     written = sorted(tmp_path.glob("*.md"))
-    assert [path.name for path in written] == ["few_labels.md", "service.md", "statistics.md", "zoo.md"]
+    assert [path.name for path in written] == [
+        "few_labels.md",
+        "hostile_requests.md",
+        "service.md",
+        "statistics.md",
+        "zoo.md",
+    ]
     for path in written:
         assert path.read_text("utf-8") == (PROJECT_ROOT / "docs" / "benchmarks" / path.name).read_text("utf-8")

@@ -291,7 +291,7 @@ def test_bash_understands_the_commands(path: Path) -> None:
         "curl -F image=@captcha.png http://127.0.0.1:6000/b",
         "curl -F image_file=@captcha.png http://127.0.0.1:6000/b?sure=1",
         "curl http://127.0.0.1:6100/",
-        "gunicorn webserver_recognize_api:app()",
+        "gunicorn webserver_recognize_api:application()",
         "gunicorn \"webserver_recognize_api:create_app('conf/none.json')\"",
         "tensorboard --logdir elsewhere",
         "docker build --file none .",

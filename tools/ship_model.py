@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 from cnnlib.cli import DONE, plain_parser, script
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
-from cnnlib.inference.model_card import READING, has_file, load_model, save_model
+from cnnlib.inference.model_card import READING, has_file, held, load_model, save_model
 
 EXPORTS = ("float32", "quantised")
 
@@ -33,15 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if arguments.source.resolve() == arguments.target.resolve():
         raise ModelError(f"{display_path(arguments.target)}: expected another folder than the model's own")
-    if has_file(arguments.target, "checkpoint"):
-        raise ModelError(f"{display_path(arguments.target)}: it holds a model that can be trained on, which stays")
     card, weights = load_model(arguments.source, "weights")
     same, litert = load_model(arguments.source, arguments.reads or READING)
     if card != same:
         raise ModelError(f"{display_path(arguments.source)}: a training saved meanwhile; try again")
     card = card.model_copy(update={"reads": arguments.reads or card.reads})
     contents = {"weights": (".npz", weights), card.reads: (".tflite", litert)}
-    save_model(arguments.target, card, contents)
+    with held(arguments.target):
+        if has_file(arguments.target, "checkpoint"):
+            raise ModelError(f"{display_path(arguments.target)}: it holds a model that can be trained on, which stays")
+        save_model(arguments.target, card, contents)
     size = sum(len(content) for _, content in contents.values())
     print(f"{size / 1e6:.1f} MB are in {display_path(arguments.target)}")
     return DONE

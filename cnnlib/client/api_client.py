@@ -1,6 +1,6 @@
 """A client of the recognition API and of a captcha source."""
 
-import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,19 +12,28 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
+from cnnlib.client.answers import TEXT_LIMIT, error_message, parse_answer
 from cnnlib.codec.images import FILE_LIMIT_BYTES
 from cnnlib.core.api_contract import LABEL_HEADER, LOOPBACK, api_token
 from cnnlib.core.errors import ServiceError, UnreachableError
+from cnnlib.core.printable import excerpt
 
 API_URL = "http://127.0.0.1:6000/b"
+API_PATH = re.compile(r"(/.*)?/b(/[^/]+)?")
+NO_SUCH_ADDRESS = (404, 405)  # HTTP statuses
 TIMEOUT_S = 10
 RETRIES = 3
+UNREACHED = (
+    "the server can't be reached; is it running? webserver_recognize_api.py starts it; "
+    "recognize_local.py --offline reads without it"
+)
+SOURCE_UNREACHED = "the server can't be reached; is it running? webserver_captcha_image.py starts a source of captchas"
 RETRY_STATUSES = (502, 503, 504)  # HTTP statuses of a server that is busy or starting
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The API's answer to one picture.
+    """The API's answer to one picture. Its text is printable.
 
     Times are in milliseconds. `total_ms` runs from sending the request to having the answer.
     """
@@ -49,7 +58,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Captcha:
-    """A fetched picture, and its label if the source sends it."""
+    """A fetched picture, and its label, printable, if the source sends it."""
 
     data: bytes
     label: str | None
@@ -88,32 +97,39 @@ class Client:
         """The answer of the API at `url` to an encoded picture. Raises ServiceError."""
         start = time.perf_counter()
         filename = name.encode(errors="replace").decode()  # a file's name need not be UTF-8
-        content, _ = self._send("POST", url, files={"image_file": (filename, data, "application")}, auth=_add_token)
+        files = {"image_file": (filename, data, "application")}
+        content, _ = self._send("POST", url, UNREACHED, files=files, auth=_add_token)
         total_ms = 1000 * (time.perf_counter() - start)
         try:
-            answer = json.loads(content)
-            if answer["value"] is None:
-                raise ServiceError(f"{url}: the confidence of {answer.get('candidate')} is below min_confidence")
-            return Answer(str(answer["value"]), answer.get("confidence"), float(answer["speed_time(ms)"]), total_ms)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            start_of_content = content[:80].decode(errors="replace")
-            raise ServiceError(f"{url}: expected JSON with value and speed_time(ms); got {start_of_content}") from error
+            fields = parse_answer(content)
+        except ValueError as error:
+            start_of_content = excerpt(content[:80].decode(errors="replace"))
+            raise ServiceError(f"{url}: {error}; got {start_of_content}") from error
+        if fields.value is None:
+            raise ServiceError(f"{url}: the confidence of {fields.candidate} is below min_confidence")
+        return Answer(fields.value, fields.confidence, fields.recognition_ms, total_ms)
 
     def fetch_captcha(self, url: str) -> Captcha:
         """A picture from the captcha source at `url`. Raises ServiceError."""
-        content, headers = self._send("GET", url)
+        content, headers = self._send("GET", url, SOURCE_UNREACHED)
         label = headers.get(LABEL_HEADER)
-        return Captcha(content, None if label is None else unquote(label))
+        return Captcha(content, None if label is None else excerpt(unquote(label), TEXT_LIMIT))
 
-    def _send(self, method: str, url: str, **options: object) -> tuple[bytes, Mapping[str, str]]:
-        """The body and headers of the answer. Raises ServiceError, also when the body is too slow or too large."""
-        with self._open(method, url, options) as response:
+    def _send(self, method: str, url: str, unreached: str, **options: object) -> tuple[bytes, Mapping[str, str]]:
+        """The body and headers of the answer. Raises ServiceError, also when the body is too slow or too large.
+
+        `unreached` is what the error says when no server is there.
+        """
+        with self._open(method, url, unreached, options) as response:
             content = self._read_body(url, response)
         if not response.ok:
-            raise ServiceError(f"{url}: {_error_message(content) or response.reason} (HTTP {response.status_code})")
+            message = f"{url}: {error_message(content) or excerpt(response.reason)} (HTTP {response.status_code})"
+            raise ServiceError(
+                message + (_path_hint(url) if method == "POST" and response.status_code in NO_SUCH_ADDRESS else "")
+            )
         return content, response.headers
 
-    def _open(self, method: str, url: str, options: Mapping[str, object]) -> requests.Response:
+    def _open(self, method: str, url: str, unreached: str, options: Mapping[str, object]) -> requests.Response:
         """The response, whose body is not read yet. Raises ServiceError."""
         try:
             return self._session.request(
@@ -125,14 +141,14 @@ class Client:
                 **options,  # type: ignore[arg-type]
             )
         except (requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
-            raise UnreachableError(f"{url}: {error}") from error
+            raise UnreachableError(f"{url}: {excerpt(error)}") from error
         except requests.exceptions.ConnectionError as error:
             if isinstance(getattr(error.args[0], "reason", error.args[0]), ReadTimeoutError):
                 tries = f", in {self._tries} tries" if self._tries > 1 else ""
                 raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds{tries}") from error
-            raise UnreachableError(f"{url}: the server can't be reached; is it running?") from error
-        except (requests.exceptions.RequestException, HTTPError) as error:
-            raise ServiceError(f"{url}: {error}") from error
+            raise UnreachableError(f"{url}: {unreached}") from error
+        except (requests.exceptions.RequestException, HTTPError, ValueError) as error:  # ValueError: of a redirection
+            raise ServiceError(f"{url}: {excerpt(error)}") from error
 
     def _read_body(self, url: str, response: requests.Response) -> bytes:
         """The whole body. Raises ServiceError."""
@@ -145,7 +161,7 @@ class Client:
                 if len(data) > FILE_LIMIT_BYTES:
                     raise ServiceError(f"{url}: expected an answer of at most {FILE_LIMIT_BYTES} bytes; got more")
         except HTTPError as error:
-            raise ServiceError(f"{url}: {error}") from error
+            raise ServiceError(f"{url}: {excerpt(error)}") from error
         return bytes(data)
 
 
@@ -160,9 +176,8 @@ def _proxies(url: str) -> Any:
     return dict.fromkeys(("http", "https", "all")) if urlsplit(url).hostname in LOOPBACK else None
 
 
-def _error_message(content: bytes) -> str:
-    """The API's own message in an error answer, or nothing."""
-    try:
-        return str(json.loads(content)["message"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+def _path_hint(url: str) -> str:
+    """The address that was probably meant, where the path is not that of the API."""
+    parts = urlsplit(url)
+    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return "" if API_PATH.fullmatch(parts.path) else f"; the recognition API is at {place}{urlsplit(API_URL).path}"

@@ -1,7 +1,6 @@
 """A load test of the recognition API: requests over several connections at once, each measured."""
 
 import http.client
-import json
 import multiprocessing
 import os
 import signal
@@ -17,12 +16,15 @@ from urllib.parse import urlsplit
 import numpy as np
 from requests.utils import requote_uri
 
-from cnnlib.client.api_client import TIMEOUT_S, Answer, token_headers
+from cnnlib.client.answers import error_message, parse_answer
+from cnnlib.client.api_client import TIMEOUT_S, UNREACHED, Answer, token_headers
 from cnnlib.core.errors import ServiceError
+from cnnlib.core.printable import excerpt
 from cnnlib.core.signals import block_signals
 
 BOUNDARY = "----captcha"
 PERCENTILES = (50, 90, 99)
+ANSWER_LIMIT_BYTES = 2**20
 PAUSE_S = 0.2  # of a connection after a request without an answer
 REPORT_INTERVAL_S = 0.05  # from one report of a sending process to the next
 _spawn = multiprocessing.get_context("spawn")
@@ -191,26 +193,27 @@ class TimedConnection:
             self._connection.request("POST", self._target, body, self._headers)
             response = self._connection.getresponse()
             content = _read_body(response, start + TIMEOUT_S)
-        except (OSError, http.client.HTTPException, UnicodeError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             self._connection.close()
             return Measurement(index, sent_at, None, f"{self._url}: {_describe(error)}", unreached=True)
         total_ms = 1000 * (time.perf_counter() - start)
+        other = f"{self._url}: expected an answer of the API; got something else (HTTP {response.status})"
+        if response.status != http.HTTPStatus.OK:
+            message = error_message(content)
+            return Measurement(index, sent_at, None, f"{message} (HTTP {response.status})" if message else other)
         try:
-            fields = json.loads(content)
-            if response.status != http.HTTPStatus.OK:
-                return Measurement(index, sent_at, None, f"{fields['message']} (HTTP {response.status})")
-            value = fields.get("candidate", "") if fields["value"] is None else str(fields["value"])
-            answer = Answer(value, fields.get("confidence"), float(fields["speed_time(ms)"]), total_ms)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            fault = f"{self._url}: expected an answer of the API; got something else (HTTP {response.status})"
-            return Measurement(index, sent_at, None, fault)
-        return Measurement(index, sent_at, answer)
+            fields = parse_answer(content)
+        except ValueError:
+            return Measurement(index, sent_at, None, other)
+        value = (fields.candidate or "") if fields.value is None else fields.value
+        return Measurement(index, sent_at, Answer(value, fields.confidence, fields.recognition_ms, total_ms))
 
 
 def _read_body(response: http.client.HTTPResponse, deadline: float) -> bytes:
     """The whole body. `deadline` is on the clock of `perf_counter`.
 
-    Raises TimeoutError after the deadline, and IncompleteRead when the body is cut off.
+    Raises TimeoutError after the deadline, IncompleteRead when the body is cut off, and HTTPException when it is longer
+    than `ANSWER_LIMIT_BYTES`.
     """
     content = b""
     with response:  # `read1` does not close it at its end, and the connection could not be reused
@@ -218,6 +221,8 @@ def _read_body(response: http.client.HTTPResponse, deadline: float) -> bytes:
             content += part
             if time.perf_counter() > deadline:
                 raise TimeoutError
+            if len(content) > ANSWER_LIMIT_BYTES:
+                raise http.client.HTTPException(f"expected at most {ANSWER_LIMIT_BYTES} bytes; got more")
         if response.length:
             raise http.client.IncompleteRead(content, response.length)
     return content
@@ -227,8 +232,8 @@ def _describe(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT_S:g} seconds"
     if isinstance(error, ConnectionRefusedError | gaierror):
-        return "the server can't be reached; is it running?"
-    return f"{type(error).__name__}: {error}"
+        return UNREACHED
+    return f"{type(error).__name__}: {excerpt(error)}"
 
 
 def multipart_body(*pictures: bytes) -> bytes:

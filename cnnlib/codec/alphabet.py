@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from cnnlib.codec.characters import alphabet_faults
+from cnnlib.codec.characters import alphabet_faults, escape_odd
 from cnnlib.codec.decoding import DECODERS, Decoding, Lengths
 from cnnlib.core.errors import ConfigError, SampleError
 
@@ -63,7 +63,8 @@ class Alphabet:
         """Why `encode` refuses a label, one sentence for each reason."""
         unknown = self.unknown_in(label)
         if unknown:
-            yield f"not in the alphabet: {' '.join(unknown)}"
+            shown = (repr(character) if character == " " else escape_odd(character) for character in unknown)
+            yield f"not in the alphabet: {' '.join(shown)}"
         if len(label) > length:
             yield f"expected at most {length} characters (max_captcha); got {len(label)}"
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 from cnnlib.codec.characters import is_visible, normalise
 from cnnlib.core.errors import SampleError
+from cnnlib.core.printable import is_obeyed
 
 # Characters that some system forbids in file names, and those that the escape (%) and the suffix (.) need.
 _RESERVED = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
 _ESCAPED = re.compile(r"%([0-7][0-9A-Fa-f])")
 _SUFFIX_ALIASES = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "mpo": "jpg"}
+PICTURE_SUFFIXES = ("png", "jpg", "gif", "bmp", "webp")
+ANY_SUFFIX = "any"  # in a config: pictures of all these formats
 
 
 def label_of(name: str) -> str:
@@ -28,17 +31,48 @@ def label_of(name: str) -> str:
         raise SampleError("the name has no underscore between label and serial number")
     if not label:
         raise SampleError("the name has no label before the underscore")
-    label = normalise(_ESCAPED.sub(lambda match: chr(int(match[1], 16)), label))
+    return checked_label(unescape(label))
+
+
+def unescape(text: str) -> str:
+    """A part of a file name with the characters that `file_name` escapes."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def checked_label(text: str) -> str:
+    """A label in composed characters (NFC). Raises SampleError when it has an invisible one."""
+    label = normalise(text)
     invisible = [character for character in label if not is_visible(character)]
     if invisible:
         raise SampleError(f"the label has invisible characters: {', '.join(map(ascii, invisible))}")
     return label
 
 
+def check_serial(name: str) -> None:
+    """Raise SampleError when serial number or suffix in a file name have a character that a terminal would obey.
+
+    Such a name forges lines wherever it is printed by other programs, such as `ls`.
+    """
+    obeyed = [character for character in name.rpartition("_")[2] if is_obeyed(character)]
+    if obeyed:
+        raise SampleError(f"the serial number has invisible characters: {', '.join(map(ascii, obeyed))}")
+
+
 def plain_suffix(suffix: str) -> str:
     """A file suffix in lower case and without its dot, `jpg` for every suffix of a JPEG."""
     plain = suffix.lower().removeprefix(".")
     return _SUFFIX_ALIASES.get(plain, plain)
+
+
+def has_suffix(path: Path, suffix: str) -> bool:
+    """Whether a file has this suffix, or another suffix of the same format. `ANY_SUFFIX` is that of any picture."""
+    plain = plain_suffix(path.suffix)
+    return plain in PICTURE_SUFFIXES if suffix == ANY_SUFFIX else plain == plain_suffix(suffix)
+
+
+def pictures_of(suffix: str) -> str:
+    """What a message calls the pictures of a config's `image_suffix`."""
+    return "pictures" if suffix == ANY_SUFFIX else f".{suffix} pictures"
 
 
 def file_name(label: str, serial: str | int, suffix: str) -> str:

@@ -1,21 +1,31 @@
 """Decode pictures to arrays. Every picture is opened here."""
 
 import io
+import math
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
+from cnnlib.codec import gif, jpeg, png
+from cnnlib.codec.picture_parts import exif_of, orientation, parts_fault, without_extras
 from cnnlib.core.errors import SampleError, SizeError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # also file suffixes
 FILE_LIMIT_BYTES = 64 * 2**20
 SIDE_LIMIT = 4096  # pixels
+LARGE_SCAN_LIMIT = 50  # in a JPEG of as many pixels as may be
 SCAN_LIMIT = 100  # in a progressive JPEG: each scan costs a pass over the picture, and ten are usual
-SCAN_MARKER = b"\xff\xda"  # start of a scan, impossible inside its data
+END_PIXELS = 4 * 2**20  # that are decoded to find out whether a JPEG lacks more than its end marker
+FRAME_LIMIT = 30  # frames of an animation that are looked through for one that is not blank
+FRAMES = "frames"  # key of Picture.info: how many frames an animation has, all blank as far as they were looked at
+WEBP_MEMORY = 2  # times the memory that a pixel of another format takes
+BAND_PIXELS = 2**18  # converted at a time
 COLOUR_DISTANCE = 24  # between a pixel's channels, 0 to 255; the greys of a JPEG stay below
 COLOUR_SHARE = 0.002  # of a picture's pixels that are not grey; above it the picture is coloured
 
@@ -61,38 +71,179 @@ def open_picture(data: bytes, shape: Shape) -> np.ndarray:
 
 
 def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image:
-    """The first frame of a picture, fully decoded and turned upright.
+    """The picture as browsers show it, fully decoded and turned upright; of an animation the first frame.
 
-    Raises SampleError when `data` is not a PNG, JPEG, GIF, BMP or WebP, or is truncated. Also, before decoding, when a
-    side is longer than `SIDE_LIMIT` or there are more than `pixel_limit` pixels or `SCAN_LIMIT` scans.
+    A first frame of one colour gives way to the first that has more. If none has, `info[FRAMES]` is their number.
+    Raises SampleError when `data` is not a PNG, JPEG, GIF, BMP or WebP, is damaged, or is truncated. Also, before
+    decoding, when a side is longer than `SIDE_LIMIT` or there are more than `pixel_limit` pixels (half of them in a
+    WebP), `SCAN_LIMIT` scans or `PART_LIMIT` small parts.
     """
+    if fault := parts_fault([data]):
+        raise SampleError(fault)
+    data, exif = without_extras(data)
     try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
-        if max(picture.size) > SIDE_LIMIT:
-            raise SampleError(f"expected sides of at most {SIDE_LIMIT} pixels; got {picture.width}x{picture.height}")
-        if picture.width * picture.height > pixel_limit:
-            raise SampleError(f"expected at most {pixel_limit} pixels; got {picture.width}x{picture.height}")
-        if picture.format in ("JPEG", "MPO") and data.count(SCAN_MARKER) > SCAN_LIMIT:
-            raise SampleError(f"expected a JPEG of at most {SCAN_LIMIT} scans; got {data.count(SCAN_MARKER)}")
-        picture.load()
+        picture = _decode_still(data, pixel_limit)
+        picture = _first_shown(picture, data, pixel_limit)
+        _reduce_exif(picture, exif)
         _turn_upright(picture)
         return picture
     except SampleError:
         raise
     except UnidentifiedImageError as error:
-        raise SampleError("not a PNG, JPEG, GIF, BMP or WebP picture") from error
+        raise SampleError(_unidentified(data)) from error
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and others
         raise SampleError(f"can't be decoded: {error}") from error
+
+
+def suffix_of(data: bytes) -> str:
+    """The suffix of a picture's format, in lower case. Raises SampleError when `data` is no picture."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            return {"JPEG": "jpg", "MPO": "jpg"}.get(str(picture.format), str(picture.format).lower())
+    except Exception as error:  # of many kinds, as in `decode_picture`
+        raise SampleError("not a PNG, JPEG, GIF, BMP or WebP picture") from error
+
+
+def _decode_still(data: bytes, pixel_limit: int) -> Image.Image:
+    """The first frame, decoded. Raises as `decode_picture` does, and what Pillow raises."""
+    if data.startswith(png.SIGNATURE):
+        data = png.without_extras(data)
+    picture = _open(data, pixel_limit)
+    if picture.format in ("JPEG", "MPO") and jpeg.lacks_end(data):
+        return _decode_endless_jpeg(data, pixel_limit)
+    box = gif.place_of_first(picture)
+    picture.load()
+    if box and box != (0, 0, *picture.size):
+        return _like(gif.on_screen(picture, box), picture)
+    if picture.format == "PNG" and png.is_16_bit_rgb(data) and "transparency" in picture.info:
+        picture.putalpha(png.opacity_of_16_bit_rgb(data, picture, picture.info.pop("transparency")))
+    _make_opaque(picture)
+    return picture
+
+
+def _open(data: bytes, pixel_limit: int) -> Image.Image:
+    """A picture that is not decoded yet. Raises SampleError when that would take too long."""
+    picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    if picture.format == "WEBP":
+        pixel_limit //= WEBP_MEMORY
+    if max(picture.size) > SIDE_LIMIT:
+        raise SampleError(f"expected sides of at most {SIDE_LIMIT} pixels; got {picture.width}x{picture.height}")
+    if picture.width * picture.height > pixel_limit:
+        raise SampleError(f"expected at most {pixel_limit} pixels; got {picture.width}x{picture.height}")
+    scan_limit = min(SCAN_LIMIT, LARGE_SCAN_LIMIT * pixel_limit // max(1, picture.width * picture.height))
+    if picture.format in ("JPEG", "MPO") and data.count(jpeg.START_OF_SCAN) > scan_limit:
+        raise SampleError(f"expected a JPEG of at most {scan_limit} scans; got {data.count(jpeg.START_OF_SCAN)}")
+    return picture
+
+
+def _decode_endless_jpeg(data: bytes, pixel_limit: int) -> Image.Image:
+    """A JPEG without its end marker. Raises SampleError when pixels are missing, too."""
+    first: Image.Image | None = None
+    pixels = max(1, math.prod(_open(data, pixel_limit).size))
+    for ended in islice(jpeg.endings(data), max(4, END_PIXELS // pixels)):
+        picture = _open(ended, pixel_limit)
+        picture.load()
+        if first and ImageChops.difference(first, picture).getbbox(alpha_only=False):
+            first = None
+            break
+        first = first or picture
+    if first is None:
+        raise SampleError("can't be decoded: image file is truncated: the last pixels of the JPEG are missing")
+    return first
+
+
+def _make_opaque(picture: Image.Image) -> None:
+    """Make a BMP opaque whose alpha is 0 throughout: its writer did not mean transparency, and nobody shows it."""
+    if picture.format == "BMP" and picture.mode == "RGBA" and not picture.getchannel("A").getbbox():
+        picture.putalpha(255)
+
+
+def _like(shown: Image.Image, picture: Image.Image) -> Image.Image:
+    """`shown` with the format of `picture` and what is said about its orientation."""
+    shown.format = picture.format
+    shown.info = {key: picture.info[key] for key in ("exif", "xmp") if key in picture.info}
+    return shown
+
+
+def _first_shown(picture: Image.Image, data: bytes, pixel_limit: int) -> Image.Image:
+    """The picture, or the first frame of its animation that is not blank, as far as there is one."""
+    if not _is_animated(picture, data) or not is_empty(picture):
+        return picture
+    tries = min(FRAME_LIMIT, 1 + pixel_limit // (picture.width * picture.height))
+    with suppress(Exception):  # frames that can't be decoded are no reason to refuse the first one
+        for frame in islice(_frames(picture, data, pixel_limit), 1, tries):
+            if not is_empty(frame):
+                return _like(frame, picture)
+    picture.info[FRAMES] = _count_frames(picture, data)
+    return picture
+
+
+def _is_animated(picture: Image.Image, data: bytes) -> bool:
+    if picture.format == "GIF":
+        return sum(1 for _ in islice(gif.frames(data), 2)) > 1
+    return getattr(picture, "n_frames", 1) > 1 if picture.format == "WEBP" else png.is_animated(data)
+
+
+def _count_frames(picture: Image.Image, data: bytes) -> int:
+    if picture.format == "GIF":
+        return sum(1 for _ in gif.frames(data))
+    with suppress(Exception):
+        return int(getattr(_open_animated_png(data) if picture.format == "PNG" else picture, "n_frames", 1))
+    return 1
+
+
+def _open_animated_png(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(png.without_extras(data, animated=True)), formats=("PNG",))
+
+
+def _frames(picture: Image.Image, data: bytes, pixel_limit: int) -> Iterator[Image.Image]:
+    """The frames of an animation, each put on those before it. Raises what Pillow raises, EOFError at the end."""
+    if picture.format == "GIF":
+        yield from gif.compose(data, lambda frame: _open(frame, pixel_limit))
+        return
+    animation = _open_animated_png(data) if picture.format == "PNG" else picture
+    for number in range(getattr(animation, "n_frames", 1)):
+        animation.seek(number)
+        yield animation.copy()
+
+
+def _unidentified(data: bytes) -> str:
+    """Why Pillow can't open a picture: none of the formats, or a broken file of one."""
+    for name in FORMATS:
+        factory, accepts = Image.OPEN[name]
+        if accepts and accepts(data[:16]) is True:
+            try:
+                factory(io.BytesIO(data), "")
+            except Exception as error:  # of many kinds
+                return f"can't be decoded: damaged {name}: {error}"
+    return "not a PNG, JPEG, GIF, BMP or WebP picture"
 
 
 def copy_upright(picture: Image.Image) -> Image.Image:
     """An upright copy of an opened picture. Raises SampleError when it can't be decoded."""
     try:
         copy = picture.copy()
+        copy.format = picture.format
     except Exception as error:  # of many kinds, as in `decode_picture`
         raise SampleError(f"can't be decoded: {error}") from error
+    _make_opaque(copy)
     _turn_upright(copy)
     return copy
+
+
+def _reduce_exif(picture: Image.Image, exif: bytes) -> None:
+    """Leave only the orientation of an opened picture's EXIF block, which is `exif` if it was taken out before.
+
+    Values of a block can overlap. Pillow copies all of them: gigabytes from a megabyte.
+    """
+    profile = picture.info.pop("Raw profile type exif", "")  # of ImageMagick: hexadecimal after three lines
+    block = exif or picture.info.pop("exif", b"")
+    if not block:
+        with suppress(ValueError):
+            block = bytes.fromhex("".join(profile.split("\n")[3:]))
+    turn = orientation(block)
+    if turn is not None:
+        picture.info["exif"] = exif_of(turn)
 
 
 def _turn_upright(picture: Image.Image) -> None:
@@ -115,7 +266,10 @@ def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
     """
     size = (shape.width, shape.height)
     if picture.size != size and not shape.resize:
-        raise SizeError(f"expected {shape} pixels; got {picture.width}x{picture.height}")
+        raise SizeError(
+            f"expected {shape} pixels; got {picture.width}x{picture.height}; "
+            'a config with "resize": true takes pictures of every size'
+        )
     picture = _flatten(picture).convert("L" if shape.channels == 1 else "RGB")
     pixels = np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR))
     return pixels[:, :, np.newaxis] if shape.channels == 1 else pixels
@@ -136,15 +290,34 @@ def is_empty(picture: Image.Image) -> bool:
     return bool((pixels == pixels[0, 0]).all())
 
 
+def describe_empty(picture: Image.Image) -> str:
+    """What to say of a picture of one colour; of an animation that its other frames were looked at."""
+    text = "Empty picture: all pixels have the same colour, transparent ones count as white"
+    frames = picture.info.get(FRAMES, 1)
+    looked_at = "no other" if frames <= FRAME_LIMIT else f"none of the next {FRAME_LIMIT - 1}"
+    return text if frames == 1 else f"{text}; this is the first of {frames} frames, and {looked_at} shows more"
+
+
 def _flatten(picture: Image.Image) -> Image.Image:
     """The picture with 8 bits per channel, on white where it is transparent.
 
     Raises SampleError when it contradicts itself, such as a transparent colour that the palette lacks.
     """
     try:
-        return _convert(picture)
+        return _convert(picture) if picture.width * picture.height <= BAND_PIXELS else _convert_in_bands(picture)
     except Exception as error:  # Pillow raises ValueError and others
         raise SampleError(f"can't be decoded: {error}") from error
+
+
+def _convert_in_bands(picture: Image.Image) -> Image.Image:
+    """As `_convert`, but a large picture by some rows at a time: its steps hold several copies in memory."""
+    rows, whole = max(1, BAND_PIXELS // picture.width), None
+    for top in range(0, picture.height, rows):
+        band = _convert(picture.crop((0, top, picture.width, min(top + rows, picture.height))))
+        band = band if band.mode in ("L", "RGB") else band.convert("RGB")
+        whole = whole or Image.new(band.mode, picture.size)
+        whole.paste(band, (0, top))
+    return whole or picture
 
 
 def _convert(picture: Image.Image) -> Image.Image:
@@ -154,5 +327,5 @@ def _convert(picture: Image.Image) -> Image.Image:
         return Image.fromarray(np.where(transparent, 255, pixels >> 8).clip(0, 255).astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
         white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture.convert("RGBA"))
+        return Image.alpha_composite(white, picture if picture.mode == "RGBA" else picture.convert("RGBA"))
     return picture if picture.mode in ("L", "RGB") else picture.convert("RGB")

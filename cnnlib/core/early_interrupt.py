@@ -10,12 +10,16 @@ from cnnlib.core.paths import SHIPPED
 SCRIPT_FOLDERS = (SHIPPED, SHIPPED / "gen_image", SHIPPED / "tools")
 
 
+def runs_our_script() -> bool:
+    """Whether this process was started to run one of the suite's scripts."""
+    program = Path(sys.argv[0] if sys.argv else "").resolve()
+    return program.is_file() and program.parent in SCRIPT_FOLDERS
+
+
 def end_at_once_while_importing() -> None:
     """Let Ctrl-C end this process at once until `raise_on_interrupt` is called, if it runs one of our scripts."""
-    program = Path(sys.argv[0] if sys.argv else "").resolve()
-    running_script = program.is_file() and program.parent in SCRIPT_FOLDERS
     in_main_thread = threading.current_thread() is threading.main_thread()
-    if running_script and in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if runs_our_script() and in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -12,9 +12,17 @@ CaptchaError
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cnnlib.core.printable import printable
+
 
 class CaptchaError(Exception):
-    """Base class. The message says where, what was expected, what was found and how to fix it."""
+    """Base class. The message says where, what was expected, what was found and how to fix it.
+
+    What others wrote is in it too, so control characters other than line ends are escaped.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(str(message), keep="\n"))
 
 
 class ConfigError(CaptchaError):

@@ -1,22 +1,33 @@
-"""Atomic writes of files, and JSON files without duplicate keys."""
+"""Atomic writes of files and folders, files that nothing depends on, and JSON files without duplicate keys."""
 
+import ctypes
+import errno
+import hashlib
 import json
 import os
+import shutil
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from cnnlib.core.errors import ConfigError
+from cnnlib.core.json_faults import json_fault
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import excerpt
 
 _TEMPORARY_SUFFIX = ".part"
+_LONG_NAME_BYTES = 128  # file systems allow 143 or 255 bytes, and the temporary name adds some
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2
 
 
 def temporary_path(path: Path) -> Path:
-    """The path that a file is written to before it is renamed to `path`."""
-    return path.with_name(f".{path.name}{_TEMPORARY_SUFFIX}")
+    """The path that a file is written to before it is renamed to `path`. A long name is replaced by its hash."""
+    name = os.fsencode(path.name)
+    stem = hashlib.sha256(name).hexdigest() if len(name) > _LONG_NAME_BYTES else path.name
+    return path.with_name(f".{stem}{_TEMPORARY_SUFFIX}")
 
 
 def is_temporary(path: Path) -> bool:
@@ -53,6 +64,68 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
         raise
 
 
+def warn(text: str) -> None:
+    """Print a line on standard error, if anybody is there to read it."""
+    with suppress(OSError, ValueError, AttributeError):  # closed, or missing
+        print(text, file=sys.stderr)
+
+
+@contextmanager
+def optional_output(path: Path, say: Callable[[str], None] = warn) -> Iterator[None]:
+    """Go on, and say so, when the block can't make a file that nothing depends on, such as a picture of a curve."""
+    try:
+        yield
+    except Exception as error:  # of any kind: what draws it is large, and the work beside it is worth more
+        say(f"[Warning] {display_path(path)} is not written: {reason(error)}")
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, in a line, without the name of a file."""
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    no_space = os.strerror(errno.ENOSPC)  # TensorFlow puts names and origins around it
+    return no_space if no_space in str(error) else (text or type(error).__name__).splitlines()[0]
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put the folder `new` in the place of `target`, which may be missing. Both are on one disk.
+
+    Killed at any moment, `target` is the older folder or the new one. Where the system can't exchange two folders, it
+    may be missing then; `restore_folder` brings the older one back.
+    """
+    older = _set_aside(target)
+    shutil.rmtree(older, ignore_errors=True)
+    if not target.exists():
+        new.rename(target)
+        return
+    if _exchange(new, target):
+        new.rename(older)
+    else:
+        target.rename(older)
+        new.rename(target)
+    shutil.rmtree(older)
+
+
+def restore_folder(target: Path) -> None:
+    """Bring back the older folder if a killed `replace_folder` left none."""
+    older = _set_aside(target)
+    if older.exists() and not target.exists():
+        older.rename(target)
+
+
+def _set_aside(target: Path) -> Path:
+    """Where the older folder is while it is replaced. Servers pass over hidden folders."""
+    return target.with_name(f".{target.name}.older")
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchange two folders in one step. False where the system or the disk can't."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2  # Linux
+    except (AttributeError, OSError, TypeError):
+        return False
+    return int(rename(AT_FDCWD, os.fsencode(first), AT_FDCWD, os.fsencode(second), RENAME_EXCHANGE)) == 0
+
+
 def read_json(path: Path, remedy: str = "") -> Any:
     """The content of a JSON file.
 
@@ -71,7 +144,9 @@ def read_json(path: Path, remedy: str = "") -> Any:
     except RecursionError as error:
         raise ConfigError(f"{name}: can't be read: the JSON is nested too deep") from error
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
+        raise ConfigError(
+            f"{name}: line {error.lineno}, column {error.colno}: not JSON: {json_fault(error)}"
+        ) from error
     except ValueError as error:
         raise ConfigError(f"{name}: {error}") from error
     return content
@@ -90,5 +165,5 @@ def read_json_object(path: Path) -> dict[str, Any]:
 def _dict_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, count in Counter(key for key, _ in pairs).items():
         if count > 1:
-            raise ValueError(f"key '{key}': expected once; got it {count} times")
+            raise ValueError(f"key '{excerpt(key)}': expected once; got it {count} times")
     return dict(pairs)

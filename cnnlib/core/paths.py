@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from cnnlib.core.printable import printable
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 INSTALLED = (_PACKAGE / "shipped").is_dir()  # from a wheel, as opposed to a checkout
 SHIPPED = _PACKAGE / "shipped" if INSTALLED else _PACKAGE.parent  # scripts, configs and the general model
@@ -24,7 +26,12 @@ def config_path(path: Path) -> str:
 
 
 def display_path(path: Path) -> str:
-    """A path for messages: relative inside the project when run from there, absolute elsewhere."""
+    """A path for messages, printable: relative inside the project when run from there, absolute elsewhere."""
+    return printable(short_path(path))
+
+
+def short_path(path: Path) -> str:
+    """The path that `display_path` shows, with every character of its names as it is."""
     absolute = _absolute(path)
     return config_path(absolute) if _run_from_project() else _with_slash(absolute, absolute)
 

@@ -10,16 +10,19 @@ from pathlib import Path
 from statistics import median_low
 from typing import Any
 
-from cnnlib.codec.filenames import plain_suffix
-from cnnlib.config import SampleConfig, check_keys
+from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, plain_suffix
+from cnnlib.config import SampleConfig, check_keys, read_sample_keys
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.files import read_json_object, write_atomically
+from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
-from cnnlib.data.verify_and_split import Sample
+from cnnlib.data.samples import Sample
+from cnnlib.network.names import least_width, width_fault
 
 PIXEL_LIMIT = 14_000  # 200x70; larger pictures take longer and are read no better
 WORTHWHILE_REDUCTION = 1.25  # in pixels; a smaller reduction saves less than a fifth of the time
+LEAST_SIDE = 8  # pixels, as the config takes
+ANY_WIDTH = "positions"  # the network that reads long labels on narrow pictures
 RARE_SHARE = 0.05  # of the pictures; so few coloured ones, or ones of another size, do not decide the config
 
 Keys = dict[str, Any]
@@ -28,23 +31,41 @@ Keys = dict[str, Any]
 def propose(
     samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig, pixel_limit: float = math.inf
 ) -> Keys:
-    """The config keys and values that fit all labelled pictures that can be decoded, empty without any.
+    """The config keys and values that fit the labelled pictures, empty without any.
 
-    `known_labels` belong to pictures that were moved earlier. If there are some, size, suffix and colour stay as in
-    the config, and length and alphabet only grow. Otherwise size and suffix are the most common ones, and all steps
-    are trained. Colour is read if more than a few pictures have some. A size far above `pixel_limit` is reduced to it.
+    Pictures that the proposed config keeps out settle nothing: those with a defect or a doubt, or of a rare size.
+    `known_labels` belong to pictures that were moved earlier. If there are some, size and colour stay as in the config,
+    and suffix, length and alphabet only grow. Otherwise size and suffix are the most common ones, and all steps are
+    trained. Colour is read if more than a few pictures have some. A size far above `pixel_limit` is reduced to it.
     """
-    usable = [sample for sample in samples if sample.label and sample.size and len(sample.label) <= LABEL_LIMIT]
-    labels = [str(sample.label) for sample in usable] + list(known_labels)
-    if not labels:
+    usable = [sample for sample in samples if _is_usable(sample)]
+    if not usable and not known_labels:
         return {}
-    length, characters = max(map(len, labels)), "".join(sorted(set("".join(labels))))
-    if not known_labels:
+    if known_labels:
+        look = _configured_look(usable, len(usable) + len(known_labels), config)
+    else:
         look = _common_look(usable, config.resize, pixel_limit)
-        return look | {"max_captcha": length, "char_set": characters, "cycle_stop": "auto", "acc_stop": 1}
-    look = _configured_look(usable, len(labels), config)
-    new_characters = "".join(config.alphabet.unknown_in(characters))
-    return look | {"max_captcha": max(length, config.max_captcha), "char_set": f"{config.alphabet}{new_characters}"}
+    labels = [str(sample.label) for sample in usable if _fits(sample, look)] + list(known_labels)
+    length, characters = max(map(len, labels)), "".join(sorted(set("".join(labels))))
+    if known_labels:
+        new_characters = "".join(config.alphabet.unknown_in(characters))
+        return look | {"max_captcha": max(length, config.max_captcha), "char_set": f"{config.alphabet}{new_characters}"}
+    return (
+        _reduced(look, pixel_limit, least_width(config.network, length))
+        | {"max_captcha": length, "char_set": characters, "cycle_stop": "auto", "acc_stop": 1}
+        | ({"network": ANY_WIDTH} if look["image_width"] < least_width(config.network, length) else {})
+    )
+
+
+def _is_usable(sample: Sample) -> bool:
+    has_all = sample.label and sample.size and len(sample.label) <= LABEL_LIMIT
+    return bool(has_all) and not sample.defects and sample.doubt is None and has_suffix(sample.path, ANY_SUFFIX)
+
+
+def _fits(sample: Sample, look: Keys) -> bool:
+    """Whether a config of this look takes the picture."""
+    is_size = sample.size == (look["image_width"], look["image_height"])
+    return (is_size or look["resize"]) and has_suffix(sample.path, look["image_suffix"])
 
 
 def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
@@ -54,7 +75,9 @@ def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
         "image_height": lambda value: config.resize or value == config.image_height,
         "max_captcha": lambda value: value <= config.max_captcha,
         "resize": lambda value: value <= config.resize,
-        "image_suffix": lambda value: plain_suffix(value) == plain_suffix(config.image_suffix),
+        "image_suffix": lambda value: (
+            config.image_suffix == ANY_SUFFIX or plain_suffix(value) == plain_suffix(config.image_suffix)
+        ),
         "char_set": lambda value: not config.alphabet.unknown_in(value),
     }
     wrong = {key: value for key, value in proposed.items() if key in fits and not fits[key](value)}
@@ -64,7 +87,7 @@ def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
 def check_training_picture(sample: Sample, config: SampleConfig) -> None:
     """Raise ConfigError when a picture of the training folder has another size or suffix than the config."""
     suffix, size = plain_suffix(sample.path.suffix), sample.size or _size(config)
-    if suffix != plain_suffix(config.image_suffix) or (size != _size(config) and not config.resize):
+    if not has_suffix(sample.path, config.image_suffix) or (size != _size(config) and not config.resize):
         raise ConfigError(
             f"{display_path(sample.path)}: expected a {config.image_suffix} of {config.shape} pixels, as "
             f"{config.name} says; got a {suffix} of {size[0]}x{size[1]}; name the config that the training pictures "
@@ -78,41 +101,69 @@ def _size(config: SampleConfig) -> tuple[int, int]:
 
 
 def _configured_look(samples: Sequence[Sample], total: int, config: SampleConfig) -> Keys:
-    """The config's look. It resizes if more than a few of all `total` pictures have another size."""
+    """The config's look. It takes other sizes or suffixes too if more than a few of all `total` pictures have them."""
     look = config.model_dump(include={"image_width", "image_height", "image_suffix", "channels", "resize"})
-    others = sum(sample.size != _size(config) for sample in samples)
-    return look | {"resize": config.resize or others > RARE_SHARE * total}
+    sizes = sum(sample.size != _size(config) for sample in samples)
+    suffixes = sum(not has_suffix(sample.path, config.image_suffix) for sample in samples)
+    if suffixes > RARE_SHARE * total:
+        look["image_suffix"] = ANY_SUFFIX
+    return look | {"resize": config.resize or sizes > RARE_SHARE * total}
 
 
 def _common_look(samples: Sequence[Sample], resize: bool, pixel_limit: float) -> Keys:
-    """Size, suffix and colour of most samples, which all have a size."""
+    """Size, suffix and colour of most samples, which all have a size. The size is not reduced yet."""
     rare = RARE_SHARE * len(samples)
     sizes = Counter(sample.size for sample in samples if sample.size)
     ((width, height), count), *_ = sizes.most_common(1)
     if 2 * count < len(samples):  # no size has a majority
         width, height = (median_low(sides) for sides in zip(*sizes.elements(), strict=True))
-    (suffix, _), *_ = Counter(plain_suffix(sample.path.suffix) for sample in samples).most_common(1)
-    excess = width * height / pixel_limit
-    scale = 1 / math.sqrt(excess) if excess > WORTHWHILE_REDUCTION else 1.0
+    resize = resize or len(samples) - count > rare or width * height > WORTHWHILE_REDUCTION * pixel_limit
+    kept = [sample for sample in samples if resize or sample.size == (width, height)]
+    suffixes = {plain_suffix(sample.path.suffix) for sample in kept}
     return {
-        "image_width": int(width * scale),
-        "image_height": int(height * scale),
-        "image_suffix": suffix,
-        "channels": 3 if sum(sample.coloured for sample in samples) > rare else 1,
-        "resize": resize or len(samples) - count > rare or scale < 1,
+        "image_width": width,
+        "image_height": height,
+        "image_suffix": suffixes.pop() if len(suffixes) == 1 else ANY_SUFFIX,
+        "channels": 3 if sum(sample.coloured for sample in kept) > rare else 1,
+        "resize": resize,
     }
+
+
+def _reduced(look: Keys, pixel_limit: float, least: int) -> Keys:
+    """The look with a size of about `pixel_limit`, if it is far larger, but not less wide than `least`."""
+    width, height = look["image_width"], look["image_height"]
+    excess = width * height / pixel_limit
+    if excess <= WORTHWHILE_REDUCTION:
+        return look
+    scale = min(1, max(1 / math.sqrt(excess), LEAST_SIDE / min(width, height), least / width))
+    return look | {
+        "image_width": max(int(width * scale), min(width, max(least, LEAST_SIDE))),
+        "image_height": max(int(height * scale), min(height, LEAST_SIDE)),
+    }
+
+
+def combine(path: Path, template: Path, proposed: Keys) -> tuple[Keys, SampleConfig]:
+    """The template's keys with the proposed values, to be written to `path`, and the config that they make.
+
+    Raises ConfigError when the result could not be loaded, or not be trained.
+    """
+    keys = read_sample_keys(template) | proposed | {"use_labels_json_file": False}
+    if path.parent.resolve() != template.parent.resolve():
+        keys.pop("$schema", None)  # its link is relative to the template's folder
+    config = check_keys(keys, path, SampleConfig)
+    length = config.max_captcha
+    fault = width_fault(config.network, config.image_width, least_width(config.network, length), length)
+    if fault:
+        raise ConfigError(f"{display_path(path)}: {fault}; no config is written")
+    return keys, config
 
 
 def write(path: Path, template: Path, proposed: Keys) -> Path | None:
     """Write the template's keys with the proposed values to `path`. A different file there is backed up.
 
-    Returns the backup, PATH.bak, PATH.bak2 and so on, or None.
-    Raises ConfigError, and writes nothing, when the result could not be loaded.
+    Returns the backup, PATH.bak, PATH.bak2 and so on, or None. Raises ConfigError, and writes nothing, as `combine`.
     """
-    keys = read_json_object(template) | proposed | {"use_labels_json_file": False}
-    if path.parent.resolve() != template.parent.resolve():
-        keys.pop("$schema", None)  # its link is relative to the template's folder
-    check_keys(keys, path, SampleConfig)
+    keys, _ = combine(path, template, proposed)
     content = f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode()
     backup = _back_up(path, content)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,10 +172,14 @@ def write(path: Path, template: Path, proposed: Keys) -> Path | None:
 
 
 def _back_up(path: Path, content: bytes) -> Path | None:
-    """Copy a file before other `content` replaces it. Returns the copy, or None if none is needed."""
-    if not path.exists() or path.read_bytes() == content:
+    """Copy a file before other `content` replaces it. Returns the copy, or None if none is needed.
+
+    A copy that an earlier run made before it was killed is taken as it is.
+    """
+    if not path.exists() or (older := path.read_bytes()) == content:
         return None
     names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
-    backup = next(name for name in names if not name.exists())
-    shutil.copy2(path, backup)
+    backup = next(name for name in names if not name.exists() or (name.is_file() and name.read_bytes() == older))
+    write_atomically(backup, older)
+    shutil.copystat(path, backup)
     return backup

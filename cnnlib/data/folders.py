@@ -1,30 +1,43 @@
 """List, lock and fill folders of labelled pictures."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cnnlib.codec.filenames import file_name, label_of, plain_suffix
-from cnnlib.codec.images import FORMATS
+from cnnlib.codec.filenames import ANY_SUFFIX, file_name, has_suffix, label_of, pictures_of
+from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import is_temporary, naming_file
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import printable
 
 LOCK_WAIT_S = 10
 LOCK_NAME = ".lock"  # a file in each locked folder
+SYSTEM_NAMES = {  # of files and folders that file managers and tools leave, in lower case
+    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "$recycle.bin"),
+    *("__macosx", ".ds_store", ".localized", ".directory", ".gitkeep", ".gitignore", ".gitattributes"),
+    "system volume information",
+}
 
 
 def list_entries(folder: Path) -> list[Path]:
-    """Files and folders in a sample folder, sorted by name, without our lock and temporary files.
+    """Files and folders in a sample folder, sorted by name, without our own files and those of `is_system_file`.
 
     A missing folder has none.
     """
     if not folder.is_dir():
         return []
-    return [path for path in sorted(folder.iterdir()) if path.name != LOCK_NAME and not is_temporary(path)]
+    own = [path for path in sorted(folder.iterdir()) if path.name != LOCK_NAME and not is_temporary(path)]
+    return [path for path in own if not is_system_file(path)]
+
+
+def is_system_file(path: Path) -> bool:
+    """Whether a file manager or another tool made this file, or it is a hidden picture, such as `._2e8j_1.png`."""
+    hidden = path.name.startswith(".") and has_suffix(path, ANY_SUFFIX)
+    return hidden or path.name.startswith("._") or path.name.lower() in SYSTEM_NAMES
 
 
 def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
@@ -59,18 +72,18 @@ def pictures_at(path: Path) -> list[Path]:
 
 def first_test_picture(folder: Path, suffix: str) -> Path:
     """The first picture of the test folder by name. Raises SampleError when it has none."""
-    path = first_picture(folder, [suffix])
+    path = first_picture(folder, suffix)
     if path is None:
         raise SampleError(
-            f"{display_path(folder)}: expected .{suffix} pictures; got none; verify_and_split_data.py puts them there"
+            f"{display_path(folder)}: expected {pictures_of(suffix)}; got none; "
+            "verify_and_split_data.py puts them there"
         )
     return path
 
 
-def first_picture(folder: Path, suffixes: Sequence[str] = FORMATS) -> Path | None:
-    """The first picture of a folder by name that has one of these suffixes, or None."""
-    pictures = (path for path in list_entries(folder) if any(has_suffix(path, suffix) for suffix in suffixes))
-    return next((path for path in pictures if path.is_file()), None)
+def first_picture(folder: Path, suffix: str = ANY_SUFFIX) -> Path | None:
+    """The first picture of a folder by name that has this suffix, or None."""
+    return next((path for path in list_entries(folder) if has_suffix(path, suffix) and path.is_file()), None)
 
 
 def _label(path: Path) -> str:
@@ -80,11 +93,6 @@ def _label(path: Path) -> str:
         raise SampleError(
             f"{display_path(path)}: {error}; fill this folder with verify_and_split_data.py only"
         ) from error
-
-
-def has_suffix(path: Path, suffix: str) -> bool:
-    """Whether a file has this suffix, or another suffix of the same format."""
-    return plain_suffix(path.suffix) == plain_suffix(suffix)
 
 
 @contextmanager
@@ -110,9 +118,12 @@ def locked(*folders: Path) -> Iterator[None]:
 def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
     """Write a picture as `text_serial.suffix` and return its path. The serial number is the time in nanoseconds.
 
-    No file is overwritten. Raises OSError when the folder can't be created or written.
+    `ANY_SUFFIX` gives the suffix of its content. No file is overwritten.
+    Raises OSError when the folder can't be created or written, or the name is too long, and UnicodeError when the file
+    system's encoding lacks a character.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    suffix = suffix_of(data) if suffix == ANY_SUFFIX else suffix
     serial = time.time_ns()
     while True:
         path = folder / file_name(text, serial, suffix)
@@ -128,3 +139,10 @@ def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
             path.unlink(missing_ok=True)
             raise
         return path
+
+
+def not_saved(error: OSError | UnicodeError) -> str:
+    """What to print when `save_picture` has failed."""
+    if isinstance(error, OSError):
+        return printable(f"not saved in {error.filename}: {error.strerror}")
+    return printable(f"not saved: {error}")

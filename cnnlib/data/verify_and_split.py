@@ -12,31 +12,22 @@ import random
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnnlib.codec.filenames import label_of
-from cnnlib.codec.images import decode_picture, is_coloured, is_empty, read_picture
+from cnnlib.codec.filenames import has_suffix, label_of
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
-from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
-from cnnlib.data.folders import has_suffix, list_entries
+from cnnlib.core.printable import printable
+from cnnlib.data.folders import list_entries
+from cnnlib.data.samples import Sample, inspect_folder, judge
 
 TEST_SHARE = 0.05  # 19:1
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A file of a sample folder. `fault` says why it can't be used."""
-
-    path: Path
-    label: str | None = None
-    size: tuple[int, int] | None = None  # width, height in pixels
-    coloured: bool = False
-    fault: str | None = None
 
 
 def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any] | None = None) -> list[Sample]:
@@ -44,42 +35,7 @@ def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any
 
     `progress` wraps the iterator and takes its length as `total`, as tqdm does.
     """
-    entries = list_entries(folder)
-    samples = on_all_cores(lambda path: check_file(path, config), entries)
-    return list(progress(samples, total=len(entries)) if progress else samples)
-
-
-def check_file(path: Path, config: SampleConfig) -> Sample:
-    """The sample in one file: all that can be read from it, and the first fault."""
-    if path.is_symlink():
-        return Sample(path, fault="A link, not a file")  # after a move it could point nowhere
-    if not path.is_file():
-        return Sample(path, fault="Not a file")
-    label, size, coloured, faults = None, None, False, []
-    if not has_suffix(path, config.image_suffix):
-        faults.append("File extension is incorrect")
-    try:
-        label = label_of(path.name)
-    except SampleError as error:
-        faults.append(f"Bad name: {error}")
-    try:
-        picture = decode_picture(read_picture(path))
-        size, coloured = picture.size, is_coloured(picture)
-        if is_empty(picture):
-            faults.append("Empty picture: all pixels have the same colour, transparent ones count as white")
-    except SampleError as error:
-        faults.append(f"Cannot be opened: {error}")
-    faults += _misfits(label, size, config)
-    return Sample(path, label, size, coloured, faults[0] if faults else None)
-
-
-def _misfits(label: str | None, size: tuple[int, int] | None, config: SampleConfig) -> Iterator[str]:
-    """Reasons why a label or a size does not fit the config."""
-    width, height = config.image_width, config.image_height
-    if size is not None and size != (width, height) and not config.resize:
-        yield f"Wrong size: expected {width}x{height} pixels; got {size[0]}x{size[1]}"
-    for fault in config.alphabet.faults_in(label or "", config.max_captcha):
-        yield f"Label '{label}': {fault}"
+    return [judge(sample, config) for sample in inspect_folder(folder, progress)]
 
 
 @dataclass
@@ -107,7 +63,10 @@ def _test_count(pictures: int) -> int:
 
 
 class FilesByContent:
-    """Find files by their content. A file is read only when another of the same size is looked for."""
+    """Find files by their content. A file is read only when another of the same size is looked for.
+
+    A file that vanishes in the meantime is not found.
+    """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._unread: defaultdict[int, list[Path]] = defaultdict(list)  # by size in bytes
@@ -117,23 +76,36 @@ class FilesByContent:
 
     def add(self, path: Path) -> None:
         """Add a file. Links and folders are ignored."""
-        if path.is_file() and not path.is_symlink():
-            self._unread[path.stat().st_size].append(path)
+        with suppress(OSError):
+            if path.is_file() and not path.is_symlink():
+                self._unread[path.stat().st_size].append(path)
 
     def find(self, path: Path) -> list[Path]:
         """The other files with the same bytes, including hard links.
 
         The file itself is left out, also under another spelling of its name: it must not count as its own duplicate.
         """
-        for candidate in self._unread.pop(path.stat().st_size, ()):
-            self._read[_digest(candidate)].append(candidate)
+        matches = self.with_content(path.read_bytes())
         has_hard_links = path.stat().st_nlink > 1
-        matches = self._read.get(_digest(path), ())
-        return [match for match in matches if has_hard_links or not match.samefile(path)]
+        return [match for match in matches if has_hard_links or not _is_same(match, path)]
+
+    def with_content(self, content: bytes) -> list[Path]:
+        """The files with these bytes."""
+        for candidate in self._unread.pop(len(content), ()):
+            with suppress(OSError):
+                self._read[_digest(candidate.read_bytes())].append(candidate)
+        return list(self._read.get(_digest(content), ()))
 
 
-def _digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 def separate_duplicates(
@@ -149,11 +121,16 @@ def separate_duplicates(
     known = FilesByContent((*moved, *earlier))
     unique, duplicates = [], []
     for sample in samples:
-        copies = known.find(sample.path) if sample.size else []
+        try:
+            copies = known.find(sample.path) if sample.size else []
+        except OSError as error:
+            unique.append(replace(sample, defects=(f"Cannot be opened: can't be read: {error.strerror}",)))
+            continue
         if any(_has_label(copy, sample.label) for copy in copies):
             duplicates.append(sample.path)
             continue
-        unique.append(replace(sample, fault=sample.fault or _clash(sample, copies, targets)))
+        clash = None if sample.fault else _clash(sample, copies, targets)
+        unique.append(replace(sample, misfits=(clash,)) if clash else sample)
         if not unique[-1].fault:
             known.add(sample.path)
     return unique, duplicates
@@ -170,11 +147,49 @@ def _clash(sample: Sample, copies: Sequence[Path], targets: Sequence[Path]) -> s
     """Why a sample can't be moved into the targets, or None. `copies` have its bytes."""
     if copies:
         same_folder = copies[0].parent == sample.path.parent  # the copy moves away, so its folder would mislead
-        return f"Same picture, another label: {copies[0].name if same_folder else display_path(copies[0])}"
+        return f"Same picture, another label: {printable(copies[0].name) if same_folder else display_path(copies[0])}"
     for target in targets:
         if os.path.lexists(target / sample.path.name):
             return f"Name taken: {display_path(target)} already has a picture of this name"
     return None
+
+
+def move_all(
+    paths: Sequence[Path], test: AbstractSet[Path], folders: tuple[Path, Path], before: SetSizes
+) -> list[Path]:
+    """Move the paths into two folders that the caller has locked, those of the test set into the second.
+
+    They go in the order of `spread`. `before` are the sizes of the sets. Returns the paths that have vanished in the
+    meantime.
+    """
+    vanished = []
+    for path in spread(paths, test, before):
+        try:
+            move(path, folders[path in test])
+        except FileNotFoundError:
+            if os.path.lexists(path) or not all(map(os.path.isdir, folders)):
+                raise
+            vanished.append(path)
+    return vanished
+
+
+def spread(paths: Sequence[Path], test: AbstractSet[Path], before: SetSizes) -> Iterator[Path]:
+    """The paths in an order that gives the test set its share at any time, rounded up.
+
+    A run that is killed on the way so leaves as many test pictures as the next one needs to reach 5%.
+    """
+    drawn = [path for path in paths if path in test]
+    others = [path for path in paths if path not in test]
+    moved, tested = before.training + before.test, before.test
+    total, goal = moved + len(paths), tested + len(drawn)
+    drawn, others = drawn[::-1], others[::-1]
+    while drawn or others:
+        moved += 1
+        if drawn and (not others or tested * total < goal * moved):
+            tested += 1
+            yield drawn.pop()
+        else:
+            yield others.pop()
 
 
 def move(path: Path, folder: Path) -> None:
@@ -195,5 +210,6 @@ def move(path: Path, folder: Path) -> None:
 
 def _move_across_devices(path: Path, target: Path) -> None:
     write_atomically(target, path.read_bytes())
-    shutil.copystat(path, target)
+    with suppress(OSError):  # a file system may know no such times or rights
+        shutil.copystat(path, target)
     path.unlink()

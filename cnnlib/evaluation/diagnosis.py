@@ -1,14 +1,13 @@
 """Diagnose a training: accuracies, confusions, probably mislabelled pictures, and what to try next."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.files import write_atomically
-from cnnlib.core.paths import display_path
+from cnnlib.core.paths import short_path
+from cnnlib.core.tables import number, table_bytes
 from cnnlib.evaluation.metrics import Accuracy, accuracy, confusions, interval
 
 SUSPECT_CONFIDENCE = 0.5  # lowest confidence of another text that makes a label suspect
@@ -74,13 +73,11 @@ def write_suspects(suspects: Sequence[LabelledPrediction], table: Path) -> None:
     Raises OSError when it can't be written.
     """
     table.parent.mkdir(parents=True, exist_ok=True)
-    content = io.StringIO()
-    writer = csv.writer(content)
-    writer.writerow(("picture", "label", "reading", "confidence", "loss"))
+    rows = []
     for suspect in suspects:
-        confidence, loss = f"{suspect.prediction.confidence:.6f}", f"{suspect.loss:.3f}"
-        writer.writerow((display_path(suspect.path), suspect.label, suspect.prediction.text, confidence, loss))
-    write_atomically(table, content.getvalue().encode(errors="surrogateescape"))
+        figures = number(suspect.prediction.confidence, 6), number(suspect.loss, 3)
+        rows.append((short_path(suspect.path), suspect.label, suspect.prediction.text, *figures))
+    write_atomically(table, table_bytes(("picture", "label", "reading", "confidence", "loss"), rows))
 
 
 def advice(diagnosis: Diagnosis, goal_reached: bool = False) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import excerpt
 from cnnlib.inference.model_card import CARD, ModelCard, load_card
 
 CHARACTERS_LIMIT = 100  # of an alphabet in a message
@@ -76,7 +77,7 @@ def _describe(value: object, other: object) -> str:
         extra = "".join(character for character in value if character not in other)
         order = ", in another order" if sorted(value) == sorted(other) else ""
         return f"of {len(value)} characters" + (f", among them {extra[:CHARACTERS_LIMIT]}" if extra else order)
-    return json.dumps(value, ensure_ascii=False)
+    return excerpt(json.dumps(value, ensure_ascii=False))
 
 
 def check_resumable(model_dir: Path, requirements: Requirements) -> bool:

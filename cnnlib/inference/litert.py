@@ -2,7 +2,9 @@
 
 import os
 import threading
+import weakref
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -10,23 +12,41 @@ from ai_edge_litert.interpreter import Interpreter
 from cnnlib.core.errors import ModelError
 from cnnlib.core.stderr import muted_stderr
 
+_loaded: weakref.WeakSet["LiteRT"] = weakref.WeakSet()
+
+
+def _new_slots() -> threading.BoundedSemaphore:
+    """One for each core."""
+    return threading.BoundedSemaphore(os.cpu_count() or 1)
+
 
 class LiteRT:
     """A model from the bytes of a .tflite file. Threads may share it.
 
-    Raises ModelError when LiteRT can't load it.
+    Raises ModelError when LiteRT can't load it, or when it is no model of one picture.
     """
 
-    _delegate_printed = threading.Event()  # LiteRT prints its delegate to standard error, once in a process
+    _delegate_printed = False  # LiteRT prints its delegate to standard error, once in a process
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._idle = [self._new_interpreter()]
-        (model_input,), (model_output,) = self._idle[0].get_input_details(), self._idle[0].get_output_details()
-        self._input, self._output = model_input["index"], model_output["index"]
-        self.input_shape: tuple[int, ...] = tuple(map(int, model_input["shape"][1:]))  # (height, width, channels)
-        self.classes = int(model_output["shape"][-1])
-        self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
+        inputs, outputs = self._idle[0].get_input_details(), self._idle[0].get_output_details()
+        found = [
+            (detail["dtype"], len(detail["shape"]), int(detail["shape"][0]))
+            for detail in (*inputs, *outputs)
+            if len(detail["shape"])
+        ]
+        if len(inputs) != 1 or found != [(np.uint8, 4, 1), (np.float32, 3, 1)]:
+            raise ModelError(
+                "expected a model of one picture, uint8 (1, height, width, channels), to one answer, float32 "
+                f"(1, rows, classes); got {_describe(inputs)} to {_describe(outputs)}"
+            )
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self.input_shape: tuple[int, ...] = tuple(map(int, inputs[0]["shape"][1:]))  # (height, width, channels)
+        self.rows, self.classes = map(int, outputs[0]["shape"][1:])
+        self._slots = _new_slots()
+        _loaded.add(self)
 
     def probabilities(self, picture: np.ndarray) -> np.ndarray:
         """float32 (rows, classes), each row adding up to 1, of uint8 (height, width, channels)."""
@@ -43,13 +63,30 @@ class LiteRT:
                 self._idle.append(interpreter)
         return probabilities
 
+    def forget_threads(self) -> None:
+        """Give back what the parent's threads held when this process was forked. They do not run here."""
+        self._slots, self._idle = _new_slots(), []
+
     def _new_interpreter(self) -> Interpreter:
         try:
-            with nullcontext() if self._delegate_printed.is_set() else muted_stderr():
+            with nullcontext() if LiteRT._delegate_printed else muted_stderr():
                 interpreter = Interpreter(model_content=self._content, num_threads=1)
                 interpreter.allocate_tensors()
-            self._delegate_printed.set()
+            LiteRT._delegate_printed = True
             interpreter.invoke()  # the first run is slow because it packs the weights
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"LiteRT can't load the model: {error}") from error
+        except (ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
+            raise ModelError(f"LiteRT can't load the model: {' '.join(str(error).split())}") from error
         return interpreter
+
+
+def _describe(details: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{detail['dtype'].__name__} {tuple(map(int, detail['shape']))}" for detail in details)
+
+
+def _forget_threads() -> None:
+    for model in list(_loaded):
+        model.forget_threads()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)

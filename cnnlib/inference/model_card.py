@@ -6,75 +6,112 @@ whole old model or the whole new one. A killed save changes nothing.
 
 import hashlib
 import json
+import os
 import platform
 import re
+import stat
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from filelock import FileLock, Timeout
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.decoding import Decoding, Lengths
 from cnnlib.codec.images import Shape
-from cnnlib.config_fields import Channels
+from cnnlib.config_fields import Channels, Length, Pixels, Share
 from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.core.files import naming_file, write_atomically
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import excerpt, printable
 
 CARD = "model_card.json"
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of the files beside the card
 _MODEL_FILE = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
+_TENSORFLOW_FILE = re.compile(r"checkpoint|.*\.meta|.*\.index|.*\.data-\d{5}-of-\d{5}", re.DOTALL)
 READING = "reading"  # stands for the kind that the card's `reads` names
 READ_TRIES = 10  # a training that saves can delete a file between the reading of the card and of the file
 RETRY_PAUSE_S = 0.01
+CARD_LIMIT_BYTES = 2**22
+FILE_LIMIT_BYTES = 2**32  # a LiteRT file has at most half of it
+_NAME = re.compile(r"(?![.])[A-Za-z0-9._-]{1,200}")  # of a file beside the card
+
+
+def _plain_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"expected the name of a file beside the card; got {text[:100]!a}")
+    return text
 
 
 class ModelFile(BaseModel):
     """A file beside the card, with the SHA-256 of its content in hexadecimal."""
 
     model_config = ConfigDict(frozen=True)
-    name: str
-    sha256: str
+    name: Annotated[str, AfterValidator(_plain_name)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 def _iso_time(text: str) -> str:
-    datetime.fromisoformat(text)  # raises ValueError
+    try:
+        datetime.fromisoformat(text).timestamp()
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
     return text
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"expected a text of one line; got {text[:100]!a}")
+    return text
+
+
+Kind = Literal["checkpoint", "weights", "float32", "quantised"]
+Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+Whole = Annotated[int, Field(ge=0, lt=2**53)]  # what JSON and the metrics hold exactly
 
 
 class ModelCard(BaseModel):
     """What reading with a model needs, and how the model was trained."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
     format: Literal[1] = 1
-    network: str
+    network: Line
     decoding: Decoding
-    image_height: int = Field(gt=0)
-    image_width: int = Field(gt=0)
+    image_height: Pixels
+    image_width: Pixels
     channels: Channels
     resize: bool = False
     characters: tuple[str, ...]
     min_captcha: int = Field(default=0, ge=0)  # length of the shortest training label
-    max_captcha: int = Field(gt=0)
-    step: int
-    training_seconds: float = 0.0
-    training_pictures: int
-    verification_pictures: int
-    verification_picture_accuracy: float
-    verification_character_accuracy: float
-    best_picture_accuracy: float
-    best_step: int
+    max_captcha: Length
+    step: Whole
+    training_seconds: float = Field(default=0.0, ge=0)
+    training_pictures: Whole
+    verification_pictures: Whole
+    verification_picture_accuracy: Share
+    verification_character_accuracy: Share
+    best_picture_accuracy: Share
+    best_step: Whole
     split_seed: int | None = None  # of the split into training and verification pictures
-    saved_at: Annotated[str, AfterValidator(_iso_time)]  # ISO 8601
-    versions: dict[str, str]
+    saved_at: Annotated[str, Field(max_length=40), AfterValidator(_iso_time)]  # ISO 8601
+    versions: dict[Line, Line]
     reads: Literal["float32", "quantised"] = "float32"  # the file for reading
-    exported_picture_accuracy: dict[str, float] = {}  # on the verification set, by the kind of file
-    files: dict[str, ModelFile] = {}
+    exported_picture_accuracy: dict[str, Share] = {}  # on the verification set, by the kind of file
+    files: dict[Kind, ModelFile] = {}
+
+    @model_validator(mode="after")
+    def _check_as_a_whole(self) -> "ModelCard":
+        if self.min_captcha > self.max_captcha:
+            raise ValueError(f"min_captcha {self.min_captcha} is more than max_captcha {self.max_captcha}")
+        names = [file.name for file in self.files.values()]
+        if len({*names}) < len(names):
+            raise ValueError("files: two kinds have the same name")
+        return self
 
     @property
     def shape(self) -> Shape:
@@ -92,6 +129,20 @@ class ModelCard(BaseModel):
         return Alphabet(self.characters)
 
 
+@contextmanager
+def held(model_dir: Path) -> Iterator[None]:
+    """Hold a model folder for one training, or for one copy of a model into it; it is made if missing.
+
+    Raises ModelError when another training holds it, OSError when it can't be written.
+    """
+    model_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(model_dir / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ModelError(f"{display_path(model_dir)}: another training is using this folder") from error
+
+
 def has_file(model_dir: Path, kind: str) -> bool:
     """Whether the folder holds a model with a file of this kind."""
     try:
@@ -105,13 +156,13 @@ def load_card(model_dir: Path) -> ModelCard:
     """The card in a model folder. Raises ModelError when it is missing or broken."""
     path = model_dir / CARD
     try:
-        card = ModelCard.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        card = ModelCard.model_validate(json.loads(_read_inside(path, CARD_LIMIT_BYTES).decode("utf-8")))
         _ = card.alphabet
     except FileNotFoundError as error:
         raise ModelError(
-            f"{display_path(model_dir)}: expected a trained model; there is no {CARD}; train one with train_model.py"
+            f"{display_path(model_dir)}: expected a trained model; {_instead_of_card(model_dir)}"
         ) from error
-    except (ValidationError, ValueError, OSError, ConfigError) as error:
+    except (ValidationError, ValueError, RecursionError, OSError, ConfigError) as error:
         raise ModelError(
             f"{display_path(path)}: expected a model card; got a broken one ({_first_fault(error)}); "
             "train the model again, or restore the file"
@@ -119,12 +170,31 @@ def load_card(model_dir: Path) -> ModelCard:
     return card
 
 
+def older_checkpoint(model_dir: Path) -> str:
+    """The name of a file of a TensorFlow checkpoint in a folder, as the original suite saved them, or nothing."""
+    with suppress(OSError):  # such as a missing folder
+        names = sorted(path.name for path in model_dir.iterdir())
+        return next((name for name in names if _TENSORFLOW_FILE.fullmatch(name)), "")
+    return ""
+
+
+def _instead_of_card(model_dir: Path) -> str:
+    """What a folder without a card holds, and how to get a model."""
+    older = older_checkpoint(model_dir)
+    if older:
+        return (
+            f"got a checkpoint of the original suite ({printable(older)}), which can't be read; "
+            "train_model.py trains on the pictures in train_image_dir anew, in minutes"
+        )
+    return f"there is no {CARD}; train one with train_model.py"
+
+
 def _first_fault(error: Exception) -> str:
     """The first fault of a card in one line, with the key of a faulty value."""
     if not isinstance(error, ValidationError):
-        return str(error).splitlines()[0]
+        return excerpt((str(error).splitlines() or [type(error).__name__])[0])
     first = error.errors()[0]
-    return ": ".join([*map(str, first["loc"]), first["msg"]])
+    return excerpt(": ".join([*map(str, first["loc"]), first["msg"]]))
 
 
 def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
@@ -150,18 +220,43 @@ def _read_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
     if file_kind not in card.files:
         raise ModelError(
             f"{display_path(model_dir / CARD)}: expected a file of the kind '{file_kind}'; "
-            f"got {', '.join(card.files) or 'none'}"
+            f"got {printable(', '.join(card.files)) or 'none'}"
         )
     file = card.files[file_kind]
     path = model_dir / file.name
     with naming_file(path):
-        content = path.read_bytes()
+        content = _read_inside(path, FILE_LIMIT_BYTES)
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise ModelError(
             f"{display_path(path)}: expected the SHA-256 in the model card; got another one; "
             "train the model again, or restore the file"
         )
     return card, content
+
+
+def _read_inside(path: Path, limit_bytes: int) -> bytes:
+    """The content of a file of a model folder. A link inside the folder is followed, one that leaves it is not.
+
+    Raises OSError when it can't be read, and ModelError when it is no file of the folder, or larger than the limit.
+    """
+    folder, target = (
+        Path(os.path.realpath(one)) for one in (path.parent, path)
+    )  # Path.resolve raises for a link to itself
+    if not target.is_relative_to(folder):
+        raise ModelError(
+            f"{display_path(path)}: expected a file of this folder; got a link out of it; copy the file in"
+        )
+    with open(target, "rb", opener=_open_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device may never end
+            raise ModelError(f"{display_path(path)}: expected a file; got a folder, a pipe or a device")
+        if status.st_size > limit_bytes:
+            raise ModelError(f"{display_path(path)}: expected at most {limit_bytes} bytes; got {status.st_size}")
+        return file.read()
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
 
 
 def save_model(model_dir: Path, card: ModelCard, contents: Mapping[str, tuple[str, bytes]]) -> ModelCard:

@@ -24,6 +24,7 @@ from cnnlib.inference.model_card import READING, load_model
 Picture = str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
 ONE = (str, Path, bytes, bytearray, memoryview, io.IOBase, Image.Image)  # types of one picture, arrays apart
 ORIGINAL = ("image_height", "image_width", "max_captcha", "char_set", "model_save_dir")  # the original's arguments
+TOLERANCE = 0.01  # of the sum of probabilities
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGBA
 
 
@@ -62,6 +63,7 @@ class Recognizer:
         try:
             self._model = LiteRT(content)
             self._check_model()
+            self._try_out()
         except ModelError as error:
             raise ModelError(f"{display_path(self.model_dir)}: {error}") from error
         self._allowed = self._check_requirements(requirements)
@@ -151,6 +153,25 @@ class Recognizer:
                 f"the card's height, width, channels and classes are {expected}, its model's {found}; export it again "
                 "with train_model.py --export-only"
             )
+
+        if self._model.rows < self.card.max_captcha:
+            raise ModelError(
+                f"the card's max_captcha is {self.card.max_captcha}, its model has {self._model.rows} rows"
+            )
+
+    def _try_out(self) -> None:
+        """Read a picture of greys. Raises ModelError when the answer is none, so that such a model is never used."""
+        shape = self._shape
+        greys = np.linspace(0, 255, shape.height * shape.width * shape.channels, dtype=np.uint8)
+        try:
+            probabilities = self._model.probabilities(greys.reshape(shape.height, shape.width, shape.channels))
+            if not (
+                probabilities.min() >= 0 and np.abs(probabilities.sum(axis=1) - 1).max() < TOLERANCE
+            ):  # NaN is neither
+                raise ModelError("expected probabilities that add up to 1 in each row of an answer; got others")
+            self._alphabet.decode(probabilities, self.card.decoding, self.card.lengths)
+        except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
+            raise ModelError(f"the model can't read a picture: {error}") from error
 
     def _check_requirements(self, requirements: Requirements | None) -> np.ndarray | None:
         """float32 (classes,), 1 for those that may be read; None when all may. Raises ModelError on a disagreement."""

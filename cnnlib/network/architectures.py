@@ -1,11 +1,11 @@
-"""Networks that read pictures: the base class `CNN` and three networks.
+"""Networks that read pictures: the base class `CNN` and the networks that come with the suite.
 
 Each takes uint8 (batch, height, width, channels), 0 to 255, as decoded, and gives float32 scores
 (batch, rows, classes). A row is a position, or a column of the picture. The last class is the blank.
-To add one, write a subclass of `CNN` with `scores` and `loss`, and add a line to `NETWORKS` in `cnnlib.network.names`.
+To add one, write a subclass of `CNN` with `scores` and `loss`, or a subclass of one of the networks. Add a line to
+`NETWORKS` in `cnnlib.network.names`, under the class name in lower case.
 """
 
-import math
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,13 +18,13 @@ from keras import layers
 
 from cnnlib.codec.decoding import Decoding
 from cnnlib.codec.images import Shape
-from cnnlib.core.errors import ConfigError
-from cnnlib.network.layers import BatchNorm, Place, Queries, Standardise
-from cnnlib.network.names import NETWORKS
+from cnnlib.core.errors import ConfigError, ModelError
+from cnnlib.network.blocks import Stride, convolution, normed, residual_block
+from cnnlib.network.layers import Place, Queries, Standardise
+from cnnlib.network.names import NETWORKS, width_fault, width_for_columns
 from cnnlib.network.optimizer import Muon
 
 Tensor = Any  # a symbolic or eager tensor
-Stride = int | tuple[int, int]  # of both axes, or of height and width
 
 
 Axis = Literal["alphabet", "channels", "height", "width"]  # what the size of a layer's weights depends on
@@ -45,6 +45,7 @@ class CNN(ABC):
     shared_layers: tuple[str, ...] = ()  # prefixes of the layers that any other network may take
     fitted_layers: Mapping[str, Axis] = {"classes": "alphabet"}  # layers fitted to another size of this axis
     adamw_layers: tuple[str, ...] = ("classes",)  # layers that AdamW updates; Muon updates the other matrices
+    undecayed_weights: tuple[str, ...] = ("gamma", "beta", "bias")  # in the paths of weights without decay
 
     def __init__(self, shape: Shape, classes: int, length: int) -> None:
         self.shape, self.classes, self.length = shape, classes, length
@@ -69,7 +70,7 @@ class CNN(ABC):
             1e-4, decay_steps=max(1, steps - warmup), warmup_target=2e-3, warmup_steps=warmup
         )
         optimizer = Muon(rate, self.adamw_layers, weight_decay=0.05, beta_2=0.98)
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "query", "place"])
+        optimizer.exclude_from_weight_decay(var_names=list(self.undecayed_weights))
         return optimizer
 
     def model(self, policy: str = "float32") -> keras.Model:
@@ -111,10 +112,22 @@ class Classic(CNN):
 
 
 class Residual(CNN):
-    """A network that starts with `_residual_stages`, which it shares with the others of its kind."""
+    """A network that starts with a stem and residual blocks (He et al. 2016), which its subclasses share."""
 
+    channels: tuple[int, ...] = (64, 64, 128, 128)  # of the blocks
     shared_layers = ("stem", "block")
     fitted_layers: Mapping[str, Axis] = {"stem": "channels", "classes": "alphabet"}
+
+    @abstractmethod
+    def strides(self) -> Sequence[Stride]:
+        """The stride of each block."""
+
+    def stages(self, pictures: Tensor) -> Tensor:
+        """The map (batch, height, width, channels) after a stem of stride 2 and the blocks."""
+        x = convolution(Standardise(name="standardise")(pictures), 32, 2, "stem")
+        for number, (channels, stride) in enumerate(zip(self.channels, self.strides(), strict=True), 1):
+            x = residual_block(x, channels, stride, f"block{number}")
+        return x
 
 
 class Positions(Residual):
@@ -124,13 +137,17 @@ class Positions(Residual):
     """
 
     adamw_layers = ("stem", "queries", "classes")
+    undecayed_weights = (*CNN.undecayed_weights, "query", "place")
+
+    def strides(self) -> Sequence[Stride]:
+        return (2, 1, 2, 1)
 
     def scores(self, pictures: Tensor) -> Tensor:
-        x = _residual_stages(Standardise(name="standardise")(pictures), (2, 1, 2, 1))
+        x = self.stages(pictures)
         x = layers.Reshape((-1, x.shape[-1]), name="places")(x)  # (batch, height * width, 128)
         x = Queries(self.length, name="queries")(x)  # (batch, length, 128)
         x = layers.Dropout(0.1, name="queries_dropout")(x)
-        x = _normed(layers.Dense(256, use_bias=False, name="features")(x), "features")
+        x = normed(layers.Dense(256, use_bias=False, name="features")(x), "features")
         x = layers.Dropout(0.1, name="features_dropout")(layers.ReLU(name="features_relu")(x))
         return layers.Dense(self.classes, name="classes")(x)
 
@@ -151,34 +168,34 @@ class Columns(Residual):
     consistency = 0.2
     fitted_layers: Mapping[str, Axis] = {**Residual.fitted_layers, "fold": "height", "place": "width"}
     adamw_layers = ("stem", "fold", "place", "classes")
+    undecayed_weights = (*CNN.undecayed_weights, "query", "place")
+
+    def strides(self) -> Sequence[Stride]:
+        return (self._first_stride(), 1, (2, 1), (2, 1))
 
     def scores(self, pictures: Tensor) -> Tensor:
-        x = _residual_stages(Standardise(name="standardise")(pictures), (self._first_stride(), 1, (2, 1), (2, 1)))
+        x = self.stages(pictures)
         x = layers.DepthwiseConv2D((x.shape[1], 1), use_bias=False, name="fold")(x)  # (batch, 1, columns, 128)
         x = layers.Reshape((x.shape[2], x.shape[3]), name="columns")(x)
-        x = _normed(layers.Conv1D(256, 3, padding="same", use_bias=False, name="features")(x), "features")
+        x = normed(layers.Conv1D(256, 3, padding="same", use_bias=False, name="features")(x), "features")
         x = layers.ReLU(name="features_relu")(x)
         placed = Place(name="place")(x)
         seen = layers.MultiHeadAttention(4, 32, name="attention")(placed, placed)
         x = layers.Add(name="attention_add")([x, seen])
-        y = layers.ReLU(name="mixed_relu")(_normed(layers.Dense(256, use_bias=False, name="mixed")(x), "mixed"))
+        y = layers.ReLU(name="mixed_relu")(normed(layers.Dense(256, use_bias=False, name="mixed")(x), "mixed"))
         x = layers.Dropout(0.1, name="features_dropout")(layers.Add(name="mixed_add")([x, y]))
         return layers.Dense(self.classes, name="classes")(x)
 
     def _first_stride(self) -> Stride:
         """2, or (2, 1) for narrow pictures, which need more columns.
 
-        A repeated character needs a blank column between, so `length` characters need 2 * length - 1 columns.
         Raises ConfigError when there are too few even with (2, 1).
         """
-        if self.shape.width // 4 >= 2 * self.length - 1:
-            return 2
-        if self.shape.width // 2 < 2 * self.length - 1:
-            raise ConfigError(
-                f"max_captcha: the network '{self.name}' expects a width of at least {4 * self.length - 2} pixels "
-                f"for {self.length} characters; got {self.shape.width}; take the network 'positions'"
-            )
-        return (2, 1)
+        least = width_for_columns(self.length)
+        fault = width_fault(self.name, self.shape.width, least, self.length)
+        if fault:
+            raise ConfigError(fault)
+        return 2 if self.shape.width >= 2 * least else (2, 1)
 
     def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
         blank = self.classes - 1
@@ -195,70 +212,22 @@ def network_class(name: str) -> type[CNN]:
     return found
 
 
-def consistency_loss(scores: Tensor, others: Tensor) -> Tensor:
-    """float32 (batch,): the disagreement of two views, summed over all rows, in nats.
-
-    The mean of the Kullback-Leibler divergences in both directions (Yao et al. 2024). Each view learns from the other,
-    which counts as fixed.
-    """
-    first, second = tf.nn.log_softmax(scores), tf.nn.log_softmax(others)
-
-    def divergence(target: Tensor, logs: Tensor) -> Tensor:
-        target = tf.stop_gradient(target)
-        return tf.reduce_sum(tf.exp(target) * (target - logs), axis=(1, 2))
-
-    return (divergence(first, second) + divergence(second, first)) / 2
-
-
-def operations(model: keras.Model) -> int:
-    """Multiplications and additions for one picture, forward, in convolutions and dense layers without attention."""
-    count = 0
-    for layer in model.layers:
-        kernel = getattr(layer, "kernel", None)
-        if kernel is not None:
-            places = layer.output.shape[1:-1] if len(layer.output.shape) > 2 else ()
-            count += 2 * math.prod(kernel.shape) * math.prod(places)
-    return count
-
-
-def _residual_stages(x: Tensor, strides: Sequence[Stride]) -> Tensor:
-    """A map of 128 channels: a stem of stride 2 and four residual blocks (He et al. 2016) of these strides."""
-    x = _convolution(x, 32, 2, "stem")
-    for number, (channels, stride) in enumerate(zip((64, 64, 128, 128), strides, strict=True), 1):
-        y = _convolution(x, channels, stride, f"block{number}_first")
-        y = _normed(_conv2d(y, channels, 3, 1, f"block{number}_second"), f"block{number}_second")
-        x = _shortcut(x, channels, stride, f"block{number}_skip")
-        x = layers.ReLU(name=f"block{number}_relu")(layers.Add(name=f"block{number}_add")([x, y]))
-    return x
-
-
-def _shortcut(x: Tensor, channels: int, stride: Stride, name: str) -> Tensor:
-    """The input of a block in the shape of its output: convolved for more channels, else averaged."""
-    if x.shape[-1] != channels:
-        return _normed(_conv2d(x, channels, 1, stride, name), name)
-    return x if stride == 1 else layers.AveragePooling2D(stride, padding="same", name=name)(x)
-
-
-def _convolution(x: Tensor, channels: int, stride: Stride, name: str) -> Tensor:
-    return layers.ReLU(name=f"{name}_relu")(_normed(_conv2d(x, channels, 3, stride, name), name))
-
-
-def _conv2d(x: Tensor, channels: int, size: int, stride: Stride, name: str) -> Tensor:
-    return layers.Conv2D(
-        channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
-    )(x)
-
-
-def _normed(x: Tensor, name: str) -> Tensor:
-    return BatchNorm(name=f"{name}_norm")(x)
-
-
 @contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Layers that are made inside compute with this Keras policy."""
-    before = keras.config.dtype_policy()
+    """Layers that are made inside compute with this Keras policy, on pictures whose last axis is the channels.
+
+    Raises ModelError when the process has imported Keras with another backend than TensorFlow.
+    """
+    if keras.config.backend() != "tensorflow":
+        raise ModelError(
+            f"Keras: expected the backend tensorflow; got {keras.config.backend()}; in this process "
+            "import cnnlib.training before keras, or unset KERAS_BACKEND"
+        )
+    before, axes = keras.config.dtype_policy(), keras.config.image_data_format()
     keras.config.set_dtype_policy(name)
+    keras.config.set_image_data_format("channels_last")
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+        keras.config.set_image_data_format(axes)

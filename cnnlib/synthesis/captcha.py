@@ -13,6 +13,7 @@ from PIL import ImageFont
 from cnnlib.codec.images import encode_picture
 from cnnlib.config import CaptchaConfig
 from cnnlib.core.errors import ConfigError
+from cnnlib.core.printable import printable
 
 
 @functools.lru_cache(maxsize=8)
@@ -40,7 +41,7 @@ def check_fonts(characters: str, fonts: Sequence[str]) -> None:
         drawable = _drawable(font)
         missing = [c for c in dict.fromkeys(characters) if ord(c) not in drawable]
         if missing:
-            faults.append(f"{font}: the font lacks {' '.join(missing)}; name another one with --fonts")
+            faults.append(f"{printable(font)}: the font lacks {' '.join(missing)}; name another one with --fonts")
     if faults:
         raise ConfigError("\n".join(faults))
 
@@ -64,12 +65,12 @@ def _draws_all(characters: str, font: str) -> bool:
 def _drawable(font: str) -> set[int]:
     """Code points that a font file has a glyph for. Raises ConfigError when it is not a font."""
     if not Path(font).is_file():
-        raise ConfigError(f"{font}: expected a TrueType or OpenType font; there is no such file")
+        raise ConfigError(f"{printable(font)}: expected a TrueType or OpenType font; there is no such file")
     try:
         with TTFont(font, fontNumber=0, lazy=True) as opened:
             drawable = set(opened.getBestCmap() or {})
         ImageFont.truetype(font).getmask("a")
     except Exception as error:  # a font can be broken in many ways, each with its own exception
-        message = str(error) or type(error).__name__
-        raise ConfigError(f"{font}: expected a TrueType or OpenType font; got {message}") from error
+        message = printable(str(error) or type(error).__name__)
+        raise ConfigError(f"{printable(font)}: expected a TrueType or OpenType font; got {message}") from error
     return drawable

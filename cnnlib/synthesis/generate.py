@@ -14,13 +14,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from tqdm import tqdm
-
 from cnnlib.codec.filenames import file_name
 from cnnlib.config import CaptchaConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
+from cnnlib.core.progress import progress_bar
 from cnnlib.data.folders import locked
 
 CHUNK_SIZE = 32  # pictures that a process draws before it reports
@@ -32,6 +31,8 @@ Draw = Callable[[str], tuple[str, bytes]]  # seed -> label, encoded picture
 def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw) -> None:
     """Add `count` pictures of `seed` to the config's folder. `draw` gets the seed "SEED-INDEX" for each.
 
+    `draw` runs in other processes, so it has to be a function of a module, or a partial of one.
+
     Raises SampleError when another run holds the folder or a drawing process was killed.
     """
     with locked(config.root_dir):
@@ -40,7 +41,7 @@ def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw) -> None:
         workers = min(os.cpu_count() or 1, WORKER_LIMIT)
         with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
             try:
-                with tqdm(total=count, unit=" pictures", disable=None) as bar:
+                with progress_bar(total=count, unit=" pictures") as bar:
                     for written in run_in_order(partial(pool.submit, write), split_into_chunks(indices), 2 * workers):
                         bar.update(written)
             except BrokenProcessPool as error:

@@ -1,21 +1,22 @@
-"""A training as the bytes of one .npz file and back: weights, optimizer and progress; and the lock of its folder."""
+"""A training as the bytes of one .npz file and back: weights, optimizer and progress."""
 
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
-from filelock import FileLock, Timeout
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError
-from cnnlib.core.paths import display_path
 from cnnlib.evaluation.diagnosis import LabelledPrediction
+from cnnlib.training.arrays import open_arrays
 
+NUMBER_BYTES = 8  # of a number in a checkpoint, at most
+SPARE_BYTES = 2**26  # of the progress: curves and suspected labels
 Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
 
 
@@ -32,20 +33,6 @@ class Progress:
     labels_checked: bool = False  # whether wrong labels were looked for
     suspects: list[LabelledPrediction] = field(default_factory=list)  # by file name: training pictures found then
     names_hash: str = ""  # of the names, and so the labels, of all its pictures
-
-
-@contextmanager
-def held(model_dir: Path) -> Iterator[None]:
-    """Hold a model folder for one training; it is made if missing.
-
-    Raises ModelError when another training holds it, OSError when it can't be written.
-    """
-    model_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(model_dir / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise ModelError(f"{display_path(model_dir)}: another training is using this folder") from error
 
 
 def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:
@@ -65,37 +52,38 @@ def unpack(
 ) -> Progress:
     """Put a packed training's weights and optimizer variables back; returns its progress.
 
-    Raises ModelError when they are another network's.
+    Raises ModelError when they are another network's, or the file is broken.
     """
-    try:
-        with np.load(io.BytesIO(content)) as arrays:
-            for kind, weights in (("weights", model.weights), ("averaged", averaged.weights)):
-                for variable in weights:
-                    _assign(variable, arrays[f"{kind}/{variable.path}"])
-            for number, variable in enumerate(_plain(optimizer).variables):
-                _assign(variable, arrays[f"optimizer/{number}"])
-            return Progress(
-                int(arrays["progress/step"]),
-                float(arrays["progress/seconds"]) if "progress/seconds" in arrays else 0.0,
-                float(arrays["progress/best_accuracy"]),
-                int(arrays["progress/best_step"]),
-                _curve(arrays["progress/training_curve"]),
-                _curve(arrays["progress/verification_curve"]),
-                bool(arrays["progress/labels_checked"]) if "progress/labels_checked" in arrays else False,
-                [_suspect(*row) for row in json.loads(arrays["progress/suspects"].item())]
-                if "progress/suspects" in arrays
-                else [],
-                arrays["progress/names_hash"].item() if "progress/names_hash" in arrays else "",
-            )
-    except (KeyError, ValueError) as error:
-        raise ModelError(f"expected the weights of this network; got others: {error}") from error
+    variables = [*model.weights, *averaged.weights, *_plain(optimizer).variables]
+    limit_bytes = SPARE_BYTES + sum(NUMBER_BYTES * math.prod(variable.shape) for variable in variables)
+    with open_arrays(content, limit_bytes) as arrays:
+        for kind, weights in (("weights", model.weights), ("averaged", averaged.weights)):
+            for variable in weights:
+                _assign(variable, arrays, f"{kind}/{variable.path}")
+        for number, variable in enumerate(_plain(optimizer).variables):
+            _assign(variable, arrays, f"optimizer/{number}")
+        return Progress(
+            int(arrays["progress/step"]),
+            float(arrays["progress/seconds"]) if "progress/seconds" in arrays else 0.0,
+            float(arrays["progress/best_accuracy"]),
+            int(arrays["progress/best_step"]),
+            _curve(arrays["progress/training_curve"]),
+            _curve(arrays["progress/verification_curve"]),
+            bool(arrays["progress/labels_checked"]) if "progress/labels_checked" in arrays else False,
+            [_suspect(*row) for row in json.loads(arrays["progress/suspects"].item())]
+            if "progress/suspects" in arrays
+            else [],
+            arrays["progress/names_hash"].item() if "progress/names_hash" in arrays else "",
+        )
 
 
-def _assign(variable: keras.Variable, value: np.ndarray) -> None:
-    """Raise ValueError for another shape; Keras's own error prints all of the variable's numbers."""
-    if variable.shape != value.shape:
-        raise ValueError(f"{variable.path}: expected the shape {tuple(variable.shape)}; got {value.shape}")
-    variable.assign(value)
+def _assign(variable: keras.Variable, arrays: Mapping[str, np.ndarray], name: str) -> None:
+    """Raise ModelError when the array is missing or has another shape."""
+    got = arrays[name].shape if name in arrays else None
+    if variable.shape != got:  # checked here, because Keras's own error prints all of the variable's numbers
+        fault = f"{variable.path}: expected the shape {tuple(variable.shape)}; got {got or 'none'}"
+        raise ModelError(f"expected the weights of this network; got others: {fault}")
+    variable.assign(arrays[name])
 
 
 def _plain(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:

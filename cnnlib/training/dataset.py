@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlib.codec.alphabet import Alphabet
+from cnnlib.codec.filenames import pictures_of
 from cnnlib.codec.images import Shape, open_picture, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
@@ -18,24 +18,12 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data.folders import list_labelled
 from cnnlib.training.augment import CHANGES, augment, erase
+from cnnlib.training.pictures import Dataset
 from cnnlib.training.schedule import faded
 
 VERIFICATION_SHARE = 0.05
 VERIFICATION_LIMIT = 2000
 SEEDS = 64  # for the changes of a step, more than there are
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """`pictures` uint8 (n, height, width, channels); `labels` int32 (n, length), filled up with the blank."""
-
-    paths: list[Path]
-    texts: list[str]
-    pictures: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.paths)
 
 
 def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
@@ -46,7 +34,7 @@ def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
     samples = list_labelled(config.train_image_dir, config.image_suffix)
     if len(samples) < 2:
         raise SampleError(
-            f"{display_path(config.train_image_dir)}: expected 2 or more .{config.image_suffix} pictures; "
+            f"{display_path(config.train_image_dir)}: expected 2 or more {pictures_of(config.image_suffix)}; "
             f"got {len(samples)}; fill it with gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
         )
     names = choose_verification([path.name for path, _ in samples], config.split_seed)

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 from cnnlib.core.stderr import muted_stderr
@@ -94,3 +95,14 @@ def _seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
+
+
+def count_operations(model: keras.Model) -> int:
+    """Multiplications and additions for one picture, forward, in convolutions and dense layers without attention."""
+    count = 0
+    for layer in model.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None:
+            places = layer.output.shape[1:-1] if len(layer.output.shape) > 2 else ()
+            count += 2 * math.prod(kernel.shape) * math.prod(places)
+    return count

@@ -14,7 +14,7 @@ from cnnlib.evaluation import metrics
 from cnnlib.evaluation.diagnosis import Diagnosis, LabelledPrediction, accuracy_of, diagnose
 from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.network.architectures import CNN
-from cnnlib.training.dataset import Dataset
+from cnnlib.training.pictures import Dataset
 
 TRAINING_LIMIT = 20_000  # training pictures that are evaluated, at most
 

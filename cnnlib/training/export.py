@@ -107,7 +107,7 @@ def _check(name: str, answers: np.ndarray, model: keras.Model, pictures: np.ndar
         )
 
 
-def accuracy_of(
+def litert_accuracy(
     content: bytes, pictures: np.ndarray, texts: Sequence[str], decode: Callable[[np.ndarray], Prediction]
 ) -> float:
     """Picture accuracy of a LiteRT model on uint8 (n, height, width, channels) pictures."""

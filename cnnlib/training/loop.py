@@ -6,25 +6,25 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
+from cnnlib.core.progress import progress_bar
 from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.inference.compatibility import check_resumable, requirements_of
-from cnnlib.inference.model_card import ModelCard, load_card
-from cnnlib.network.architectures import operations
-from cnnlib.training import checkpoint, devices
+from cnnlib.inference.model_card import ModelCard, held, load_card
+from cnnlib.training import devices
 from cnnlib.training.reporting import Outcome, plan_lines, print_line, step_lines
 from cnnlib.training.resume import begin, resume
 from cnnlib.training.save import save, save_as_onnx, save_for_serving
+from cnnlib.training.scalars import Scalars
 from cnnlib.training.trainer import LINE_STEPS, Trainer
 
 Say = Callable[[str], None]
@@ -41,7 +41,7 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
     """
     say(devices.use_gpu(config.enable_gpu))
     make_writable(config.log_dir)
-    with _explained_shortage(config), checkpoint.held(config.model_save_dir):
+    with _explained_shortage(config), held(config.model_save_dir):
         with catch_stop_signals() as stop:
             trainer = Trainer(config)
             introduce(trainer, say)
@@ -88,7 +88,7 @@ def make_writable(folder: Path) -> None:
         raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
-def export(
+def export_checkpoint(
     config: SampleConfig, say: Say = print_line, saved_model: Path | None = None, onnx: Path | None = None
 ) -> ModelCard:
     """Export the checkpoint in `model_save_dir` again, evaluated on the verification pictures; returns its new card.
@@ -99,11 +99,11 @@ def export(
     if not check_resumable(config.model_save_dir, requirements_of(config)):
         raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
     say(devices.use_gpu(config.enable_gpu))
-    with _explained_shortage(config, saved_model), checkpoint.held(config.model_save_dir):
+    with _explained_shortage(config, saved_model), held(config.model_save_dir):
         trainer = Trainer(config)
         resume(trainer)
-        trainer.evaluate()
-        save(trainer, final=True)
+        trainer.record_evaluation()
+        save(trainer, say, final=True)
         if saved_model:
             say(f"SavedModel: {display_path(save_for_serving(trainer, saved_model))}")
         if onnx:
@@ -118,10 +118,10 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
     first, before, start = progress.step, progress.seconds, time.perf_counter()
     size, loss = config.train_batch_size, 0.0
     scalars = config.log_dir / config.model_save_dir.name  # TensorBoard draws a curve for each folder
-    bar = tqdm(total=trainer.plan.steps * size, initial=first * size, unit=" pictures", unit_scale=True, disable=None)
-    with bar, tf.summary.create_file_writer(str(scalars)).as_default():
+    bar = progress_bar(total=trainer.plan.steps * size, initial=first * size, unit=" pictures", unit_scale=True)
+    with bar, closing(Scalars(scalars, say)) as trainer.scalars:
         if first:
-            trainer.evaluate()  # on today's pictures, which may differ from those of the save
+            trainer.record_evaluation()  # on today's pictures, which may differ from those of the save
         for pictures, labels in trainer.batches():
             if trainer.ended() or stop.signal:
                 break
@@ -133,7 +133,7 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
         if progress.step:  # stopped before the first step, there is nothing to save
             if stop.signal:
                 say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
-            trainer.evaluate()
+            trainer.record_evaluation()
             save_step(trainer, say, final=not stop.signal)
     rate = (progress.step - first) * size / max(progress.seconds - before, 1e-9)
     return _outcome(trainer, stop, rate)
@@ -148,7 +148,7 @@ def do_what_is_due(trainer: Trainer, labels: tf.Tensor, loss: tf.Tensor, probabi
     if reporting:
         report_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
     if saving or step % trainer.evaluation_interval() == 0:
-        trainer.evaluate()
+        trainer.record_evaluation()
         if trainer.suspects_due():
             trainer.record_suspects()
             say(f"{len(trainer.progress.suspects)} labels look wrong so far")
@@ -175,15 +175,14 @@ def report_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities
     for line in step_lines(step, sets):
         say(line)
     for name, (part, value) in sets.items():
-        tf.summary.scalar(f"{name.lower()}/loss", value, step)
-        tf.summary.scalar(f"{name.lower()}/character_accuracy", part.character, step)
-        tf.summary.scalar(f"{name.lower()}/batch_picture_accuracy", part.picture, step)
+        figures = {"loss": value, "character_accuracy": part.character, "batch_picture_accuracy": part.picture}
+        trainer.record({f"{name.lower()}/{figure}": share for figure, share in figures.items()})
 
 
 def save_step(trainer: Trainer, say: Say, final: bool = False) -> None:
     """Save this step, and say so, unless it is saved."""
     if not trainer.is_saved(final):
-        save(trainer, final=final)
+        save(trainer, say, final=final)
         trainer.mark_saved(final)
         say(f"Saved step {trainer.progress.step} into {display_path(trainer.config.model_save_dir)}")
 
@@ -210,7 +209,7 @@ def _outcome(trainer: Trainer, stop: StopSignal, rate: float) -> Outcome:
         trainer.verified,
         progress.seconds,
         rate,
-        3 * operations(trainer.model) * rate / 1e9,  # the backward pass costs twice the forward pass
+        3 * devices.count_operations(trainer.model) * rate / 1e9,  # the backward pass costs twice the forward pass
         progress.best_accuracy,
         progress.best_step,
     )

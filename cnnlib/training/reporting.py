@@ -5,10 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from cnnlib.config import SampleConfig
 from cnnlib.core.paths import display_path
+from cnnlib.core.printable import printable
+from cnnlib.core.progress import print_above
 from cnnlib.evaluation.diagnosis import Diagnosis, advice
 from cnnlib.evaluation.metrics import NO_CHARACTER, Accuracy
 from cnnlib.inference.model_card import ModelCard
@@ -38,7 +38,7 @@ class Outcome:
 def print_line(text: str) -> None:
     """Print a line above the progress bar. A training outlives its terminal, so nobody may be there to read it."""
     with suppress(OSError):
-        tqdm.write(text)
+        print_above(printable(text))
 
 
 def plan_lines(config: SampleConfig, parameters: int, pictures: tuple[int, int], plan: Plan) -> Iterator[str]:

@@ -2,23 +2,26 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from cnnlib.core.files import write_atomically
-from cnnlib.evaluation import plots
+from cnnlib.core.files import optional_output, replace_folder, restore_folder, write_atomically
 from cnnlib.inference.model_card import ModelCard, save_model, versions
 from cnnlib.training import checkpoint, export, warm_start
+from cnnlib.training.reporting import print_line
 from cnnlib.training.trainer import Trainer
 
+TRAINING_CURVE, VERIFICATION_CURVE = "training batches", "verification set"  # on the pictures of the curves
+UNFINISHED = ".unfinished-"  # start of the name of a SavedModel that is being written
 CHECKED_PICTURES = 16  # verification pictures on which every export is compared with the network
 
 
-def save(trainer: Trainer, *, final: bool = False) -> None:
+def save(trainer: Trainer, say: Callable[[str], None] = print_line, *, final: bool = False) -> None:
     """Swap in checkpoint, card and LiteRT file of this step, with its curves as pictures beside them.
 
-    Call `Trainer.evaluate` first: the card says what it found. `final` adds the quantised LiteRT file, evaluates both
-    on the verification set, and makes it the one that pictures are read with where it reads as well.
+    Call `Trainer.record_evaluation` first: the card says what it found. `final` adds the quantised LiteRT file. It is
+    evaluated on the verification set, as the other one is, and used for reading if it reads as well.
     """
     progress, folder = trainer.progress, trainer.config.model_save_dir
     model = export.to_float32(trainer.network, trainer.averaged)
@@ -35,8 +38,21 @@ def save(trainer: Trainer, *, final: bool = False) -> None:
         accuracies = {kind: _accuracy(trainer, contents[kind][1]) for kind in ("float32", "quantised")}
         card = card.model_copy(update={"reads": export.choose(accuracies), "exported_picture_accuracy": accuracies})
     save_model(folder, card, contents)
-    plots.draw_curve(folder / "train_acc.png", "Picture accuracy of training batches", progress.training_curve)
-    plots.draw_curve(folder / "test_acc.png", "Picture accuracy of the verification set", progress.verification_curve)
+    draw_curves(trainer, say)
+
+
+def draw_curves(trainer: Trainer, say: Callable[[str], None]) -> None:
+    """Draw train_acc.png and test_acc.png, each with its own curve in front. If one can't be drawn, say so."""
+    progress, folder = trainer.progress, trainer.config.model_save_dir
+    curves = {VERIFICATION_CURVE: progress.verification_curve, TRAINING_CURVE: progress.training_curve}
+    for name, front in (("train_acc.png", TRAINING_CURVE), ("test_acc.png", VERIFICATION_CURVE)):
+        with optional_output(folder / name, say):
+            from cnnlib.evaluation import plots
+
+            goal = trainer.config.acc_stop
+            plots.draw_errors(
+                folder / name, f"Misread: {front}", curves, front=front, smoothed=TRAINING_CURVE, goal=goal
+            )
 
 
 def save_for_serving(trainer: Trainer, folder: Path) -> Path:
@@ -47,11 +63,13 @@ def save_for_serving(trainer: Trainer, folder: Path) -> Path:
     model = export.to_float32(trainer.network, trainer.averaged)
     version = folder / str(trainer.progress.step)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as part:  # a server loads only complete versions
+    restore_folder(version)
+    for left in folder.glob(f"{UNFINISHED}*"):  # by a killed export
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as part:  # a server loads only complete versions
         export.to_saved_model(model, Path(part) / "model")
         export.check_saved_model(Path(part) / "model", model, trainer.verification.pictures[:CHECKED_PICTURES])
-        shutil.rmtree(version, ignore_errors=True)
-        (Path(part) / "model").rename(version)
+        replace_folder(Path(part) / "model", version)
     return version
 
 
@@ -66,7 +84,7 @@ def save_as_onnx(trainer: Trainer, path: Path) -> None:
 
 def _accuracy(trainer: Trainer, content: bytes) -> float:
     verification = trainer.verification
-    return export.accuracy_of(content, verification.pictures, verification.texts, trainer.evaluator.decode)
+    return export.litert_accuracy(content, verification.pictures, verification.texts, trainer.evaluator.decode)
 
 
 def _card(trainer: Trainer) -> ModelCard:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,12 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ConfigError
 from cnnlib.evaluation.diagnosis import Diagnosis
 from cnnlib.evaluation.metrics import Accuracy
-from cnnlib.network.architectures import consistency_loss, network_class
+from cnnlib.network.architectures import network_class
+from cnnlib.network.losses import consistency_loss
 from cnnlib.training import dataset, devices
 from cnnlib.training.checkpoint import Progress
 from cnnlib.training.evaluator import Evaluator
+from cnnlib.training.scalars import Scalars
 from cnnlib.training.schedule import plan
 
 LINE_STEPS = 10  # from one console line to the next
@@ -55,6 +58,7 @@ class Trainer:
         self._verified_step = -1
         self.saved_step, self.saved_final = -1, False  # the step that was saved last, and whether as the final one
         self._train = tf.function(self._train_batch)
+        self.scalars: Scalars | None = None  # of the run
 
     def _optimizer(self, policy: str) -> keras.optimizers.Optimizer:
         optimizer = self.network.optimizer(self.plan.steps)
@@ -91,8 +95,8 @@ class Trainer:
         self.progress.step += 1
         return self._train(pictures, labels)
 
-    def evaluate(self) -> None:
-        """Evaluate the whole verification set, once per step; record it on the curve and, if it is, as the best."""
+    def record_evaluation(self) -> None:
+        """Evaluate the whole verification set, once per step, and record it on the curve and, if it is, as the best."""
         progress = self.progress
         if self._verified_step == progress.step:
             return
@@ -101,9 +105,14 @@ class Trainer:
         if progress.verification_curve and progress.verification_curve[-1][0] == progress.step:
             progress.verification_curve.pop()  # from before a resume, maybe on other pictures
         progress.verification_curve.append((progress.step, self.verified.picture))
-        tf.summary.scalar("verification/picture_accuracy", self.verified.picture, progress.step)
+        self.record({"verification/picture_accuracy": self.verified.picture})
         if self.verified.picture >= progress.best_accuracy:
             progress.best_accuracy, progress.best_step = self.verified.picture, progress.step
+
+    def record(self, figures: Mapping[str, float]) -> None:
+        """Write figures of this step for TensorBoard, during a run."""
+        if self.scalars:
+            self.scalars.record(self.progress.step, figures)
 
     def evaluation_interval(self) -> int:
         """Steps from one evaluation of the whole verification set to the next."""

@@ -1,6 +1,8 @@
 """Start a training from another model's weights, fitted to size, colours and alphabet."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -12,7 +14,10 @@ from cnnlib.core.paths import display_path
 from cnnlib.inference.model_card import load_model
 from cnnlib.network.architectures import CNN, Axis, network_class
 from cnnlib.network.names import NETWORKS
+from cnnlib.training.arrays import open_arrays
 
+SPARE_BYTES = 2**30  # of another model's weights, which may be far more than ours
+GROWTH = 16  # times our weights, where they are more than `SPARE_BYTES` themselves
 HALF = np.float16  # precise enough to start from, and half the size
 
 
@@ -38,11 +43,14 @@ def transfer_weights(folder: Path, model: keras.Model, network: CNN, alphabet: A
     card, content = load_model(folder, "weights")
     pairs = shared_classes(card.alphabet, alphabet)
     transferred = {}
-    with np.load(io.BytesIO(content)) as arrays:
+    limit_bytes = max(SPARE_BYTES, GROWTH * HALF().nbytes * model.count_params())
+    with _naming_folder(folder), open_arrays(content, limit_bytes) as arrays:
         for weight in model.weights:
             usable = weight.path in arrays and _means_the_same(weight.path, network, card.network)
             value = _fit(weight.path, arrays[weight.path], weight.numpy(), network, pairs) if usable else None
             if value is not None:
+                if not np.isfinite(value).all():
+                    raise ModelError(f"{weight.path}: expected numbers; got infinite ones, or none (NaN)")
                 weight.assign(value)
                 shared = len(pairs[0]) / alphabet.classes if _axis(weight.path, network) == "alphabet" else 1
                 transferred[weight.path] = shared * value.size
@@ -55,6 +63,18 @@ def transfer_weights(folder: Path, model: keras.Model, network: CNN, alphabet: A
     characters = len(pairs[0]) - 1 if "classes/kernel" in transferred else 0
     known = f"{characters} of {len(alphabet)} characters"
     return f"Warm start from {display_path(folder)}: {share:.0%} of the weights, {known}"
+
+
+@contextmanager
+def _naming_folder(folder: Path) -> Iterator[None]:
+    """Name the model in the message of a ModelError."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(
+            f"{display_path(folder)}: its weights: {error}; restore the file, or start from random weights with "
+            "--warm-start none"
+        ) from error
 
 
 def _means_the_same(path: str, network: CNN, other: str) -> bool:

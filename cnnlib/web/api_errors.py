@@ -1,6 +1,6 @@
 """Error answers: an HTTP status, and a JSON body with a code for programs and a message for people."""
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 NO_PICTURE = "1001"  # the original project's code; the others are new here
@@ -10,6 +10,11 @@ UNKNOWN_MODEL = "1004"
 BAD_OPTION = "1005"
 MODEL_UNAVAILABLE = "1006"
 NO_SOURCE = "1007"
+
+
+READING_PATHS = "READING_PATHS"  # key of an application's config: where pictures go, for those who ask elsewhere
+PATH_LIMIT = 200  # characters of a path in a message
+RETRY_AFTER_S = 1  # for a client whose request is refused for the moment
 
 
 class ApiError(Exception):
@@ -22,18 +27,25 @@ class ApiError(Exception):
 
 def answer_errors_in_json(app: Flask) -> None:
     """Make `app` answer each ApiError, and Flask's own 404, 405, 413 and others, as JSON."""
+    app.debug = False  # FLASK_DEBUG would answer with tracebacks
 
     @app.errorhandler(ApiError)
     def answer_api_error(error: ApiError) -> tuple[Response, int]:
-        return jsonify({"error_code": error.code, "message": str(error)}), error.status
+        g.fault = str(error)
+        response = jsonify({"error_code": error.code, "message": str(error)})
+        if error.status == 503:
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response, error.status
 
     @app.errorhandler(HTTPException)
     def answer_http_error(error: HTTPException) -> Response:
         status = error.code or 500
         message = error.description or error.name
         if status == 413:
-            body_limit, part_limit = app.config["MAX_CONTENT_LENGTH"], app.config["MAX_FORM_PARTS"]
-            message = f"expected at most {body_limit} bytes (--body-limit), and at most {part_limit} parts in a form"
+            message = f"expected at most {app.config['MAX_CONTENT_LENGTH']} bytes (--body-limit)"
+        if status in (404, 405) and app.config.get(READING_PATHS):
+            message = f"expected {app.config[READING_PATHS]}; got {request.method} {request.path[:PATH_LIMIT]}"
+        g.fault = message
         response = jsonify({"error_code": str(status), "message": message})
         response.status_code = status
         headers = [header for header in error.get_headers() if header[0] not in ("Content-Type", "Content-Length")]

@@ -17,30 +17,37 @@ from cnnlib.config import SAMPLE_CONFIG, SampleConfig
 from cnnlib.core.api_contract import api_token
 from cnnlib.core.errors import SampleError, SizeError
 from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
-from cnnlib.web.api_errors import NOT_A_PICTURE, WRONG_SIZE, ApiError, answer_errors_in_json
+from cnnlib.web.api_errors import NOT_A_PICTURE, READING_PATHS, WRONG_SIZE, ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect
+from cnnlib.web.hosts import answer_known_names_only
 from cnnlib.web.model_registry import ModelRegistry, ServedModel, load_configs, load_models
 from cnnlib.web.monitoring import add_monitoring
 from cnnlib.web.openapi import add_openapi
 from cnnlib.web.page import add_page
-from cnnlib.web.prometheus import CONFIDENCE, make_metrics_folder, open_metrics_files
-from cnnlib.web.request_parsing import InMemoryRequest, parse_request
+from cnnlib.web.prometheus import CONFIDENCE, counting, make_metrics_folder, open_metrics_files
+from cnnlib.web.request_parsing import parse_request
 
 
 def create_recognition_app(
-    models: ModelRegistry, token: str | None = None, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES
+    models: ModelRegistry,
+    token: str | None = None,
+    origins: Sequence[str] = (),
+    body_limit: int = BODY_LIMIT_BYTES,
+    hosts: Sequence[str] = (),
 ) -> Flask:
     """A Flask application that reads pictures with `models`, and saves them as each model's config says.
 
-    With a `token`, every request needs it. Pages of the web `origins` may call the API from a browser.
-    `body_limit` is in bytes.
+    With a `token`, every request needs it. Without one, requests over a loopback address have to name this machine, or
+    one of `hosts`, as Host. Pages of the web `origins` may call the API from a browser. `body_limit` is in bytes.
     """
     app = Flask(__name__)
-    app.request_class = InMemoryRequest
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = body_limit
+    app.config["MAX_CONTENT_LENGTH"] = body_limit
+    app.config[READING_PATHS] = "POST /b, or POST /b/NAME with a name from GET /models"
     app.json.sort_keys = False  # type: ignore[attr-defined]
     answer_errors_in_json(app)
     add_monitoring(app, models)
+    if not token:
+        answer_known_names_only(app, hosts)
     protect(app, token, origins)
     add_openapi(app)
     add_page(app, next(iter(models.by_name.values())).config.remote_url, body_limit)
@@ -55,9 +62,11 @@ def create_recognition_app(
         read = partial(_read, chosen=chosen, models=models, pixel_limit=PIXEL_LIMIT // len(parsed.pictures))
         apply = pool.map if len(parsed.pictures) > 1 else map
         results = [*apply(read, itertools.count(1), parsed.pictures)]
+        g.readings = [(prediction.text, prediction.confidence) for _, prediction, _ in results]
         g.log_fields = {"pictures": len(results), "model": results[0][0].name}
         for data, (model, prediction, _) in zip(parsed.pictures, results, strict=True):
-            CONFIDENCE.labels(model.name).observe(prediction.confidence)
+            with counting():
+                CONFIDENCE.labels(model.name).observe(prediction.confidence)
             model.received.save(data, prediction.text)
         answers = [_answer(prediction, seconds, parsed.min_confidence) for _, prediction, seconds in results]
         return jsonify(answers if parsed.as_list else answers[0])
@@ -69,23 +78,31 @@ def create_recognition_app(
     return app
 
 
-def create_app(*config_paths: Path | str, origins: Sequence[str] = (), body_limit: int = BODY_LIMIT_BYTES) -> Flask:
+def create_app(
+    *config_paths: Path | str,
+    origins: Sequence[str] = (),
+    body_limit: int = BODY_LIMIT_BYTES,
+    hosts: Sequence[str] = (),
+) -> Flask:
     """The WSGI application for gunicorn, uWSGI and others. Without a path it uses conf/sample_config.json.
 
     Requests need the token in the environment variable CAPTCHA_API_TOKEN, if it is set. Pages of the web `origins` may
-    call the API. A request's body may have `body_limit` bytes.
+    call the API. A request's body may have `body_limit` bytes. Without a token, a server on a loopback address answers
+    to the names of this machine and to `hosts`.
     Raises ConfigError for a faulty config or token, ModelError when no model fits a config, and OSError when the
     metrics folder can't be made.
     """
     models = load_models(load_configs(config_paths or (SAMPLE_CONFIG,)))
     make_metrics_folder()
     open_metrics_files()
-    return create_recognition_app(models, api_token(), origins, body_limit)
+    return create_recognition_app(models, api_token(), origins, body_limit, hosts)
 
 
-def create_worker_app(configs: Mapping[str, SampleConfig], origins: Sequence[str], body_limit: int) -> Flask:
+def create_worker_app(
+    configs: Mapping[str, SampleConfig], origins: Sequence[str], body_limit: int, hosts: Sequence[str]
+) -> Flask:
     """The application of a worker process, with the configs that its parent loaded. A model may still be missing."""
-    return create_recognition_app(load_models(configs, allow_missing=True), api_token(), origins, body_limit)
+    return create_recognition_app(load_models(configs, allow_missing=True), api_token(), origins, body_limit, hosts)
 
 
 def _read(

@@ -12,7 +12,7 @@ from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.model_card import CARD
 from cnnlib.inference.recognizer import Recognizer
-from cnnlib.web.api_errors import MODEL_UNAVAILABLE, UNKNOWN_MODEL, ApiError
+from cnnlib.web.api_errors import MODEL_UNAVAILABLE, PATH_LIMIT, UNKNOWN_MODEL, ApiError
 from cnnlib.web.received_pictures import ReceivedPictures
 
 log = logging.getLogger(__name__)
@@ -27,13 +27,17 @@ class ServedModel:
     def __init__(self, name: str, config: SampleConfig) -> None:
         self.name, self.config = name, config
         self.received = ReceivedPictures(
-            config.api_image_dir, config.image_suffix, config.api_save_limit, enabled=config.api_save
+            config.api_image_dir,
+            config.image_suffix,
+            config.api_save_limit,
+            config.api_save_bytes,
+            enabled=config.api_save,
         )
         self._loading = threading.Lock()
         self._recognizer: Recognizer | None = None
         self._stamp: Stamp | None = None
         self._next_check = 0.0  # on the clock of time.monotonic
-        self._logged_fault = ""  # a fault that stays is logged once
+        self._logged_faults: set[str] = set()  # a fault that stays is logged once
 
     @property
     def recognizer(self) -> Recognizer:
@@ -54,7 +58,7 @@ class ServedModel:
         stamp = self._card_stamp()  # before reading, so that a save during the reading counts as a change
         try:
             self._recognizer = Recognizer(self.config.model_save_dir, requirements=requirements_of(self.config))
-        except ModelError:
+        except Exception:
             self._next_check = time.monotonic() + RETRY_INTERVAL_S
             raise
         self._stamp = stamp
@@ -87,19 +91,27 @@ class ServedModel:
         self._next_check = now + CHECK_INTERVAL_S
         stamp = self._card_stamp()
         if stamp not in (None, self._stamp) and self._loading.acquire(blocking=False):
-            threading.Thread(target=self._reload, daemon=True).start()
+            try:
+                threading.Thread(target=self._reload, daemon=True).start()
+            except RuntimeError as error:  # no more threads may start
+                self._loading.release()
+                self.log_fault("the new model can't be loaded", error)
 
     def _reload(self) -> None:
         try:
             self.load()
             log.info("%s: the new model of step %d is loaded", self.name, self.recognizer.card.step)
-            self._logged_fault = ""
-        except ModelError as error:
-            if str(error) != self._logged_fault:
-                log.warning("%s: the new model can't be loaded: %s", self.name, error)
-            self._logged_fault = str(error)
+            self._logged_faults.clear()
+        except Exception as error:  # whatever a broken model does, the one in use stays
+            self.log_fault("the new model can't be loaded", error)
         finally:
             self._loading.release()
+
+    def log_fault(self, what: str, error: Exception) -> None:
+        """Log why there is no new model, unless that was logged since the last one was loaded."""
+        if str(error) not in self._logged_faults:
+            self._logged_faults.add(str(error))
+            log.warning("%s: %s: %s", self.name, what, error)
 
     def _card_stamp(self) -> Stamp | None:
         try:
@@ -118,21 +130,22 @@ class ModelRegistry:
     def named(self, name: str) -> ServedModel:
         """The model of this name. Raises ApiError when there is none."""
         if name not in self.by_name:
-            raise ApiError(404, UNKNOWN_MODEL, f"expected a model of {', '.join(self.by_name)}; got {name}")
+            raise ApiError(
+                404, UNKNOWN_MODEL, f"expected a model of {', '.join(self.by_name)}; got {name[:PATH_LIMIT]}"
+            )
         return self.by_name[name]
 
     def for_size(self, size: tuple[int, int]) -> ServedModel:
-        """The first loaded model for pictures of this width and height, else the first loaded model.
+        """The first loaded model for pictures of this width and height, else the first that resizes, else the first.
 
         When none is loaded, this is the default model.
         """
         models = [model for model in self.by_name.values() if model.ready] or [*self.by_name.values()]
-        if len(models) > 1:
-            for model in models:
-                card = model.recognizer.card
-                if (card.image_width, card.image_height) == size:
-                    return model
-        return models[0]
+        if len(models) == 1:
+            return models[0]
+        cards = {model.name: model.recognizer.card for model in models}
+        fitting = [model for model in models if (cards[model.name].image_width, cards[model.name].image_height) == size]
+        return (fitting or [model for model in models if model.recognizer.resizes] or models)[0]
 
 
 def load_configs(paths: Sequence[Path | str]) -> dict[str, SampleConfig]:
@@ -157,5 +170,5 @@ def load_models(configs: Mapping[str, SampleConfig], *, allow_missing: bool = Fa
         except ModelError as error:
             if not allow_missing:
                 raise
-            log.warning("%s: waiting for a model: %s", model.name, error)
+            model.log_fault("waiting for a model", error)
     return ModelRegistry(models)

@@ -2,35 +2,54 @@
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, Protocol
 
 from flask import Flask, Response, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from werkzeug.exceptions import ServiceUnavailable
 
-from cnnlib.web.model_registry import ModelRegistry
+from cnnlib.web.access_log import log_request
 from cnnlib.web.prometheus import (
     METRICS_FOLDER,
     MODEL_SAVED,
     MODEL_STEP,
     OTHER,
-    REQUESTS,
-    SECONDS,
-    log_request,
+    count_request,
+    counting,
     restore_metrics_folder,
 )
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
-def add_monitoring(app: Flask, models: ModelRegistry) -> None:
+class Model(Protocol):
+    """What is monitored of a served model."""
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def recognizer(self) -> Any: ...
+
+
+class Models(Protocol):
+    """The served models by name, as a registry has them."""
+
+    @property
+    def by_name(self) -> Mapping[str, Model]: ...
+
+
+def add_monitoring(app: Flask, models: Models) -> None:
     """Add the monitoring routes, and time, count and log every request of `app`."""
     _add_health_routes(app, models)
     _add_metrics_route(app, models)
     _record_requests(app)
 
 
-def _add_health_routes(app: Flask, models: ModelRegistry) -> None:
+def _add_health_routes(app: Flask, models: Models) -> None:
     @app.get("/healthz")
     def healthz() -> Response:
         return jsonify({"status": "alive"})
@@ -42,20 +61,32 @@ def _add_health_routes(app: Flask, models: ModelRegistry) -> None:
         return jsonify({"status": "ready" if ready else "not ready", "models": states}), 200 if ready else 503
 
 
-def _add_metrics_route(app: Flask, models: ModelRegistry) -> None:
+def _add_metrics_route(app: Flask, models: Models) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
         restore_metrics_folder()
         for name, model in models.by_name.items():
             if model.ready:
                 card = model.recognizer.card
-                MODEL_STEP.labels(name).set(card.step)
-                MODEL_SAVED.labels(name).set(datetime.fromisoformat(card.saved_at).timestamp())
-        registry = REGISTRY
-        if METRICS_FOLDER in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)
-        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+                with counting():
+                    MODEL_STEP.labels(name).set(card.step)
+                    MODEL_SAVED.labels(name).set(datetime.fromisoformat(card.saved_at).timestamp())
+        try:
+            return Response(_all_metrics(), content_type=CONTENT_TYPE_LATEST)
+        except OSError as error:
+            raise ServiceUnavailable(f"the metrics can't be read: {error.strerror or error}") from error
+
+
+def _all_metrics() -> bytes:
+    """The metrics of all processes. Raises OSError when those of the others can't be read."""
+    if METRICS_FOLDER not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    try:
+        MultiProcessCollector(registry)
+    except ValueError as error:  # the folder can't be made
+        raise OSError(str(error)) from error
+    return generate_latest(registry)
 
 
 def _record_requests(app: Flask) -> None:
@@ -68,11 +99,12 @@ def _record_requests(app: Flask) -> None:
         seconds = time.perf_counter() - g.started_at
         route = request.url_rule.rule if request.url_rule else OTHER
         method = request.method if request.method in METHODS else OTHER
-        REQUESTS.labels(route, method, response.status_code).inc()
-        SECONDS.labels(route).observe(seconds)
+        count_request(route, method, response.status_code, seconds)
         log_request(
             request.remote_addr,
             response.status_code,
+            g.get("readings", ()),
+            g.get("fault", ""),
             method=request.method,
             path=request.path,
             ms=round(1000 * seconds, 2),

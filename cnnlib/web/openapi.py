@@ -68,7 +68,7 @@ OPTIONS: Schema = {
 REFUSALS = {
     "400": "no picture (1001), not a picture (1002), a bad option (1005), or invalid JSON or HTTP (400)",
     "401": "the token is missing or wrong",
-    "403": "a page of another site sent it, and --cors does not allow its origin",
+    "403": "a page of another site sent it, and --cors does not allow its origin; or Host names another machine",
     "404": "there is no model of this name (1004)",
     "408": "the request took more than 30 seconds to arrive",
     "413": "the request is too large",
@@ -76,7 +76,7 @@ REFUSALS = {
     "422": "the picture has another size than the model's (1003)",
     "431": "the request's headers are larger than 64 KiB",
     "502": "the captcha source gave no picture (1007)",
-    "503": "the model can't be loaded (1006)",
+    "503": "the model can't be loaded (1006), or too many wait for the captcha source (1007)",
 }
 READ_REFUSALS = [status for status in REFUSALS if status != "502"]
 
@@ -103,6 +103,7 @@ def api_description() -> Schema:
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     models = _json({"type": "array", "items": _ref("Model")})
     state = {"description": "which models are loaded", **_json({"type": "object"})}
+    picture: Schema = {"content": {"image/*": {}}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Captcha recognition", "version": "1"},
@@ -110,12 +111,19 @@ def api_description() -> Schema:
         "paths": {
             "/b": {"post": {**operation, "operationId": "read", "parameters": options}},
             "/b/{name}": {"post": {**operation, "operationId": "readWith", "parameters": [name, *options]}},
-            "/models": {"get": _get("The models", models, "401")},
-            "/fresh": {"get": _get("A picture from the captcha source", {"content": {"image/*": {}}}, "401", "502")},
-            "/healthz": {"get": _get("Whether the server runs", _json({"type": "object"}))},
-            "/readyz": {"get": {"summary": "Whether every model is loaded", "responses": {"200": state, "503": state}}},
-            "/metrics": {"get": _get("Prometheus metrics", {"content": {"text/plain": {}}}, "401")},
-            "/openapi.json": {"get": _get("This description", _json({"type": "object"}), "401")},
+            "/models": {"get": _get("The models", models, "401", "403")},
+            "/fresh": {
+                "get": _get("A picture from the captcha source", picture, "401", "403", "502", "503"),
+            },
+            "/healthz": {"get": _get("Whether the server runs", _json({"type": "object"}), "403")},
+            "/readyz": {
+                "get": {
+                    "summary": "Whether every model is loaded",
+                    "responses": {"200": state, "503": state, **_refusals("403")},
+                }
+            },
+            "/metrics": {"get": _get("Prometheus metrics", {"content": {"text/plain": {}}}, "401", "403")},
+            "/openapi.json": {"get": _get("This description", _json({"type": "object"}), "401", "403")},
         },
         "components": {
             "schemas": {"Reading": READING, "Error": ERROR, "Model": MODEL},

@@ -3,6 +3,8 @@
 import time
 import urllib.request
 from http.client import HTTPException
+from threading import BoundedSemaphore
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
@@ -15,6 +17,7 @@ from cnnlib.web import PIXEL_LIMIT
 from cnnlib.web.api_errors import NO_SOURCE, ApiError
 from cnnlib.web.wsgi_bridge import waits_for_others
 
+WAITING_LIMIT = 6  # requests of a process that wait for the captcha source
 TIMEOUT_S = 5  # below the timeout of a proxy in front, so that the client hears that the source did not answer
 SAFE = "%/:=&?~+!$,;'@()*"  # characters of a path or query that are not percent-encoded
 POLICY = (
@@ -23,11 +26,32 @@ POLICY = (
 )
 
 
+class OtherHostError(Exception):
+    """A source sends to another host, which this names."""
+
+
+class SameHost(urllib.request.HTTPRedirectHandler):
+    """Follows redirections on the same host and port, and from there to HTTPS: a source may not choose whom we ask."""
+
+    def redirect_request(self, req: urllib.request.Request, *arguments: Any) -> urllib.request.Request | None:
+        url = arguments[-1]
+        if _place(url) not in (_place(req.full_url), _place(req.full_url.replace("http:", "https:", 1))):
+            raise OtherHostError(without_user(url))
+        return super().redirect_request(req, *arguments)
+
+
+def _place(url: str) -> tuple[str | None, int]:
+    """Host and port of a URL. Raises ValueError."""
+    parts = urlsplit(url)
+    return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+
+
 def add_page(app: Flask, source: str, body_limit: int) -> None:
     """Add `GET /`, and `GET /fresh` with a picture from the captcha source at the URL `source`.
 
     `body_limit` is in bytes.
     """
+    places = BoundedSemaphore(WAITING_LIMIT)
 
     @app.get("/")
     def page() -> Response:
@@ -39,7 +63,13 @@ def add_page(app: Flask, source: str, body_limit: int) -> None:
     @app.get("/fresh")
     @waits_for_others
     def fresh() -> Response:
-        data = _fetch_captcha(source, body_limit)
+        if not places.acquire(blocking=False):
+            message = f"{WAITING_LIMIT} requests wait for the captcha source already; come again in a moment"
+            raise ApiError(503, NO_SOURCE, message)
+        try:
+            data = _fetch_captcha(source, body_limit)
+        finally:
+            places.release()
         try:  # the source's Content-Type is ignored: an SVG, for example, can contain a script
             picture_format = str(decode_picture(data, PIXEL_LIMIT).format).lower()
         except SampleError as error:
@@ -54,6 +84,10 @@ def _fetch_captcha(source: str, limit_bytes: int) -> bytes:
         data = fetch(source, limit_bytes)
     except HTTPError as error:
         raise ApiError(502, NO_SOURCE, f"{name}: the captcha source answered {error.code}") from error
+    except OtherHostError as error:
+        raise ApiError(
+            502, NO_SOURCE, f"{name}: the captcha source sends on to {error}; write that into remote_url"
+        ) from error
     except (OSError, ValueError, HTTPException) as error:
         raise ApiError(502, NO_SOURCE, f"{name}: the captcha source can't be reached") from error
     if len(data) > limit_bytes:
@@ -64,8 +98,8 @@ def _fetch_captcha(source: str, limit_bytes: int) -> bytes:
 def fetch(source: str, limit_bytes: int) -> bytes:
     """The body of the answer from the URL `source`. One larger than `limit_bytes` is cut some bytes after the limit.
 
-    A source on this machine is asked without a proxy.
-    Raises OSError, also after `TIMEOUT_S`, ValueError or HTTPException.
+    A source on this machine is asked without a proxy. A redirection is followed on the same host only.
+    Raises OSError, also after `TIMEOUT_S`, ValueError, HTTPException or OtherHostError.
     """
     parts, url = urlsplit(source), _to_ascii(without_user(source))
     proxies = urllib.request.ProxyHandler({} if parts.hostname in LOOPBACK else None)
@@ -73,7 +107,7 @@ def fetch(source: str, limit_bytes: int) -> bytes:
     if parts.username is not None:
         user, password = unquote(parts.username), unquote(parts.password or "")
         passwords.add_password(None, urljoin(url, "/"), user, password, is_authenticated=True)
-    opener = urllib.request.build_opener(proxies, urllib.request.HTTPBasicAuthHandler(passwords))
+    opener = urllib.request.build_opener(proxies, urllib.request.HTTPBasicAuthHandler(passwords), SameHost())
     deadline, data = time.monotonic() + TIMEOUT_S, b""
     with opener.open(url, timeout=TIMEOUT_S) as response:
         while len(data) <= limit_bytes and (part := response.read1(2**16)):

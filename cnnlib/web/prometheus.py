@@ -1,22 +1,54 @@
-"""The Prometheus metrics of a server, and its access log.
+"""The Prometheus metrics of a server.
 
 A server of several processes adds up their metrics in a folder. Each process needs its path in the environment
 variable `PROMETHEUS_MULTIPROC_DIR` before it starts.
 """
 
-import json
 import logging
 import os
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
-
-from cnnlib.web import ACCESS_LOG
+from prometheus_client import Counter, Gauge, Histogram, mmap_dict, values
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable of prometheus_client
 OTHER = "other"  # label of unknown routes and methods, which a client could invent without end
+FILE_BYTES = 2**16  # of a new file of metrics
+ENTRY_BYTES = 32  # of an entry beside its key, at most
+
+
+class AllocatedDict(mmap_dict.MmapedDict):
+    """A file of metrics whose whole space is taken from the disk before it is written to.
+
+    Where the disk is full, this raises OSError. Writing to a page that the disk has no room for kills the process.
+    """
+
+    def __init__(self, filename: str, read_mode: bool = False) -> None:
+        if not read_mode:
+            _allocate(Path(filename))
+        super().__init__(filename, read_mode)
+
+    def _init_value(self, key: str) -> None:
+        if self._used + len(key.encode()) + ENTRY_BYTES > self._capacity and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
+        super()._init_value(key)
+
+
+def _allocate(path: Path) -> None:
+    """Make a file of metrics, or take the space of one that is there. Raises OSError, and then leaves no empty file."""
+    with path.open("ab") as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size or FILE_BYTES)
+        except OSError:
+            if not size:
+                path.unlink()  # reading an empty one would fail
+            raise
+
+
+values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]
 
 REQUESTS = Counter("captcha_requests", "Requests answered", ["route", "method", "status"])
 SECONDS = Histogram(
@@ -40,7 +72,33 @@ MODEL_SAVED = Gauge(
 )
 
 _log = logging.getLogger(__name__)
-_access_log = logging.getLogger(ACCESS_LOG)
+
+
+_faults: set[str] = set()  # that were logged
+
+
+@contextmanager
+def counting() -> Iterator[None]:
+    """Go on when a metric can't be written, as in a full folder or without file descriptors; log a reason once."""
+    try:
+        yield
+    except OSError as error:
+        reason = str(error.strerror or error)
+        if reason not in _faults:
+            _faults.add(reason)
+            _log.warning(
+                "%s: metrics can't be written: %s; requests are answered, but some are not counted",
+                os.environ.get(METRICS_FOLDER, "metrics"),
+                reason,
+            )
+
+
+def count_request(route: str, method: str, status: int, seconds: float | None = None) -> None:
+    """Count a request, and how long its answer took if that is known."""
+    with counting():
+        REQUESTS.labels(route, method, status).inc()
+        if seconds is not None:
+            SECONDS.labels(route).observe(seconds)
 
 
 def make_metrics_folder() -> bool:
@@ -56,19 +114,16 @@ def make_metrics_folder() -> bool:
 
 def restore_metrics_folder() -> None:
     """Make the metrics folder if it was removed, as some systems do at logout, and log the loss."""
-    if make_metrics_folder():
-        _log.warning(
-            "the metrics folder was removed: the counts of the running processes, later ones too, are lost; "
-            "restart the server"
-        )
+    with counting():
+        if make_metrics_folder():
+            _log.warning(
+                "the metrics folder was removed: the counts of the running processes, later ones too, are lost; "
+                "restart the server"
+            )
 
 
 def open_metrics_files() -> None:
     """Open this process's files in the metrics folder, so that requests are counted even after its removal."""
-    REQUESTS.labels("/healthz", "GET", 200)
-    SECONDS.labels("/healthz")
-
-
-def log_request(client: str | None, status: int, **fields: Any) -> None:
-    """Write the log line of a request, a JSON object."""
-    _access_log.info("%s", json.dumps({"time": round(time.time(), 3), "client": client, "status": status, **fields}))
+    with counting():
+        REQUESTS.labels("/healthz", "GET", 200)
+        SECONDS.labels("/healthz")

@@ -1,8 +1,5 @@
-"""Parsing of a recognition request: its pictures, in one of three forms, and its options."""
+"""Parsing of a recognition request: its pictures, in one of several forms, and its options."""
 
-import base64
-import binascii
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,18 +7,15 @@ from typing import Any
 from flask import Request
 from werkzeug.exceptions import BadRequest
 
-from cnnlib.web.api_errors import BAD_OPTION, NO_PICTURE, NOT_A_PICTURE, ApiError
+from cnnlib.codec.picture_parts import parts_fault
+from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, ApiError
+from cnnlib.web.forms import FIELD, Form, looks_like_multipart, no_picture, parse_multipart, parse_urlencoded
+from cnnlib.web.picture_texts import decode_text, is_picture, picture_of
 
-FIELD = "image_file"
 PICTURES_LIMIT = 100  # in one request
-FORMS = ("multipart/form-data", "application/x-www-form-urlencoded", "")
-
-
-class InMemoryRequest(Request):
-    """A request whose uploaded files stay in memory, where its limited body already is. A full disk does no harm."""
-
-    def _get_file_stream(self, *_: Any, **__: Any) -> io.BytesIO:
-        return io.BytesIO()
+MULTIPART, URL_ENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+UNTOLD = ("", "application/octet-stream")  # types that say nothing about the body
+OPTIONS = ("model", "min_confidence")
 
 
 @dataclass(frozen=True)
@@ -34,56 +28,92 @@ class RecognitionRequest:
     min_confidence: float
 
 
+@dataclass(frozen=True)
+class Body:
+    """What a request's body holds. `hint` says what a client that sent no picture probably did wrong."""
+
+    pictures: Sequence[bytes]
+    as_list: bool = False
+    options: Mapping[str, Any] | None = None
+    hint: str = ""
+
+
 def parse_request(request: Request) -> RecognitionRequest:
     """The pictures of a multipart form, a raw body or JSON, with the options `model` and `min_confidence`.
 
     Raises ApiError.
     """
+    body = _parse_body(request, request.get_data(parse_form_data=False))
+    _check_pictures(body)
+    options = {**request.args, **(body.options or {})}
+    model, min_confidence = _model(options.get("model")), _min_confidence(options.get("min_confidence"))
+    return RecognitionRequest(body.pictures, body.as_list, model, min_confidence)
+
+
+def _parse_body(request: Request, data: bytes) -> Body:
+    """The body, by what it begins with if that is unambiguous, else by its type. Raises ApiError."""
     content_type = request.mimetype
-    options: Mapping[str, Any] = request.args
-    as_list = False
-    if content_type in FORMS:
-        pictures = [file.read() for file in request.files.getlist(FIELD)]
-        as_list = len(pictures) > 1
-        options = {**options, **request.form}
-    elif content_type.startswith("image/"):
-        pictures = [request.get_data(cache=False)]
-    elif content_type == "application/json":
-        content = _json_object(request)
-        image = content.get("image") or []
-        as_list = isinstance(image, list)
-        pictures = [_decode_base64(text) for text in (image if as_list else [image])]
-        options = {**options, **content}
-    else:
+    if is_picture(data) or (content_type.startswith("image/") and not looks_like_multipart(data)):
+        return Body([data] if data else [])
+    if looks_like_multipart(data) or (content_type == MULTIPART and data):
+        return _form_body(parse_multipart(data, request.mimetype_params.get("boundary", "")))
+    if _is_json(content_type) or (content_type in UNTOLD and data.lstrip()[:1] in (b"{", b"[")):
+        return _json_body(request)
+    if content_type == URL_ENCODED:
+        return _form_body(parse_urlencoded(data), "; a picture as the body needs Content-Type: image/png or the like")
+    picture = picture_of(data)
+    if not picture and data and content_type:
         raise ApiError(415, "415", f"expected multipart/form-data, image/* or application/json; got {content_type}")
-    _check_pictures(pictures, request)
-    model, min_confidence = _model(options.get("model")), _min_confidence(options.get("min_confidence", 0))
-    return RecognitionRequest(pictures, as_list, model, min_confidence)
+    return Body([picture] if picture else [], hint="; got a body that is none of these" if data else "")
 
 
-def _check_pictures(pictures: Sequence[bytes], request: Request) -> None:
-    """Raise ApiError when there is no picture, an empty one, or too many."""
-    if not pictures or not all(pictures):
-        hint = _missing_picture_hint(pictures, request)
-        raise ApiError(400, NO_PICTURE, f"expected a picture in the form field {FIELD}, in JSON or as the body{hint}")
-    if len(pictures) > PICTURES_LIMIT:
-        raise ApiError(413, "413", f"expected at most {PICTURES_LIMIT} pictures; got {len(pictures)}")
+def _is_json(content_type: str) -> bool:
+    return content_type in ("application/json", "text/json") or content_type.endswith("+json")
 
 
-def _missing_picture_hint(pictures: Sequence[bytes], request: Request) -> str:
-    """What the client probably did wrong, or nothing."""
-    if pictures:
-        return f"; picture {[*map(bool, pictures)].index(False) + 1} is empty"
-    if FIELD in request.form:
-        return "; got a text; a file needs a filename"
-    if request.mimetype == "application/x-www-form-urlencoded":
-        return "; a picture as the body needs Content-Type: image/png or the like"
-    return ""
+def _form_body(form: Form, hint: str = "") -> Body:
+    """The pictures in the field `image_file`, as files or as texts in base64."""
+    files, texts = form.files.get(FIELD, []), form.texts.get(FIELD, [])
+    _check_count(len(files) + len(texts))
+    pictures = [picture_of(data) or data for data in files] + [*filter(None, map(picture_of, texts))]
+    if not pictures and texts:
+        hint = "; got a text; a file needs a filename"
+    elif not pictures and form.files:
+        hint = f"; got a file in the field {next(iter(form.files))[:40]!r}"
+    options = {name: form.texts[name][0].decode(errors="replace") for name in OPTIONS if name in form.texts}
+    return Body(pictures, len(pictures) > 1, options, hint)
+
+
+def _json_body(request: Request) -> Body:
+    """The picture or pictures of the key `image`."""
+    content = _json_object(request)
+    image = content.get("image") or content.get(FIELD) or []
+    as_list = isinstance(image, list)
+    texts = image if as_list else [image]
+    _check_count(len(texts))
+    options = {name: content[name] for name in OPTIONS if content.get(name) is not None}
+    return Body([_decode(text) for text in texts], as_list, options)
+
+
+def _check_count(pictures: int) -> None:
+    """Raise ApiError when there are too many pictures."""
+    if pictures > PICTURES_LIMIT:
+        raise ApiError(413, "413", f"expected at most {PICTURES_LIMIT} pictures; got {pictures}")
+
+
+def _check_pictures(body: Body) -> None:
+    """Raise ApiError when there is no picture, an empty one, or too many parts in them."""
+    if not body.pictures or not all(body.pictures):
+        empty = [*map(bool, body.pictures), False].index(False) + 1
+        hint = f"; picture {empty} is empty" if body.pictures else body.hint
+        raise no_picture(hint)
+    if fault := parts_fault(body.pictures):
+        raise ApiError(400, NOT_A_PICTURE, fault)
 
 
 def _json_object(request: Request) -> dict[str, Any]:
     try:
-        content = request.get_json(cache=False)
+        content = request.get_json(force=True, cache=False)
     except RecursionError as error:
         raise ApiError(400, "400", "expected a JSON object; got one that is nested too deep") from error
     except BadRequest as error:
@@ -93,18 +123,13 @@ def _json_object(request: Request) -> dict[str, Any]:
     return content
 
 
-def _decode_base64(text: Any) -> bytes:
-    """The bytes of base64 text, whose lines may be wrapped, or of a data URL."""
+def _decode(text: Any) -> bytes:
     if not isinstance(text, str):
         raise ApiError(400, NOT_A_PICTURE, "expected image to be base64 text, a data URL or a list of them")
-    if text[:5].lower() == "data:":
-        prefix, _, text = text.partition(",")
-        if not prefix.lower().endswith(";base64"):
-            raise ApiError(400, NOT_A_PICTURE, "expected a data URL in base64: data:image/png;base64,...")
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ApiError(400, NOT_A_PICTURE, f"expected base64: {error}") from error
+        return decode_text(text.encode(errors="replace"))  # half of a surrogate pair becomes ?, which is no base64
+    except ValueError as error:
+        raise ApiError(400, NOT_A_PICTURE, str(error)) from error
 
 
 def _model(value: Any) -> str | None:
@@ -114,6 +139,8 @@ def _model(value: Any) -> str | None:
 
 
 def _min_confidence(value: Any) -> float:
+    if value is None or value == "":
+        return 0
     try:
         min_confidence = float(value)
     except (TypeError, ValueError, OverflowError):

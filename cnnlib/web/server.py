@@ -7,9 +7,10 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,14 @@ import uvicorn
 from flask import Flask
 from uvicorn.supervisors import Multiprocess
 
+from cnnlib.core.printable import PrintableFormatter
 from cnnlib.core.signals import block_signals, unblock_signals
 from cnnlib.web import ACCESS_LOG, BODY_LIMIT_BYTES
+from cnnlib.web.access_log import TerminalFormatter
 from cnnlib.web.http_limits import LimitedProtocol
 from cnnlib.web.prometheus import METRICS_FOLDER, make_metrics_folder, open_metrics_files, restore_metrics_folder
-from cnnlib.web.sockets import listen_on
+from cnnlib.web.sockets import listen_on, refuse_new_connections
+from cnnlib.web.stopping import GracefulServer
 from cnnlib.web.wsgi_bridge import WsgiBridge
 
 WORKER_TIMEOUT_S = 20  # a silent worker is replaced after this time; one that starts on a busy machine is silent too
@@ -56,7 +60,10 @@ class Worker:
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor, which replaces dead workers. This one also notices a death during a health check."""
+    """uvicorn's supervisor, which replaces dead workers.
+
+    This one also notices a death during a health check, and loses no connection when it stops.
+    """
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         on_hangup = signal.getsignal(HANGUP) if HANGUP else None
@@ -67,6 +74,19 @@ class Supervisor(Multiprocess):
     def init_processes(self) -> None:
         with block_signals():  # until the workers handle signals: an interrupted import prints a long traceback
             super().init_processes()
+
+    def handle_int(self) -> None:
+        refuse_new_connections(self.sockets)
+        super().handle_int()
+
+    def handle_term(self) -> None:
+        refuse_new_connections(self.sockets)
+        super().handle_term()
+
+    def terminate_all(self) -> None:
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()  # or connections that a worker can't accept any more would wait for nothing
 
     def keep_subprocess_alive(self) -> None:
         for process in self.processes:
@@ -90,11 +110,14 @@ def default_workers() -> int:
 
 
 def configure_logs() -> None:
-    """Log warnings, reloaded models and a JSON line for each request to standard error."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    """Log warnings, reloaded models and a line for each request to standard error: short in a terminal, else JSON."""
+    messages = logging.StreamHandler()
+    messages.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[messages], level=logging.WARNING)
     logging.getLogger("cnnlib").setLevel(logging.INFO)
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    at_terminal = sys.stderr is not None and sys.stderr.isatty()
+    handler.setFormatter(TerminalFormatter() if at_terminal else PrintableFormatter("%(message)s"))
     access_log = logging.getLogger(ACCESS_LOG)
     access_log.handlers, access_log.propagate = [handler], False
     access_log.setLevel(logging.INFO)
@@ -117,27 +140,29 @@ def serve(
     page_port: int | None = None,
     token: bool = False,
     workers: int = 1,
+    proxies: Sequence[str] = (),
 ) -> None:
     """Serve until Ctrl-C, SIGTERM or a closed terminal, and print the URL of `path` at the start.
 
     Each of the `workers`, processes that share the ports, calls `make_app`, which must not raise. If there are several,
     one that dies is replaced. `page_port` is a second port of the same application, for browsers. It is left out if it
-    is taken. `token` says whether requests need one.
+    is taken. `token` says whether requests need one. `proxies` are the addresses and networks whose X-Forwarded-For is
+    believed; without any, they are those in the environment variable FORWARDED_ALLOW_IPS, or none.
 
     Raises ServiceError when the address can't be bound, and OSError when the metrics folder can't be made.
     """
     make_metrics_folder()
     listeners = listen_on(host, port, path, page_port, token)
-    config = _uvicorn_config(Worker(make_app), workers)
+    config = _uvicorn_config(Worker(make_app), workers, proxies)
     with suppress(KeyboardInterrupt, SystemExit):  # a stop on request is no error
         _stop_on_hangup()
         if workers == 1:
-            uvicorn.Server(config).run(listeners)
+            GracefulServer(config).run(listeners)
         else:
             _run_workers(config, listeners)
 
 
-def _uvicorn_config(worker: Worker, workers: int) -> uvicorn.Config:
+def _uvicorn_config(worker: Worker, workers: int, proxies: Sequence[str]) -> uvicorn.Config:
     return uvicorn.Config(
         worker,
         factory=True,
@@ -148,6 +173,8 @@ def _uvicorn_config(worker: Worker, workers: int) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=[*proxies]
+        or os.environ.get("FORWARDED_ALLOW_IPS", ""),  # by default uvicorn trusts 127.0.0.1
         workers=workers,
         timeout_worker_healthcheck=WORKER_TIMEOUT_S,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,

@@ -1,13 +1,21 @@
 """The listening sockets of a server, one for programs and one for browsers."""
 
+import ctypes
 import errno
 import ipaddress
 import os
 import socket
+import struct
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
 
 from cnnlib.core.errors import ServiceError
 
 BACKLOG = 1024  # connections that wait to be accepted
+SO_ATTACH_FILTER = 26  # <asm-generic/socket.h>; Python has no name for it
+# <linux/filter.h>: load byte 13 of the TCP header; if its bit SYN is set, drop the segment, else take it whole.
+_DROP_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
 
 def listen_on(host: str, port: int, path: str, page_port: int | None, token: bool) -> list[socket.socket]:
@@ -35,6 +43,20 @@ def listen_on(host: str, port: int, path: str, page_port: int | None, token: boo
         except OSError as error:
             print(f"{url}:{page_port}: no page ({error}); choose another --page-port", flush=True)
     return listeners
+
+
+def refuse_new_connections(listeners: Iterable[socket.socket]) -> None:
+    """Let no more connections join the queues of these sockets, in all processes that share them.
+
+    Those that wait can still be accepted. A client that comes now tries again after a second, and finds the port closed
+    or the next server. Only Linux can do this; elsewhere nothing changes.
+    """
+    steps = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _DROP_SYN))
+    program = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(steps))  # struct sock_fprog
+    if sys.platform == "linux":
+        for listener in listeners:
+            with suppress(OSError):
+                listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
 
 
 def _remedy(error: Exception) -> str:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.routing import Map, MapAdapter
@@ -22,6 +25,12 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
+STOPPING = "cnnlib.stopping"  # key of a request's scope: an event that is set when the server stops
+STOPPED: Answer = (
+    503,
+    [("Content-Type", "application/json"), ("Retry-After", "1")],
+    b'{"error_code":"503","message":"the server is stopping; come again in a moment"}\n',
+)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -56,7 +65,7 @@ class WsgiBridge:
             return  # the client has disconnected
         environ = _environ(scope, body)
         if self._waiting_routes.test(scope["path"], scope["method"]):
-            status, headers, content = await asyncio.to_thread(_answer, self.app, environ)
+            status, headers, content = await _answer_or_stop(self.app, environ, scope)
         else:
             status, headers, content = _answer(self.app, environ)
         raw_headers = [
@@ -80,6 +89,47 @@ class WsgiBridge:
             if not message.get("more_body"):
                 break
         return bytes(body)
+
+
+def stop_waiting(scope: Message) -> None:
+    """Let a request whose view waits for others be answered at once, because the server stops."""
+    if STOPPING in scope:
+        scope[STOPPING].set()
+
+
+async def _answer_or_stop(app: WSGIApplication, environ: dict[str, Any], scope: Message) -> Answer:
+    """The answer of a view that runs in a thread, or 503 when the server stops before.
+
+    Nothing waits for the thread then: Python ends such threads with the process.
+    """
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    answer: asyncio.Future[Answer] = loop.create_future()
+
+    def run() -> None:
+        try:
+            result: Callable[[], None] = partial(_resolve, answer, _answer(app, environ))
+        except Exception as error:
+            result = partial(_fail, answer, error)
+        with suppress(RuntimeError):  # the loop has been closed
+            loop.call_soon_threadsafe(result)
+
+    scope[STOPPING] = stopping
+    threading.Thread(target=run, daemon=True).start()
+    stop = asyncio.ensure_future(stopping.wait())
+    either: set[asyncio.Future[Any]] = {answer, stop}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    return answer.result() if answer.done() else STOPPED
+
+
+def _resolve(future: asyncio.Future[Answer], answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+def _fail(future: asyncio.Future[Answer], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 def _content_length(scope: Message) -> int:

@@ -1,51 +1,118 @@
 """The pictures on the benchmarks' pages."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from cnnlib.codec.images import Shape, decode_picture, to_array
+from cnnlib.evaluation import plots
 from tests.benchmarks.cells import accuracy, confused, seconds_to
 from tests.benchmarks.runs import WORK, Result
 
+from matplotlib.axes import Axes  # isort: skip (after plots, which settles its environment)
+from matplotlib.figure import Figure  # isort: skip
+from matplotlib.font_manager import findfont  # isort: skip
 
-def draw_curves(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
-    """Errors on the verification set over steps, on a logarithmic scale."""
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    axes = figure.add_subplot()
-    colours = matplotlib.cycler(color=matplotlib.colormaps["tab10"].colors)
-    axes.set_prop_cycle(matplotlib.cycler(linestyle=["-", "--", ":"]) * colours)  # no two lines alike
-    for name, curve in curves.items():
-        axes.plot([step for step, _ in curve], [100 * max(1 - share, 5e-4) for _, share in curve], label=name)
-    axes.set(xlabel="step", ylabel="verification pictures misread, %", yscale="log", ylim=(0.05, 110))
-    axes.grid(alpha=0.3, which="both")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=7)  # over no curve
-    figure.savefig(path, dpi=100)
+COLOURS = ("#1f5fa8", "#d9822b", "#4c9a6a", "#8e5ea2", "#7a7a7a")
+STEPS = (100, 300, 1000, 3000, 10_000)  # on the axis
+LOWEST = 0.05  # percent misread, drawn for anything below
+
+
+def draw_curves(path: Path, found: Sequence[Result]) -> None:
+    """The share misread of the verification set over steps, both logarithmic: a plot for each kind of pictures.
+
+    Trainings that differ only in their seed are one line, their median, in a band from the best to the worst.
+    """
+    kinds = {kind: list(runs) for kind, runs in groupby(sorted(found, key=_pictures), _pictures)}
+    names = sorted({name for runs in kinds.values() for name in _lines(runs)})
+    colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(names)}
+    with plots.plain_style():
+        figure = Figure(figsize=(4.2 * len(kinds), 5), layout="constrained")
+        for axes, (kind, runs) in zip(
+            figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0], kinds.items(), strict=True
+        ):
+            for name, lines in _lines(runs).items():
+                _draw_band(axes, name, lines, colours[name])
+            axes.set(title=kind, xlabel="step", xscale="log")
+            axes.set_xticks(STEPS, [f"{step:,}" for step in STEPS])
+            axes.set_xticks([], minor=True)
+            axes.legend(loc="lower left", fontsize=8.5, frameon=False)
+        for axes in figure.axes:
+            plots.scale_errors(axes, LOWEST)
+        figure.axes[0].set_ylabel("pictures of the verification set misread")
+        figure.savefig(path, dpi=100)
+
+
+def _pictures(one: Result) -> str:
+    """What is on the pictures of a training, in words."""
+    kind, size, version, count = one["look"].split("-")
+    characters = {"lower": "digits and small letters", "upper": "digits and capital letters"}[kind]
+    return f"{characters}, {size.replace('x', '×')}\ncaptcha {version}, {int(count):,} pictures"
+
+
+def _lines(runs: Sequence[Result]) -> dict[str, list[list[list[float]]]]:
+    """The curves of trainings that differ only in their seed, by what they have in common, in words.
+
+    Of the network of 2019 the longest training alone: its rate is the same throughout, so a shorter one is its start.
+    """
+    longest = max(one["steps"] for one in runs)
+    lines: dict[str, list[list[list[float]]]] = {}
+    for one in runs:
+        if one["network"] == "classic":
+            if one["steps"] == longest:
+                lines.setdefault("network of 2019", []).append(one["curve"])
+            continue
+        start = "" if one["warm_start"] else ", from random weights"
+        lines.setdefault(f"{one['steps']:,} steps{start}", []).append(one["curve"])
+    return dict(sorted(lines.items()))
+
+
+def _draw_band(axes: Axes, name: str, curves: Sequence[Sequence[Sequence[float]]], colour: str) -> None:
+    steps = np.array([step for step, _ in curves[0]])
+    misread = np.array([100 * (1 - np.interp(steps, *np.array(curve).T)) for curve in curves])
+    low, middle, high = (np.maximum(part, LOWEST) for part in (misread.min(0), np.median(misread, 0), misread.max(0)))
+    seeds = f", {len(curves)} seeds" if len(curves) > 1 else ""
+    axes.plot(
+        steps,
+        middle,
+        color=colour,
+        linewidth=1.8,
+        label=f"{name}{seeds}: {plots.percent(float(np.median(misread[:, -1])))}",
+    )
+    axes.fill_between(steps, low, high, color=colour, alpha=0.25, linewidth=0)
 
 
 def draw_labels(path: Path, shares: Mapping[str, Mapping[str, Mapping[int, Result]]]) -> None:
-    """Accuracy over the number of labels, a plot a set, a line a start; bars are 95% intervals."""
-    figure = Figure(figsize=(2.6 * len(shares), 3.2), layout="constrained")
-    plots = figure.subplots(1, len(shares), sharey=True, squeeze=False)[0]
-    for axes, (name, lines) in zip(plots, shares.items(), strict=True):
-        for start, by_count in lines.items():
-            found = sorted(by_count.items())
-            if not found:
-                continue
-            middle = np.array([one["picture_accuracy"] for _, one in found])
-            low, high = np.array([one["interval"] for _, one in found]).T
-            spread = 100 * np.array((middle - low, high - middle))
-            axes.errorbar([count for count, _ in found], 100 * middle, spread, marker="o", capsize=3, label=start)
-        axes.set(title=name, xlabel="labelled pictures", ylim=(0, 101))
-        axes.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("unseen pictures read right, %")
-    figure.axes[0].legend(loc="lower right")
-    figure.savefig(path, dpi=100)
+    """The share misread over the number of labels, a plot a set, a line a start; bars are 95% intervals."""
+    with plots.plain_style():
+        figure = Figure(figsize=(2.6 * len(shares), 3.4), layout="constrained")
+        for axes, (name, lines) in zip(
+            figure.subplots(1, len(shares), sharey=True, squeeze=False)[0], shares.items(), strict=True
+        ):
+            for colour, (start, by_count) in zip(COLOURS, lines.items(), strict=False):
+                if by_count:
+                    _draw_labels(axes, start, by_count, colour)
+            counts = sorted({count for by_count in lines.values() for count in by_count})
+            axes.set(title=name, xlabel="labelled pictures", xscale="log")
+            axes.set_xticks(counts, map(str, counts))
+            axes.set_xticks([], minor=True)
+        for axes in figure.axes:
+            plots.scale_errors(axes, LOWEST)
+        figure.axes[0].set_ylabel("unseen pictures misread")
+        figure.axes[0].legend(loc="lower left", frameon=False)
+        figure.savefig(path, dpi=100)
+
+
+def _draw_labels(axes: Axes, start: str, by_count: Mapping[int, Result], colour: str) -> None:
+    results = [one for _, one in sorted(by_count.items())]
+    misread = np.array([100 * (1 - one["picture_accuracy"]) for one in results])
+    high, low = 100 * (1 - np.array([one["interval"] for one in results]).T)
+    middle = np.maximum(misread, LOWEST)
+    spread = np.maximum([middle - np.maximum(low, LOWEST), high - middle], 0)
+    axes.errorbar(sorted(by_count), middle, spread, marker="o", capsize=3, label=f"from {start}", color=colour)
 
 
 def draw_samples(path: Path, names: Sequence[str], trained: dict[str, Result]) -> None:

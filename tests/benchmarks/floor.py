@@ -7,6 +7,7 @@ import numpy as np
 from flask import Flask, Response, jsonify, request
 
 from cnnlib.codec.images import decode_picture
+from cnnlib.web.request_parsing import parse_request
 from cnnlib.web.server import serve
 from webserver_recognize_api import create_app
 
@@ -16,7 +17,7 @@ def create_floor(config: str) -> Flask:
 
     @app.post("/floor")
     def floor() -> Response:
-        pixels = np.asarray(decode_picture(request.files["image_file"].read()))
+        pixels = np.asarray(decode_picture(parse_request(request).pictures[0]))
         return jsonify({"value": str(pixels.shape), "speed_time(ms)": 0})
 
     return app

@@ -18,6 +18,7 @@ from tests.benchmarks.cells import (
 )
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
 from tests.benchmarks.headline import LONG, UPPER_CASE
+from tests.benchmarks.hostile_page import hostile_text
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
 
@@ -43,12 +44,14 @@ def write_pages() -> None:
         write_zoo(results("zoo-"), results("general-"))
     if results("labels-"):
         write_labels(results("labels-"))
+    for result in results("hostile-requests"):
+        (DOCS / "hostile_requests.md").write_text(hostile_text(HEAD, result), encoding="utf-8")
     if results("service-"):
         write_service({one["name"].removeprefix("service-"): one for one in results("service-")})
 
 
 def write_statistics(found: Sequence[Result]) -> None:
-    draw_curves(DOCS / "statistics.png", {one["name"]: one["curve"] for one in found})
+    draw_curves(DOCS / "statistics.png", found)
     text = (
         "# Accuracy and speed on captchas of the `captcha` library\n\n"
         + HEAD
@@ -61,7 +64,8 @@ def write_statistics(found: Sequence[Result]) -> None:
         "- Seconds to 98%: until a measurement of the verification set first gave 98% or more, computed from the mean "
         "pace of the training.\n\n"
         + table([*STATISTICS], [[cell(one) for cell in STATISTICS.values()] for one in found])
-        + "\n![Verification accuracy over steps](statistics.png)\n\n"
+        + "\n![Share of the verification set that is misread, over steps](statistics.png)\n\n"
+        "Both axes are logarithmic. A band reaches from the best to the worst seed.\n\n"
         + remaining(LONG, "misread_lower.png")
         + remaining(UPPER_CASE, "misread_upper.png")
         + "".join(map(pipeline, results("speed")))
@@ -150,7 +154,7 @@ def write_labels(found: Sequence[Result]) -> None:
         "Each cell ends with the commit, or the day, of the code. Where these differ, the recipe may differ too, and "
         "so may the figures because of it.\n\n"
         + table(("set", "start", *(f"{count} labels" for count in counts)), rows)
-        + "\n![Accuracy over the number of labels](few_labels.png)\n\n"
+        + "\n![Share misread over the number of labels](few_labels.png)\n\n"
         + machines(found)
     )
     (DOCS / "few_labels.md").write_text(text, encoding="utf-8")

@@ -69,7 +69,7 @@ def killed(config: Path, picture: Path) -> Result:
 def stopped(config: Path, picture: Path) -> Result:
     """Requests that are half sent when the server is told to stop, and how many of them are answered."""
     data = picture.read_bytes()
-    head = f"POST /b HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(data)}\r\n\r\n"
+    head = f"POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {len(data)}\r\n\r\n"
     with serving(config) as service:
         begun = [socket.create_connection(("127.0.0.1", service.port), 20) for _ in range(UNDER_WAY)]
         for connection in begun:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cnnlib.config import load_sample_config
-from cnnlib.network.architectures import operations
-from cnnlib.training.devices import matrix_product, rates
+from cnnlib.training.devices import count_operations, matrix_product, rates
 from cnnlib.training.trainer import Trainer
 from tests.benchmarks.headline import headline
 from tests.benchmarks.runs import WORK, Result, store, stored, write_config
@@ -42,7 +41,7 @@ def measure() -> Result:
         "repeated_ms": 1000 * step,
         "pipeline_ms": 1000 * statistics.median(piped) / STEPS,
         "pipeline_cost": statistics.median(b / a for a, b in zip(repeated, piped, strict=True)) - 1,
-        "gflops": 3 * operations(trainer.model) * size / step / 1e9,
+        "gflops": 3 * count_operations(trainer.model) * size / step / 1e9,
         "matrix_product_gflops": statistics.median(products),
     }
     return store(NAME, measured)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.data.folders import list_entries
-from cnnlib.data.verify_and_split import check_file
+from cnnlib.data.samples import inspect, judge
 from tests.benchmarks.runs import WORK, Config, Run, call, shipped_config, write_config
 
 HELD_BACK = 400  # pictures that are reported on
@@ -73,7 +73,7 @@ def run_of(zoo: Path, name: str, labels: int | None = None, options: tuple[str, 
 
 def testable(path: Path, config: SampleConfig) -> bool:
     """Whether a picture can be read; a label that the training could not know is a mistake like others."""
-    found, size = check_file(path, config), (config.image_width, config.image_height)
+    found, size = judge(inspect(path), config), (config.image_width, config.image_height)
     return found.label is not None and found.size is not None and (config.resize or found.size == size)
 
 

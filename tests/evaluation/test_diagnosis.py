@@ -21,7 +21,7 @@ def test_all_suspects_are_written_with_their_confidences(tmp_path: Path) -> None
     diagnosis = diagnose(predictions("x", 12) + predictions(LABEL, 188), predictions(LABEL, 100))
     table = tmp_path / "report" / "suspects.csv"
     write_suspects(diagnosis.suspects, table)
-    with table.open(newline="") as file:
+    with table.open(newline="", encoding="utf-8-sig") as file:
         header, *rows = csv.reader(file)
     assert header == ["picture", "label", "reading", "confidence", "loss"]
     assert [row[0] for row in rows] == [f"x{n}.png" for n in reversed(range(12))]

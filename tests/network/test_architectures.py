@@ -8,7 +8,7 @@ import tensorflow as tf
 from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.images import Shape, open_picture
 from cnnlib.core.errors import ConfigError
-from cnnlib.network.architectures import Columns, consistency_loss, network_class, operations
+from cnnlib.network.architectures import Columns, network_class
 from cnnlib.network.names import NETWORKS
 from tests.helpers import draw
 
@@ -58,25 +58,6 @@ def test_sixteen_pictures_are_learned_by_heart(name: str, tmp_path: Path) -> Non
     assert [alphabet.decode(answer, network.decoding, (1, 3)).text for answer in probabilities] == labels
 
 
-def test_consistency_loss_of_two_views_by_hand() -> None:
-    first = np.log(np.array([[[0.5, 0.5], [0.9, 0.1]]], np.float32))
-    second = np.log(np.array([[[0.8, 0.2], [0.9, 0.1]]], np.float32)) + 3  # scores are free of a constant
-    forth = 0.5 * np.log(0.5 / 0.8) + 0.5 * np.log(0.5 / 0.2)
-    back = 0.8 * np.log(0.8 / 0.5) + 0.2 * np.log(0.2 / 0.5)
-    assert consistency_loss(first, second).numpy() == pytest.approx([(forth + back) / 2], rel=1e-5)
-    assert consistency_loss(second, first).numpy() == pytest.approx([(forth + back) / 2], rel=1e-5)
-    assert consistency_loss(first, first + 1).numpy() == pytest.approx([0], abs=1e-6)
-
-
-def test_consistency_loss_pulls_each_view_towards_the_other() -> None:
-    views = tf.constant([[[1.0, 0.0]]]), tf.constant([[[0.0, 0.0]]])
-    with tf.GradientTape() as tape:
-        tape.watch(views)
-        apart = consistency_loss(*views)
-    first, second = tape.gradient(apart, views)
-    assert first[0, 0, 0] > 0 > second[0, 0, 0], "a step down the gradient brings them nearer"
-
-
 @pytest.mark.parametrize(("width", "rows"), [(100, 25), (40, 10), (24, 12)])
 def test_columns_are_enough_for_repeated_characters(width: int, rows: int) -> None:
     network = network_class("columns")(Shape(16, width), classes=3, length=4)
@@ -105,14 +86,6 @@ def test_smallest_and_largest_pictures_have_finite_loss(name: str, shape: Shape)
     )
     labels = np.array([[1, 1, 1, 1], [2, 10, 10, 10]], np.int32)
     assert np.isfinite(network.loss(labels, network.model()(pictures, training=True))).all()
-
-
-def test_operations_are_those_of_the_layers() -> None:
-    pictures = keras.Input((6, 8, 1))
-    x = keras.layers.Conv2D(4, 3, padding="same")(pictures)  # 48 places of 9 products for each of 4 filters
-    x = keras.layers.DepthwiseConv2D((6, 1))(x)  # 8 places of 6 products for each of 4 channels
-    x = keras.layers.Dense(5)(keras.layers.Flatten()(x))  # 32 x 5 products
-    assert operations(keras.Model(pictures, x)) == 2 * (48 * 9 * 4 + 8 * 6 * 4 + 32 * 5)
 
 
 @pytest.mark.parametrize("name", ["columns", "positions"])

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnnlib.data.folders import list_entries
-from cnnlib.inference.model_card import CARD, load_card
-from cnnlib.training.checkpoint import held
+from cnnlib.inference.model_card import CARD, held, load_card
 from tests.helpers import fill, fill_unlearnable, run_script, start_script, write_config
 
 pytestmark = pytest.mark.slow

@@ -24,7 +24,7 @@ def test_folder_is_read_without_a_server_into_a_table(
     assert recognize_local.main(arguments) == 0
     paths = list_entries(folder)
     expected = Recognizer(trained.config.model_save_dir).recognize([path.read_bytes() for path in paths])
-    with table.open(newline="") as file:
+    with table.open(newline="", encoding="utf-8-sig") as file:
         header, *rows = csv.reader(file)
     assert header == ["picture", "reading", "confidence"]
     assert [(row[0], row[1], float(row[2])) for row in rows] == [

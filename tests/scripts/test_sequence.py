@@ -87,7 +87,7 @@ def check_stress(suite: SimpleNamespace, api: str) -> None:
     assert run.returncode == 0, run.stderr
     line = r"^30, [01]?, \d\d:\d\d:\d\d, total time: \d+ms, identification: \d+ms, request: -?\d+ms$"
     assert re.search(line, run.stdout, re.MULTILINE)
-    with (suite.folder / "test.csv").open(newline="", encoding="utf-8") as file:
+    with (suite.folder / "test.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert sorted(int(row["index"]) for row in rows) == list(range(1, 31))
     for row in rows:

@@ -9,7 +9,7 @@ from cnnlib.config import load_sample_config
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import GENERAL_MODEL
 from cnnlib.data.folders import list_entries
-from cnnlib.inference.model_card import has_file, load_card
+from cnnlib.inference.model_card import has_file, held, load_card
 from cnnlib.inference.recognizer import Recognizer
 from tests.helpers import fill, write_config
 from tools import ship_model
@@ -20,7 +20,7 @@ def test_copy_reads_alike_and_is_not_trained_on(trained: SimpleNamespace, tmp_pa
     assert ship_model.main([str(source), str(target)]) == 0
     picture = list_entries(trained.config.test_image_dir)[0].read_bytes()
     assert Recognizer(target).recognize([picture]) == Recognizer(source).recognize([picture])
-    assert {path.suffix for path in target.iterdir()} == {".json", ".npz", ".tflite"}
+    assert {path.suffix for path in target.iterdir() if path.name != ".lock"} == {".json", ".npz", ".tflite"}
     card = load_card(target)
     assert set(card.files) == {"weights", card.reads}
     config = load_sample_config(write_config(tmp_path, acc_stop=1))
@@ -49,3 +49,13 @@ def test_model_that_can_be_trained_on_is_not_replaced(
     assert ship_model.main([str(GENERAL_MODEL), str(target)]) == 2
     assert "it holds a model that can be trained on, which stays" in capsys.readouterr().err
     assert has_file(target, "checkpoint")
+
+
+def test_folder_that_a_training_holds_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "copy"
+    with held(target):
+        assert ship_model.main([str(GENERAL_MODEL), str(target)]) == 2
+    assert "another training is using this folder" in capsys.readouterr().err
+    assert [path.name for path in target.iterdir()] == [".lock"]
+    assert ship_model.main([str(GENERAL_MODEL), str(target)]) == 0
+    assert load_card(target).characters == load_card(GENERAL_MODEL).characters

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -41,3 +42,11 @@ def test_hidden_and_missing_gpus_are_reported() -> None:
     if not tf.config.list_physical_devices("GPU"):
         assert "enable_gpu is set, but TensorFlow finds no GPU" in devices.use_gpu(True)
     assert not tf.config.get_visible_devices("GPU")
+
+
+def test_operations_are_those_of_the_layers() -> None:
+    pictures = keras.Input((6, 8, 1))
+    x = keras.layers.Conv2D(4, 3, padding="same")(pictures)  # 48 places of 9 products for each of 4 filters
+    x = keras.layers.DepthwiseConv2D((6, 1))(x)  # 8 places of 6 products for each of 4 channels
+    x = keras.layers.Dense(5)(keras.layers.Flatten()(x))  # 32 x 5 products
+    assert devices.count_operations(keras.Model(pictures, x)) == 2 * (48 * 9 * 4 + 8 * 6 * 4 + 32 * 5)

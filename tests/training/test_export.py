@@ -10,7 +10,7 @@ from cnnlib.core.errors import ModelError
 from cnnlib.inference.litert import LiteRT
 from cnnlib.network.architectures import network_class
 from cnnlib.network.names import NETWORKS
-from cnnlib.training.export import accuracy_of, check_litert, choose, to_float32, to_litert
+from cnnlib.training.export import check_litert, choose, litert_accuracy, to_float32, to_litert
 from tests.small_network import Small
 
 PICTURES = np.random.default_rng(0).integers(0, 255, (4, 16, 32, 1)).astype(np.uint8)
@@ -66,5 +66,5 @@ def test_accuracy_is_that_of_the_litert_model(small: Small) -> None:
         return alphabet.decode(answer, small.decoding, (0, 2))
 
     texts = [decode(LiteRT(content).probabilities(picture)).text for picture in PICTURES]
-    assert accuracy_of(content, PICTURES, texts, decode) == 1
-    assert accuracy_of(content, PICTURES, [*texts[:3], "other"], decode) == 0.75
+    assert litert_accuracy(content, PICTURES, texts, decode) == 1
+    assert litert_accuracy(content, PICTURES, [*texts[:3], "other"], decode) == 0.75

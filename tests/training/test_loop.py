@@ -16,7 +16,7 @@ from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.inference.model_card import CARD, load_card, load_model
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.network.names import NETWORKS
-from cnnlib.training.loop import export, train
+from cnnlib.training.loop import export_checkpoint, train
 from cnnlib.training.trainer import Trainer
 from tests.helpers import fill, fill_unlearnable
 
@@ -110,7 +110,7 @@ def test_interruption_saves_the_step_it_stopped_at(configure: Callable[..., Samp
         assert arrays["progress/step"] == 20
 
 
-@pytest.mark.parametrize(("function", "part"), [(train, "step"), (export, "evaluate")])
+@pytest.mark.parametrize(("function", "part"), [(train, "step"), (export_checkpoint, "record_evaluation")])
 def test_lack_of_memory_names_the_key_to_lower(
     finished: SampleConfig, monkeypatch: pytest.MonkeyPatch, function: Callable[..., object], part: str
 ) -> None:
@@ -124,7 +124,7 @@ def test_lack_of_memory_names_the_key_to_lower(
         function(finished.model_copy(update={"cycle_stop": 21}), lambda _: None)
 
 
-@pytest.mark.parametrize("function", [train, export])
+@pytest.mark.parametrize("function", [train, export_checkpoint])
 def test_full_disk_is_not_taken_for_a_lack_of_memory(
     finished: SampleConfig, monkeypatch: pytest.MonkeyPatch, function: Callable[..., object]
 ) -> None:

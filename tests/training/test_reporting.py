@@ -24,7 +24,7 @@ def test_console_lines_are_those_of_the_original(trained: SimpleNamespace) -> No
 
 
 def test_training_goes_on_when_its_terminal_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(_: str) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise BrokenPipeError
 
     monkeypatch.setattr("tqdm.tqdm.write", gone)

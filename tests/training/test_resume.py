@@ -45,7 +45,7 @@ def test_resumed_training_goes_on_as_if_nothing_had_happened(
                 losses[name].append(float(trainer.step(pictures, labels)[0]))
                 if trainer.progress.step == pause:
                     break
-            trainer.evaluate()
+            trainer.record_evaluation()
             save(trainer)
     assert len(losses["resumed"]) == 40
     assert losses["resumed"] == pytest.approx(losses["straight"], rel=1e-2)
@@ -99,7 +99,7 @@ def test_checkpoint_without_a_hash_of_names_is_known_by_its_number_of_pictures(f
     older = Trainer(finished)
     assert resume(older)
     older.progress.names_hash = ""
-    older.evaluate()
+    older.record_evaluation()
     save(older, final=True)
     again = Trainer(finished)
     assert resume(again)
@@ -177,7 +177,7 @@ def test_suspects_of_a_checkpoint_are_reported_until_their_labels_change(
         LabelledPrediction(Path(path.name), label, Prediction("0" + label, 0.9, ()), 0.01, 4.5)
     ]
     trainer.progress.step = 1
-    trainer.evaluate()
+    trainer.record_evaluation()
     save(trainer)
     monkeypatch.setattr(Evaluator, "predict", lambda _, *call: labels_as_read(*call))
     again = Trainer(short)

@@ -13,7 +13,7 @@ from cnnlib.core.errors import ConfigError
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.inference.recognizer import Recognizer
-from cnnlib.network.architectures import consistency_loss
+from cnnlib.network.losses import consistency_loss
 from cnnlib.training.dataset import Dataset
 from cnnlib.training.save import save
 from cnnlib.training.schedule import steps_for
@@ -142,7 +142,7 @@ def test_averaged_weights_follow_and_are_what_is_evaluated_and_exported(short: S
         averages = [keep * average + (1 - keep) * weight for average, weight in zip(averages, weights, strict=True)]
     for variable, expected in zip(trainer.averaged.weights, averages, strict=True):
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
-    trainer.evaluate()
+    trainer.record_evaluation()
     save(trainer)
     picture = trainer.verification.pictures[0]
     prediction = Recognizer(short.model_save_dir).recognize(picture)
@@ -162,7 +162,7 @@ def test_goal_is_two_evaluations_in_a_row_on_enough_pictures(short: SampleConfig
 def test_evaluation_replaces_that_of_other_pictures_at_the_same_step(short: SampleConfig) -> None:
     trainer = Trainer(short)
     trainer.progress.verification_curve = [(-10, 1.0), (0, 1.0)]
-    trainer.evaluate()
+    trainer.record_evaluation()
     assert trainer.verified.picture < 1
     assert trainer.progress.verification_curve == [(-10, 1.0), (0, trainer.verified.picture)]
 

@@ -24,7 +24,6 @@ from tests.hostile import (
     jpeg_of_scans,
     png_of_no_colour,
     png_of_size,
-    text_bomb,
     whole,
 )
 from tests.web.clients import client_of, loaded
@@ -87,7 +86,6 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "no width": lambda: png_of_size(0, 16),
     "rows that never come": lambda: png_of_size(*SIZE),
     "a transparent colour that the palette lacks": lambda: png_of_no_colour(*SIZE),
-    "a comment of 100 MB": lambda: text_bomb(SIZE),
     "a JPEG of 200 scans": lambda: jpeg_of_scans(SIZE, 200),
     "an SVG": lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="32" height="16"/>',
     "an EPS": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 16\n",

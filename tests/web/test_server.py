@@ -90,7 +90,7 @@ def server(trained: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace
     log: list[str] = []
     threading.Thread(target=log.extend, args=(process.stderr,), daemon=True).start()
     with socket.create_connection(("127.0.0.1", port), 120) as connection:  # answered once a worker has started
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
     if sys.platform.startswith("linux"):
         assert eventually(lambda: have_opened_metrics(workers_of(process.pid)))
@@ -251,8 +251,8 @@ def test_workers_end_with_their_parent(server: SimpleNamespace, picture_bytes: b
 def test_stopping_finishes_what_is_under_way(server: SimpleNamespace, picture_bytes: bytes) -> None:
     assert post(server.port, picture_bytes) == 200
     with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
-        head = f"POST /b HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(picture_bytes)}\r\n"
-        connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        head = "POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nExpect: 100-continue\r\n"
+        connection.sendall(f"{head}Content-Length: {len(picture_bytes)}\r\n\r\n".encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # it is under way
         connection.sendall(picture_bytes[:50])
         server.process.terminate()

@@ -1,0 +1,65 @@
+"""Say which files of a folder are left out and why: a line each, or the reasons with some examples."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnnlib.codec.characters import escape_odd
+from cnnlib.core.files import write_atomically
+from cnnlib.core.paths import display_path
+from cnnlib.data.samples import Sample
+
+LISTED = 20  # lines of pictures on the console; a file has all
+EXAMPLES = 3  # names beside a reason
+
+
+def list_abnormal(samples: Sequence[Sample], file: Path) -> list[str]:
+    """The lines about the abnormal ones among the samples of a folder.
+
+    After 20 of them the rest is in `file`, and the reasons follow with their numbers. If the file can't be written, all
+    are listed.
+    """
+    abnormal = [(index, sample) for index, sample in enumerate(samples) if sample.fault]
+    lines = [f"[Picture {index}] [{escape_odd(sample.path.name)}] [{sample.fault}]" for index, sample in abnormal]
+    if len(lines) <= LISTED:
+        return lines
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        return [*lines, f"[Warning] {display_path(file)}: can't be written: {error.strerror}", *_reasons(abnormal)]
+    rest = f"... and {len(lines) - LISTED} more: {display_path(file)} lists all {len(lines)}"
+    return [*lines[:LISTED], rest, *_reasons(abnormal)]
+
+
+def _reasons(abnormal: Sequence[tuple[int, Sample]]) -> list[str]:
+    """A line for each kind of reason, the most frequent first. A picture counts in each of its own."""
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for _, sample in abnormal:
+        for kind in dict.fromkeys(sample.faults):
+            names[kind].append(escape_odd(sample.path.name))
+    ordered = sorted(names.items(), key=lambda item: -len(item[1]))
+    return [f"{len(found)} of them: {kind}, such as {', '.join(found[:EXAMPLES])}" for kind, found in ordered]
+
+
+def list_skipped(skipped: Sequence[tuple[str, str]], file: Path) -> list[str]:
+    """A line for each kind of reason why files were skipped, with examples; `file` lists all of many."""
+    kinds: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name, reason in skipped:
+        kinds[reason.partition(": ")[0]].append((escape_odd(name), reason))
+    lines = []
+    for kind, found in sorted(kinds.items(), key=lambda item: -len(item[1])):
+        if len(found) <= EXAMPLES:
+            lines += [f"Skipped {name}: {reason}" for name, reason in found]
+        else:
+            names = ", ".join(name for name, _ in found[:EXAMPLES])
+            lines.append(f"Skipped {len(found)}: {kind}, such as {names}")
+    if len(skipped) > len(lines):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            rows = "".join(f"{escape_odd(name)}: {reason}\n" for name, reason in skipped)
+            write_atomically(file, rows.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            return [*lines, f"[Warning] {display_path(file)}: can't be written: {error.strerror}"]
+        lines.append(f"{display_path(file)} lists all {len(skipped)}")
+    return lines

@@ -1,0 +1,175 @@
+"""The files of a folder or a zip archive, also of archives in it, each as a name and a way to read it.
+
+Nothing is unpacked to the disk. What an archive may hold is bounded, and links in it are not followed.
+"""
+
+import io
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from cnnlib.codec.images import FILE_LIMIT_BYTES
+from cnnlib.core.errors import SampleError
+from cnnlib.core.paths import display_path
+from cnnlib.data.folders import LOCK_NAME, SYSTEM_NAMES
+
+ARCHIVE_DEPTH = 2  # archives in archives
+ARCHIVE_FILES = 1_000_000
+ARCHIVE_BYTES = 16 * 2**30  # unpacked
+ARCHIVE_RATIO = 200  # unpacked bytes for each of the archive; pictures are packed already
+SMALL_ARCHIVE_BYTES = 256 * 2**20  # unpacked; below it, no ratio is too high
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a source. `name` is its place in it; `read` raises SampleError."""
+
+    name: PurePosixPath
+    read: Callable[[], bytes]
+
+
+@dataclass
+class Source:
+    """Files, and those that can't be taken, each with the reason."""
+
+    entries: list[Entry] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def list_source(path: Path, without: Iterable[Path] = ()) -> Source:
+    """The files below a folder, in a zip archive, or this one file, sorted by name.
+
+    The folders `without` are left out. Links are read through. Hidden files and those of file managers do not count.
+    """
+    source = Source()
+    if path.is_dir():
+        real = {os.path.realpath(folder) for folder in without}
+        for file in _walk(path, real, source):
+            _add_file(source, file, PurePosixPath(file.relative_to(path).as_posix()))
+    elif path.is_file():
+        _add_file(source, path, PurePosixPath(path.name))
+    else:
+        raise SampleError(f"{display_path(path)}: expected a folder, a zip file or a table of labels; there is none")
+    return source
+
+
+def _walk(top: Path, without: set[str], source: Source) -> Iterator[Path]:
+    """Files below a folder. Each folder is entered once, even when links lead back to it."""
+    entered = {os.path.realpath(top)}
+    for folder, folders, files in os.walk(top, followlinks=True, onerror=lambda error: _note(source, top, error)):
+        for name in sorted(folders):
+            real = os.path.realpath(Path(folder, name))
+            if is_hidden(name) or real in without or real in entered:
+                folders.remove(name)
+            entered.add(real)
+        folders.sort()
+        yield from (Path(folder, name) for name in sorted(files) if not is_hidden(name))
+
+
+def _note(source: Source, top: Path, error: OSError) -> None:
+    name = Path(str(error.filename)).relative_to(top).as_posix()
+    source.skipped.append((name, f"the folder can't be read: {error.strerror}"))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is no picture: hidden, or of a file manager."""
+    return name.startswith(".") or name.lower() in SYSTEM_NAMES or name == LOCK_NAME
+
+
+def _add_file(source: Source, path: Path, name: PurePosixPath) -> None:
+    if path.is_symlink() and not path.exists():
+        source.skipped.append((str(name), f"a link to a file that is missing: {path.readlink()}"))
+    elif not path.is_file():
+        source.skipped.append((str(name), "not a file"))
+    elif path.suffix.lower() == ".zip":
+        _add_archive(source, path, name, path.stat().st_size, ARCHIVE_DEPTH)
+    else:
+        source.entries.append(Entry(name, lambda: _read_file(path)))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return _bounded(file.read(FILE_LIMIT_BYTES + 1))
+    except OSError as error:
+        raise SampleError(f"can't be read: {error.strerror}") from error
+
+
+def _bounded(data: bytes) -> bytes:
+    if len(data) > FILE_LIMIT_BYTES:
+        raise SampleError(f"expected a file of at most {FILE_LIMIT_BYTES} bytes; got more")
+    return data
+
+
+def _add_archive(source: Source, file: Path | io.BytesIO, name: PurePosixPath, size: int, depth: int) -> None:
+    """Add the files of an archive, and of those in it. One that is broken or unpacks to far too much is skipped."""
+    try:
+        archive = zipfile.ZipFile(file)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        _check_archive(members, size)
+    except (zipfile.BadZipFile, OSError, SampleError, ValueError, NotImplementedError) as error:
+        source.skipped.append((str(name), f"the archive can't be opened: {error}"))
+        return
+    for member in sorted(members, key=_member_name):
+        inner = PurePosixPath(_member_name(member))
+        parts = [part for part in inner.parts if part not in ("/", "..")]  # it only names the file in messages
+        place = name / PurePosixPath(*parts)
+        if any(map(is_hidden, parts)) or not parts:
+            continue
+        if stat.S_ISLNK(member.external_attr >> 16):
+            source.skipped.append((str(place), "a link inside an archive"))
+        elif member.flag_bits & 1:
+            source.skipped.append((str(place), "it needs a password: unpack the archive first"))
+        elif inner.suffix.lower() == ".zip":
+            _add_inner(source, archive, member, place, depth)
+        else:
+            source.entries.append(Entry(place, _reader(archive, member)))
+
+
+def _add_inner(
+    source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: PurePosixPath, depth: int
+) -> None:
+    if depth <= 1:
+        source.skipped.append((str(place), "an archive in an archive in an archive"))
+        return
+    try:
+        data = _reader(archive, member)()
+    except SampleError as error:
+        source.skipped.append((str(place), str(error)))
+        return
+    _add_archive(source, io.BytesIO(data), place, len(data), depth - 1)
+
+
+def _check_archive(members: list[zipfile.ZipInfo], size: int) -> None:
+    unpacked = sum(member.file_size for member in members)
+    if len(members) > ARCHIVE_FILES:
+        raise SampleError(f"expected at most {ARCHIVE_FILES} files; got {len(members)}")
+    if unpacked > max(SMALL_ARCHIVE_BYTES, min(ARCHIVE_BYTES, ARCHIVE_RATIO * size)):
+        raise SampleError(f"{size} bytes would unpack to {unpacked}, which is no archive of pictures")
+
+
+def _member_name(member: zipfile.ZipInfo) -> str:
+    """The name of a file in an archive. Without the mark of UTF-8, it is UTF-8 all the same, or GBK."""
+    if not member.flag_bits & 0x800:
+        raw = member.filename.encode("cp437", "replace")
+        for encoding in ("utf-8", "gbk"):
+            try:
+                return raw.decode(encoding).replace("\\", "/")
+            except UnicodeDecodeError:
+                continue
+    return member.filename.replace("\\", "/")
+
+
+def _reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            with archive.open(member) as file:
+                return _bounded(file.read(FILE_LIMIT_BYTES + 1))
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+            raise SampleError(f"can't be unpacked: {error}") from error
+
+    return read

@@ -1,0 +1,61 @@
+"""Pictures as text: base64 and data URLs, as browsers and clients write them."""
+
+import base64
+import binascii
+from urllib.parse import unquote_to_bytes
+
+from cnnlib.codec.picture_parts import BMP_SIGNATURE, GIF_SIGNATURES, JPEG_SIGNATURE, PNG_SIGNATURE
+
+PIECE_BYTES = 2**16
+URL_SAFE = bytes.maketrans(b"-_", b"+/")
+SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE, *GIF_SIGNATURES)
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether bytes begin as a PNG, JPEG, GIF, BMP or WebP does."""
+    if data.startswith(BMP_SIGNATURE):
+        return data[6:10] == bytes(4)  # reserved; a text could begin with BM
+    return data.startswith(SIGNATURES) or (data[:4], data[8:12]) == (b"RIFF", b"WEBP")
+
+
+def picture_of(data: bytes) -> bytes | None:
+    """The picture in bytes, which are the picture itself, base64 or a data URL. None when there is none."""
+    if is_picture(data):
+        return data
+    try:
+        decoded = decode_text(data)
+    except ValueError:
+        return None
+    return decoded if is_picture(decoded) else None
+
+
+def unquote(text: bytes) -> bytes:
+    """Bytes without percent-encoding. By pieces, because of a megabyte of escapes `unquote_to_bytes` takes 60."""
+    pieces, start = [], 0
+    while start < len(text):
+        end = start + PIECE_BYTES
+        escape = text.rfind(b"%", end - 2, end)
+        end = escape if escape > 0 else end
+        pieces.append(unquote_to_bytes(text[start:end]))
+        start = end
+    return b"".join(pieces)
+
+
+def decode_text(text: bytes) -> bytes:
+    """The bytes of base64, whose lines may be wrapped, or of a data URL.
+
+    Base64 may lack its padding, and be of the URL-safe kind. Raises ValueError with what was expected.
+    """
+    text = text.strip()
+    if text[:5].lower() == b"data:":
+        head, _, text = text.partition(b",")
+        if not head.lower().rstrip().endswith(b";base64"):
+            if b"%" not in text:  # every picture has bytes that need an escape
+                raise ValueError("expected a data URL in base64: data:image/png;base64,...")
+            return unquote(text)
+        text = unquote(text)
+    digits = text.translate(URL_SAFE, b" \t\r\n\v\f").rstrip(b"=")
+    try:
+        return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"expected base64: {error}") from error
