@@ -16,6 +16,8 @@ from cnnlib.core.paths import PROJECT_ROOT
 from tests.helpers import free_port
 from tests.test_deploy import ask, needs_nginx, nginx_before
 
+pytestmark = pytest.mark.slow
+
 DEPLOY = PROJECT_ROOT / "deploy"
 ANALYZE = shutil.which("systemd-analyze")
 SCORE_LIMIT = 1.2

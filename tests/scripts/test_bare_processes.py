@@ -11,6 +11,8 @@ import pytest
 from cnnlib.core.paths import PROJECT_ROOT
 from tests.helpers import fill, run_script, write_config
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = sorted(path for folder in (".", "gen_image", "tools") for path in (PROJECT_ROOT / folder).glob("*.py"))
 
 
@@ -35,7 +37,6 @@ def test_pictures_are_split_without_standard_streams(closed: str, tmp_path: Path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no shell that closes descriptors")
-@pytest.mark.slow
 def test_training_and_generator_run_without_standard_error(tmp_path: Path) -> None:
     path = write_config(tmp_path, cycle_stop=10, cycle_save=10, acc_stop=1)
     fill(tmp_path / "sample" / "train", 40)

@@ -20,6 +20,8 @@ from test_batch import TestBatch
 from tests.helpers import fill, run_script, write_config
 from train_model import TrainModel
 
+pytestmark = pytest.mark.slow
+
 CHECKPOINTS = {
     "prefix of a folder": ("checkpoint", ".meta", ".index", ".data-00000-of-00001"),
     "prefix of a name": ("model.ckpt-3000.meta", "model.ckpt-3000.index", "model.ckpt-3000.data-00000-of-00002"),
@@ -108,7 +110,6 @@ def test_checkpoint_of_tensorflow_1_is_recognised(kind: str, tmp_path: Path) -> 
         Recognizer(*values)
 
 
-@pytest.mark.slow
 def test_training_beside_an_older_checkpoint_says_that_it_begins_anew(
     short: SampleConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,7 +132,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
 def test_training_and_batch_test_take_the_arguments_of_the_original(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,8 @@ from cnnlib.evaluation import plots
 from cnnlib.inference.model_card import load_card
 from tests.helpers import fill, write_config
 
+pytestmark = pytest.mark.slow
+
 NO_SPACE = "No space left on device"
 
 
@@ -47,7 +49,6 @@ def on_small_disk(folder: Path, script: str, config: Path, size: str = "16k") ->
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not can_mount(), reason="no small disk can be mounted here")
 def test_full_log_disk_ends_no_training(tmp_path: Path) -> None:
     path = write_config(tmp_path, cycle_stop=400, cycle_save=400, acc_stop=1, augmentation=0, train_batch_size=4)

@@ -13,7 +13,10 @@ from cnnlib.cli import shell_word
 from cnnlib.core.printable import is_obeyed
 from tests.helpers import draw, fill, run_script, running, write_config
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="Windows has no such names"),
+]
 
 FORGED = "\x1b[2J\x1b[HPicture accuracy: 100%"
 NAMES = {

@@ -16,6 +16,8 @@ from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from tests.hostile import chunk
 from tests.hostile_bodies import BOUNDARY, HEAD, KINDS, LIMIT, TAIL, Body, form, png, ztxt
 
+pytestmark = pytest.mark.slow
+
 MB = 2**20
 
 

@@ -18,6 +18,8 @@ from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from tests.helpers import Servers, start_script
 from webserver_recognize_api import parser
 
+pytestmark = pytest.mark.slow
+
 PATHS = ("/", "/models", "/healthz", "/readyz", "/metrics", "/openapi.json", "/fresh", "/static/page.js", "/none")
 OWN = ("localhost", "LocalHost:6001", "localhost.", "a.localhost", "127.0.0.1:6000", "127.8.8.8", "[::1]:6001", "[::1]")
 FOREIGN = (

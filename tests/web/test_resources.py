@@ -16,7 +16,10 @@ import pytest
 from cnnlib.web.prometheus import METRICS_FOLDER
 from tests.helpers import start_script
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sets limits of POSIX systems")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="sets limits of POSIX systems"),
+]
 Start = Callable[..., "Server"]
 
 

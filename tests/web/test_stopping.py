@@ -19,7 +19,10 @@ from cnnlib.web.sockets import refuse_new_connections
 from tests.helpers import eventually, start_script
 from tests.processes import workers_of
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="new connections can be held off on Linux alone")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="new connections can be held off on Linux alone"),
+]
 CLIENTS = 260
 
 
