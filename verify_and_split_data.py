@@ -14,7 +14,6 @@ examples:
   python verify_and_split_data.py --write-config conf/my_config.json
 """
 
-import json
 import random
 import sys
 from argparse import ArgumentParser
@@ -23,13 +22,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, argument_parser, script, shell_word
-from cnnlib.codec.characters import escape_odd, is_odd
-from cnnlib.codec.filenames import has_suffix
+from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.errors import CaptchaError, ConfigError, ModelError
@@ -38,7 +35,16 @@ from cnnlib.core.progress import progress_bar
 from cnnlib.data import config_proposal, importing
 from cnnlib.data import verify_and_split as splitting
 from cnnlib.data.folders import first_picture, labels_in, locked
-from cnnlib.data.listing import list_abnormal, list_skipped
+from cnnlib.data.listing import list_skipped
+from cnnlib.data.reporting import (
+    as_json,
+    show_abnormal,
+    show_disagreements,
+    show_other_suffixes,
+    show_shares,
+    show_ways_out,
+    start_folder,
+)
 from cnnlib.data.samples import Sample, doubt_labels, inspect, inspect_folder, judge
 from cnnlib.data.verify_and_split import SetSizes
 from cnnlib.inference.compatibility import check_resumable, requirements_of
@@ -141,15 +147,6 @@ def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
             )
 
 
-def start_folder(folder: Path, config: SampleConfig, moving: bool) -> None:
-    """Print the original's first lines about a folder."""
-    print(f">>> Start verification directory: [{display_path(folder)}]")
-    folders = (folder, config.train_image_dir, config.test_image_dir)
-    for missing in (each for each in folders if moving and not each.is_dir()):
-        print(f"[Warning] The directory {display_path(missing)} cannot be found, it will be created soon")
-    print("Start to verify the original picture collection")
-
-
 def separate(
     checked: Sequence[Sample],
     folder: Path,
@@ -180,60 +177,6 @@ def separate(
     vanished = splitting.move_all(good, test, targets, before) if moving else []
     show_shares(good, test, vanished, len(samples) - len(good))
     return samples
-
-
-def show_shares(good: Sequence[Path], test: set[Path], vanished: Sequence[Path], abnormal: int) -> None:
-    """Print how many pictures are in each set."""
-    for path in vanished:
-        print(f"[Warning] {escape_odd(path.name)} has vanished before it could be moved")
-    moved, tested = len(good) - len(vanished), len(test.difference(vanished))
-    kept = (
-        "one of which is an anomaly and remains" if abnormal == 1 else f"{abnormal} of which are anomalies and remain"
-    )
-    print(f"A total of {moved} images are allocated to the training set and test set, ", end="")
-    print(f"{kept} in the original directory")
-    print(f"The number of test sets is: {tested}")
-    print(f"The number of training sets is: {moved - tested}")
-
-
-def show_abnormal(samples: Sequence[Sample], file: Path) -> None:
-    count = sum(sample.fault is not None for sample in samples)
-    print(f"Total pictures in the original set: {len(samples)}")
-    print(f"====The following {count} {'picture is' if count == 1 else 'pictures are'} abnormal====")
-    for line in list_abnormal(samples, file):
-        print(line)
-    if not count:
-        print(f"No abnormality found ({len(samples)} pictures in total)")
-    print("========end")
-
-
-def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
-    """Print the config lines that would fit the pictures."""
-    if wrong:
-        print(f"Pictures and {config.name} disagree; these lines would fit the pictures:")
-        for key, value in wrong.items():
-            print(f'  "{key}": {as_json(value)},')
-        print("Change them by hand, or let --write-config PATH write them")
-
-
-def show_other_suffixes(samples: Sequence[Sample], suffix: str) -> None:
-    """How many labelled pictures are left out because of their suffix."""
-    others = [sample for sample in samples if sample.label and sample.size and not has_suffix(sample.path, suffix)]
-    if others:
-        print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {others[0].path.name}; ", end="")
-        print('"image_suffix": "any" takes them')
-
-
-def show_ways_out(samples: Sequence[Sample]) -> None:
-    """What to do about names without a label and about labels that are likely wrong."""
-    unnamed = [sample for sample in samples if sample.label is None and (sample.size or sample.path.is_dir())]
-    if unnamed:
-        print(f"Names without a label: {len(unnamed)}, such as {escape_odd(unnamed[0].path.name)}; ", end="")
-        print("put them into a folder of their own, and copy them with --import FOLDER, which knows other names")
-    doubtful = [sample for sample in samples if sample.doubt]
-    if doubtful:
-        print(f"Labels that are likely wrong: {len(doubtful)}, such as {escape_odd(doubtful[0].path.name)}; ", end="")
-        print("rename them, or take them as they are with --accept-labels")
 
 
 def write_config(path: Path, template: Path, config: SampleConfig, known: Sequence[str], accept_labels: bool) -> None:
@@ -287,12 +230,6 @@ def draw_sheet(path: Path, samples: Sequence[Sample], seed: int) -> None:
         return
     if chosen:
         print(f"{len(chosen)} pictures over their labels are in {display_path(sheet)}: look whether they are right")
-
-
-def as_json(value: object) -> str:
-    """A value as JSON for people, with escapes for what can't be seen."""
-    text = json.dumps(value, ensure_ascii=False)
-    return "".join(json.dumps(character)[1:-1] if is_odd(character) else character for character in text)
 
 
 def import_pictures(source: Path, config: SampleConfig, path: Path, accept_labels: bool) -> None:
