@@ -244,10 +244,12 @@ def import_pictures(source: Path, config: SampleConfig, path: Path, accept_label
         print("Labels that are likely wrong: correct them, or take them as they are with --accept-labels")
     already = f"; {copied.present} were there already" if copied.present else ""
     print(f"Copied {copied.new} pictures into {display_path(config.origin_image_dir)}{already}")
-    if first_picture(config.train_image_dir, config.image_suffix):
-        print(f"Move them with: python verify_and_split_data.py --config {shell_word(path)}")
+    if not first_picture(config.origin_image_dir):
         return
     shown = "" if path == SAMPLE_CONFIG else f" --config {shell_word(path)}"
+    if first_picture(config.train_image_dir, config.image_suffix):
+        print(f"Move them with: python verify_and_split_data.py{shown}")
+        return
     target = "conf/my_config.json" if path == SAMPLE_CONFIG else shell_word(path)
     print(f"Write a config for them with: python verify_and_split_data.py{shown} --write-config {target}")
 

@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import signal
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,6 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             untrained.discard(item.path)
     first = max((path for path in slow if path not in untrained), key=lambda path: slow[path], default=None)
     items.sort(key=lambda item: (item.path != first, item.path not in untrained, -slow[item.path]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Put what TensorFlow leaves behind, because a worker ends without cleaning up, into the folder of the run."""
+    tempfile.tempdir = str(tmp_path_factory.mktemp("temporary"))
 
 
 @pytest.fixture

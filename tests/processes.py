@@ -1,17 +1,17 @@
-"""Processes of a server, as Linux tells of them in /proc."""
+"""Processes of a server, as Linux lists them in /proc."""
 
 import re
 from pathlib import Path
 
 
 def workers_of(pid: int) -> set[int]:
-    """Processes that a server has spawned to serve."""
+    """The worker processes of a server."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return {int(child) for child in children if b"spawn_main" in _command_of(child)}
 
 
 def lives(pid: int) -> bool:
-    """Whether a process runs: it is there, and not only because nobody asked yet how it ended."""
+    """Whether a process runs, and is not a zombie."""
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -19,7 +19,7 @@ def lives(pid: int) -> bool:
 
 
 def memory_mb(pid: int) -> float:
-    """What a process has in memory."""
+    """The resident memory of a process, in MB."""
     return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0]) / 1024
 
 

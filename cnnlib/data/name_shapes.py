@@ -103,15 +103,14 @@ def read_names(stems: Sequence[str]) -> list[NamedLabel]:
 def _read_alone(names: Sequence[str]) -> list[NamedLabel]:
     """Labels of names without an underscore. Other signs divide them too, if one of the parts is a serial number."""
     rows = [[part for part in _OTHER_SIGNS.split(name) if part] for name in names]
-    count, share = Counter(map(len, rows)).most_common(1)[0]
     numbered = is_running(names)
     found = [_alone(name, numbered) for name in names]
-    if count < 2 or len(rows) < FEW or share < MOSTLY * len(rows):
-        return found
-    places = [place for place, row in enumerate(rows) if len(row) == count]
-    divided = _read_divided([rows[place] for place in places])
-    for place, named in zip(places, divided or [], strict=False):
-        found[place] = named
+    for count, share in Counter(map(len, rows)).items():
+        if count < 2 or share < FEW:
+            continue
+        places = [place for place, row in enumerate(rows) if len(row) == count]
+        for place, named in zip(places, _read_divided([rows[place] for place in places]) or [], strict=False):
+            found[place] = named
     return found
 
 
@@ -124,7 +123,15 @@ def _read_divided(rows: Sequence[list[str]]) -> list[NamedLabel] | None:
     numbers = [all(map(str.isdecimal, column)) for column in columns]
     if len(columns) == 2 and sum(numbers) == 1:
         return [NamedLabel(row[numbers.index(False)]) for row in rows]
+    if len(columns) == 2 and _are_labels_beside_numbers(*columns):
+        return [NamedLabel(row[0]) for row in rows]
     return None
+
+
+def _are_labels_beside_numbers(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether parts that are all digits are labels and small numbers. Labels have one length, and numbers seldom do."""
+    same_length = len(set(map(len, first))) == 1 and len(set(first)) > 1
+    return same_length and len(first[0]) >= 3 and max(map(int, second)) <= 2 * len(second)
 
 
 def _alone(name: str, numbered: bool) -> NamedLabel:

@@ -59,6 +59,15 @@ def test_label_is_found_wherever_it_stands(name: Callable[[int, str], str], text
     assert [named.label for named in read_names([name(n, label) for n, label in enumerate(texts)])] == texts
 
 
+@pytest.mark.parametrize("texts", [WORDS, DIGITS], ids=["letters", "digits"])
+@pytest.mark.parametrize("sign", ["-", " ", ".", " - "])
+@pytest.mark.parametrize("others", [0, 5, 90])
+def test_other_signs_divide_names_also_among_plain_ones(sign: str, texts: list[str], others: int) -> None:
+    plain = labels(others, "uvwxyz6789")
+    names = [f"{label}{sign}{n % 7}" for n, label in enumerate(texts)] + plain
+    assert [named.label for named in read_names(names)] == [*texts, *plain]
+
+
 def test_parts_of_a_date_are_no_label() -> None:
     names = [f"{label}_20240506_{10_1010 + 977 * n}" for n, label in enumerate(WORDS)]
     assert [named.label for named in read_names(names)] == WORDS

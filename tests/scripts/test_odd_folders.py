@@ -155,8 +155,11 @@ def test_import_ends_with_the_next_command(
     assert len(list_entries(tmp_path / "sample" / "train")) == 38
     capsys.readouterr()
     assert main("--import", source, config_path) == 0
+    assert capsys.readouterr().out.endswith(f"Copied 0 pictures into {origin.as_posix()}/; 40 were there already\n")
+    draw("abcd", source / "abcd.JPG", seed=77)
+    assert main("--import", source, config_path) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        f"Copied 0 pictures into {origin.as_posix()}/; 40 were there already",
+        f"Copied 1 pictures into {origin.as_posix()}/; 40 were there already",
         f"Move them with: python verify_and_split_data.py --config {config_path}",
     ]
 
