@@ -27,14 +27,16 @@ def pytest_configure() -> None:
     """Prepare this process and those that tests start.
 
     GPUs are hidden, for they would answer otherwise. Where workers share the cores, TensorFlow takes one thread each:
-    more would mostly wait for each other. Under nohup a closed terminal is noticed all the same: scripts under test
-    would inherit its deafness.
+    more would mostly wait for each other. Under nohup and in the background of a shell, a closed terminal and Ctrl-C
+    are noticed all the same: scripts under test would inherit the deafness.
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     if HANGUP and signal.getsignal(HANGUP) == signal.SIG_IGN:
         signal.signal(HANGUP, lambda *_: None)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
