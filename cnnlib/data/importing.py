@@ -21,7 +21,7 @@ from cnnlib.codec.images import decode_picture, is_empty, suffix_of
 from cnnlib.config import SampleConfig
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_atomically
+from cnnlib.core.files import sync_disk, write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data import plausibility
@@ -122,6 +122,7 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
                     raise SampleError(f"the same picture is there under another label: {display_path(twin)}")
             except SampleError as error:
                 copied.skipped.append((str(picture.entry.name), str(error)))
+        sync_disk(origin)  # whoever reads that they are copied may delete the others
     return copied
 
 
