@@ -17,6 +17,7 @@ from tests.benchmarks.cells import (
     training_cells,
 )
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
+from tests.benchmarks.faults_page import faults_text
 from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.hostile_page import hostile_text
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
@@ -46,6 +47,8 @@ def write_pages() -> None:
         write_labels(results("labels-"))
     for result in results("hostile-requests"):
         (DOCS / "hostile_requests.md").write_text(hostile_text(HEAD, result), encoding="utf-8")
+    if results("faults-"):
+        (DOCS / "faults.md").write_text(faults_text(HEAD, results("faults-")), encoding="utf-8")
     if results("service-"):
         write_service({one["name"].removeprefix("service-"): one for one in results("service-")})
 
