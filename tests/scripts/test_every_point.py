@@ -77,6 +77,12 @@ def test_import_waits_for_the_disk_before_it_says_what_it_copied(prepare: Prepar
     assert len(calls) - calls[::-1].index("rename") <= calls.index("syncfs")
 
 
+def test_pictures_are_on_the_disk_before_they_are_moved_on_it(prepare: Prepare) -> None:
+    _, found = prepare("split")
+    calls = [point.call for point in found]
+    assert calls.index("syncfs") < calls.index("rename")
+
+
 def test_harness_finds_what_is_written_in_place(tmp_path: Path) -> None:
     """A script that does what the suite must not: it is caught at its write."""
     folder = tmp_path / "work"
