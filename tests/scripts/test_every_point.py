@@ -1,15 +1,15 @@
 """Some points of all that writes, at which the process is killed or an operation fails; `make bench-faults` has all."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from tests import fault_injection
-from tests.fault_cases import CASES, Case, UnavailableError, prepared
+from tests.conftest import shared
+from tests.fault_cases import CASES, Case, UnavailableError, prepared, trained_models
 from tests.fault_injection import FAULTS, Point, points, run_at, script
 
 pytestmark = [
@@ -21,12 +21,20 @@ QUICK = [name for name in CASES if name != "train"]
 Prepare = Callable[[str], tuple[Case, list[Point]]]
 
 
+def make_models(folder: Path) -> None:
+    with trained_models(folder):
+        return
+
+
 @pytest.fixture
-def prepare(tmp_path: Path) -> Prepare:
+def prepare(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepare]:
     """Prepares a case in a folder of its own; skips the test where this system lacks something that it needs."""
     with ExitStack() as stack:
 
         def make(name: str) -> tuple[Case, list[Point]]:
+            if CASES[name][1] is trained_models:
+                folder, _ = shared(tmp_path_factory, "fault_models", make_models)
+                (tmp_path / "models").symlink_to(folder / "models")
             try:
                 return stack.enter_context(prepared(name, tmp_path))
             except UnavailableError as error:
@@ -39,8 +47,8 @@ def prepare(tmp_path: Path) -> Prepare:
 def test_a_fault_of_each_kind_of_operation_loses_nothing(name: str, prepare: Prepare) -> None:
     case, found = prepare(name)
     last_of_each = {point.call: point for point in found}
-    for point, fault in zip(last_of_each.values(), cycle(FAULTS), strict=False):
-        case.try_point(point, fault, case.folder.with_name("strace.log"))
+    for number, point in enumerate(last_of_each.values(), QUICK.index(name)):
+        case.try_point(point, FAULTS[number % len(FAULTS)], case.folder.with_name("strace.log"))
 
 
 def test_picture_is_on_the_other_disk_before_its_original_goes(prepare: Prepare) -> None:
