@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cnnlib.network import keyed_random
+
 Tensor = Any  # a symbolic or eager tensor
 
 
@@ -49,6 +51,28 @@ class BatchNorm(keras.Layer):
         self.moving_mean.assign(self.momentum * self.moving_mean + (1 - self.momentum) * mean)
         self.moving_variance.assign(self.momentum * self.moving_variance + (1 - self.momentum) * variance)
         return normed[:, 0] if x.shape.rank == 3 else normed
+
+
+class Dropout(keras.Layer):
+    """Sets a share of the values to 0 in training and raises the others to keep the mean (Srivastava et al. 2014).
+
+    Which values follows from the layer's name and the keys of the pictures, see `picture_keys`. So it does not matter
+    how a batch is shared out, or whether a training was resumed. Keras's own layer draws for a whole batch, from a
+    state of its own. Without keys, each call draws anew.
+    """
+
+    def __init__(self, share: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.share = share
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        if not training:
+            return x
+        keys = keyed_random.current_keys()
+        if keys is None:
+            return tf.nn.dropout(x, self.share)
+        dropped = keyed_random.chosen(keys, x.shape[1:], self.share, self.name)
+        return tf.where(dropped, tf.zeros((), x.dtype), x / (1 - self.share))
 
 
 class Place(keras.Layer):

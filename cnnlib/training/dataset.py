@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data.folders import list_labelled
-from cnnlib.training.augment import CHANGES, augment, erase
+from cnnlib.training.augment import augment, erase
+from cnnlib.training.order import change_keys, picture_numbers
 from cnnlib.training.pictures import Dataset
 from cnnlib.training.schedule import faded
 
 VERIFICATION_SHARE = 0.05
 VERIFICATION_LIMIT = 2000
-SEEDS = 64  # for the changes of a step, more than there are
+SECOND_VIEW = np.uint32(2**32 - 1)  # minus the key of a picture is that of its second view
 
 
 def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
@@ -74,48 +74,48 @@ def load(samples: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, 
 
 
 def batches(
-    data: Dataset, size: int, steps: range, seed: int, strength: float, paired: bool = False
+    data: Dataset,
+    size: int,
+    steps: range,
+    seed: int,
+    strength: float,
+    paired: bool = False,
+    replica: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """A batch for each step: augmented uint8 (size, height, width, channels) and int32 (size, length).
+    """A batch for each step: augmented uint8 (size, height, width, channels), int32 (size, length), uint32 (size,).
 
-    A `paired` batch has half as many pictures, each in two views: its second half is the first with other parts erased.
-    The changes start with `strength` and fade out towards the last step; erasing stays. A batch and its changes depend
-    only on `seed`, step and last step, so a resumed training goes on as if it had not stopped.
+    The last are the keys of the pictures, by which dropout draws. A `paired` batch has half as many pictures, each in
+    two views: its second half is the first with other parts erased. The changes start with `strength` and fade out
+    towards the last step; erasing stays. A batch depends only on `seed`, step and last step, so a resumed training goes
+    on as if it had not stopped. `replica`, a number and their count, has its share of each batch, and pairs of its own.
     """
+    size //= replica[1]
     count = (size + 1) // 2 if paired else size
-    folded = int(np.uint32(seed).view(np.int32))  # TensorFlow's seeds are signed
 
-    def draw() -> Iterator[tuple[np.ndarray, np.ndarray, int, float]]:
+    def draw() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
         for step in steps:
-            chosen = batch_indices(len(data), count, step, seed)
-            yield data.pictures[chosen], data.labels[chosen], step, faded(strength, step, steps.stop)
+            places = (step * replica[1] + replica[0]) * count + np.arange(count)
+            chosen = picture_numbers(places, len(data), seed)
+            yield (
+                data.pictures[chosen],
+                data.labels[chosen],
+                change_keys(places, seed),
+                faded(strength, step, steps.stop),
+            )
 
-    def change(pictures: Any, labels: Any, step: Any, step_strength: Any) -> tuple[Any, Any]:
-        step_seed = tf.stack([folded, step * SEEDS])  # and those after it, one for each change
+    def change(pictures: Any, labels: Any, keys: Any, step_strength: Any) -> tuple[Any, Any, Any]:
         if strength > 0:
-            pictures = augment(pictures, step_seed, step_strength)
+            pictures = augment(pictures, keys, step_strength)
         if paired:
             pictures, labels = (tf.concat([half, half[: size - count]], axis=0) for half in (pictures, labels))
-            pictures = erase(pictures, step_seed + tf.constant((0, len(CHANGES))), strength)
-        return pictures, labels
+            keys = tf.concat([keys, SECOND_VIEW - keys[: size - count]], axis=0)
+            pictures = erase(pictures, keys, strength)
+        return pictures, labels, keys
 
     signature = (
         tf.TensorSpec((count, *data.pictures.shape[1:]), tf.uint8),
         tf.TensorSpec((count, data.labels.shape[1]), tf.int32),
-        tf.TensorSpec((), tf.int32),
+        tf.TensorSpec((count,), tf.uint32),
         tf.TensorSpec((), tf.float32),
     )
     return tf.data.Dataset.from_generator(draw, output_signature=signature).map(change).prefetch(2)
-
-
-def batch_indices(count: int, size: int, step: int, seed: int) -> np.ndarray:
-    """Numbers of the pictures of a step, int64 (size,), out of `count`: epoch after epoch, each in its own order."""
-    places = range(step * size, (step + 1) * size)
-    epochs = range(places[0] // count, places[-1] // count + 1)
-    orders = {epoch: _order(count, seed, epoch) for epoch in epochs}
-    return np.array([orders[place // count][place % count] for place in places])
-
-
-@lru_cache(maxsize=2)
-def _order(count: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng((seed, epoch)).permutation(count)

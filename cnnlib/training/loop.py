@@ -122,10 +122,10 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
     with bar, closing(Scalars(scalars, say)) as trainer.scalars:
         if first:
             trainer.record_evaluation()  # on today's pictures, which may differ from those of the save
-        for pictures, labels in trainer.batches():
+        for pictures, labels, keys in trainer.batches():
             if trainer.ended() or stop.signal:
                 break
-            loss, probabilities = trainer.step(pictures, labels)
+            loss, probabilities = trainer.step(pictures, labels, keys)
             progress.seconds = before + time.perf_counter() - start
             bar.update(size)
             do_what_is_due(trainer, labels, loss, probabilities, say)

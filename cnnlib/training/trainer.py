@@ -14,6 +14,7 @@ from cnnlib.core.errors import ConfigError
 from cnnlib.evaluation.diagnosis import Diagnosis
 from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.network.architectures import network_class
+from cnnlib.network.keyed_random import picture_keys
 from cnnlib.network.losses import consistency_loss
 from cnnlib.training import dataset, devices
 from cnnlib.training.checkpoint import Progress
@@ -87,13 +88,13 @@ class Trainer:
         now = self._verified_step == self.progress.step and self.verified.picture >= goal
         return enough and now and len(curve) > 1 and curve[-2][1] >= goal
 
-    def step(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
+    def step(self, pictures: Any, labels: Any, keys: Any) -> tuple[Any, Any]:
         """Train on one batch, as `batches` gives it.
 
         Returns loss, float32 (), and probabilities, float32 (batch, rows, classes), both from before the update.
         """
         self.progress.step += 1
-        return self._train(pictures, labels)
+        return self._train(pictures, labels, keys)
 
     def record_evaluation(self) -> None:
         """Evaluate the whole verification set, once per step, and record it on the curve and, if it is, as the best."""
@@ -149,8 +150,8 @@ class Trainer:
         """Note that the model folder holds this step."""
         self.saved_step, self.saved_final = self.progress.step, final
 
-    def _train_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
+    def _train_batch(self, pictures: Any, labels: Any, keys: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape, picture_keys(keys):
             scores = self.model(pictures, training=True)
             loss = total = tf.reduce_mean(self.network.loss(labels, scores))
             if self.plan.paired:

@@ -1,12 +1,13 @@
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.training.dataset import VERIFICATION_LIMIT, batch_indices, batches, choose_verification, load_training
+from cnnlib.training.dataset import VERIFICATION_LIMIT, batches, choose_verification, load_training
+from cnnlib.training.order import picture_numbers
 from tests.helpers import draw, fill
 
 
@@ -38,18 +39,6 @@ def test_of_two_pictures_one_is_for_verification() -> None:
     assert {len(choose_verification(names(2), seed)) for seed in range(1000)} == {1}
 
 
-def test_every_epoch_has_each_picture_once_in_an_order_of_its_own() -> None:
-    stream = np.concatenate([batch_indices(10, 4, step, 0) for step in range(10)])
-    for start in range(0, 40, 10):
-        assert sorted(stream[start : start + 10]) == list(range(10))
-    assert (stream[:10] != stream[10:20]).any(), "each epoch has an order of its own"
-    assert (stream[:8] != np.concatenate([batch_indices(10, 4, step, 1) for step in range(2)])).any()
-
-
-def test_batch_larger_than_the_folder_takes_several_epochs() -> None:
-    assert sorted(Counter(batch_indices(3, 7, 0, 0).tolist()).values()) == [2, 2, 3]
-
-
 def test_training_and_verification_share_nothing(config: SampleConfig) -> None:
     fill(config.train_image_dir, 60)
     training, verification = load_training(config)
@@ -65,9 +54,32 @@ def test_batch_of_a_step_does_not_depend_on_the_first_step(config: SampleConfig,
     training, _ = load_training(config)
     straight = list(batches(training, 8, range(6), 3, 1.0, paired))
     resumed = list(batches(training, 8, range(4, 6), 3, 1.0, paired))
-    for (pictures, labels), (again, labels_again) in zip(straight[4:], resumed, strict=True):
-        assert (pictures.numpy() == again.numpy()).all()
-        assert (labels.numpy() == labels_again.numpy()).all()
+    for batch, again in zip(straight[4:], resumed, strict=True):
+        assert all((one.numpy() == other.numpy()).all() for one, other in zip(batch, again, strict=True))
+
+
+@pytest.mark.parametrize("replicas", [2, 3])
+@pytest.mark.parametrize("paired", [False, True])
+def test_replicas_share_a_batch_out(config: SampleConfig, paired: bool, replicas: int) -> None:
+    fill(config.train_image_dir, 20)
+    training, _ = load_training(config)
+    whole = rows_by_key(batches(training, 12, range(5, 6), 3, 1.0, paired))
+    shares = [
+        rows_by_key(batches(training, 12, range(5, 6), 3, 1.0, paired, (number, replicas)))
+        for number in range(replicas)
+    ]
+    assert [len(share) for share in shares] == [12 // replicas] * replicas
+    rows = {key: row for share in shares for key, row in share.items()}
+    assert rows.keys() == whole.keys()
+    for key, row in rows.items():  # the last digit of a sine may depend on how many are computed at once
+        np.testing.assert_allclose(row, whole[key], atol=1)
+
+
+def rows_by_key(batch: Iterable[Any]) -> dict[int, np.ndarray]:
+    """Pixels and label of each picture of the first batch, by its key."""
+    (pictures, labels, keys), *_ = batch
+    rows = np.hstack([pictures.numpy().reshape(len(keys), -1), labels.numpy()]).astype(int)
+    return dict(zip(keys.numpy().tolist(), rows, strict=True))
 
 
 def test_last_batches_are_nearly_unchanged(config: SampleConfig) -> None:
@@ -76,8 +88,8 @@ def test_last_batches_are_nearly_unchanged(config: SampleConfig) -> None:
     training, _ = load_training(config)
 
     def change(step: int, steps: int) -> float:
-        pictures, _ = next(iter(batches(training, 8, range(step, steps), 3, 1.0)))
-        before = training.pictures[batch_indices(len(training), 8, step, 3)]
+        pictures, *_ = next(iter(batches(training, 8, range(step, steps), 3, 1.0)))
+        before = training.pictures[picture_numbers(np.arange(8 * step, 8 * step + 8), len(training), 3)]
         return float(np.abs(pictures.numpy() - before.astype(float)).mean())
 
     assert change(step=999, steps=1000) < 0.1 * change(step=999, steps=9000)
@@ -87,7 +99,7 @@ def test_last_batches_are_nearly_unchanged(config: SampleConfig) -> None:
 def test_paired_batch_has_its_pictures_in_two_views(config: SampleConfig, size: int, pairs: int) -> None:
     fill(config.train_image_dir, 20)
     training, _ = load_training(config)
-    (pictures, labels), *_ = batches(training, size, range(1), 3, 1.0, paired=True)
+    (pictures, labels, _), *_ = batches(training, size, range(1), 3, 1.0, paired=True)
     assert (len(pictures), len(labels)) == (size, size)
     assert (labels[:pairs].numpy() == labels[size - pairs :].numpy()).all()
     assert len({picture.numpy().tobytes() for picture in pictures}) == size

@@ -26,29 +26,26 @@ from train_model import TrainModel
 def test_resumed_training_goes_on_as_if_nothing_had_happened(
     short: SampleConfig, configure: Callable[..., SampleConfig]
 ) -> None:
-    """Step, optimizer, schedule, order and best come back: without dropout the losses are the same."""
+    """Step, optimizer, schedule, order, changes, dropout and best come back: the losses are the same."""
     losses = {}
     for name, pauses in (("straight", [40]), ("resumed", [20, 40])):
         folder = str(short.model_save_dir / name)
         losses[name] = []
         for pause in pauses:
             trainer = Trainer(configure(**SHORT | {"cycle_stop": 40}, network=short.network, model_save_dir=folder))
-            for layer in trainer.model.layers:
-                if layer.name.endswith("dropout"):
-                    layer.rate = 0.0
             if not resume(trainer) and name == "straight":
                 weights = trainer.model.get_weights()
             elif not trainer.progress.step:
                 trainer.model.set_weights(weights)
                 trainer.averaged.set_weights(weights)
-            for pictures, labels in trainer.batches():
-                losses[name].append(float(trainer.step(pictures, labels)[0]))
+            for batch in trainer.batches():
+                losses[name].append(float(trainer.step(*batch)[0]))
                 if trainer.progress.step == pause:
                     break
             trainer.record_evaluation()
             save(trainer)
     assert len(losses["resumed"]) == 40
-    assert losses["resumed"] == pytest.approx(losses["straight"], rel=1e-2)
+    assert losses["resumed"] == pytest.approx(losses["straight"], rel=1e-3)
 
 
 def test_finished_training_stays_as_it_is_and_says_from_where_it_resumes(finished: SampleConfig) -> None:
