@@ -30,6 +30,7 @@ from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.core.stderr import muted_stderr
 from cnnlib.data.folders import first_test_picture
+from cnnlib.data.packed import clear_cache
 from cnnlib.evaluation.diagnosis import write_suspects
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import load_card, older_checkpoint
@@ -139,6 +140,9 @@ def parser() -> ArgumentParser:
         metavar="MODEL_DIR",
         help='model to start from; "none": random weights; "auto", the default: the general model',
     )
+    parser.add_argument(
+        "--clear-cache", action="store_true", help="do not train; delete the decoded pictures in cache_dir"
+    )
     parser.add_argument("--export-only", action="store_true", help="do not train; export the checkpoint again")
     parser.add_argument(
         "--saved-model",
@@ -160,7 +164,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if (arguments.saved_model or arguments.onnx) and not arguments.export_only:
         parser().error("--saved-model and --onnx need --export-only")
-    model = TrainModel(load_sample_config(arguments.config))
+    config = load_sample_config(arguments.config)
+    if arguments.clear_cache:
+        print(f"Deleted {clear_cache(config.cache_dir) / 1e6:.1f} MB in {display_path(config.cache_dir)}")
+        return DONE
+    model = TrainModel(config)
     if arguments.recognize:
         model.recognize_captcha(arguments.recognize)
         return DONE

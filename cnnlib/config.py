@@ -148,6 +148,9 @@ class SampleConfig(Config):
         default=None,
         description="bytes of received pictures that are kept; without it 10,000 for each of `api_save_limit`",
     )
+    cache_dir: FilePath = Field(
+        default=PROJECT_ROOT / "cache", description="folder for decoded training pictures, which may be deleted"
+    )
     log_dir: FilePath = Field(default=PROJECT_ROOT / "logs", description="folder for TensorBoard scalars")
 
     @property
@@ -267,7 +270,8 @@ def _check_folders(config: SampleConfig) -> None:
 
     Only the two folders of predictions may be the same.
     """
-    keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir", "model_save_dir")
+    samples = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir")
+    keys = (*samples, "model_save_dir", "cache_dir")
     prediction_keys = ("online_image_dir", "local_image_dir")  # a prediction in a picture's name may be wrong
     for key, other in (*itertools.combinations(keys, 2), *itertools.product(keys, prediction_keys)):
         folder = getattr(config, key)
@@ -309,7 +313,7 @@ def _keys(kind: type[Config]) -> list[str]:
 def json_schema(kind: type[Config]) -> dict[str, Any]:
     """The JSON Schema of a config, from which editors complete keys."""
     schema = kind.model_json_schema()
-    for key in ("labels_json_file", "log_dir"):
+    for key in ("labels_json_file", "cache_dir", "log_dir"):
         if key in schema["properties"]:
             schema["properties"][key]["default"] = config_path(kind.model_fields[key].default)
     return schema

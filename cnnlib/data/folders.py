@@ -1,5 +1,6 @@
 """List, lock and fill folders of labelled pictures."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -46,6 +47,19 @@ def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
     Raises SampleError when a name has no label.
     """
     return [(path, _label(path)) for path in list_entries(folder) if has_suffix(path, suffix) and path.is_file()]
+
+
+def scan_labelled(folder: Path, suffix: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Names of the pictures that `list_labelled` lists, unsorted, with their sizes and times. Labels are not checked.
+
+    A missing folder has none, and a file that vanishes meanwhile is left out.
+    """
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            path = Path(entry.name)
+            if has_suffix(path, suffix) and entry.is_file() and not (is_temporary(path) or is_system_file(path)):
+                with suppress(FileNotFoundError):
+                    yield entry.name, entry.stat()
 
 
 def labels_in(folder: Path, suffix: str) -> list[str]:

@@ -1,7 +1,9 @@
-"""Labelled pictures in memory: split into training and verification, shuffled and batched."""
+"""Labelled pictures split into training and verification, and the batch of each step."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlib.codec.alphabet import Alphabet
-from cnnlib.codec.filenames import pictures_of
-from cnnlib.codec.images import Shape, open_picture, read_picture
+from cnnlib.codec.filenames import label_of, pictures_of
+from cnnlib.codec.images import open_picture, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
-from cnnlib.data.folders import list_labelled
+from cnnlib.core.progress import progress_bar
+from cnnlib.core.texts import Texts
+from cnnlib.data.folders import scan_labelled
+from cnnlib.data.packed import cache_of, fingerprint, pack
 from cnnlib.training.augment import augment, erase
 from cnnlib.training.order import change_keys, picture_numbers
 from cnnlib.training.pictures import Dataset
@@ -23,54 +27,102 @@ from cnnlib.training.schedule import faded
 
 VERIFICATION_SHARE = 0.05
 VERIFICATION_LIMIT = 2000
+UNUSABLE_SHARE = 0.01  # of the pictures, above which a training doesn't begin
 SECOND_VIEW = np.uint32(2**32 - 1)  # minus the key of a picture is that of its second view
+REMEDY = "verify_and_split_data.py says what fits"
 
 
-def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
-    """Training and verification pictures of `train_image_dir`.
+@dataclass(frozen=True)
+class TrainingData:
+    """Training and verification pictures, and why some pictures of the folder are left out, by name."""
 
-    Raises SampleError when there are fewer than two or one doesn't fit the config.
+    training: Dataset
+    verification: Dataset
+    skipped: dict[str, str]
+
+
+def load_training(config: SampleConfig) -> TrainingData:
+    """The pictures of `train_image_dir`, decoded once and kept in `cache_dir`.
+
+    A few that can't be decoded are left out.
+    Raises SampleError when there are fewer than two, more than 1% can't be used, or a label doesn't fit the config.
     """
-    samples = list_labelled(config.train_image_dir, config.image_suffix)
-    if len(samples) < 2:
+    folder = config.train_image_dir
+    names, fingerprints = _scan(folder, config.image_suffix)
+    labels = _encode(names, config.alphabet, config.max_captcha, folder)
+
+    def read(number: int) -> np.ndarray:
+        return open_picture(read_picture(folder / names[number]), config.shape)
+
+    cache = cache_of(config.cache_dir, folder, config.shape)
+    bar = partial(progress_bar, unit=" pictures", unit_scale=True, desc="Decoding", leave=False)
+    pictures, reasons = pack(cache, fingerprints, config.shape, read, bar)
+    _check_unusable(folder, names, reasons)
+    usable = np.delete(np.arange(len(names)), [*reasons])
+    verifying = choose_verification([names[number] for number in usable], config.split_seed)
+    sides = (usable[verifying == side] for side in (False, True))
+    training, verification = (
+        Dataset(folder, Texts(names[number] for number in side), labels[side], pictures.select(side)) for side in sides
+    )
+    return TrainingData(training, verification, {names[number]: reasons[number] for number in sorted(reasons)})
+
+
+def _scan(folder: Path, suffix: str) -> tuple[Texts, np.ndarray]:
+    """Names of the pictures, sorted, and fingerprints of their files, uint64 (n,)."""
+    found = sorted(
+        (name, fingerprint(name, stat.st_size, stat.st_mtime_ns)) for name, stat in scan_labelled(folder, suffix)
+    )
+    if len(found) < 2:
         raise SampleError(
-            f"{display_path(config.train_image_dir)}: expected 2 or more {pictures_of(config.image_suffix)}; "
-            f"got {len(samples)}; fill it with gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
+            f"{display_path(folder)}: expected 2 or more {pictures_of(suffix)}; got {len(found)}; fill it with "
+            "gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
         )
-    names = choose_verification([path.name for path, _ in samples], config.split_seed)
-    sides = ([sample for sample in samples if (sample[0].name in names) == side] for side in (False, True))
-    training, verification = (load(side, config.shape, config.alphabet, config.max_captcha) for side in sides)
-    return training, verification
+    return Texts(name for name, _ in found), np.array([number for _, number in found], np.uint64)
 
 
-def choose_verification(names: Sequence[str], seed: int) -> set[str]:
-    """The names of the verification set: 5% by a hash of seed and name, at least 1 and at most 2,000.
+def _encode(names: Sequence[str], alphabet: Alphabet, length: int, folder: Path) -> np.ndarray:
+    """The labels in file names as classes, (n, length) of the smallest type."""
+    labels = np.empty((len(names), length), np.min_scalar_type(alphabet.classes))
+    for number, name in enumerate(names):
+        try:
+            labels[number] = alphabet.encode(label_of(name), length)
+        except SampleError as error:
+            raise SampleError(f"{display_path(folder / name)}: {error}; {REMEDY}") from error
+    return labels
+
+
+def _check_unusable(folder: Path, names: Sequence[str], reasons: dict[int, str]) -> None:
+    """Raise SampleError, naming the first, when too many pictures can't be used."""
+    if len(reasons) <= UNUSABLE_SHARE * len(names):
+        return
+    first = min(reasons)
+    others = f"; {len(reasons) - 1} more of {len(names)} can't be used either" if len(reasons) > 1 else ""
+    raise SampleError(f"{display_path(folder / names[first])}: {reasons[first]}{others}; {REMEDY}")
+
+
+def choose_verification(names: Sequence[str], seed: int) -> np.ndarray:
+    """Which of these names are the verification set, bool (n,): 5% by a hash of seed and name, 1 to 2,000.
 
     At least one picture stays for training. A picture keeps its side when others are added. Only in folders of a few
     dozen, or of more than 40,000, some move to training.
     """
-    hashes = {name: int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big") for name in names}
-    ordered = sorted(names, key=hashes.__getitem__)
-    low = [name for name in ordered if hashes[name] < VERIFICATION_SHARE * 2**64]
-    return set(low[: min(VERIFICATION_LIMIT, len(names) - 1)] or ordered[:1])
+    hashed = (hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()[:8] for name in names)
+    hashes = np.fromiter((int.from_bytes(digest, "big") for digest in hashed), np.uint64, len(names))
+    low = int((hashes < np.uint64(VERIFICATION_SHARE * 2**64)).sum())
+    count = max(1, min(low, VERIFICATION_LIMIT, len(names) - 1))
+    chosen = np.zeros(len(names), bool)
+    chosen[np.argsort(hashes, kind="stable")[:count]] = True
+    return chosen
 
 
-def load(samples: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, length: int) -> Dataset:
-    """Decode labelled pictures on all cores. Raises SampleError naming the first that doesn't fit."""
-    pictures = np.empty((len(samples), shape.height, shape.width, shape.channels), np.uint8)
-    labels = np.empty((len(samples), length), np.int32)
-
-    def read(index: int) -> None:
-        path, label = samples[index]
-        try:
-            pictures[index] = open_picture(read_picture(path), shape)
-            labels[index] = alphabet.encode(label, length)
-        except SampleError as error:
-            raise SampleError(f"{display_path(path)}: {error}; verify_and_split_data.py says what fits") from error
-
-    for _ in on_all_cores(read, range(len(samples))):
-        pass
-    return Dataset([path for path, _ in samples], [label for _, label in samples], pictures, labels)
+def hash_names(parts: Sequence[Dataset]) -> str:
+    """A SHA-256 of the names, and so the labels, of all pictures, in hexadecimal."""
+    digest, separator = hashlib.sha256(), b""
+    for part in parts:
+        for name in part.names:
+            digest.update(separator + name.encode("utf-8", "surrogateescape"))
+            separator = b"/"
+    return digest.hexdigest()
 
 
 def batches(

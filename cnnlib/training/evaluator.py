@@ -14,6 +14,7 @@ from cnnlib.evaluation import metrics
 from cnnlib.evaluation.diagnosis import Diagnosis, LabelledPrediction, accuracy_of, diagnose
 from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.network.architectures import CNN
+from cnnlib.training.order import picture_numbers
 from cnnlib.training.pictures import Dataset
 
 TRAINING_LIMIT = 20_000  # training pictures that are evaluated, at most
@@ -50,12 +51,12 @@ class Evaluator:
         """Predictions for the pictures with these numbers, integers (n,), in their order."""
         predictions: list[LabelledPrediction] = []
         for part in np.split(numbers, range(self.batch_size, len(numbers), self.batch_size)):
-            losses, answers = self._predict(data.pictures[part], data.labels[part])
+            losses, answers = self._predict(*data.take(part))
             for number, probabilities, loss in zip(part, answers.numpy(), losses.numpy().tolist(), strict=True):
-                label = data.texts[number]
+                label = data.text(number)
                 confidence = self.alphabet.confidence(probabilities, self.network.decoding, label)
                 prediction = self.decode(probabilities)
-                predictions.append(LabelledPrediction(data.paths[number], label, prediction, confidence, loss))
+                predictions.append(LabelledPrediction(data.path(number), label, prediction, confidence, loss))
         return predictions
 
     def decode(self, probabilities: np.ndarray) -> Prediction:
@@ -77,18 +78,18 @@ class Evaluator:
 
     def evaluate_training(self, seed: int) -> list[LabelledPrediction]:
         """Predictions for the training pictures, or for as many of them as the limit allows, drawn by `seed`."""
-        numbers = np.random.default_rng(seed).permutation(len(self.training))[:TRAINING_LIMIT]
+        count = min(TRAINING_LIMIT, len(self.training))
+        numbers = picture_numbers(np.arange(count), len(self.training), seed)
         return self.predict(self.training, numbers)
 
     def diagnose(self, seed: int, earlier_suspects: Sequence[LabelledPrediction]) -> Diagnosis:
         """What the training achieved, on the verification pictures and on the training pictures that `seed` draws."""
         trained = self.evaluate_training(seed)
         verified = self.predict(self.verification, np.arange(len(self.verification)))
-        paths = {path.name: path for path in self.training.paths}  # a name that is still there has the same label
-        known = [
-            replace(suspect, path=paths[suspect.path.name])
+        known = [  # a name that is still there has the same label
+            replace(suspect, path=self.training.folder / suspect.path.name)
             for suspect in earlier_suspects
-            if suspect.path.name in paths
+            if self.training.has(suspect.path.name)
         ]
         return replace(diagnose(trained, verified, known), unread=len(self.training) - len(trained))
 

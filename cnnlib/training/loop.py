@@ -21,7 +21,7 @@ from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import ModelCard, held, load_card
 from cnnlib.training import devices
-from cnnlib.training.reporting import Outcome, plan_lines, print_line, step_lines
+from cnnlib.training.reporting import Outcome, plan_lines, print_line, skipped_lines, step_lines
 from cnnlib.training.resume import begin, resume
 from cnnlib.training.save import save, save_as_onnx, save_for_serving
 from cnnlib.training.scalars import Scalars
@@ -57,6 +57,8 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
 def introduce(trainer: Trainer, say: Say) -> None:
     """Say what is trained, on what and for how long."""
     say(trainer.precision)
+    for line in skipped_lines(trainer.config.train_image_dir, trainer.skipped):
+        say(line)
     pictures = len(trainer.training), len(trainer.verification)
     for line in plan_lines(trainer.config, trainer.model.count_params(), pictures, trainer.plan):
         say(line)
@@ -73,10 +75,7 @@ def _explained_shortage(config: SampleConfig, folder: Path | None = None) -> Ite
             places = f"that of model_save_dir, {f'of {display_path(folder)}, ' if folder else ''}or of temporary files"
             raise ModelError(f"{config.name}: a disk is full, {places}") from error
         remedy = f"lower train_batch_size (now {config.train_batch_size})"
-        raise ModelError(
-            f"{config.name}: memory ran out: {remedy}, or close other programs; all pictures are held in "
-            f"it, {config.image_width * config.image_height * config.channels / 1e6:.3g} MB each"
-        ) from error
+        raise ModelError(f"{config.name}: memory ran out: {remedy}, or close other programs") from error
 
 
 def make_writable(folder: Path) -> None:

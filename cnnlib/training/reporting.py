@@ -1,8 +1,9 @@
 """The lines that a training prints, made from values: nothing here changes a training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from cnnlib.config import SampleConfig
@@ -39,6 +40,14 @@ def print_line(text: str) -> None:
     """Print a line above the progress bar. A training outlives its terminal, so nobody may be there to read it."""
     with suppress(OSError):
         print_above(printable(text))
+
+
+def skipped_lines(folder: Path, skipped: Mapping[str, str]) -> Iterator[str]:
+    """Which pictures of the folder are not trained on, and why, by name."""
+    for name, reason in islice(skipped.items(), LIST_LIMIT):
+        yield f"Skipped {display_path(folder / name)}: {reason}"
+    if len(skipped) > LIST_LIMIT:
+        yield f"... and {len(skipped) - LIST_LIMIT} more, {len(skipped)} in all"
 
 
 def plan_lines(config: SampleConfig, parameters: int, pictures: tuple[int, int], plan: Plan) -> Iterator[str]:

@@ -84,7 +84,8 @@ def save_as_onnx(trainer: Trainer, path: Path) -> None:
 
 def _accuracy(trainer: Trainer, content: bytes) -> float:
     verification = trainer.verification
-    return export.litert_accuracy(content, verification.pictures, verification.texts, trainer.evaluator.decode)
+    texts = [verification.text(number) for number in range(len(verification))]
+    return export.litert_accuracy(content, verification.pictures[:], texts, trainer.evaluator.decode)
 
 
 def _card(trainer: Trainer) -> ModelCard:

@@ -1,6 +1,5 @@
 """The state of one training: data, network, averaged weights, optimizer and progress; one step of it."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,21 +39,21 @@ class Trainer:
             self.model = self.network.model(policy)
         except ConfigError as error:
             raise ConfigError(f"{config.name}: {error}") from error
-        self.training, self.verification = dataset.load_training(config)
-        self.lengths = min(map(len, self.training.texts + self.verification.texts)), config.max_captcha
+        loaded = dataset.load_training(config)
+        self.training, self.verification, self.skipped = loaded.training, loaded.verification, loaded.skipped
+        data = self.training, self.verification
+        self.lengths = min(part.shortest(config.alphabet.blank) for part in data), config.max_captcha
         strength = config.augmentation if self.network.augmented else 0.0
         pairs = self.network.consistency > 0
         self.plan = plan(len(self.training), config.train_batch_size, config.cycle_stop, strength, pairs=pairs)
         # Evaluated and exported: the running average of the weights reads far better than the weights of any one step.
         self.averaged = self.network.model(policy) if self.network.averaging else self.model
         self.averaged.set_weights(self.model.get_weights())
-        data = self.training, self.verification
         self.evaluator = Evaluator(
             self.network, self.averaged, config.alphabet, self.lengths, *data, config.train_batch_size
         )
         self.optimizer = self._optimizer(policy)
-        names = [path.name for part in data for path in part.paths]
-        self.progress = Progress(names_hash=hashlib.sha256("/".join(names).encode()).hexdigest())
+        self.progress = Progress(names_hash=dataset.hash_names(data))
         self.verified = Accuracy(0, 0.0, 0.0)  # on the whole verification set, when it was evaluated last
         self._verified_step = -1
         self.saved_step, self.saved_final = -1, False  # the step that was saved last, and whether as the final one

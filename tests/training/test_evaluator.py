@@ -21,7 +21,7 @@ def test_no_more_pictures_are_read_at_once_than_are_trained_on(short: SampleConf
     trainer.evaluator._predict = record
     predictions = trainer.evaluator.predict(trainer.training, np.arange(20))
     assert sizes == [8, 8, 4]
-    assert [prediction.path for prediction in predictions] == trainer.training.paths[:20]
+    assert [prediction.path for prediction in predictions] == [trainer.training.path(number) for number in range(20)]
 
 
 def test_each_console_line_evaluates_other_verification_pictures(

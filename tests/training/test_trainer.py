@@ -145,7 +145,7 @@ def test_averaged_weights_follow_and_are_what_is_evaluated_and_exported(short: S
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
     trainer.record_evaluation()
     save(trainer)
-    picture = trainer.verification.pictures[0]
+    picture = trainer.verification.pictures[:1][0]
     prediction = Recognizer(short.model_save_dir).recognize(picture)
     probabilities = tf.nn.softmax(trainer.averaged(picture[np.newaxis], training=False)).numpy()[0]
     expected = short.alphabet.decode(probabilities, trainer.network.decoding, (2, 2))
@@ -194,15 +194,15 @@ def test_labels_are_suspected_where_another_text_is_read_with_confidence(
     trainer = Trainer(short)
 
     def predict(data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
-        texts = [("0" if number == 3 else "") + data.texts[number] for number in numbers]
+        texts = [("0" if number == 3 else "") + data.text(number) for number in numbers]
         return [
-            LabelledPrediction(data.paths[number], data.texts[number], Prediction(text, 0.9, (0.9,)), 0.01, 4.5)
+            LabelledPrediction(data.path(number), data.text(number), Prediction(text, 0.9, (0.9,)), 0.01, 4.5)
             for number, text in zip(numbers, texts, strict=True)
         ]
 
     monkeypatch.setattr(trainer.evaluator, "predict", predict)
     trainer.record_suspects()
-    path, label = trainer.training.paths[3], trainer.training.texts[3]
+    path, label = trainer.training.path(3), trainer.training.text(3)
     assert trainer.progress.labels_checked
     suspects = [(each.path, each.label, each.prediction.text) for each in trainer.progress.suspects]
     assert suspects == [(path, label, "0" + label)]
