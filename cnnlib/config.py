@@ -47,6 +47,7 @@ from cnnlib.core.printable import excerpt, printable
 
 SAMPLE_CONFIG = project_path("conf/sample_config.json")
 CAPTCHA_CONFIG = project_path("conf/captcha_config.json")
+LOOKS_CONFIG = project_path("conf/general_captcha_config.json")
 REASON_LIMIT = 1000  # characters of a reason
 # Keys that configs of the original suite lack where they are older, each with the value that it had then.
 OLDER_DEFAULTS = {"new_image_dir": "sample/new_train/", "train_batch_size": 128, "test_batch_size": 100}
@@ -118,7 +119,10 @@ class SampleConfig(Config):
         description="picture accuracy on the verification set that ends a training early, when reached twice in a row; "
         "1: never"
     )
-    cycle_save: Count = Field(description="steps from one save of the model to the next")
+    cycle_save: Count = Field(
+        description="steps from one save of the model to the next; it is saved after a tenth of all steps, and after "
+        "five minutes, too"
+    )
     enable_gpu: Flag = Field(description="train on a GPU if there is one; 0 hides it")
     train_batch_size: BatchSize = Field(description="pictures in a training step; lower it when memory runs out")
     test_batch_size: BatchSize = Field(description="verification pictures measured for each verification line")
@@ -147,6 +151,21 @@ class SampleConfig(Config):
     api_save_bytes: Annotated[Bytes | None, Expected(f"a whole number of bytes, 1 to {BYTES_LIMIT}")] = Field(
         default=None,
         description="bytes of received pictures that are kept; without it 10,000 for each of `api_save_limit`",
+    )
+    generator: Annotated[
+        Literal["gen_sample_by_captcha", "gen_sample_of_many_looks"] | None,
+        Expected("gen_sample_by_captcha or gen_sample_of_many_looks"),
+    ] = Field(
+        default=None,
+        description="script of gen_image/ whose pictures are drawn while the training goes on, each once, instead of "
+        "taking those of `train_image_dir`",
+    )
+    generator_config: FilePath | None = Field(
+        default=None, description="captcha config of the pictures that `generator` draws; without it the script's own"
+    )
+    drawn_pictures: Annotated[Count | None, Expected(f"a whole number of pictures, 1 to {COUNT_LIMIT}")] = Field(
+        default=None,
+        description="pictures that `generator` draws ahead, which then come again and again; without it all are new",
     )
     cache_dir: FilePath = Field(
         default=PROJECT_ROOT / "cache", description="folder for decoded training pictures, which may be deleted"

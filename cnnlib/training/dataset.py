@@ -1,11 +1,11 @@
 """Labelled pictures split into training and verification, and the batch of each step."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,7 @@ from cnnlib.core.texts import Texts
 from cnnlib.data.folders import scan_labelled
 from cnnlib.data.packed import cache_of, fingerprint, pack
 from cnnlib.training.augment import augment, erase
-from cnnlib.training.order import change_keys, picture_numbers
+from cnnlib.training.order import change_keys
 from cnnlib.training.pictures import Dataset
 from cnnlib.training.schedule import faded
 
@@ -32,22 +32,57 @@ SECOND_VIEW = np.uint32(2**32 - 1)  # minus the key of a picture is that of its 
 REMEDY = "verify_and_split_data.py says what fits"
 
 
+class Source(Protocol):
+    """Where the pictures of the steps come from: a `Dataset`, or a generator."""
+
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """Height, width and channels."""
+
+    @property
+    def label_length(self) -> int:
+        """The length that labels are filled up to."""
+
+    def __len__(self) -> int: ...
+
+    def stream(self, places: Iterable[np.ndarray], seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pictures and labels of the places of each step, uint8 (n, height, width, channels) and int32 (n, length)."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The usable pictures of a folder, and why others are left out, by name."""
+
+    data: Dataset
+    skipped: dict[str, str]
+
+
 @dataclass(frozen=True)
 class TrainingData:
-    """Training and verification pictures, and why some pictures of the folder are left out, by name."""
+    """Training and verification pictures, why some of the folder are left out, and what the steps train on."""
 
     training: Dataset
     verification: Dataset
     skipped: dict[str, str]
+    source: Source | None = None  # if it is not `training`
 
 
 def load_training(config: SampleConfig) -> TrainingData:
-    """The pictures of `train_image_dir`, decoded once and kept in `cache_dir`.
+    """The pictures of `train_image_dir`, of which some are for verification.
 
-    A few that can't be decoded are left out.
+    Raises SampleError as `load_folder` does.
+    """
+    folder = load_folder(config.train_image_dir, config)
+    verifying = choose_verification(folder.data.names, config.split_seed)
+    training, verification = (folder.data.select(np.flatnonzero(verifying == side)) for side in (False, True))
+    return TrainingData(training, verification, folder.skipped)
+
+
+def load_folder(folder: Path, config: SampleConfig) -> Folder:
+    """The pictures of a folder, decoded once and kept in `cache_dir`. A few that can't be decoded are left out.
+
     Raises SampleError when there are fewer than two, more than 1% can't be used, or a label doesn't fit the config.
     """
-    folder = config.train_image_dir
     names, fingerprints = _scan(folder, config.image_suffix)
     labels = _encode(names, config.alphabet, config.max_captcha, folder)
 
@@ -59,12 +94,8 @@ def load_training(config: SampleConfig) -> TrainingData:
     pictures, reasons = pack(cache, fingerprints, config.shape, read, bar)
     _check_unusable(folder, names, reasons)
     usable = np.delete(np.arange(len(names)), [*reasons])
-    verifying = choose_verification([names[number] for number in usable], config.split_seed)
-    sides = (usable[verifying == side] for side in (False, True))
-    training, verification = (
-        Dataset(folder, Texts(names[number] for number in side), labels[side], pictures.select(side)) for side in sides
-    )
-    return TrainingData(training, verification, {names[number]: reasons[number] for number in sorted(reasons)})
+    skipped = {names[number]: reasons[number] for number in sorted(reasons)}
+    return Folder(Dataset(folder, names, labels, pictures).select(usable), skipped)
 
 
 def _scan(folder: Path, suffix: str) -> tuple[Texts, np.ndarray]:
@@ -126,7 +157,7 @@ def hash_names(parts: Sequence[Dataset]) -> str:
 
 
 def batches(
-    data: Dataset,
+    source: Source,
     size: int,
     steps: range,
     seed: int,
@@ -144,16 +175,12 @@ def batches(
     size //= replica[1]
     count = (size + 1) // 2 if paired else size
 
+    def places(step: int) -> np.ndarray:
+        return (step * replica[1] + replica[0]) * count + np.arange(count)
+
     def draw() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
-        for step in steps:
-            places = (step * replica[1] + replica[0]) * count + np.arange(count)
-            chosen = picture_numbers(places, len(data), seed)
-            yield (
-                data.pictures[chosen],
-                data.labels[chosen],
-                change_keys(places, seed),
-                faded(strength, step, steps.stop),
-            )
+        for step, (pictures, labels) in zip(steps, source.stream(map(places, steps), seed), strict=True):
+            yield pictures, labels, change_keys(places(step), seed), faded(strength, step, steps.stop)
 
     def change(pictures: Any, labels: Any, keys: Any, step_strength: Any) -> tuple[Any, Any, Any]:
         if strength > 0:
@@ -165,8 +192,8 @@ def batches(
         return pictures, labels, keys
 
     signature = (
-        tf.TensorSpec((count, *data.pictures.shape[1:]), tf.uint8),
-        tf.TensorSpec((count, data.labels.shape[1]), tf.int32),
+        tf.TensorSpec((count, *source.picture_shape), tf.uint8),
+        tf.TensorSpec((count, source.label_length), tf.int32),
         tf.TensorSpec((count,), tf.uint32),
         tf.TensorSpec((), tf.float32),
     )

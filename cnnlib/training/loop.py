@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,16 +15,18 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlib.config import SampleConfig
-from cnnlib.core.errors import ModelError
+from cnnlib.core.errors import ModelError, SampleError
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import ModelCard, held, load_card
 from cnnlib.training import devices
-from cnnlib.training.reporting import Outcome, plan_lines, print_line, skipped_lines, step_lines
+from cnnlib.training.dataset import load_training
+from cnnlib.training.drawn import load_drawn
+from cnnlib.training.reporting import Outcome, heard_line, plan_lines, print_line, skipped_lines, step_lines
 from cnnlib.training.resume import begin, resume
-from cnnlib.training.save import save, save_as_onnx, save_for_serving
+from cnnlib.training.save import draw_curves, save, save_as_onnx, save_for_serving
 from cnnlib.training.scalars import Scalars
 from cnnlib.training.trainer import LINE_STEPS, Trainer
 
@@ -42,12 +45,11 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
     say(devices.use_gpu(config.enable_gpu))
     make_writable(config.log_dir)
     with _explained_shortage(config), held(config.model_save_dir):
-        with catch_stop_signals() as stop:
-            trainer = Trainer(config)
-            introduce(trainer, say)
-            begin(trainer, warm_start, say)
-            with _saying_what_is_saved(trainer, say):
-                outcome = run(trainer, stop, say)
+        trainer = Trainer(config, load_drawn if config.generator else load_training)
+        introduce(trainer, say)
+        begin(trainer, warm_start, say)
+        with catch_stop_signals(lambda number: say(heard_line(number))) as stop, _saying_what_is_saved(trainer, say):
+            outcome = run(trainer, stop, say)
         if outcome.signal or not outcome.step:
             return outcome
         say("Reading the training and verification pictures once more")
@@ -59,7 +61,7 @@ def introduce(trainer: Trainer, say: Say) -> None:
     say(trainer.precision)
     for line in skipped_lines(trainer.config.train_image_dir, trainer.skipped):
         say(line)
-    pictures = len(trainer.training), len(trainer.verification)
+    pictures = len(trainer.source), len(trainer.verification)
     for line in plan_lines(trainer.config, trainer.model.count_params(), pictures, trainer.plan):
         say(line)
     say(f"augmentation {trainer.plan.strength:.2g}" if trainer.network.augmented else "No augmentation")
@@ -70,6 +72,11 @@ def _explained_shortage(config: SampleConfig, folder: Path | None = None) -> Ite
     """Turn a lack of memory, or of disk space, perhaps that of `folder`, into a ModelError that names the remedy."""
     try:
         yield
+    except tf.errors.UnknownError as error:  # what TensorFlow makes of an exception where pictures come from
+        sample_error = re.search(r"SampleError: (.*?)(\n|$)", str(error))
+        if sample_error is None:
+            raise
+        raise SampleError(sample_error[1]) from error
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         if NO_SPACE in str(error):  # TensorFlow's one error for both
             places = f"that of model_save_dir, {f'of {display_path(folder)}, ' if folder else ''}or of temporary files"
@@ -99,10 +106,11 @@ def export_checkpoint(
         raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
     say(devices.use_gpu(config.enable_gpu))
     with _explained_shortage(config, saved_model), held(config.model_save_dir):
-        trainer = Trainer(config)
+        trainer = Trainer(config, load_drawn if config.generator else load_training)
         resume(trainer)
         trainer.record_evaluation()
-        save(trainer, say, final=True)
+        save(trainer, final=True)
+        draw_curves(trainer, say)
         if saved_model:
             say(f"SavedModel: {display_path(save_for_serving(trainer, saved_model))}")
         if onnx:
@@ -141,7 +149,7 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
 def do_what_is_due(trainer: Trainer, labels: tf.Tensor, loss: tf.Tensor, probabilities: tf.Tensor, say: Say) -> None:
     """Report, evaluate and save after a step on a batch with these `labels`, each when its turn has come."""
     step = trainer.progress.step
-    reporting, saving = step % LINE_STEPS == 0, step % trainer.config.cycle_save == 0
+    reporting, saving = step % LINE_STEPS == 0, trainer.save_due()
     if reporting or saving:
         check_finite(trainer, float(loss))
     if reporting:
@@ -181,7 +189,9 @@ def report_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities
 def save_step(trainer: Trainer, say: Say, final: bool = False) -> None:
     """Save this step, and say so, unless it is saved."""
     if not trainer.is_saved(final):
-        save(trainer, say, final=final)
+        save(trainer, final=final)
+        if final or trainer.progress.step % trainer.config.cycle_save == 0:
+            draw_curves(trainer, say)
         trainer.mark_saved(final)
         say(f"Saved step {trainer.progress.step} into {display_path(trainer.config.model_save_dir)}")
 

@@ -1,7 +1,7 @@
 """Labelled pictures by number."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from cnnlib.codec.filenames import label_of
 from cnnlib.core.joined_array import JoinedArray
+from cnnlib.core.texts import Texts
+from cnnlib.training.order import picture_numbers
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,29 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """Height, width and channels."""
+        return self.pictures.shape[1:]
+
+    @property
+    def label_length(self) -> int:
+        """The length that labels are filled up to."""
+        return int(self.labels.shape[1])
+
     def take(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (n, height, width, channels) and int32 (n, length) of these numbers, int64 (n,)."""
         return self.pictures[numbers], self.labels[numbers].astype(np.int32)
+
+    def stream(self, places: Iterable[np.ndarray], seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """What `take` gives for the places of each step: epoch after epoch, each in an order of its own."""
+        for step_places in places:
+            yield self.take(picture_numbers(step_places, len(self), seed))
+
+    def select(self, numbers: np.ndarray) -> "Dataset":
+        """Only the pictures with these numbers, ascending, int64 (n,)."""
+        names = Texts(self.names[number] for number in numbers)
+        return Dataset(self.folder, names, self.labels[numbers], self.pictures.select(numbers))
 
     def path(self, number: int) -> Path:
         """The file of a picture."""

@@ -1,5 +1,6 @@
 """The lines that a training prints, made from values: nothing here changes a training."""
 
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,6 +49,12 @@ def skipped_lines(folder: Path, skipped: Mapping[str, str]) -> Iterator[str]:
         yield f"Skipped {display_path(folder / name)}: {reason}"
     if len(skipped) > LIST_LIMIT:
         yield f"... and {len(skipped) - LIST_LIMIT} more, {len(skipped)} in all"
+
+
+def heard_line(number: int) -> str:
+    """The answer to a signal that asks a training to stop."""
+    name = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}.get(signal.Signals(number), "The end of the terminal")
+    return f"{name} was heard: the step under way ends, then it is saved"
 
 
 def plan_lines(config: SampleConfig, parameters: int, pictures: tuple[int, int], plan: Plan) -> Iterator[str]:

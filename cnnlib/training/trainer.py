@@ -1,7 +1,7 @@
 """The state of one training: data, network, averaged weights, optimizer and progress; one step of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +17,14 @@ from cnnlib.network.keyed_random import picture_keys
 from cnnlib.network.losses import consistency_loss
 from cnnlib.training import dataset, devices
 from cnnlib.training.checkpoint import Progress
+from cnnlib.training.dataset import TrainingData
 from cnnlib.training.evaluator import Evaluator
 from cnnlib.training.scalars import Scalars
 from cnnlib.training.schedule import plan
 
 LINE_STEPS = 10  # from one console line to the next
+SAVE_SHARE = 0.1  # of the planned steps that may be lost, at most
+SAVE_SECONDS = 300  # of a training that may be lost, at most
 SUSPECTS_FROM_VIEWS = 8  # of a picture, from which on wrong labels show; after many more they are known by heart
 SUSPECTS_FROM_ACCURACY = 0.7  # on the verification set, from which on a prediction says something about a label
 EVALUATION_SHARE = 0.03  # of the time of a training, spent on evaluating the whole verification set
@@ -30,7 +33,7 @@ EVALUATION_SHARE = 0.03  # of the time of a training, spent on evaluating the wh
 class Trainer:
     """One training, at step 0 with random weights until `cnnlib.training.resume` or a warm start changes that."""
 
-    def __init__(self, config: SampleConfig) -> None:
+    def __init__(self, config: SampleConfig, load: Callable[[SampleConfig], TrainingData] | None = None) -> None:
         self.config = config
         keras.utils.set_random_seed(config.split_seed)  # of the first weights and of dropout
         self.network = network_class(config.network)(config.shape, config.alphabet.classes, config.max_captcha)
@@ -39,13 +42,14 @@ class Trainer:
             self.model = self.network.model(policy)
         except ConfigError as error:
             raise ConfigError(f"{config.name}: {error}") from error
-        loaded = dataset.load_training(config)
+        loaded = (load or dataset.load_training)(config)
+        self.source = loaded.source or loaded.training
         self.training, self.verification, self.skipped = loaded.training, loaded.verification, loaded.skipped
         data = self.training, self.verification
         self.lengths = min(part.shortest(config.alphabet.blank) for part in data), config.max_captcha
         strength = config.augmentation if self.network.augmented else 0.0
         pairs = self.network.consistency > 0
-        self.plan = plan(len(self.training), config.train_batch_size, config.cycle_stop, strength, pairs=pairs)
+        self.plan = plan(len(self.source), config.train_batch_size, config.cycle_stop, strength, pairs=pairs)
         # Evaluated and exported: the running average of the weights reads far better than the weights of any one step.
         self.averaged = self.network.model(policy) if self.network.averaging else self.model
         self.averaged.set_weights(self.model.get_weights())
@@ -56,6 +60,7 @@ class Trainer:
         self.progress = Progress(names_hash=dataset.hash_names(data))
         self.verified = Accuracy(0, 0.0, 0.0)  # on the whole verification set, when it was evaluated last
         self._verified_step = -1
+        self.saved_seconds = 0.0  # of the training, at the last save or where it began
         self.saved_step, self.saved_final = -1, False  # the step that was saved last, and whether as the final one
         self._train = tf.function(self._train_batch)
         self.scalars: Scalars | None = None  # of the run
@@ -69,8 +74,15 @@ class Trainer:
 
     def batches(self) -> tf.data.Dataset:
         """The batches of the steps that are left."""
-        steps, size = range(self.progress.step, self.plan.steps), self.config.train_batch_size
-        return dataset.batches(self.training, size, steps, self.config.split_seed, self.plan.strength, self.plan.paired)
+        config, plan = self.config, self.plan
+        return dataset.batches(
+            self.source,
+            config.train_batch_size,
+            range(self.progress.step, plan.steps),
+            config.split_seed,
+            plan.strength,
+            plan.paired,
+        )
 
     def ended(self) -> bool:
         """Whether no step is left, or the goal is reached."""
@@ -122,7 +134,7 @@ class Trainer:
     def suspects_due(self) -> bool:
         """Whether to look for wrong labels now: the network reads, and has not learned them by heart yet."""
         progress = self.progress
-        views = progress.step * self.config.train_batch_size / len(self.training)
+        views = progress.step * self.config.train_batch_size / len(self.source)
         in_time = views >= SUSPECTS_FROM_VIEWS and progress.step <= self.plan.steps / 2
         return in_time and not progress.labels_checked and self.verified.picture >= SUSPECTS_FROM_ACCURACY
 
@@ -141,13 +153,19 @@ class Trainer:
         """What the training achieved."""
         return self.evaluator.diagnose(self.config.split_seed, self.progress.suspects)
 
+    def save_due(self) -> bool:
+        """Whether this step is to be saved: by `cycle_save`, or because much would be lost if it were not."""
+        steps = min(self.config.cycle_save, max(LINE_STEPS, int(SAVE_SHARE * self.plan.steps)))
+        by_step = self.progress.step % steps == 0 or self.progress.step % self.config.cycle_save == 0
+        return by_step or self.progress.seconds - self.saved_seconds >= SAVE_SECONDS
+
     def is_saved(self, final: bool) -> bool:
         """Whether this step is saved; `final`: as the final one, with the quantised file."""
         return self.saved_step == self.progress.step and (self.saved_final or not final)
 
     def mark_saved(self, final: bool) -> None:
         """Note that the model folder holds this step."""
-        self.saved_step, self.saved_final = self.progress.step, final
+        self.saved_step, self.saved_final, self.saved_seconds = self.progress.step, final, self.progress.seconds
 
     def _train_batch(self, pictures: Any, labels: Any, keys: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape, picture_keys(keys):
