@@ -31,6 +31,7 @@ style: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(VENV) -m tests.benchmarks speed
+	$(VENV) -m tests.benchmarks memory
 	$(VENV) -m tests.benchmarks headline
 
 bench-zoo: .venv/installed-dev

@@ -6,6 +6,7 @@ examples:
   python -m tests.benchmarks labels --zoo path/to/tars --sets first second
   python -m tests.benchmarks general --zoo path/to/tars
   python -m tests.benchmarks speed
+  python -m tests.benchmarks memory
   python -m tests.benchmarks service
   python -m tests.benchmarks hostile
   python -m tests.benchmarks pages
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import general, headline, hostile, service, zoo
+from tests.benchmarks import general, headline, hostile, memory, service, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored
 
@@ -31,7 +32,7 @@ STARTS = (("--warm-start", "model/general"), ("--warm-start", "none"))
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "what", choices=("headline", "zoo", "labels", "general", "speed", "service", "hostile", "pages")
+        "what", choices=("headline", "zoo", "labels", "general", "speed", "memory", "service", "hostile", "pages")
     )
     parser.add_argument("--zoo", type=Path, help="folder of tars, each with one folder of labelled pictures")
     parser.add_argument("--config", type=Path, default=DEMO_CONFIG, help="of the service's model (default: the demo's)")
@@ -63,6 +64,8 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         yield from ((f"service-{part}", partial(service.measure, part, arguments.config)) for part in service.PARTS)
     if arguments.what == "hostile":
         yield hostile.NAME, hostile.measure
+    if arguments.what == "memory":
+        yield memory.NAME, memory.measure
     if arguments.what == "speed":
         yield "speed", speed
     runs = {

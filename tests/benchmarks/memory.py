@@ -19,7 +19,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 from tests.benchmarks.runs import WORK, Result, shipped_config, store, stored, write_config
 
 NAME = "memory"
-COUNTS = (10_000, 20_000)
+COUNTS = (10_000, 20_000, 1_000_000)
 DRAWN = 500  # different pictures; a file has at most 65,000 links
 STEPS = 20
 

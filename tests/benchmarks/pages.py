@@ -19,6 +19,7 @@ from tests.benchmarks.cells import (
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
 from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.hostile_page import hostile_text
+from tests.benchmarks.memory_page import memory_text
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
 
@@ -44,6 +45,8 @@ def write_pages() -> None:
         write_zoo(results("zoo-"), results("general-"))
     if results("labels-"):
         write_labels(results("labels-"))
+    for result in results("memory"):
+        (DOCS / "memory.md").write_text(memory_text(HEAD, result), encoding="utf-8")
     for result in results("hostile-requests"):
         (DOCS / "hostile_requests.md").write_text(hostile_text(HEAD, result), encoding="utf-8")
     if results("service-"):
