@@ -25,7 +25,7 @@ from cnnlib.core.files import write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data import plausibility
-from cnnlib.data.folders import labels_in, list_entries, locked
+from cnnlib.data.folders import labels_in, locked
 from cnnlib.data.label_tables import TABLE_SUFFIXES, PictureIndex, Table, read_table, single_label
 from cnnlib.data.name_shapes import is_serial_column, read_names, strip_copy_mark
 from cnnlib.data.sources import Entry, Source, list_source
@@ -108,7 +108,7 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
     """Copy the pictures that no set has yet into `origin_image_dir`. Raises OSError, such as that of a full disk."""
     origin, copied = config.origin_image_dir, Copied()
     with locked(origin):
-        known = FilesByContent(path for folder in _sets(config) for path in list_entries(folder))
+        known = FilesByContent(_sets(config))
         for picture in progress(found.pictures, total=len(found.pictures)):
             try:
                 data = picture.entry.read()
