@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -99,7 +100,7 @@ def suffix_of(data: bytes) -> str:
     """The suffix of a picture's format, in lower case. Raises SampleError when `data` is no picture."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            return {"JPEG": "jpg", "MPO": "jpg"}.get(str(picture.format), str(picture.format).lower())
+            return sys.intern({"JPEG": "jpg", "MPO": "jpg"}.get(str(picture.format), str(picture.format).lower()))
     except Exception as error:  # of many kinds, as in `decode_picture`
         raise SampleError("not a PNG, JPEG, GIF, BMP or WebP picture") from error
 

@@ -40,7 +40,7 @@ _OTHER_SIGNS = re.compile(r"[-.\s\[\](){}#]+")
 Origin = Literal["name", "serial first"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NamedLabel:
     """The label in a name, not yet checked, and where it stands. Without a label, `cause` says why."""
 
@@ -80,24 +80,34 @@ def is_serial_column(parts: Sequence[str]) -> bool:
 
 def read_names(stems: Sequence[str]) -> list[NamedLabel]:
     """The labels in the names, without their suffixes, of the pictures of one folder."""
-    plain = [strip_copy_mark(stem) for stem in stems]
-    known = set(plain)
-    plain = [short if (short := _NUMBERED.sub("", stem)) in known else stem for stem in plain]
-    groups: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
-    first_words = Counter(stem.split("_")[0].lower() for stem in plain)
-    for index, stem in enumerate(plain):
-        first, *others = stem.split("_")
-        is_word = bool(_WORD.fullmatch(first)) and first_words[first.lower()] >= 3
-        groups[len(others), first.lower() if is_word else "0" if first.isdecimal() else ""].append(index)
+    plain = _without_numbers_of_copies([strip_copy_mark(stem) for stem in stems])
+    groups = _groups(plain)
     for underscores, first in list(groups):
         if first == "0" and not is_serial_column([plain[index].split("_")[0] for index in groups[underscores, first]]):
             groups[underscores, ""] += groups.pop((underscores, first))  # labels of digits
-    labels: dict[int, NamedLabel] = {}
+    labels = [NamedLabel()] * len(stems)
     for (underscores, _), indices in groups.items():
         names = [plain[index] for index in indices]
         found = _read_parts([name.split("_") for name in names]) if underscores else _read_alone(names)
-        labels |= dict(zip(indices, found, strict=True))
-    return [labels[index] for index in range(len(stems))]
+        for index, label in zip(indices, found, strict=True):
+            labels[index] = label
+    return labels
+
+
+def _without_numbers_of_copies(stems: list[str]) -> list[str]:
+    known = set(stems)
+    return [short if (short := _NUMBERED.sub("", stem)) in known else stem for stem in stems]
+
+
+def _groups(stems: Sequence[str]) -> defaultdict[tuple[int, str], list[int]]:
+    """The places of names by their underscores and by the word that they begin with, "0" for a number."""
+    groups: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+    first_words = Counter(stem.split("_")[0].lower() for stem in stems)
+    for index, stem in enumerate(stems):
+        first, *others = stem.split("_")
+        is_word = bool(_WORD.fullmatch(first)) and first_words[first.lower()] >= 3
+        groups[len(others), first.lower() if is_word else "0" if first.isdecimal() else ""].append(index)
+    return groups
 
 
 def _read_alone(names: Sequence[str]) -> list[NamedLabel]:
