@@ -62,6 +62,7 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
     written = sorted(tmp_path.glob("*.md"))
     assert [path.name for path in written] == [
         "few_labels.md",
+        "folders.md",
         "hostile_requests.md",
         "service.md",
         "statistics.md",
