@@ -104,11 +104,11 @@ def name_files(drawn: Sequence[tuple[str, bytes]], size: int, folder: Path) -> N
 def cost(pictures: int, script: str, *arguments: str | Path) -> Result:
     """Seconds of a script, also of processor time, and MiB at most: resident, and of its own (RssAnon)."""
     command = [sys.executable, script, *map(str, arguments)]
-    start, own = time.perf_counter(), 0
+    start, peaks = time.perf_counter(), (0.0, 0.0)
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=said, stderr=said)
         while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
-            own = max(own, own_kib(process.pid))
+            peaks = max(peaks[0], peak_mib(process.pid)), max(peaks[1], own_mib(process.pid))
             time.sleep(POLL_S)
         seconds, (_, status, used) = time.perf_counter() - start, ended
         if status:
@@ -118,15 +118,24 @@ def cost(pictures: int, script: str, *arguments: str | Path) -> Result:
         "pictures": pictures,
         "seconds": round(seconds, 2),
         "cpu_s": round(used.ru_utime + used.ru_stime, 2),
-        "peak_mib": round(used.ru_maxrss / 1024, 1),
-        "own_mib": round(own / 1024, 1),
+        "peak_mib": round(peaks[0], 1),
+        "own_mib": round(peaks[1], 1),
     }
 
 
-def own_kib(pid: int) -> int:
+def peak_mib(pid: int) -> float:
+    """The most that a process had in memory. What `wait4` says counts the parent's before the child's program starts."""
+    return status_mib(pid, "VmHWM")
+
+
+def own_mib(pid: int) -> float:
     """The memory of a process that is no file's."""
+    return status_mib(pid, "RssAnon")
+
+
+def status_mib(pid: int, key: str) -> float:
     try:
-        found = re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+        found = re.search(rf"{key}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     except OSError:  # it has ended
-        return 0
-    return int(found[1]) if found else 0
+        return 0.0
+    return int(found[1]) / 1024 if found else 0.0
