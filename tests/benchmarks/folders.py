@@ -124,7 +124,7 @@ def cost(pictures: int, script: str, *arguments: str | Path) -> Result:
 
 
 def peak_mib(pid: int) -> float:
-    """The most that a process had in memory. What `wait4` says counts the parent's before the child's program starts."""
+    """The most that a process had in memory. What `wait4` says is at least what the parent had when it started it."""
     return status_mib(pid, "VmHWM")
 
 
