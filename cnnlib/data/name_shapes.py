@@ -88,7 +88,7 @@ def read_names(stems: Sequence[str]) -> list[NamedLabel]:
     labels = [NamedLabel()] * len(stems)
     for (underscores, _), indices in groups.items():
         names = [plain[index] for index in indices]
-        found = _read_parts([name.split("_") for name in names]) if underscores else _read_alone(names)
+        found = _read_parts(_columns(names, underscores + 1)) if underscores else _read_alone(names)
         for index, label in zip(indices, found, strict=True):
             labels[index] = label
     return labels
@@ -110,6 +110,15 @@ def _groups(stems: Sequence[str]) -> defaultdict[tuple[int, str], list[int]]:
     return groups
 
 
+def _columns(names: Sequence[str], count: int) -> list[list[str]]:
+    """The first parts of all names, their second ones and so on. A list for each name takes more memory."""
+    columns: list[list[str]] = [[] for _ in range(count)]
+    for name in names:
+        for column, part in zip(columns, name.split("_"), strict=True):
+            column.append(part)
+    return columns
+
+
 def _read_alone(names: Sequence[str]) -> list[NamedLabel]:
     """Labels of names without an underscore. Other signs divide them too, if one of the parts is a serial number."""
     rows = [[part for part in _OTHER_SIGNS.split(name) if part] for name in names]
@@ -129,7 +138,7 @@ def _read_divided(rows: Sequence[list[str]]) -> list[NamedLabel] | None:
     columns = list(zip(*rows, strict=True))
     serials = [is_serial_column(column) for column in columns]
     if any(serials) or any(map(_is_word, columns)):
-        return _read_parts(rows)
+        return _read_parts(columns)
     numbers = [all(map(str.isdecimal, column)) for column in columns]
     if len(columns) == 2 and sum(numbers) == 1:
         return [NamedLabel(row[numbers.index(False)]) for row in rows]
@@ -152,38 +161,39 @@ def _alone(name: str, numbered: bool) -> NamedLabel:
     return NamedLabel(name)
 
 
-def _read_parts(rows: Sequence[list[str]]) -> list[NamedLabel]:
-    """Labels of names that an underscore divides into the same number of parts."""
-    columns = list(zip(*rows, strict=True))
+def _read_parts(columns: Sequence[Sequence[str]]) -> list[NamedLabel]:
+    """Labels of names that an underscore divides into the same number of parts, given by `_columns`."""
     words = [_is_word(column) for column in columns]
     serials = [is_serial_column(column) for column in columns]
     if len(columns) == 2 and not any(words):
-        return _read_two(rows, serials)
+        first, second = columns
+        return _read_two(first, second, serials)
     places = [place for place in range(len(columns)) if not words[place] and not serials[place]]
     numbers = [all(map(str.isdecimal, column)) for column in columns]
     if len(places) > 1 and places[0] == words.index(False):  # the label is first, as is usual
         others = places[1:]
         if serials[places[0] + 1] or (not numbers[places[0]] and all(numbers[place] for place in others)):
             places = places[:1]
-    if words[0] and _CAMERA_WORD.fullmatch(rows[0][0]):
+    if words[0] and _CAMERA_WORD.fullmatch(columns[0][0]):
         places = [place for place in places if not numbers[place]]
     if not places:
-        return [NamedLabel(cause=f"all such names begin with '{row[0]}', which is likely no label") for row in rows]
+        return [
+            NamedLabel(cause=f"all such names begin with '{word}', which is likely no label") for word in columns[0]
+        ]
     if len(places) > 1:
-        return [NamedLabel(cause="two underscores: it is not clear which part is the label") for _ in rows]
-    return [NamedLabel(row[places[0]]) for row in rows]
+        return [NamedLabel(cause="two underscores: it is not clear which part is the label")] * len(columns[0])
+    return list(map(NamedLabel, columns[places[0]]))
 
 
-def _read_two(rows: Sequence[list[str]], serials: Sequence[bool]) -> list[NamedLabel]:
+def _read_two(first: Sequence[str], second: Sequence[str], serials: Sequence[bool]) -> list[NamedLabel]:
     """Labels of names of two parts: the first one, or the second if the first ones are serial numbers."""
-    second = [row[1] for row in rows]
     short = _share([0 < len(part) <= LONGEST_PART for part in second]) >= MOSTLY
-    is_clear = len({len(row[0]) for row in rows}) == 1 and len(rows[0][0]) > 2  # such as 0001
-    enough = len(rows) >= (FEW if is_clear or not all(map(str.isdecimal, second)) else 4 * FEW)
+    is_clear = len(set(map(len, first))) == 1 and len(first[0]) > 2  # such as 0001
+    enough = len(first) >= (FEW if is_clear or not all(map(str.isdecimal, second)) else 4 * FEW)
     if serials[0] and not serials[1] and short and enough and len(set(second)) > 1:
-        return [NamedLabel(row[1], "serial first") for row in rows]
+        return [NamedLabel(part, "serial first") for part in second]
     none = NamedLabel(cause="the name has no label before the underscore")
-    return [NamedLabel(row[0]) if row[0] else none for row in rows]
+    return [NamedLabel(part) if part else none for part in first]
 
 
 def _is_word(column: Sequence[str]) -> bool:

@@ -123,7 +123,7 @@ def separate_duplicates(
     comes from a killed move, or was added twice.
     A sample can't be moved when a target has its name, or the same bytes under another label.
     """
-    moved = FilesByContent(targets, suffix)
+    moved = FilesByContent(targets if samples else (), suffix)
     alike = _Alike(earlier, samples)
     unique: list[Sample] = []
     duplicates: list[Sample] = []
