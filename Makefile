@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service
+.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service bench-folders
 .DEFAULT_GOAL := test
 
 demo: .venv/installed
@@ -41,6 +41,9 @@ bench-zoo: .venv/installed-dev
 bench-service: .venv/installed-dev
 	test -e demo/model/model_card.json || $(VENV) tools/demo.py
 	$(VENV) -m tests.benchmarks service
+
+bench-folders: .venv/installed-dev
+	$(VENV) -m tests.benchmarks folders
 
 bench-labels: .venv/installed-dev
 	$(VENV) -m tests.benchmarks labels --zoo $(ZOO) $(if $(SETS),--sets $(SETS))

@@ -18,7 +18,6 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.texts import Texts
-from cnnlib.data.folders import scan_labelled
 from cnnlib.data.packed import cache_of, fingerprint, pack
 from cnnlib.training.augment import augment, erase
 from cnnlib.training.order import change_keys
@@ -100,9 +99,12 @@ def load_folder(folder: Path, config: SampleConfig) -> Folder:
 
 def _scan(folder: Path, suffix: str) -> tuple[Texts, np.ndarray]:
     """Names of the pictures, sorted, and fingerprints of their files, uint64 (n,)."""
-    found = sorted(
-        (name, fingerprint(name, stat.st_size, stat.st_mtime_ns)) for name, stat in scan_labelled(folder, suffix)
-    )
+    found = []
+    for entry in scan_pictures(folder, suffix):
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            stat = entry.stat()
+            found.append((entry.name, fingerprint(entry.name, stat.st_size, stat.st_mtime_ns)))
+    found.sort()
     if len(found) < 2:
         raise SampleError(
             f"{display_path(folder)}: expected 2 or more {pictures_of(suffix)}; got {len(found)}; fill it with "

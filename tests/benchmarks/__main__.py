@@ -9,6 +9,7 @@ examples:
   python -m tests.benchmarks memory
   python -m tests.benchmarks service
   python -m tests.benchmarks hostile
+  python -m tests.benchmarks folders --pictures 10000 100000
   python -m tests.benchmarks pages
 """
 
@@ -20,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import general, headline, hostile, memory, service, zoo
+from tests.benchmarks import folders, general, headline, hostile, memory, service, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored
 
@@ -32,12 +33,15 @@ STARTS = (("--warm-start", "model/general"), ("--warm-start", "none"))
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "what", choices=("headline", "zoo", "labels", "general", "speed", "memory", "service", "hostile", "pages")
+        "what",
+        choices=("headline", "zoo", "labels", "general", "speed", "memory", "service", "hostile", "folders", "pages"),
     )
     parser.add_argument("--zoo", type=Path, help="folder of tars, each with one folder of labelled pictures")
     parser.add_argument("--config", type=Path, default=DEMO_CONFIG, help="of the service's model (default: the demo's)")
     parser.add_argument("--sets", nargs="+", help="names of the sets (default: all tars)")
     parser.add_argument("--labels", nargs="+", type=int, default=LABELS, help="how many labels (default: %(default)s)")
+    text = "in the folders, from few to many (default: %(default)s)"
+    parser.add_argument("--pictures", nargs="+", type=int, default=folders.SIZES, help=text)
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
@@ -66,6 +70,8 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         yield hostile.NAME, hostile.measure
     if arguments.what == "memory":
         yield memory.NAME, memory.measure
+    if arguments.what == "folders":
+        yield folders.NAME, partial(folders.measure, arguments.pictures)
     if arguments.what == "speed":
         yield "speed", speed
     runs = {

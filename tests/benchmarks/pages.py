@@ -17,6 +17,7 @@ from tests.benchmarks.cells import (
     training_cells,
 )
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
+from tests.benchmarks.folders_page import folders_text
 from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.hostile_page import hostile_text
 from tests.benchmarks.memory_page import memory_text
@@ -47,6 +48,8 @@ def write_pages() -> None:
         write_labels(results("labels-"))
     for result in results("memory"):
         (DOCS / "memory.md").write_text(memory_text(HEAD, result), encoding="utf-8")
+    for result in results("folders"):
+        (DOCS / "folders.md").write_text(folders_text(HEAD, result), encoding="utf-8")
     for result in results("hostile-requests"):
         (DOCS / "hostile_requests.md").write_text(hostile_text(HEAD, result), encoding="utf-8")
     if results("service-"):
