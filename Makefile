@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service bench-folders
+.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service bench-folders bench-faults
 .DEFAULT_GOAL := test
 
 demo: .venv/installed
@@ -44,6 +44,9 @@ bench-service: .venv/installed-dev
 
 bench-folders: .venv/installed-dev
 	$(VENV) -m tests.benchmarks folders
+
+bench-faults: .venv/installed-dev
+	$(VENV) -m tests.benchmarks faults
 
 bench-labels: .venv/installed-dev
 	$(VENV) -m tests.benchmarks labels --zoo $(ZOO) $(if $(SETS),--sets $(SETS))

@@ -30,6 +30,7 @@ from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.errors import CaptchaError, ConfigError, ModelError
+from cnnlib.core.files import sync_disk
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.data import config_proposal, importing
@@ -173,6 +174,8 @@ def separate(
     good = [sample.name for sample in samples if not sample.fault]
     print("Start to separate the original image set: test set (5%) and training set (95%)")
     before = replace(sizes)
+    if moving and good:
+        sync_disk(folder)  # what was verified may be in memory alone, and be empty in the sets after a power cut
     test = sizes.draw_test(good, config.split_seed)
     vanished = splitting.move_all(good, test, targets, before, folder, PROGRESS) if moving else []
     show_shares(good, test, vanished, len(samples) - len(good))

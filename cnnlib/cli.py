@@ -1,5 +1,6 @@
 """What all scripts share on the command line: the config argument, help with examples, exit statuses."""
 
+import errno
 import functools
 import ipaddress
 import os
@@ -28,6 +29,8 @@ from cnnlib.core.printable import PrintableStream, printable
 
 DONE, REQUESTS_FAILED, UNUSABLE = 0, 1, 2
 SIGNAL_BASE = 128  # exit status after a signal: this plus the signal's number, as in shells
+
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what a user may have of it
 
 Main = Callable[..., int]  # main(argv=None)
 
@@ -218,7 +221,8 @@ def _status(main: Main, argv: Sequence[str] | None) -> int:
         return SIGNAL_BASE + 13
     except OSError as error:
         places = " to ".join(str(name) for name in (error.filename, error.filename2) if name)
-        _print_error(printable(f"{places or 'input or output'}: {error.strerror or error}"))
+        remedy = "; free some space there, and run it again" if error.errno in FULL else ""
+        _print_error(printable(f"{places or 'input or output'}: {error.strerror or error}{remedy}"))
         return UNUSABLE
 
 

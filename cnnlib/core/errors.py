@@ -11,6 +11,7 @@ CaptchaError
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from cnnlib.core.printable import printable
 
@@ -44,6 +45,18 @@ def prefix_errors(place: str) -> Iterator[None]:
         yield
     except SampleError as error:
         raise type(error)(f"{place}: {error}") from error  # the same kind, such as SizeError
+
+
+@contextmanager
+def naming_file(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Name the file in an OSError that names none, such as that of a full disk, or that names its temporary file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(temporary):
+            error.filename = str(path)
+            del error.filename2  # the target of a rename; None would be shown as a name
+        raise
 
 
 class ModelError(CaptchaError):

@@ -1,4 +1,4 @@
-"""Atomic writes of files and folders, files that nothing depends on, and JSON files without duplicate keys."""
+"""Writes of files and folders that are whole or not there, locks, files that nothing depends on, and JSON files."""
 
 import ctypes
 import errno
@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from cnnlib.core.errors import ConfigError
+from filelock import AcquireReturnProxy, FileLock
+
+from cnnlib.core.errors import ConfigError, naming_file
 from cnnlib.core.json_faults import json_fault
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import excerpt
@@ -21,6 +23,7 @@ from cnnlib.core.printable import excerpt
 _TEMPORARY_SUFFIX = ".part"
 _LONG_NAME_BYTES = 128  # file systems allow 143 or 255 bytes, and the temporary name adds some
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)  # of disks that can't sync a folder
 
 
 def temporary_path(path: Path) -> Path:
@@ -35,33 +38,102 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(_TEMPORARY_SUFFIX)
 
 
-@contextmanager
-def naming_file(path: Path) -> Iterator[None]:
-    """Add the file's name to an OSError that has none, such as that of a full disk."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-
-
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that it is never half-written, even when this process is killed.
 
     `durable`: wait for the disk, so that this also holds for a power cut.
     """
+    write_by(path, lambda file: file.write(content), durable=durable)
+
+
+def write_by(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
+    """Write a file as `write_atomically` does; `write` fills it."""
     temporary = temporary_path(path)
-    try:
-        with naming_file(path), temporary.open("wb") as file:
-            file.write(content)
+    with naming_file(path, temporary), _removed_on_failure(temporary):
+        with temporary.open("wb") as file:
+            write(file)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:  # left on a full disk, the temporary file would make the next try fail too
+        if durable:
+            sync_folder(path.parent)
+
+
+def write_new(path: Path, content: bytes) -> bool:
+    """Write a file that is never half-written. False, and nothing is written, when there is one of this name.
+
+    No two processes write the same name: the temporary file is made by one of them, before it looks.
+    """
+    temporary = temporary_path(path)
+    with naming_file(path, temporary):
+        try:
+            file = temporary.open("xb")
+        except FileExistsError:
+            return False
+        with _removed_on_failure(temporary):
+            with file:
+                file.write(content)
+            is_new = not os.path.lexists(path)
+            temporary.rename(path) if is_new else temporary.unlink()
+    return is_new
+
+
+@contextmanager
+def _removed_on_failure(temporary: Path) -> Iterator[None]:
+    """Remove a file when the block fails: on a full disk it would make the next try fail too."""
+    try:
+        yield
+    except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk: a rename is in memory alone before.
+
+    Does nothing where the system or the disk can't. Raises OSError that names the folder.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # on Windows, or of a folder that may be written and not be read
+        return
+    try:
+        with naming_file(folder):
+            os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_disk(folder: Path) -> None:
+    """Wait until all that was written is on the disk of a folder. For many files it takes less time than one by one.
+
+    Raises OSError that names the folder when the disk has failed.
+    """
+    try:
+        sync = ctypes.CDLL(None, use_errno=True).syncfs  # Linux
+    except (AttributeError, OSError, TypeError):
+        getattr(os, "sync", lambda: None)()
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if sync(descriptor):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
+    finally:
+        os.close(descriptor)
+
+
+def take_lock(path: Path, wait_s: float) -> AcquireReturnProxy:
+    """Lock a file, until the block that uses the result ends.
+
+    Raises filelock's Timeout when another process holds it for longer than `wait_s`, and OSError that names the file.
+    """
+    with naming_file(path):
+        return FileLock(path, timeout=wait_s).acquire()
 
 
 def warn(text: str) -> None:
@@ -89,20 +161,44 @@ def reason(error: Exception) -> str:
 def replace_folder(new: Path, target: Path) -> None:
     """Put the folder `new` in the place of `target`, which may be missing. Both are on one disk.
 
-    Killed at any moment, `target` is the older folder or the new one. Where the system can't exchange two folders, it
-    may be missing then; `restore_folder` brings the older one back.
+    Killed at any moment, or at a power cut, `target` is the older folder or the new one. Where the system can't
+    exchange two folders, it may be missing then; `restore_folder` brings the older one back.
     """
     older = _set_aside(target)
     shutil.rmtree(older, ignore_errors=True)
+    _sync_tree(new)
     if not target.exists():
         new.rename(target)
-        return
-    if _exchange(new, target):
+    elif _exchange(new, target):
         new.rename(older)
     else:
         target.rename(older)
         new.rename(target)
-    shutil.rmtree(older)
+    sync_folder(target.parent)
+    with optional_removal(older):
+        shutil.rmtree(older)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Wait until the files of a folder, and of those in it, are on the disk."""
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with naming_file(path), path.open("rb+") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+@contextmanager
+def optional_removal(path: Path) -> Iterator[None]:
+    """Go on, and say so, when the block can't delete what nothing depends on any more."""
+    try:
+        yield
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        warn(f"[Warning] {display_path(path)} is not deleted: {reason(error)}")
 
 
 def restore_folder(target: Path) -> None:

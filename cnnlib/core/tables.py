@@ -5,7 +5,9 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
+
+from cnnlib.core.errors import naming_file
 
 ENCODING = "utf-8-sig"  # without the byte order mark, Excel reads it in the code page of the machine
 ERRORS = "backslashreplace"  # bytes of a name that are not UTF-8 are written in hexadecimal
@@ -32,15 +34,26 @@ def number(value: float, digits: int) -> Number:
 
 @contextmanager
 def open_table(path: Path, header: Sequence[str]) -> Iterator[Writer]:
-    """Write a CSV file row by row. Raises OSError when it can't be written."""
-    with path.open("w", newline="", encoding=ENCODING, errors=ERRORS) as file:
+    """Write a CSV file row by row. Raises OSError that names it when it can't be written."""
+    with _closed(path, path.open("w", newline="", encoding=ENCODING, errors=ERRORS)) as file:
         writer = csv.writer(file)
 
         def write(*rows: Sequence[object]) -> None:
-            writer.writerows(map(_harmless, rows))
+            with naming_file(path):
+                writer.writerows(map(_harmless, rows))
 
         write(header)
         yield write
+
+
+@contextmanager
+def _closed(path: Path, file: TextIO) -> Iterator[TextIO]:
+    """Close a file after the block. It is then that a full disk shows; the error names the path."""
+    try:
+        yield file
+    finally:
+        with naming_file(path):
+            file.close()
 
 
 def table_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:

@@ -6,6 +6,7 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -181,5 +182,6 @@ def _back_up(path: Path, content: bytes) -> Path | None:
     names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
     backup = next(name for name in names if not name.exists() or (name.is_file() and name.read_bytes() == older))
     write_atomically(backup, older)
-    shutil.copystat(path, backup)
+    with suppress(OSError):  # a file system may know no such times or rights
+        shutil.copystat(path, backup)
     return backup

@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from cnnlib.codec.filenames import ANY_SUFFIX, file_name, has_suffix, label_of, pictures_of
 from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import is_temporary, naming_file
+from cnnlib.core.files import is_temporary, take_lock, write_new
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 
@@ -154,7 +154,7 @@ def locked(*folders: Path) -> Iterator[None]:
         for folder in sorted(set(folders)):  # in the same order in all runs, so that no two wait for each other
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                stack.enter_context(FileLock(folder / LOCK_NAME, timeout=LOCK_WAIT_S))
+                stack.enter_context(take_lock(folder / LOCK_NAME, LOCK_WAIT_S))
             except Timeout as error:
                 message = "another run is writing or moving pictures here; try again later"
                 raise SampleError(f"{display_path(folder)}: {message}") from error
@@ -174,20 +174,9 @@ def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     suffix = suffix_of(data) if suffix == ANY_SUFFIX else suffix
     serial = time.time_ns()
-    while True:
-        path = folder / file_name(text, serial, suffix)
-        try:
-            file = path.open("xb")
-        except FileExistsError:
-            serial += 1  # the clock may tick more slowly than pictures arrive
-            continue
-        try:
-            with naming_file(path), file:
-                file.write(data)
-        except OSError:  # such as a full disk: leave no half-written picture
-            path.unlink(missing_ok=True)
-            raise
-        return path
+    while not write_new(path := folder / file_name(text, serial, suffix), data):
+        serial += 1  # the clock may tick more slowly than pictures arrive
+    return path
 
 
 def not_saved(error: OSError | UnicodeError) -> str:

@@ -22,7 +22,7 @@ from cnnlib.codec.images import decode_picture, is_empty, suffix_of
 from cnnlib.config import SampleConfig
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_atomically
+from cnnlib.core.files import sync_disk, write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data import plausibility
@@ -116,6 +116,7 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
                 copied.skipped.append((str(picture.entry.name), result))
             else:
                 copied.new, copied.present = copied.new + result, copied.present + (not result)
+        sync_disk(origin)  # whoever reads that they are copied may delete the others
     return copied
 
 

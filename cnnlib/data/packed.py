@@ -13,15 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import PIL
-from filelock import FileLock
 
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import is_temporary, naming_file, temporary_path
+from cnnlib.core.files import is_temporary, take_lock, write_by
 from cnnlib.core.joined_array import JoinedArray
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
@@ -30,6 +29,7 @@ FORMAT = 1  # of the parts; a change of the decoder raises it too
 PART_BYTES = 2**25  # of pixels in a part, about
 SUFFIX = ".pictures"
 LOCK_NAME = ".lock"
+FOREVER = -1  # of a lock
 
 Read = Callable[[int], np.ndarray]  # the pixels of the picture of a number, or SampleError
 
@@ -65,7 +65,7 @@ def pack(
     """
     with _explained(cache):
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / LOCK_NAME), progress(total=len(fingerprints)) as bar:
+        with take_lock(cache / LOCK_NAME, FOREVER), progress(total=len(fingerprints)) as bar:
             return _Packing(cache, fingerprints, shape, read, bar).run()
 
 
@@ -158,13 +158,12 @@ class _Packing:
 
 def write_part(path: Path, part: Part) -> None:
     """Write a part, whole or not at all, also when the power fails."""
-    temporary = temporary_path(path)
-    with naming_file(path), temporary.open("wb") as file:
+
+    def write(file: BinaryIO) -> None:
         for array in (part.fingerprints, part.usable, part.pixels):
             np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+
+    write_by(path, write)
 
 
 def open_part(path: Path) -> Part | None:

@@ -18,15 +18,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.decoding import Decoding, Lengths
 from cnnlib.codec.images import Shape
 from cnnlib.config_fields import Channels, Length, Pixels, Share
-from cnnlib.core.errors import ConfigError, ModelError
-from cnnlib.core.files import naming_file, write_atomically
+from cnnlib.core.errors import ConfigError, ModelError, naming_file
+from cnnlib.core.files import optional_removal, take_lock, write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import excerpt, printable
 
@@ -137,7 +137,7 @@ def held(model_dir: Path) -> Iterator[None]:
     """
     model_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(model_dir / ".lock", timeout=0):
+        with take_lock(model_dir / ".lock", 0):
             yield
     except Timeout as error:
         raise ModelError(f"{display_path(model_dir)}: another training is using this folder") from error
@@ -291,7 +291,8 @@ def _remove_unnamed(model_dir: Path) -> None:
         return
     for path in model_dir.iterdir():
         if _MODEL_FILE.fullmatch(path.name) and path.name not in names:
-            path.unlink(missing_ok=True)
+            with optional_removal(path):  # the next save tries again
+                path.unlink()
 
 
 def versions(*packages: str) -> dict[str, str]:

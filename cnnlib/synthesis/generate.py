@@ -68,9 +68,10 @@ def split_into_chunks(indices: Iterator[int]) -> Iterator[list[int]]:
 
 
 def missing_indices(folder: Path, seed: int, count: int) -> Iterator[int]:
-    """The first `count` indices of `seed` that the folder lacks."""
+    """The first `count` indices of `seed` that the folder lacks. A power cut may leave empty files, which are none."""
     serial = re.compile(rf"_{seed}-(\d+)\.")
-    present = {int(match[1]) for path in folder.iterdir() if (match := serial.search(path.name))}
+    matches = ((path, serial.search(path.name)) for path in folder.iterdir())
+    present = {int(match[1]) for path, match in matches if match and path.stat().st_size}
     return islice((index for index in itertools.count() if index not in present), count)
 
 

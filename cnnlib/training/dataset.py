@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.texts import Texts
+from cnnlib.data.folders import scan_pictures
 from cnnlib.data.packed import cache_of, fingerprint, pack
 from cnnlib.training.augment import augment, erase
 from cnnlib.training.order import change_keys

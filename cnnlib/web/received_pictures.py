@@ -12,7 +12,8 @@ from cnnlib.data.folders import save_picture
 
 PICTURE_BYTES = 10_000  # of a kept picture on average, unless the config says how many bytes are kept
 PRUNE_INTERVAL = 100  # pictures that a process saves from one pruning to the next, at least
-_SERIAL_NUMBER = re.compile(r"_(\d{18,})\.[a-z]+$")  # a time in a name that `save_picture` gave
+# A time in a name that `save_picture` gave, also to a file that a killed server was writing.
+_SERIAL_NUMBER = re.compile(r"_(\d{18,})\.[a-z]+(\.part)?$")
 log = logging.getLogger(__name__)
 
 

@@ -10,6 +10,7 @@ examples:
   python -m tests.benchmarks service
   python -m tests.benchmarks hostile
   python -m tests.benchmarks folders --pictures 10000 100000
+  python -m tests.benchmarks faults
   python -m tests.benchmarks pages
 """
 
@@ -21,21 +22,19 @@ from functools import partial
 from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import folders, general, headline, hostile, memory, service, zoo
+from tests.benchmarks import faults, folders, general, headline, hostile, memory, service, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored
 
 DEMO_CONFIG = PROJECT_ROOT / "conf" / "demo_sample_config.json"
 LABELS = (200, 500, 1000)
+WHAT = ("headline", "zoo", "labels", "general", "speed", "memory", "service", "hostile", "folders", "faults", "pages")
 STARTS = (("--warm-start", "model/general"), ("--warm-start", "none"))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "what",
-        choices=("headline", "zoo", "labels", "general", "speed", "memory", "service", "hostile", "folders", "pages"),
-    )
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("--zoo", type=Path, help="folder of tars, each with one folder of labelled pictures")
     parser.add_argument("--config", type=Path, default=DEMO_CONFIG, help="of the service's model (default: the demo's)")
     parser.add_argument("--sets", nargs="+", help="names of the sets (default: all tars)")
@@ -72,6 +71,8 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         yield memory.NAME, memory.measure
     if arguments.what == "folders":
         yield folders.NAME, partial(folders.measure, arguments.pictures)
+    if arguments.what == "faults":
+        yield from ((faults.name_of(case), partial(faults.measure, case)) for case in faults.CASES)
     if arguments.what == "speed":
         yield "speed", speed
     runs = {

@@ -17,6 +17,7 @@ from tests.benchmarks.cells import (
     training_cells,
 )
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
+from tests.benchmarks.faults_page import faults_text
 from tests.benchmarks.folders_page import folders_text
 from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.hostile_page import hostile_text
@@ -52,6 +53,8 @@ def write_pages() -> None:
         (DOCS / "folders.md").write_text(folders_text(HEAD, result), encoding="utf-8")
     for result in results("hostile-requests"):
         (DOCS / "hostile_requests.md").write_text(hostile_text(HEAD, result), encoding="utf-8")
+    if results("faults-"):
+        (DOCS / "faults.md").write_text(faults_text(HEAD, results("faults-")), encoding="utf-8")
     if results("service-"):
         write_service({one["name"].removeprefix("service-"): one for one in results("service-")})
 

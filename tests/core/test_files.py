@@ -1,12 +1,26 @@
 import errno
 import os
 import re
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import Timeout
 
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.files import is_temporary, read_json_object, temporary_path, write_atomically
+from cnnlib.core.files import (
+    is_temporary,
+    optional_removal,
+    read_json_object,
+    sync_disk,
+    sync_folder,
+    take_lock,
+    temporary_path,
+    write_atomically,
+    write_new,
+)
 
 
 def test_failed_write_leaves_the_older_file_and_names_the_new_one(
@@ -22,6 +36,96 @@ def test_failed_write_leaves_the_older_file_and_names_the_new_one(
     with pytest.raises(OSError, match=r"No space left on device: '.*a\.json'"):
         write_atomically(path, b"newer")
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a.json", b"older")]
+
+
+def test_error_names_the_file_and_not_its_temporary_one(tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    target.mkdir()
+    for path in (tmp_path / "none" / "a.json", target):  # the temporary file can't be opened, or not be renamed
+        with pytest.raises(OSError, match=r"a\.json'$") as caught:
+            write_atomically(path, b"newer")
+        assert (caught.value.filename, caught.value.filename2) == (str(path), None)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_new_file_replaces_none_and_none_that_is_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "01_1.png"
+    assert write_new(path, b"first")
+    assert not write_new(path, b"second")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"first"]
+    other = tmp_path / "01_2.png"
+    temporary_path(other).write_bytes(b"of another process")
+    assert not write_new(other, b"second")
+    assert temporary_path(other).read_bytes() == b"of another process"
+
+
+def test_new_file_of_many_writers_is_that_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "01_1.png"
+    for _ in range(50):
+        with ThreadPoolExecutor(8) as pool:
+            written = [*pool.map(lambda number: write_new(path, bytes([number]) * 1000), range(8))]
+        assert sum(written) == 1
+        assert path.read_bytes() == bytes([written.index(True)]) * 1000
+        path.unlink()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_write_waits_for_the_file_and_then_for_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append(("folder" if is_folder else "file", sorted(each.name for each in tmp_path.iterdir())))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_atomically(tmp_path / "a", b"content")
+    assert synced == [("file", [".a.part"]), ("folder", ["a"])]
+    write_atomically(tmp_path / "b", b"content", durable=False)
+    assert len(synced) == 2
+
+
+def test_disk_that_knows_no_wait_for_a_folder_is_taken_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(number: int) -> Callable[[int], None]:
+        def fsync(_: int) -> None:
+            raise OSError(number, os.strerror(number))
+
+        return fsync
+
+    monkeypatch.setattr(os, "fsync", fails(errno.EINVAL))
+    sync_folder(tmp_path)
+    sync_folder(tmp_path / "none")
+    monkeypatch.setattr(os, "fsync", fails(errno.EIO))
+    with pytest.raises(OSError, match=re.escape(f"error: '{tmp_path}'")):
+        sync_folder(tmp_path)
+
+
+def test_wait_for_a_disk_names_the_folder_that_is_not_there(tmp_path: Path) -> None:
+    sync_disk(tmp_path)
+    with pytest.raises(OSError, match=re.escape(str(tmp_path / "none"))):
+        sync_disk(tmp_path / "none")
+
+
+def test_lock_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def disk_full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with take_lock(tmp_path / ".lock", 0), pytest.raises(Timeout), take_lock(tmp_path / ".lock", 0):
+        pass
+    monkeypatch.setattr(os, "ftruncate", disk_full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*\.lock'"):
+        take_lock(tmp_path / ".lock", 0)
+
+
+def test_what_cannot_be_deleted_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with optional_removal(tmp_path / "gone"):
+        (tmp_path / "gone").unlink()
+    assert not capsys.readouterr().err
+    with optional_removal(tmp_path / "older"):
+        raise OSError(errno.EIO, "Input/output error", "a part of it")
+    assert capsys.readouterr().err == f"[Warning] {tmp_path / 'older'}/ is not deleted: Input/output error\n"
 
 
 def test_temporary_files_are_known_by_their_names(tmp_path: Path) -> None:

@@ -62,6 +62,12 @@ def test_table_begins_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert (tmp_path / "table.csv").read_bytes() == expected == table_bytes(("天",), [("地",)])
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_table_on_a_full_disk_is_named() -> None:
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"), open_table(Path("/dev/full"), ["a"]):
+        pass
+
+
 def test_bytes_of_a_name_that_are_no_utf_8_are_hexadecimal() -> None:
     assert table_bytes(("x",), [(os.fsdecode(b"\xd6_1.png"),)]).endswith(b"\r\n\\udcd6_1.png\r\n")
 

@@ -51,6 +51,15 @@ def test_killed_drawing_process_is_an_error_and_its_pictures_stay(look: CaptchaC
     assert {path.read_bytes() for path in look.root_dir.glob("01_*.png")} == {b"picture"}
 
 
+def test_empty_picture_of_a_power_cut_is_drawn_again(look: CaptchaConfig) -> None:
+    generate(look, 3, 7, draw_and_die)
+    lost = look.root_dir / "01_7-000001.png"
+    lost.write_bytes(b"")
+    generate(look, 1, 7, draw_and_die)
+    assert lost.read_bytes() == b"picture"
+    assert len([*look.root_dir.glob("*.png")]) == 3
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="sets a limit of POSIX systems")
 def test_full_disk_leaves_no_half_picture(look: CaptchaConfig) -> None:
     import resource

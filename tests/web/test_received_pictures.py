@@ -1,4 +1,5 @@
 from cnnlib.config import SampleConfig
+from cnnlib.core.files import temporary_path
 from cnnlib.web.model_registry import ServedModel
 from cnnlib.web.received_pictures import PRUNE_INTERVAL, ReceivedPictures, prune
 from tests.helpers import eventually
@@ -14,6 +15,16 @@ def test_oldest_pictures_beyond_the_limit_are_deleted(api_config: SampleConfig) 
     foreign.unlink()
     paths = sorted(api_config.api_image_dir.iterdir(), key=lambda path: path.stem)
     assert [path.read_bytes() for path in paths] == [bytes([number]) for number in (4, 5, 6)]
+
+
+def test_picture_that_a_killed_server_was_writing_is_deleted_in_its_turn(api_config: SampleConfig) -> None:
+    folder = api_config.api_image_dir
+    folder.mkdir(parents=True)
+    left = temporary_path(folder / f"01_{10**18}.png")
+    left.write_bytes(b"half")
+    ReceivedPictures(folder, "png", 1).save(b"whole", "01")
+    prune(folder, 1)
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"whole"]
 
 
 def test_limit_holds_while_pictures_arrive(api_config: SampleConfig) -> None:

@@ -1,0 +1,66 @@
+"""Parts of the library that write, as processes: `python -m tests.fault_drivers NAME FOLDER`.
+
+They are what a long training and a server do at one moment, without their start.
+"""
+
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+from cnnlib.cli import DONE, script
+from cnnlib.core.files import replace_folder, restore_folder
+from cnnlib.inference.model_card import held, load_card, load_model, save_model
+from cnnlib.web.received_pictures import ReceivedPictures
+
+FIRST_SERIAL = 1_700_000_000_000_000_000
+KEPT = 3  # received pictures
+
+
+def save(folder: Path) -> None:
+    """Save the model in `newer/` into `model/`, as a training does."""
+    card = load_card(folder / "newer")
+    contents = {
+        kind: (Path(file.name).suffix, load_model(folder / "newer", kind)[1]) for kind, file in card.files.items()
+    }
+    with held(folder / "model"):
+        save_model(folder / "model", card, contents)
+
+
+def export(folder: Path) -> None:
+    """Swap in the SavedModel `newer*/` as `export/1/`, as an export does."""
+    restore_folder(folder / "export" / "1")
+    part = folder / "export" / ".unfinished-1"
+    shutil.rmtree(part, ignore_errors=True)  # left by a killed run
+    part.mkdir()
+    try:
+        next(folder.glob("newer*")).rename(part / "model")
+        replace_folder(part / "model", folder / "export" / "1")
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def receive(folder: Path) -> None:
+    """Keep the pictures of `requests/` as received ones. The clock is ours, so that names are the same again."""
+    logging.basicConfig(level=logging.WARNING)
+    serials = [int(path.stem.rpartition("_")[2]) for path in (folder / "received").glob("*.png")]
+    ticks = count(max(FIRST_SERIAL, *(serial + 1 for serial in serials)))
+    time.time_ns = lambda: next(ticks)
+    pictures = ReceivedPictures(folder / "received", "png", KEPT)
+    for path in sorted((folder / "requests").iterdir()):
+        pictures.save(path.read_bytes(), "01")
+    pictures._pruning.shutdown()
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    name, folder = argv or sys.argv[1:]
+    {"save": save, "export": export, "receive": receive}[name](Path(folder))
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
