@@ -18,8 +18,8 @@ TITLES = (
 )
 SCRIPTS = {  # what is measured, as the page calls it
     "dry run": "`verify_and_split_data.py --dry-run`",
-    "config written": "`verify_and_split_data.py --write-config`",
-    "import": "`verify_and_split_data.py --import` of a folder",
+    "config written": "`verify_and_split_data.py --write-config PATH`",
+    "import": "`verify_and_split_data.py --import FOLDER`",
     "batch test": "`test_batch.py` with the general model",
     "split": "`verify_and_split_data.py`",
     "nothing new": "the same again, nothing new",
@@ -37,7 +37,7 @@ def folders_text(head: str, result: Result) -> str:
         "and a text of their own, so no two have the same bytes.\n\n"
         "- Seconds are those of the whole script, its start included. Other work on the machine makes them more. "
         "Processor time hardly changes by it.\n"
-        "- Cores: processor time by time.\n"
+        "- Cores: processor time by time. Other work on the machine makes them fewer.\n"
         "- Peak MiB: the most that was resident. Of its own: the most without what is mapped from files (RssAnon).\n"
         "- Bytes a further picture: what the own memory grew by from the row above, by the pictures more.\n\n"
         f"{table(TITLES, rows)}\n"
