@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service bench-folders bench-faults
+.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service bench-folders bench-faults bench-workers
 .DEFAULT_GOAL := test
 
 demo: .venv/installed
@@ -47,6 +47,9 @@ bench-folders: .venv/installed-dev
 
 bench-faults: .venv/installed-dev
 	$(VENV) -m tests.benchmarks faults
+
+bench-workers: .venv/installed-dev
+	$(VENV) -m tests.benchmarks workers
 
 bench-labels: .venv/installed-dev
 	$(VENV) -m tests.benchmarks labels --zoo $(ZOO) $(if $(SETS),--sets $(SETS))

@@ -74,21 +74,15 @@ class TrainModel:
         """
         allow_any_character()
         folder = self.config.model_save_dir
-        resuming = check_resumable(folder, requirements_of(self.config))
-        if warm_start not in ("none", "auto"):
-            load_card(Path(warm_start))  # before TensorFlow, which takes seconds to import
-        elif not resuming and (older := older_checkpoint(folder)):
-            holds = f"holds a checkpoint of the original suite ({older}), which can't be read; the training begins anew"
-            print(printable(f"{display_path(folder)} {holds}"))
-        elif resuming and warm_start == "none":
-            holds = "holds a training, which goes on; for random weights name another model_save_dir"
-            print(f"{display_path(folder)} {holds}")
+        self._look_at_models(warm_start)
         with muted_stderr():
             from cnnlib.training.loop import train
         from cnnlib.training.reporting import diagnosis_lines, export_lines, outcome_lines
 
         outcome = train(self.config, warm_start=warm_start)
         print_lines(outcome_lines(outcome))
+        if outcome.worker:  # worker 0 writes and says the rest
+            return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
         if outcome.diagnosis:
             table = folder / "report" / "suspects.csv"
             with optional_output(table):
@@ -98,6 +92,23 @@ class TrainModel:
             print_lines(export_lines(load_card(folder)))
             print(f"The model is in {display_path(folder)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
+
+    def _look_at_models(self, warm_start: str) -> None:
+        """Check models that are there before TensorFlow is imported, which takes seconds; say what is not used."""
+        from cnnlib.training.cluster import cluster_of
+
+        cluster, folder = cluster_of(self.config.strategy, self.config.name), self.config.model_save_dir
+        if cluster and cluster.index:
+            return  # worker 0 looks at them
+        resuming = check_resumable(folder, requirements_of(self.config))
+        if warm_start not in ("none", "auto"):
+            load_card(Path(warm_start))
+        elif not resuming and (older := older_checkpoint(folder)):
+            holds = f"holds a checkpoint of the original suite ({older}), which can't be read; the training begins anew"
+            print(printable(f"{display_path(folder)} {holds}"))
+        elif resuming and warm_start == "none":
+            holds = "holds a training, which goes on; for random weights name another model_save_dir"
+            print(f"{display_path(folder)} {holds}")
 
     def export(self, saved_model: Path | None = None, onnx: Path | None = None) -> int:
         """Export the checkpoint again, evaluated on the verification pictures; returns the exit status.

@@ -124,7 +124,9 @@ class SampleConfig(Config):
         "five minutes, too"
     )
     enable_gpu: Flag = Field(description="train on a GPU if there is one; 0 hides it")
-    train_batch_size: BatchSize = Field(description="pictures in a training step; lower it when memory runs out")
+    train_batch_size: BatchSize = Field(
+        description="pictures in a training step, of all GPUs and workers together; lower it when memory runs out"
+    )
     test_batch_size: BatchSize = Field(description="verification pictures measured for each verification line")
 
     labels_json_file: FilePath = Field(
@@ -144,6 +146,13 @@ class SampleConfig(Config):
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], Expected("auto, float32, bfloat16 or float16")
     ] = Field(default="auto", description="number format that training computes in; auto: the fastest on this machine")
+    strategy: Annotated[Literal["auto", "one", "mirrored", "workers"], Expected("auto, one, mirrored or workers")] = (
+        Field(
+            default="auto",
+            description="what trains together: one device, all GPUs of this machine (mirrored), or the machines that "
+            "TF_CONFIG names (workers); auto: these machines if there are any, else the GPUs if there are several",
+        )
+    )
     api_save: Flag = Field(default=True, description="keep the pictures that the recognition API receives")
     api_save_limit: Count = Field(
         default=10_000, description="received pictures that are kept in `api_image_dir`; the oldest are deleted first"

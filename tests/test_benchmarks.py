@@ -11,7 +11,7 @@ import pytest
 from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import decode_picture
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import __main__, drawings, folders, folders_page, general, pages, runs, zoo
+from tests.benchmarks import __main__, drawings, folders, folders_page, general, pages, runs, workers_page, zoo
 from tests.helpers import draw, fill
 
 
@@ -89,3 +89,10 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
     ]
     for path in written:
         assert path.read_text("utf-8") == (PROJECT_ROOT / "docs" / "benchmarks" / path.name).read_text("utf-8")
+
+
+def test_table_of_workers_is_computed_from_what_two_of_them_took() -> None:
+    result = {"gradient_bytes": 4e6, "collectives": 10, "collective_ms": 0.5, "step_ms": {"one": 100.0}}
+    assert workers_page.efficiency(result, 1, 1) == 1
+    assert workers_page.efficiency(result, 2, 1) == pytest.approx(100 / (100 + 5 + 32))
+    assert workers_page.efficiency(result, 16, 100) == pytest.approx(100 / (100 + 75 + 0.6))

@@ -1,5 +1,6 @@
 """Many short texts in little memory."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import overload
 
@@ -10,9 +11,11 @@ class Texts(Sequence[str]):
     """Texts, such as file names, in one piece of memory: their bytes and 8 more each. A str takes 50 more."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-        self._bytes = b"".join(encoded)
-        self._ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+        joined, ends = bytearray(), array("q", [0])
+        for text in texts:
+            joined += text.encode("utf-8", "surrogateescape")
+            ends.append(len(joined))
+        self._bytes, self._ends = bytes(joined), np.array(ends)
 
     def __len__(self) -> int:
         return len(self._ends) - 1

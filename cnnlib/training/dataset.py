@@ -1,6 +1,7 @@
 """Labelled pictures split into training and verification, and the batch of each step."""
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -101,18 +102,18 @@ def load_folder(folder: Path, config: SampleConfig) -> Folder:
 
 def _scan(folder: Path, suffix: str) -> tuple[Texts, np.ndarray]:
     """Names of the pictures, sorted, and fingerprints of their files, uint64 (n,)."""
-    found = []
-    for entry in scan_pictures(folder, suffix):
+    names, fingerprints = list[str](), array("Q")
+    for name in sorted(entry.name for entry in scan_pictures(folder, suffix)):
         with suppress(FileNotFoundError):  # deleted meanwhile
-            stat = entry.stat()
-            found.append((entry.name, fingerprint(entry.name, stat.st_size, stat.st_mtime_ns)))
-    found.sort()
-    if len(found) < 2:
+            stat = (folder / name).stat()
+            fingerprints.append(fingerprint(name, stat.st_size, stat.st_mtime_ns))
+            names.append(name)
+    if len(names) < 2:
         raise SampleError(
-            f"{display_path(folder)}: expected 2 or more {pictures_of(suffix)}; got {len(found)}; fill it with "
+            f"{display_path(folder)}: expected 2 or more {pictures_of(suffix)}; got {len(names)}; fill it with "
             "gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
         )
-    return Texts(name for name, _ in found), np.array([number for _, number in found], np.uint64)
+    return Texts(names), np.array(fingerprints)
 
 
 def _encode(names: Sequence[str], alphabet: Alphabet, length: int, folder: Path) -> np.ndarray:

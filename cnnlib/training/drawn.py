@@ -4,12 +4,14 @@ The picture at each place follows from the seed and the place alone.
 """
 
 import hashlib
+import itertools
 import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -54,30 +56,36 @@ class DrawnPictures:
 
     def stream(self, places: Iterable[np.ndarray], seed: int) -> Iterator[Drawn]:
         """Pictures and labels of the places of each step. Raises SampleError when a drawing process was killed."""
-        context = multiprocessing.get_context(START_METHOD)
-        with ProcessPoolExecutor(cores(), context, end_with_parent) as pool:
 
-            def submit(step_places: np.ndarray) -> list[Future[Drawn]]:
-                shares = np.split(step_places, range(SHARE, len(step_places), SHARE))
-                return [pool.submit(self.draw_places, share.tolist(), seed) for share in shares]
+        def submit(step_places: np.ndarray) -> list[Future[Drawn]]:
+            shares = np.split(step_places, range(SHARE, len(step_places), SHARE))
+            return [_pool().submit(self.draw_places, share.tolist(), seed) for share in shares]
 
-            try:
-                rest = iter(places)
-                waiting = deque(map(submit, islice(rest, AHEAD)))
-                while waiting:
-                    shares = [share.result() for share in waiting.popleft()]
-                    waiting.extend(map(submit, islice(rest, 1)))
-                    yield np.concatenate([each for each, _ in shares]), np.concatenate([each for _, each in shares])
-            except BrokenProcessPool as error:
-                raise SampleError("a drawing process was killed, probably for lack of memory; start again") from error
-            finally:
-                pool.shutdown(cancel_futures=True)
+        rest, waiting = iter(places), deque[list[Future[Drawn]]]()
+        try:
+            waiting.extend(map(submit, islice(rest, AHEAD)))
+            while waiting:
+                shares = [share.result() for share in waiting.popleft()]
+                waiting.extend(map(submit, islice(rest, 1)))
+                yield np.concatenate([each for each, _ in shares]), np.concatenate([each for _, each in shares])
+        except BrokenProcessPool as error:
+            _pool.cache_clear()
+            raise SampleError("a drawing process was killed, probably for lack of memory; start again") from error
+        finally:
+            for share in itertools.chain(*waiting):
+                share.cancel()
 
     def draw_places(self, places: list[int], seed: int) -> Drawn:
         """The pictures and labels of these places, drawn here."""
         drawn = [self.draw(f"{seed}-{place}") for place in places]
         pictures = np.stack([open_picture(data, self.shape) for _, data in drawn])
         return pictures, np.array([self.alphabet.encode(label, self.label_length) for label, _ in drawn], np.int32)
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ProcessPoolExecutor:
+    """Processes that draw for all replicas of this process, until it ends."""
+    return ProcessPoolExecutor(cores(), multiprocessing.get_context(START_METHOD), end_with_parent)
 
 
 def load_drawn(config: SampleConfig) -> TrainingData:

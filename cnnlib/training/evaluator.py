@@ -1,6 +1,6 @@
 """Evaluates a network in training: what it reads on labelled pictures, with which accuracy and loss."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,10 @@ from cnnlib.training.order import picture_numbers
 from cnnlib.training.pictures import Dataset
 
 TRAINING_LIMIT = 20_000  # training pictures that are evaluated, at most
+
+
+# Gives what its first argument gives for the second, which is a row for each number, by sharing out the numbers.
+Spread = Callable[[Callable[[np.ndarray], list[Any]], np.ndarray], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -40,17 +44,25 @@ class Evaluator:
         training: Dataset,
         verification: Dataset,
         batch_size: int,
+        spread: Spread | None = None,
     ) -> None:
         self.network, self.model, self.alphabet, self.lengths = network, model, alphabet, lengths
         self.training, self.verification, self.batch_size = training, verification, batch_size
+        self.spread = spread
         pictures = tf.TensorSpec(model.input_shape, tf.uint8)  # of any batch size, so that one trace does for all
         labels = tf.TensorSpec((None, network.length), tf.int32)
         self._predict = tf.function(self._predict_batch, input_signature=[pictures, labels])
 
     def predict(self, data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
-        """Predictions for the pictures with these numbers, integers (n,), in their order."""
+        """Predictions for the pictures with these numbers, integers (n,), in their order. Workers share the work."""
+        if not self.spread:
+            return self._predict_alone(data, numbers)
+        rows = self.spread(lambda own: [_row(each) for each in self._predict_alone(data, own)], numbers)
+        return [_labelled(data, number, *row) for number, row in zip(numbers, rows, strict=True)]
+
+    def _predict_alone(self, data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
         predictions: list[LabelledPrediction] = []
-        for part in np.split(numbers, range(self.batch_size, len(numbers), self.batch_size)):
+        for part in np.split(numbers, range(self.batch_size, len(numbers), self.batch_size)) if len(numbers) else ():
             losses, answers = self._predict(*data.take(part))
             for number, probabilities, loss in zip(part, answers.numpy(), losses.numpy().tolist(), strict=True):
                 label = data.text(number)
@@ -96,3 +108,16 @@ class Evaluator:
     def _predict_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         scores = self.model(pictures, training=False)
         return self.network.loss(labels, scores), tf.nn.softmax(scores)
+
+
+def _row(each: LabelledPrediction) -> tuple[Any, ...]:
+    """What a worker tells the others about a picture that all of them have."""
+    prediction = each.prediction
+    return prediction.text, prediction.confidence, prediction.character_confidences, each.label_confidence, each.loss
+
+
+def _labelled(
+    data: Dataset, number: int, text: str, confidence: float, parts: list[float], label_confidence: float, loss: float
+) -> LabelledPrediction:
+    prediction = Prediction(text, confidence, tuple(parts))
+    return LabelledPrediction(data.path(number), data.text(number), prediction, label_confidence, loss)

@@ -35,6 +35,7 @@ class Outcome:
     best_step: int
     diagnosis: Diagnosis | None = None  # None when a signal stopped the training
     machine_gflops: float = 0.0  # of a matrix product in bfloat16, measured after the training
+    worker: int = 0  # number of this process; worker 0 wrote the model
 
 
 def print_line(text: str) -> None:
@@ -55,6 +56,13 @@ def heard_line(number: int) -> str:
     """The answer to a signal that asks a training to stop."""
     name = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}.get(signal.Signals(number), "The end of the terminal")
     return f"{name} was heard: the step under way ends, then it is saved"
+
+
+def strategy_line(config: SampleConfig, replicas: int, workers: int) -> str:
+    """What trains together, and on how many pictures a step."""
+    several = f"{replicas} replicas" if replicas > 1 else "1 replica"
+    spread = f" on {workers} workers" if workers > 1 else ""
+    return f"Strategy {config.strategy}: {several}{spread}, {config.train_batch_size} pictures a step in all"
 
 
 def plan_lines(config: SampleConfig, parameters: int, pictures: tuple[int, int], plan: Plan) -> Iterator[str]:

@@ -15,9 +15,22 @@ from cnnlib.training.warm_start import NothingFitsError, transfer_weights
 def begin(trainer: Trainer, warm_start: str, say: Callable[[str], None]) -> None:
     """Resume the training in `model_save_dir`, or start a new one, and say which.
 
-    `warm_start` is the folder of a model, "none", or "auto": the general model where its layers fit.
+    `warm_start` is the folder of a model, "none", or "auto": the general model where its layers fit. Of several
+    workers the first one does so, and the others take over what it has then: their folders may be empty.
     Raises ModelError when the older training, or the model that is named, can't be used.
     """
+    if trainer.distribution.writes:
+        _begin(trainer, warm_start, say)
+    if trainer.distribution.workers == 1:
+        return
+    state = trainer.model, trainer.averaged, trainer.optimizer
+    content = trainer.distribution.from_first(lambda: checkpoint.pack(*state, trainer.progress))
+    if not trainer.distribution.writes:
+        trainer.progress = checkpoint.unpack(content, *state)
+        trainer.saved_seconds = trainer.progress.seconds
+
+
+def _begin(trainer: Trainer, warm_start: str, say: Callable[[str], None]) -> None:
     if not resume(trainer):
         say(start(trainer, warm_start))
         return

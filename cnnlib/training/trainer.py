@@ -1,11 +1,14 @@
 """The state of one training: data, network, averaged weights, optimizer and progress; one step of it."""
 
+import hashlib
+import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from cnnlib.config import SampleConfig
@@ -18,10 +21,12 @@ from cnnlib.network.losses import consistency_loss
 from cnnlib.training import dataset, devices
 from cnnlib.training.checkpoint import Progress
 from cnnlib.training.dataset import TrainingData
+from cnnlib.training.distribution import Batch, Distribution
 from cnnlib.training.evaluator import Evaluator
 from cnnlib.training.scalars import Scalars
 from cnnlib.training.schedule import plan
 
+COMPARED = 1000  # pictures of each set whose pixels workers compare
 LINE_STEPS = 10  # from one console line to the next
 SAVE_SHARE = 0.1  # of the planned steps that may be lost, at most
 SAVE_SECONDS = 300  # of a training that may be lost, at most
@@ -33,16 +38,23 @@ EVALUATION_SHARE = 0.03  # of the time of a training, spent on evaluating the wh
 class Trainer:
     """One training, at step 0 with random weights until `cnnlib.training.resume` or a warm start changes that."""
 
-    def __init__(self, config: SampleConfig, load: Callable[[SampleConfig], TrainingData] | None = None) -> None:
+    def __init__(
+        self,
+        config: SampleConfig,
+        load: Callable[[SampleConfig], TrainingData] | None = None,
+        distribution: Distribution | None = None,
+    ) -> None:
         self.config = config
+        self.distribution = distribution or Distribution()
         keras.utils.set_random_seed(config.split_seed)  # of the first weights and of dropout
         self.network = network_class(config.network)(config.shape, config.alphabet.classes, config.max_captcha)
-        policy, self.precision = devices.choose_policy(config.precision)
+        policy, self.precision = self._choose_policy()
         try:  # before the pictures, which may take long to load
-            self.model = self.network.model(policy)
+            with self.distribution.strategy.scope():
+                self.model = self.network.model(policy)
         except ConfigError as error:
             raise ConfigError(f"{config.name}: {error}") from error
-        loaded = (load or dataset.load_training)(config)
+        loaded = self._load(load or dataset.load_training)
         self.source = loaded.source or loaded.training
         self.training, self.verification, self.skipped = loaded.training, loaded.verification, loaded.skipped
         data = self.training, self.verification
@@ -50,13 +62,21 @@ class Trainer:
         strength = config.augmentation if self.network.augmented else 0.0
         pairs = self.network.consistency > 0
         self.plan = plan(len(self.source), config.train_batch_size, config.cycle_stop, strength, pairs=pairs)
-        # Evaluated and exported: the running average of the weights reads far better than the weights of any one step.
-        self.averaged = self.network.model(policy) if self.network.averaging else self.model
-        self.averaged.set_weights(self.model.get_weights())
+        self._check_shares()
+        with self.distribution.strategy.scope():
+            # Evaluated and exported: the running average of the weights reads far better than those of any one step.
+            self.averaged = self.network.model(policy) if self.network.averaging else self.model
+            self.averaged.set_weights(self.model.get_weights())
+            self.optimizer = self._optimizer(policy)
         self.evaluator = Evaluator(
-            self.network, self.averaged, config.alphabet, self.lengths, *data, config.train_batch_size
+            self.network,
+            self.averaged,
+            config.alphabet,
+            self.lengths,
+            *data,
+            config.train_batch_size,
+            self.distribution.in_shares if self.distribution.workers > 1 else None,
         )
-        self.optimizer = self._optimizer(policy)
         self.progress = Progress(names_hash=dataset.hash_names(data))
         self.verified = Accuracy(0, 0.0, 0.0)  # on the whole verification set, when it was evaluated last
         self._verified_step = -1
@@ -65,24 +85,68 @@ class Trainer:
         self._train = tf.function(self._train_batch)
         self.scalars: Scalars | None = None  # of the run
 
+    def _choose_policy(self) -> tuple[str, str]:
+        """The Keras dtype policy, and a sentence about it: those of worker 0, whose machine may be another."""
+
+        def choose() -> bytes:
+            return json.dumps(devices.choose_policy(self.config.precision)).encode()
+
+        policy, sentence = json.loads(self.distribution.from_first(choose))
+        return policy, sentence
+
+    def _load(self, load: Callable[[SampleConfig], TrainingData]) -> TrainingData:
+        """The pictures. Raises ConfigError when workers have different ones: by all names, and the pixels of some.
+
+        Worker 0 draws first what a generator gives, as the others may share its folder.
+        """
+        if self.config.generator and not self.distribution.writes:
+            self.distribution.gather(None)
+        loaded = load(self.config)
+        if self.config.generator and self.distribution.writes:
+            self.distribution.gather(None)
+        if self.distribution.workers > 1:
+            parts = loaded.training, loaded.verification
+            digest = hashlib.sha256(dataset.hash_names(parts).encode())
+            for part in parts:
+                digest.update(part.take(np.arange(0, len(part), -(-len(part) // COMPARED)))[0].tobytes())
+            self.distribution.check_same("the pictures", digest.hexdigest())
+        return loaded
+
+    def _check_shares(self) -> None:
+        """Raise ConfigError when the replicas can't have equal shares of a batch, of whole pairs if it is paired."""
+        size, parts = self.config.train_batch_size, self.distribution.replicas * (1 + self.plan.paired)
+        if self.distribution.replicas > 1 and size % parts:
+            pairs = ", as each trains on pairs of views" if self.plan.paired else ""
+            near = f"{max(1, size // parts) * parts} or {(size // parts + 1) * parts}"
+            raise ConfigError(
+                f"{self.config.name}: key 'train_batch_size': expected a multiple of {parts} for "
+                f"{self.distribution.replicas} replicas{pairs}; got {size}; the nearest are {near}"
+            )
+
     def _optimizer(self, policy: str) -> keras.optimizers.Optimizer:
         optimizer = self.network.optimizer(self.plan.steps)
         if policy == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(self.model.trainable_variables)
+        self.distribution.takes_means(optimizer)
         return optimizer
 
-    def batches(self) -> tf.data.Dataset:
-        """The batches of the steps that are left."""
+    def batches(self) -> Iterable[Batch]:
+        """The batches of the steps that are left, of each replica its share."""
         config, plan = self.config, self.plan
-        return dataset.batches(
-            self.source,
-            config.train_batch_size,
-            range(self.progress.step, plan.steps),
-            config.split_seed,
-            plan.strength,
-            plan.paired,
-        )
+
+        def share(replica: tuple[int, int]) -> Iterable[Batch]:
+            return dataset.batches(
+                self.source,
+                config.train_batch_size,
+                range(self.progress.step, plan.steps),
+                config.split_seed,
+                plan.strength,
+                plan.paired,
+                replica=replica,
+            )
+
+        return self.distribution.batches(share)
 
     def ended(self) -> bool:
         """Whether no step is left, or the goal is reached."""
@@ -102,7 +166,8 @@ class Trainer:
     def step(self, pictures: Any, labels: Any, keys: Any) -> tuple[Any, Any]:
         """Train on one batch, as `batches` gives it.
 
-        Returns loss, float32 (), and probabilities, float32 (batch, rows, classes), both from before the update.
+        Returns loss, float32 (), and probabilities, float32 (batch, rows, classes), both from before the update. Of
+        several replicas, the loss is that of the whole batch, and each has the probabilities of its share.
         """
         self.progress.step += 1
         return self._train(pictures, labels, keys)
@@ -168,6 +233,12 @@ class Trainer:
         self.saved_step, self.saved_final, self.saved_seconds = self.progress.step, final, self.progress.seconds
 
     def _train_batch(self, pictures: Any, labels: Any, keys: Any) -> tuple[Any, Any]:
+        losses, probabilities = self.distribution.strategy.run(self._train_share, args=(pictures, labels, keys))
+        self._average()
+        return self.distribution.any_of(losses), probabilities
+
+    def _train_share(self, pictures: Any, labels: Any, keys: Any) -> tuple[Any, Any]:
+        """Train on a replica's share of the batch. Shares are of one size, so means of means are those of the batch."""
         with tf.GradientTape() as tape, picture_keys(keys):
             scores = self.model(pictures, training=True)
             loss = total = tf.reduce_mean(self.network.loss(labels, scores))
@@ -177,8 +248,8 @@ class Trainer:
                 total += self.network.consistency * tf.reduce_mean(disagreement)
             scaled = self.optimizer.scale_loss(total)
         gradients = tape.gradient(scaled, self.model.trainable_variables)
+        loss, *gradients = self.distribution.mean([loss, *gradients])
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
-        self._average()
         return loss, tf.nn.softmax(scores)
 
     def _average(self) -> None:
@@ -187,5 +258,9 @@ class Trainer:
             return
         step = tf.cast(self.optimizer.iterations, tf.float32)
         keep = tf.minimum(self.network.averaging, (1 + step) / (10 + step))
-        for average, weight in zip(self.averaged.weights, self.model.weights, strict=True):
+
+        def move(average: Any, weight: Any) -> None:
             average.assign(keep * average + (1 - keep) * weight)
+
+        for average, weight in zip(self.averaged.weights, self.model.weights, strict=True):
+            self.distribution.strategy.extended.update(average.value, move, args=(weight.value,), group=False)

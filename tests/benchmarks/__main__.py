@@ -11,6 +11,7 @@ examples:
   python -m tests.benchmarks hostile
   python -m tests.benchmarks folders --pictures 10000 100000
   python -m tests.benchmarks faults
+  python -m tests.benchmarks workers
   python -m tests.benchmarks pages
 """
 
@@ -22,13 +23,26 @@ from functools import partial
 from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import faults, folders, general, headline, hostile, memory, service, zoo
+from tests.benchmarks import faults, folders, general, headline, hostile, memory, service, workers, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored
 
 DEMO_CONFIG = PROJECT_ROOT / "conf" / "demo_sample_config.json"
 LABELS = (200, 500, 1000)
-WHAT = ("headline", "zoo", "labels", "general", "speed", "memory", "service", "hostile", "folders", "faults", "pages")
+WHAT = (
+    "headline",
+    "zoo",
+    "labels",
+    "general",
+    "speed",
+    "memory",
+    "service",
+    "hostile",
+    "folders",
+    "faults",
+    "workers",
+    "pages",
+)
 STARTS = (("--warm-start", "model/general"), ("--warm-start", "none"))
 
 
@@ -73,6 +87,8 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         yield folders.NAME, partial(folders.measure, arguments.pictures)
     if arguments.what == "faults":
         yield from ((faults.name_of(case), partial(faults.measure, case)) for case in faults.CASES)
+    if arguments.what == "workers":
+        yield workers.NAME, workers.measure
     if arguments.what == "speed":
         yield "speed", speed
     runs = {

@@ -64,10 +64,10 @@ def repeat_pictures(folder: Path, count: int) -> None:
 
 def train_here(config: Path) -> Result:
     """Train in this process, with all that a training does at its end."""
-    from cnnlib.training import dataset, loop, trainer
+    from cnnlib.training import loop
 
     seconds = SimpleNamespace(load=0.0)
-    load = dataset.load_training
+    load = loop.load_training
 
     def timed(*arguments: object) -> object:
         start = time.perf_counter()
@@ -75,7 +75,7 @@ def train_here(config: Path) -> Result:
         seconds.load = time.perf_counter() - start
         return loaded
 
-    trainer.dataset.load_training = timed
+    loop.load_training = timed
     keys = load_sample_config(config)
     shutil.rmtree(keys.model_save_dir, ignore_errors=True)
     peak = watch_anonymous_mb()

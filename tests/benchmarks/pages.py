@@ -24,6 +24,7 @@ from tests.benchmarks.hostile_page import hostile_text
 from tests.benchmarks.memory_page import memory_text
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
+from tests.benchmarks.workers_page import workers_text
 
 DOCS = PROJECT_ROOT / "docs" / "benchmarks"
 GENERAL = ("picture_accuracy", "case_ignored", "alphabet_known")  # figures of the general model
@@ -55,6 +56,8 @@ def write_pages() -> None:
         (DOCS / "hostile_requests.md").write_text(hostile_text(HEAD, result), encoding="utf-8")
     if results("faults-"):
         (DOCS / "faults.md").write_text(faults_text(HEAD, results("faults-")), encoding="utf-8")
+    for result in results("workers"):
+        (DOCS / "workers.md").write_text(workers_text(HEAD, result), encoding="utf-8")
     if results("service-"):
         write_service({one["name"].removeprefix("service-"): one for one in results("service-")})
 

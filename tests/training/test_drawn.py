@@ -14,6 +14,7 @@ from cnnlib.config import SampleConfig, load_captcha_config
 from cnnlib.core.errors import ConfigError, SampleError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.synthesis.generators import GENERATORS, captchas
+from cnnlib.training import drawn
 from cnnlib.training.drawn import DrawnPictures, load_drawn
 from cnnlib.training.loop import train
 
@@ -98,11 +99,11 @@ def test_pictures_drawn_ahead_are_kept_and_come_again(drawing: Callable[..., Sam
     data = load_drawn(config)
     assert (len(data.training), len(data.verification), data.source) == (30, 20, None)
     assert not {*data.training.names} & {*data.verification.names}
-    drawn = {path: path.stat().st_mtime_ns for path in config.cache_dir.rglob("*.png")}
-    assert len(drawn) == 50
-    min(drawn).unlink()
+    files = {path: path.stat().st_mtime_ns for path in config.cache_dir.rglob("*.png")}
+    assert len(files) == 50
+    min(files).unlink()
     assert len(load_drawn(config).training) == 30, "what is missing is drawn again"
-    assert sorted(config.cache_dir.rglob("*.png")) == sorted(drawn)
+    assert sorted(config.cache_dir.rglob("*.png")) == sorted(files)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,7 @@ def draw_and_die(seed: str) -> tuple[str, bytes]:
 def test_killed_drawing_process_is_an_error_of_the_training(
     drawing: Callable[..., SampleConfig], look: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    drawn._pool.cache_clear()  # new processes, which have the variable
     monkeypatch.setenv("LOOK", str(look))
     monkeypatch.setitem(GENERATORS, "gen_sample_by_captcha", (lambda _: draw_and_die, look))
     with pytest.raises(SampleError, match="a drawing process was killed, probably for lack of memory; start again"):
