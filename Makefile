@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service bench-faults
+.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service bench-folders bench-faults bench-workers
 .DEFAULT_GOAL := test
 
 demo: .venv/installed
@@ -31,6 +31,7 @@ style: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(VENV) -m tests.benchmarks speed
+	$(VENV) -m tests.benchmarks memory
 	$(VENV) -m tests.benchmarks headline
 
 bench-zoo: .venv/installed-dev
@@ -41,8 +42,14 @@ bench-service: .venv/installed-dev
 	test -e demo/model/model_card.json || $(VENV) tools/demo.py
 	$(VENV) -m tests.benchmarks service
 
+bench-folders: .venv/installed-dev
+	$(VENV) -m tests.benchmarks folders
+
 bench-faults: .venv/installed-dev
 	$(VENV) -m tests.benchmarks faults
+
+bench-workers: .venv/installed-dev
+	$(VENV) -m tests.benchmarks workers
 
 bench-labels: .venv/installed-dev
 	$(VENV) -m tests.benchmarks labels --zoo $(ZOO) $(if $(SETS),--sets $(SETS))

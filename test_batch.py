@@ -9,11 +9,12 @@ examples:
   python test_batch.py conf/my_config.json
 """
 
+import heapq
 import json
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,8 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.files import optional_output, write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
-from cnnlib.data.folders import first_test_picture, list_labelled
+from cnnlib.core.progress import progress_bar
+from cnnlib.data.folders import first_test_picture, list_labelled_names
 from cnnlib.evaluation import metrics
 from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.recognizer import Recognizer
@@ -79,24 +81,38 @@ class TestBatch:
         """
         allow_any_character()
         first_test_picture(self.config.test_image_dir, self.config.image_suffix)  # raises for an empty folder
-        samples = list_labelled(self.config.test_image_dir, self.config.image_suffix)
+        samples = list_labelled_names(self.config.test_image_dir, self.config.image_suffix)
         recognizer = Recognizer(self.config.model_save_dir, requirements=requirements_of(self.config))
         start = time.perf_counter()
-        predictions = [*on_all_cores(partial(read, recognizer), [path for path, _ in samples])]
+        texts, worst = self.read(recognizer, samples)
         seconds = time.perf_counter() - start
-        labels, texts = [label for _, label in samples], [prediction.text for prediction in predictions]
+        labels = [label for _, label in samples]
         for label, text in zip(labels, texts, strict=True):
             if show_all or label != text:
                 print(f"origin: {label} prediction: {text}")
         figures = self.figures(labels, texts, seconds)
         self.report(figures)
-        misread = [
-            Misread(*sample, prediction)
-            for sample, prediction in zip(samples, predictions, strict=True)
-            if prediction.text != sample[1]
-        ]
-        self.draw(misread if pictures else [])
+        self.draw(worst if pictures else [], figures)
         return figures
+
+    def read(self, recognizer: Recognizer, samples: Sequence[tuple[str, str]]) -> tuple[list[str], list[Misread]]:
+        """The text of each picture, and the `DRAWN` that were misread with the highest confidence, highest first.
+
+        Of all others the text alone is kept. `samples` are names and labels.
+        """
+        folder, texts = self.config.test_image_dir, []
+        predictions = on_all_cores(partial(read, recognizer), (folder / name for name, _ in samples))
+
+        def misread() -> Iterator[Misread]:
+            counted = progress_bar(predictions, total=len(samples), unit=" pictures", leave=False)
+            for (name, label), prediction in zip(samples, counted, strict=True):
+                is_right = prediction.text == label
+                texts.append(label if is_right else prediction.text)
+                if not is_right:
+                    yield Misread(folder / name, label, prediction)
+
+        worst = heapq.nsmallest(DRAWN, misread(), key=lambda each: -each.prediction.confidence)
+        return texts, worst
 
     def figures(self, labels: list[str], texts: list[str], seconds: float) -> dict[str, Any]:
         """What `report/test.json` holds."""
@@ -128,37 +144,35 @@ class TestBatch:
             write_atomically(path, json.dumps(figures, indent=2, ensure_ascii=False).encode())
             print(f"The report is in {display_path(path)}")
 
-    def draw(self, misread: list[Misread]) -> None:
-        """Draw the misread pictures and the confusions into `report/`; without any, remove those of an earlier test."""
+    def draw(self, worst: list[Misread], figures: dict[str, Any]) -> None:
+        """Draw misread pictures and the confusions into `report/`; without any, remove those of an earlier test."""
         folder = self.config.model_save_dir / "report"
         sheet, matrix = folder / "misread.png", folder / "confusion.png"
         for path in (sheet, matrix):  # those of an earlier test would mislead where the new ones can't be written
             with optional_output(path):
                 path.unlink(missing_ok=True)
-        if not misread:
+        if not worst:
             return
         with optional_output(sheet):
-            self.draw_misread(sheet, misread)
+            self.draw_misread(sheet, worst)
         with optional_output(matrix):
-            self.draw_confusions(matrix, misread)
+            self.draw_confusions(matrix, figures)
         drawn = {"Misread pictures": sheet, "confusions": matrix}
         lines = [f"{name}: {display_path(path)}" for name, path in drawn.items() if path.exists()]
         print(*lines, sep=", ", end="\n" if lines else "")
 
-    def draw_misread(self, sheet: Path, misread: list[Misread]) -> None:
+    def draw_misread(self, sheet: Path, worst: list[Misread]) -> None:
         """Draw the pictures that were misread with the highest confidence."""
         from cnnlib.evaluation import plots  # matplotlib takes a second to import
 
-        worst = sorted(misread, key=lambda each: -each.prediction.confidence)[:DRAWN]
-        captions = [each.caption for each in worst]
-        plots.draw_sheet(sheet, [read_picture(each.path) for each in worst], captions)
+        plots.draw_sheet(sheet, [read_picture(each.path) for each in worst], [each.caption for each in worst])
 
-    def draw_confusions(self, chart: Path, misread: list[Misread]) -> None:
+    def draw_confusions(self, chart: Path, figures: dict[str, Any]) -> None:
         """Draw which characters were read as which others."""
         from cnnlib.evaluation import plots
 
-        counts = metrics.confusions([each.label for each in misread], [each.prediction.text for each in misread])
-        plots.draw_confusions(chart, counts[:DRAWN])
+        counts = [(each["label"], each["read"], each["count"]) for each in figures["confusions"][:DRAWN]]
+        plots.draw_confusions(chart, counts)
 
 
 def read(recognizer: Recognizer, path: Path) -> Prediction:

@@ -30,6 +30,7 @@ from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.core.stderr import muted_stderr
 from cnnlib.data.folders import first_test_picture
+from cnnlib.data.packed import clear_cache
 from cnnlib.evaluation.diagnosis import write_suspects
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import load_card, older_checkpoint
@@ -73,21 +74,15 @@ class TrainModel:
         """
         allow_any_character()
         folder = self.config.model_save_dir
-        resuming = check_resumable(folder, requirements_of(self.config))
-        if warm_start not in ("none", "auto"):
-            load_card(Path(warm_start))  # before TensorFlow, which takes seconds to import
-        elif not resuming and (older := older_checkpoint(folder)):
-            holds = f"holds a checkpoint of the original suite ({older}), which can't be read; the training begins anew"
-            print(printable(f"{display_path(folder)} {holds}"))
-        elif resuming and warm_start == "none":
-            holds = "holds a training, which goes on; for random weights name another model_save_dir"
-            print(f"{display_path(folder)} {holds}")
+        self._look_at_models(warm_start)
         with muted_stderr():
             from cnnlib.training.loop import train
         from cnnlib.training.reporting import diagnosis_lines, export_lines, outcome_lines
 
         outcome = train(self.config, warm_start=warm_start)
         print_lines(outcome_lines(outcome))
+        if outcome.worker:  # worker 0 writes and says the rest
+            return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
         if outcome.diagnosis:
             table = folder / "report" / "suspects.csv"
             with optional_output(table):
@@ -97,6 +92,23 @@ class TrainModel:
             print_lines(export_lines(load_card(folder)))
             print(f"The model is in {display_path(folder)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
+
+    def _look_at_models(self, warm_start: str) -> None:
+        """Check models that are there before TensorFlow is imported, which takes seconds; say what is not used."""
+        from cnnlib.training.cluster import cluster_of
+
+        cluster, folder = cluster_of(self.config.strategy, self.config.name), self.config.model_save_dir
+        if cluster and cluster.index:
+            return  # worker 0 looks at them
+        resuming = check_resumable(folder, requirements_of(self.config))
+        if warm_start not in ("none", "auto"):
+            load_card(Path(warm_start))
+        elif not resuming and (older := older_checkpoint(folder)):
+            holds = f"holds a checkpoint of the original suite ({older}), which can't be read; the training begins anew"
+            print(printable(f"{display_path(folder)} {holds}"))
+        elif resuming and warm_start == "none":
+            holds = "holds a training, which goes on; for random weights name another model_save_dir"
+            print(f"{display_path(folder)} {holds}")
 
     def export(self, saved_model: Path | None = None, onnx: Path | None = None) -> int:
         """Export the checkpoint again, evaluated on the verification pictures; returns the exit status.
@@ -139,6 +151,9 @@ def parser() -> ArgumentParser:
         metavar="MODEL_DIR",
         help='model to start from; "none": random weights; "auto", the default: the general model',
     )
+    parser.add_argument(
+        "--clear-cache", action="store_true", help="do not train; delete the decoded pictures in cache_dir"
+    )
     parser.add_argument("--export-only", action="store_true", help="do not train; export the checkpoint again")
     parser.add_argument(
         "--saved-model",
@@ -160,7 +175,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if (arguments.saved_model or arguments.onnx) and not arguments.export_only:
         parser().error("--saved-model and --onnx need --export-only")
-    model = TrainModel(load_sample_config(arguments.config))
+    config = load_sample_config(arguments.config)
+    if arguments.clear_cache:
+        print(f"Deleted {clear_cache(config.cache_dir) / 1e6:.1f} MB in {display_path(config.cache_dir)}")
+        return DONE
+    model = TrainModel(config)
     if arguments.recognize:
         model.recognize_captcha(arguments.recognize)
         return DONE

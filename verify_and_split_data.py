@@ -35,7 +35,7 @@ from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.data import config_proposal, importing
 from cnnlib.data import verify_and_split as splitting
-from cnnlib.data.folders import first_picture, labels_in, locked
+from cnnlib.data.folders import first_picture, labels_in, locked, scan_labels
 from cnnlib.data.listing import list_skipped
 from cnnlib.data.reporting import (
     as_json,
@@ -94,7 +94,7 @@ def split(config: SampleConfig, known: Sequence[str], *, moving: bool, accept_la
     samples: list[Sample] = []
     for folder in (config.origin_image_dir, config.new_image_dir):
         start_folder(folder, config, moving)
-        earlier = [sample.path for sample in samples if not (moving or sample.fault)]
+        earlier = [sample for sample in samples if not (moving or sample.fault)]
         with locked(folder, config.train_image_dir, config.test_image_dir) if moving else nullcontext():
             found = inspect_folder(folder, PROGRESS)
             if not accept_labels:
@@ -127,7 +127,7 @@ def moved_labels(config: SampleConfig) -> list[str]:
 def set_sizes(config: SampleConfig) -> SetSizes:
     """The numbers of pictures in training and test set."""
     folders = (config.train_image_dir, config.test_image_dir)
-    return SetSizes(*(len(labels_in(folder, config.image_suffix)) for folder in folders))
+    return SetSizes(*(sum(1 for _ in scan_labels(folder, config.image_suffix)) for folder in folders))
 
 
 def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
@@ -154,7 +154,7 @@ def separate(
     config: SampleConfig,
     moving: bool,
     sizes: SetSizes,
-    earlier: Sequence[Path],
+    earlier: Sequence[Sample],
     file: Path | None = None,
 ) -> list[Sample]:
     """Separate the samples of a folder into training and test set, and print the original's lines.
@@ -163,21 +163,21 @@ def separate(
     `file` is where a long list of abnormal pictures goes.
     """
     targets = (config.train_image_dir, config.test_image_dir)
-    samples, twins = splitting.separate_duplicates(checked, targets, config.image_suffix, earlier)
+    samples, twins = splitting.separate_duplicates(checked, targets, config.image_suffix, earlier, PROGRESS)
     if twins:
         fate = "removed here" if moving else "would be removed here"
         counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"
         print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
     for twin in twins if moving else ():
-        twin.unlink(missing_ok=True)
+        twin.path.unlink(missing_ok=True)
     show_abnormal(samples, file or config.log_dir / f"abnormal_{folder.name}.txt")
-    good = [sample.path for sample in samples if not sample.fault]
+    good = [sample.name for sample in samples if not sample.fault]
     print("Start to separate the original image set: test set (5%) and training set (95%)")
     before = replace(sizes)
     if moving and good:
         sync_disk(folder)  # what was verified may be in memory alone, and be empty in the sets after a power cut
     test = sizes.draw_test(good, config.split_seed)
-    vanished = splitting.move_all(good, test, targets, before) if moving else []
+    vanished = splitting.move_all(good, test, targets, before, folder, PROGRESS) if moving else []
     show_shares(good, test, vanished, len(samples) - len(good))
     return samples
 
@@ -186,7 +186,7 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
     """Write a config that fits the pictures. Print what it leaves out, what it says, and what comes next."""
     folders = (config.origin_image_dir, config.new_image_dir)
     inspected = [sample for folder in folders for sample in inspect_folder(folder, PROGRESS)]
-    inspected = [sample for sample in inspected if not sample.path.name.startswith(".")]
+    inspected = [sample for sample in inspected if not sample.name.startswith(".")]
     found = question(inspected, known, config, accept_labels)
     proposed = config_proposal.propose(found, known, config, config_proposal.PIXEL_LIMIT)
     listed = path.with_name(f"{path.stem}_abnormal")
@@ -200,8 +200,8 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
     sizes = set_sizes(fitting)
     for folder in folders:
         start_folder(folder, fitting, moving=False)
-        checked = [judge(sample, fitting) for sample in found if sample.path.parent == folder]
-        earlier = [sample.path for sample in samples if not sample.fault]
+        checked = [judge(sample, fitting) for sample in found if sample.folder == folder]
+        earlier = [sample for sample in samples if not sample.fault]
         file = listed.with_name(f"{listed.name}_{folder.name}.txt")
         samples += separate(checked, folder, fitting, False, sizes, earlier, file)
     older = config_proposal.write(path, template, proposed)

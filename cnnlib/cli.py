@@ -27,7 +27,7 @@ from cnnlib.core.errors import CaptchaError, missing_package
 from cnnlib.core.paths import INSTALLED, display_path, project_path
 from cnnlib.core.printable import PrintableStream, printable
 
-DONE, REQUESTS_FAILED, UNUSABLE = 0, 1, 2
+DONE, REQUESTS_FAILED, UNUSABLE = 0, 1, CaptchaError.status
 SIGNAL_BASE = 128  # exit status after a signal: this plus the signal's number, as in shells
 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what a user may have of it
@@ -210,7 +210,7 @@ def _status(main: Main, argv: Sequence[str] | None) -> int:
         return _run(main, argv)
     except CaptchaError as error:
         _print_error(str(error))
-        return UNUSABLE
+        return error.status
     except ModuleNotFoundError as error:
         _print_error(missing_package(error))
         return UNUSABLE

@@ -47,6 +47,7 @@ from cnnlib.core.printable import excerpt, printable
 
 SAMPLE_CONFIG = project_path("conf/sample_config.json")
 CAPTCHA_CONFIG = project_path("conf/captcha_config.json")
+LOOKS_CONFIG = project_path("conf/general_captcha_config.json")
 REASON_LIMIT = 1000  # characters of a reason
 # Keys that configs of the original suite lack where they are older, each with the value that it had then.
 OLDER_DEFAULTS = {"new_image_dir": "sample/new_train/", "train_batch_size": 128, "test_batch_size": 100}
@@ -118,9 +119,14 @@ class SampleConfig(Config):
         description="picture accuracy on the verification set that ends a training early, when reached twice in a row; "
         "1: never"
     )
-    cycle_save: Count = Field(description="steps from one save of the model to the next")
+    cycle_save: Count = Field(
+        description="steps from one save of the model to the next; it is saved after a tenth of all steps, and after "
+        "five minutes, too"
+    )
     enable_gpu: Flag = Field(description="train on a GPU if there is one; 0 hides it")
-    train_batch_size: BatchSize = Field(description="pictures in a training step; lower it when memory runs out")
+    train_batch_size: BatchSize = Field(
+        description="pictures in a training step, of all GPUs and workers together; lower it when memory runs out"
+    )
     test_batch_size: BatchSize = Field(description="verification pictures measured for each verification line")
 
     labels_json_file: FilePath = Field(
@@ -140,6 +146,13 @@ class SampleConfig(Config):
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], Expected("auto, float32, bfloat16 or float16")
     ] = Field(default="auto", description="number format that training computes in; auto: the fastest on this machine")
+    strategy: Annotated[Literal["auto", "one", "mirrored", "workers"], Expected("auto, one, mirrored or workers")] = (
+        Field(
+            default="auto",
+            description="what trains together: one device, all GPUs of this machine (mirrored), or the machines that "
+            "TF_CONFIG names (workers); auto: these machines if there are any, else the GPUs if there are several",
+        )
+    )
     api_save: Flag = Field(default=True, description="keep the pictures that the recognition API receives")
     api_save_limit: Count = Field(
         default=10_000, description="received pictures that are kept in `api_image_dir`; the oldest are deleted first"
@@ -147,6 +160,24 @@ class SampleConfig(Config):
     api_save_bytes: Annotated[Bytes | None, Expected(f"a whole number of bytes, 1 to {BYTES_LIMIT}")] = Field(
         default=None,
         description="bytes of received pictures that are kept; without it 10,000 for each of `api_save_limit`",
+    )
+    generator: Annotated[
+        Literal["gen_sample_by_captcha", "gen_sample_of_many_looks"] | None,
+        Expected("gen_sample_by_captcha or gen_sample_of_many_looks"),
+    ] = Field(
+        default=None,
+        description="script of gen_image/ whose pictures are drawn while the training goes on, each once, instead of "
+        "taking those of `train_image_dir`",
+    )
+    generator_config: FilePath | None = Field(
+        default=None, description="captcha config of the pictures that `generator` draws; without it the script's own"
+    )
+    drawn_pictures: Annotated[Count | None, Expected(f"a whole number of pictures, 1 to {COUNT_LIMIT}")] = Field(
+        default=None,
+        description="pictures that `generator` draws ahead, which then come again and again; without it all are new",
+    )
+    cache_dir: FilePath = Field(
+        default=PROJECT_ROOT / "cache", description="folder for decoded training pictures, which may be deleted"
     )
     log_dir: FilePath = Field(default=PROJECT_ROOT / "logs", description="folder for TensorBoard scalars")
 
@@ -267,7 +298,8 @@ def _check_folders(config: SampleConfig) -> None:
 
     Only the two folders of predictions may be the same.
     """
-    keys = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir", "model_save_dir")
+    samples = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir")
+    keys = (*samples, "model_save_dir", "cache_dir")
     prediction_keys = ("online_image_dir", "local_image_dir")  # a prediction in a picture's name may be wrong
     for key, other in (*itertools.combinations(keys, 2), *itertools.product(keys, prediction_keys)):
         folder = getattr(config, key)
@@ -309,7 +341,7 @@ def _keys(kind: type[Config]) -> list[str]:
 def json_schema(kind: type[Config]) -> dict[str, Any]:
     """The JSON Schema of a config, from which editors complete keys."""
     schema = kind.model_json_schema()
-    for key in ("labels_json_file", "log_dir"):
+    for key in ("labels_json_file", "cache_dir", "log_dir"):
         if key in schema["properties"]:
             schema["properties"][key]["default"] = config_path(kind.model_fields[key].default)
     return schema

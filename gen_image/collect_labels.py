@@ -20,7 +20,8 @@ from cnnlib.codec.alphabet import Alphabet
 from cnnlib.config import SampleConfig, load_sample_config, save_labels
 from cnnlib.core.errors import SampleError
 from cnnlib.core.paths import display_path
-from cnnlib.data.folders import labels_in
+from cnnlib.core.progress import progress_bar
+from cnnlib.data.folders import scan_labels
 
 
 def parser() -> ArgumentParser:
@@ -42,9 +43,9 @@ def collect(config: SampleConfig) -> tuple[str, ...]:
     Raises SampleError when there are fewer than two.
     """
     folders = (config.origin_image_dir, config.new_image_dir, config.train_image_dir, config.test_image_dir)
-    characters = sorted(
-        {character for folder in folders for label in labels_in(folder, config.image_suffix) for character in label}
-    )
+    labels = (label for folder in folders for label in scan_labels(folder, config.image_suffix))
+    with progress_bar(labels, unit=" names", leave=False) as counted:
+        characters = sorted({character for label in counted for character in label})
     if len(characters) < 2:
         shown = ", ".join(map(display_path, folders))
         raise SampleError(f"{shown}: expected labels with 2 or more different characters; got {len(characters)}")

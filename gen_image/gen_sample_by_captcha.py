@@ -13,7 +13,6 @@ examples:
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
@@ -21,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however
 from cnnlib.cli import DONE, add_fonts_argument, drawing_parser, script
 from cnnlib.config import CAPTCHA_CONFIG, load_captcha_config
 from cnnlib.core.paths import display_path
-from cnnlib.synthesis.captcha import check_fonts, draw_captcha
 from cnnlib.synthesis.generate import generate
+from cnnlib.synthesis.generators import captchas
 
 
 def parser() -> ArgumentParser:
@@ -36,8 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     config = load_captcha_config(arguments.config)
     count = arguments.count or config.count
-    check_fonts(config.characters, arguments.fonts)
-    generate(config, count, arguments.seed, partial(draw_captcha, config, fonts=tuple(arguments.fonts)))
+    generate(config, count, arguments.seed, captchas(config, arguments.fonts))
     print(f"{count} pictures with seed {arguments.seed} are in {display_path(config.root_dir)}")
     return DONE
 

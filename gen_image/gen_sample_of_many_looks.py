@@ -11,21 +11,15 @@ examples:
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # found however the script is started
 
 from cnnlib.cli import DONE, drawing_parser, script
-from cnnlib.config import load_captcha_config
-from cnnlib.core.environment import import_matplotlib
-from cnnlib.core.errors import ConfigError
-from cnnlib.core.paths import display_path, project_path
-from cnnlib.synthesis.captcha import check_fonts, select_fonts
+from cnnlib.config import LOOKS_CONFIG, load_captcha_config
+from cnnlib.core.paths import display_path
 from cnnlib.synthesis.generate import generate
-from cnnlib.synthesis.random_looks import draw_random_look
-
-LOOKS_CONFIG = project_path("conf/general_captcha_config.json")
+from cnnlib.synthesis.generators import many_looks
 
 
 def parser() -> ArgumentParser:
@@ -39,23 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     config = load_captcha_config(arguments.config)
     count = arguments.count or config.count
-    if arguments.fonts:
-        check_fonts(config.characters, arguments.fonts)
-    fonts = tuple(arguments.fonts or select_fonts(config.characters, system_fonts()))
-    if not fonts:
-        raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")
-    print(f"Fonts: {len(fonts)}")
-    generate(config, count, arguments.seed, partial(draw_random_look, config, fonts=fonts))
+    draw = many_looks(config, arguments.fonts or ())
+    print(f"Fonts: {len(draw.keywords['fonts'])}")
+    generate(config, count, arguments.seed, draw)
     print(f"{count} pictures with seed {arguments.seed} are in {display_path(config.root_dir)}")
     return DONE
-
-
-def system_fonts() -> list[str]:
-    """The font files of this machine."""
-    import_matplotlib()
-    from matplotlib import font_manager  # takes half a second to import
-
-    return sorted(font_manager.findSystemFonts())
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def write_config(folder: Path, **changes: Any) -> Path:
     keys |= {key: str(folder / value) for key, value in keys.items() if key.endswith("_dir")}
     keys |= {"image_width": WIDTH, "image_height": HEIGHT, "max_captcha": 2, "char_set": "01"}
     keys |= {"cycle_stop": 60, "cycle_save": 60, "train_batch_size": 32, "test_batch_size": 10, "precision": "float32"}
-    keys |= {"log_dir": str(folder / "logs"), "labels_json_file": str(folder / "labels.json")}
+    keys |= {"cache_dir": str(folder / "cache"), "log_dir": str(folder / "logs")}
+    keys |= {"labels_json_file": str(folder / "labels.json")}
     path = folder / "sample_config.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(keys | changes), encoding="utf-8")

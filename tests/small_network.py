@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers
 
 from cnnlib.network.architectures import CNN
-from cnnlib.network.layers import BatchNorm, Standardise
+from cnnlib.network.layers import BatchNorm, Dropout, Standardise
 
 
 class Small(CNN):
@@ -20,7 +20,7 @@ class Small(CNN):
         for name, channels, size in zip(("stem", "map"), self.channels, (5, 3), strict=True):
             x = layers.Conv2D(channels, size, 2, padding="same", use_bias=False, name=name)(x)
             x = layers.ReLU(name=f"{name}_relu")(BatchNorm(name=f"{name}_norm")(x))
-        x = layers.Dropout(0.1, name="map_dropout")(layers.Flatten(name="flat")(x))
+        x = Dropout(0.1, name="map_dropout")(layers.Flatten(name="flat")(x))
         x = layers.Dense(self.length * self.classes, name="classes")(x)
         return layers.Reshape((self.length, self.classes), name="positions")(x)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cnnlib.codec.filenames import label_of
+from cnnlib.codec.images import decode_picture
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import __main__, drawings, general, pages, runs, zoo
-from tests.helpers import fill
+from tests.benchmarks import __main__, drawings, folders, folders_page, general, pages, runs, workers_page, zoo
+from tests.helpers import draw, fill
 
 
 @pytest.fixture
@@ -56,6 +58,23 @@ def test_missing_results_are_listed_and_not_run(
     assert not (folder / "bench").exists()
 
 
+def test_repeated_pictures_have_the_same_pixels_and_other_bytes(tmp_path: Path) -> None:
+    drawn = [(label, draw(label, tmp_path / f"{label}.png").read_bytes()) for label in ("00", "01")]
+    folders.repeat(drawn, 5, tmp_path / "repeated")
+    paths = sorted((tmp_path / "repeated").iterdir())
+    assert [label_of(path.name) for path in paths] == ["00", "00", "00", "01", "01"]
+    assert len({path.read_bytes() for path in paths}) == 5
+    assert len({decode_picture(path.read_bytes()).tobytes() for path in paths}) == 2
+
+
+def test_page_of_large_folders_says_what_a_picture_more_takes() -> None:
+    few = {"pictures": 1000, "seconds": 2, "cpu_s": 3, "peak_mib": 60, "own_mib": 40}
+    many = few | {"pictures": 5000, "seconds": 8, "own_mib": 42}
+    text = folders_page.folders_text("", {"scripts": {"split": [few, many]}, "machine": "", "commit": ""})
+    assert "| 1,000 | 2.0 | 2.000 | 3.000 | 1.5 | 60 | 40 |  |\n" in text
+    assert "| 5,000 | 8.0 | 1.600 | 0.600 | 0.4 | 60 | 42 | 524 |\n" in text
+
+
 def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "DOCS", tmp_path)
     pages.write_pages()
@@ -63,6 +82,7 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
     assert [path.name for path in written] == [
         "faults.md",
         "few_labels.md",
+        "folders.md",
         "hostile_requests.md",
         "service.md",
         "statistics.md",
@@ -70,3 +90,10 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
     ]
     for path in written:
         assert path.read_text("utf-8") == (PROJECT_ROOT / "docs" / "benchmarks" / path.name).read_text("utf-8")
+
+
+def test_table_of_workers_is_computed_from_what_two_of_them_took() -> None:
+    result = {"gradient_bytes": 4e6, "collectives": 10, "collective_ms": 0.5, "step_ms": {"one": 100.0}}
+    assert workers_page.efficiency(result, 1, 1) == 1
+    assert workers_page.efficiency(result, 2, 1) == pytest.approx(100 / (100 + 5 + 32))
+    assert workers_page.efficiency(result, 16, 100) == pytest.approx(100 / (100 + 75 + 0.6))

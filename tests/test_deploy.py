@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,9 +16,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
+import train_model
+from cnnlib.cli import SIGNAL_BASE, UNUSABLE
+from cnnlib.core.errors import WorkerLostError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
+from cnnlib.training import cluster
 from tests.helpers import Servers, eventually, free_port
 
 DEPLOY = PROJECT_ROOT / "deploy"
@@ -142,11 +148,59 @@ def test_health_check_of_the_image_uses_no_proxy(trained: SimpleNamespace, serve
     assert check(free_port()) == 1
 
 
-def test_files_that_the_image_copies_exist_and_are_not_ignored() -> None:
-    dockerfile = (DEPLOY / "Dockerfile").read_text()
-    sources = re.findall(r"^COPY (\S+)", dockerfile, re.MULTILINE)
-    let_in = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+@pytest.mark.parametrize("name", ["Dockerfile", "training.Dockerfile"])
+def test_files_that_the_image_copies_exist_and_are_not_ignored(name: str) -> None:
+    dockerfile = (DEPLOY / name).read_text()
+    lines = re.findall(r"^COPY (.+) \S+$", dockerfile, re.MULTILINE)
+    sources = [source for line in lines for source in line.split()]
+    let_in = (DEPLOY / f"{name}.dockerignore").read_text().splitlines()
     assert "requirements-serve.txt" in sources
     for source in sources:
         assert (PROJECT_ROOT / source).exists()
         assert f"!{source}" in let_in
+
+
+def check_worker_command(command: list[str], hosts: list[str], index: str) -> None:
+    """Fail unless the image's entry point makes TF_CONFIG of these hosts from the command, and trains by its config."""
+    arguments = cluster.parser().parse_args(command)
+    assert arguments.command == ["python", "train_model.py", "/my/config.json"]
+    train_model.parser().parse_args(arguments.command[2:])
+    assert [arguments.host.replace("{}", str(number)) for number in range(arguments.workers)] == hosts
+    assert cluster.read_cluster({"TF_CONFIG": cluster.tf_config(hosts, int(index))})
+    entry = re.findall(r"^ENTRYPOINT (.*)$", (DEPLOY / "training.Dockerfile").read_text(), re.MULTILINE)
+    assert json.loads(entry[0]) == ["python", "-m", "cnnlib.training.cluster"]
+
+
+def test_compose_starts_workers_that_find_each_other_and_starts_again_what_ends() -> None:
+    services = yaml.safe_load((DEPLOY / "training.compose.yaml").read_text())["services"]
+    hosts = [f"{name}:2222" for name in services]
+    for number, service in enumerate(services.values()):
+        check_worker_command(service["command"], hosts, service["environment"][cluster.INDEX])
+        assert service["environment"] == {cluster.INDEX: str(number)}
+        assert service["restart"] == "on-failure"
+    gpus = yaml.safe_load((DEPLOY / "training.gpu.compose.yaml").read_text())["services"]
+    assert gpus.keys() == services.keys()
+    devices = [each["deploy"]["resources"]["reservations"]["devices"][0] for each in gpus.values()]
+    assert [device["device_ids"] for device in devices] == [["0"], ["1"], ["2"]]
+    for service in gpus.values():
+        assert (PROJECT_ROOT / service["build"]["args"]["REQUIREMENTS"]).exists()
+
+
+def test_kubernetes_job_starts_workers_that_find_each_other_and_starts_again_what_ends() -> None:
+    text = (DEPLOY / "training.kubernetes.yaml").read_text()
+    service, job = yaml.safe_load_all(text)
+    spec, pod = job["spec"], job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    name = job["metadata"]["name"]  # the pod of index 1 is called NAME-1.SUBDOMAIN
+    hosts = [f"{name}-{number}.{pod['subdomain']}:2222" for number in range(spec["completions"])]
+    assert spec["completions"] == spec["parallelism"] == 3
+    check_worker_command(container["args"], hosts, "2")
+    assert service["metadata"]["name"] == pod["subdomain"]
+    assert service["spec"]["selector"] == {"job-name": name}
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["publishNotReadyAddresses"], "workers meet before they are ready"
+    actions = {rule["action"]: rule["onExitCodes"]["values"] for rule in spec["podFailurePolicy"]["rules"][:2]}
+    assert actions == {"FailJob": [UNUSABLE], "Ignore": [WorkerLostError.status, SIGNAL_BASE + signal.SIGTERM]}
+    assert (spec["completionMode"], pod["restartPolicy"]) == ("Indexed", "Never")  # as podFailurePolicy needs
+    _, with_gpu = yaml.safe_load_all(text.replace("# nvidia.com/gpu: 1\n", "nvidia.com/gpu: 1\n"))
+    assert with_gpu["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1

@@ -27,6 +27,7 @@ import pytest
 from cnnlib.commands import SCRIPTS
 from cnnlib.config import load_captcha_config
 from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.training import cluster
 from cnnlib.web.captcha_app import create_captcha_app
 from cnnlib.web.openapi import api_description
 
@@ -97,6 +98,8 @@ def check_python(arguments: Sequence[str]) -> None:
     name, *rest = arguments[1:]
     if name in ("pip", "cnnlib"):
         return KINDS[name](rest)
+    if name == "cnnlib.training.cluster":
+        return check_command(shlex.join(cluster.parser().parse_args(rest).command))
     assert name in ("venv", "pytest"), f"a module that nothing checks: {name}"
     return None
 

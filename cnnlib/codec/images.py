@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -99,7 +100,7 @@ def suffix_of(data: bytes) -> str:
     """The suffix of a picture's format, in lower case. Raises SampleError when `data` is no picture."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            return {"JPEG": "jpg", "MPO": "jpg"}.get(str(picture.format), str(picture.format).lower())
+            return sys.intern({"JPEG": "jpg", "MPO": "jpg"}.get(str(picture.format), str(picture.format).lower()))
     except Exception as error:  # of many kinds, as in `decode_picture`
         raise SampleError("not a PNG, JPEG, GIF, BMP or WebP picture") from error
 
@@ -279,15 +280,16 @@ def is_coloured(picture: Image.Image) -> bool:
     """Whether more than a few pixels are not grey. Raises SampleError when the picture can't be converted."""
     if picture.mode in ("1", "L", "LA", "I", "F"):
         return False
-    pixels = np.asarray(_flatten(picture).convert("RGB"))
-    distance = pixels.max(axis=2).astype(np.int16) - pixels.min(axis=2)
-    return bool((distance > COLOUR_DISTANCE).mean() > COLOUR_SHARE)
+    red, green, blue = _flatten(picture).convert("RGB").split()
+    highest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    lowest = ImageChops.darker(ImageChops.darker(red, green), blue)
+    distances = ImageChops.subtract(highest, lowest).histogram()  # much faster than NumPy along an axis of three
+    return sum(distances[COLOUR_DISTANCE + 1 :]) / sum(distances) > COLOUR_SHARE
 
 
 def is_empty(picture: Image.Image) -> bool:
     """Whether all pixels have the same colour. Raises SampleError when the picture can't be converted."""
-    pixels = np.asarray(_flatten(picture))
-    return bool((pixels == pixels[0, 0]).all())
+    return all(low == high for low, high in (band.getextrema() for band in _flatten(picture).split()))
 
 
 def describe_empty(picture: Image.Image) -> str:

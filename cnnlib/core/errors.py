@@ -22,6 +22,8 @@ class CaptchaError(Exception):
     What others wrote is in it too, so control characters other than line ends are escaped.
     """
 
+    status = 2  # with which a script exits
+
     def __init__(self, message: object = "") -> None:
         super().__init__(printable(str(message), keep="\n"))
 
@@ -61,6 +63,16 @@ def naming_file(path: Path, temporary: Path | None = None) -> Iterator[None]:
 
 class ModelError(CaptchaError):
     """A model is missing, is broken or does not fit the config."""
+
+
+class WorkerError(CaptchaError):
+    """Another worker of this training has ended with an error."""
+
+
+class WorkerLostError(WorkerError):
+    """Another worker does not come, or has died. When all are started again, the training goes on."""
+
+    status = 75  # EX_TEMPFAIL of sysexits.h
 
 
 class ServiceError(CaptchaError):

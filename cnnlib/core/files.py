@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import AcquireReturnProxy, FileLock
 
@@ -43,10 +43,15 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 
     `durable`: wait for the disk, so that this also holds for a power cut.
     """
+    write_by(path, lambda file: file.write(content), durable=durable)
+
+
+def write_by(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
+    """Write a file as `write_atomically` does; `write` fills it."""
     temporary = temporary_path(path)
     with naming_file(path, temporary), _removed_on_failure(temporary):
         with temporary.open("wb") as file:
-            file.write(content)
+            write(file)
             file.flush()
             if durable:
                 os.fsync(file.fileno())

@@ -2,8 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any
@@ -36,21 +36,36 @@ def unblock_signals() -> None:
 
 
 class StopSignal:
-    """The signal that asked to stop: `signal` is its number, or None."""
+    """The signal that asked to stop: `signal` is its number, or None. `heard` is called once it has come."""
 
-    signal: int | None = None
+    def __init__(self, heard: Callable[[int], None]) -> None:
+        self.signal: int | None = None
+        self._heard, self._answering = heard, False
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Store a first signal. A second one acts as usual, except SIGHUP: a closed terminal sends it twice."""
+        """Store a first signal, and answer it. The next one acts as usual, except SIGHUP: a terminal sends it twice.
+
+        One that comes before the first is answered does nothing: nobody could know yet what it would do.
+        """
+        if self._answering:
+            return
+        if self.signal is None:
+            self._answering = True
+            with suppress(RuntimeError):  # it came while a line was being printed
+                self._heard(number)
+            self._answering = False
         self.signal = number
         usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
         signal.signal(number, usual.get(number, signal.SIG_IGN))
 
 
 @contextmanager
-def catch_stop_signals() -> Iterator[StopSignal]:
-    """Catch signals in the block, in the main thread only: Python allows no handlers in others."""
-    stop = StopSignal()
+def catch_stop_signals(heard: Callable[[int], None] = lambda _: None) -> Iterator[StopSignal]:
+    """Catch signals in the block, in the main thread only: Python allows no handlers in others.
+
+    `heard` is called with the number of the first one as soon as it comes.
+    """
+    stop = StopSignal(heard)
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return

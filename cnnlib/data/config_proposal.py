@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median_low
 from typing import Any
 
-from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, plain_suffix
+from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, plain_suffix, suffix_in
 from cnnlib.config import SampleConfig, check_keys, read_sample_keys
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import ConfigError
@@ -60,13 +60,13 @@ def propose(
 
 def _is_usable(sample: Sample) -> bool:
     has_all = sample.label and sample.size and len(sample.label) <= LABEL_LIMIT
-    return bool(has_all) and not sample.defects and sample.doubt is None and has_suffix(sample.path, ANY_SUFFIX)
+    return bool(has_all) and not sample.defects and sample.doubt is None and has_suffix(sample.name, ANY_SUFFIX)
 
 
 def _fits(sample: Sample, look: Keys) -> bool:
     """Whether a config of this look takes the picture."""
     is_size = sample.size == (look["image_width"], look["image_height"])
-    return (is_size or look["resize"]) and has_suffix(sample.path, look["image_suffix"])
+    return (is_size or look["resize"]) and has_suffix(sample.name, look["image_suffix"])
 
 
 def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
@@ -87,8 +87,8 @@ def disagreements(proposed: Keys, config: SampleConfig) -> Keys:
 
 def check_training_picture(sample: Sample, config: SampleConfig) -> None:
     """Raise ConfigError when a picture of the training folder has another size or suffix than the config."""
-    suffix, size = plain_suffix(sample.path.suffix), sample.size or _size(config)
-    if not has_suffix(sample.path, config.image_suffix) or (size != _size(config) and not config.resize):
+    suffix, size = plain_suffix(suffix_in(sample.name)), sample.size or _size(config)
+    if not has_suffix(sample.name, config.image_suffix) or (size != _size(config) and not config.resize):
         raise ConfigError(
             f"{display_path(sample.path)}: expected a {config.image_suffix} of {config.shape} pixels, as "
             f"{config.name} says; got a {suffix} of {size[0]}x{size[1]}; name the config that the training pictures "
@@ -105,7 +105,7 @@ def _configured_look(samples: Sequence[Sample], total: int, config: SampleConfig
     """The config's look. It takes other sizes or suffixes too if more than a few of all `total` pictures have them."""
     look = config.model_dump(include={"image_width", "image_height", "image_suffix", "channels", "resize"})
     sizes = sum(sample.size != _size(config) for sample in samples)
-    suffixes = sum(not has_suffix(sample.path, config.image_suffix) for sample in samples)
+    suffixes = sum(not has_suffix(sample.name, config.image_suffix) for sample in samples)
     if suffixes > RARE_SHARE * total:
         look["image_suffix"] = ANY_SUFFIX
     return look | {"resize": config.resize or sizes > RARE_SHARE * total}
@@ -120,7 +120,7 @@ def _common_look(samples: Sequence[Sample], resize: bool, pixel_limit: float) ->
         width, height = (median_low(sides) for sides in zip(*sizes.elements(), strict=True))
     resize = resize or len(samples) - count > rare or width * height > WORTHWHILE_REDUCTION * pixel_limit
     kept = [sample for sample in samples if resize or sample.size == (width, height)]
-    suffixes = {plain_suffix(sample.path.suffix) for sample in kept}
+    suffixes = {plain_suffix(suffix_in(sample.name)) for sample in kept}
     return {
         "image_width": width,
         "image_height": height,

@@ -5,14 +5,15 @@ number is the hash of its content. So an import that was killed or is repeated m
 """
 
 import errno
-import hashlib
 import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import Any
 
 from cnnlib.codec.characters import escape_odd
@@ -25,9 +26,10 @@ from cnnlib.core.files import sync_disk, write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data import plausibility
-from cnnlib.data.folders import labels_in, list_entries, locked
+from cnnlib.data.folders import labels_in, locked
 from cnnlib.data.label_tables import TABLE_SUFFIXES, PictureIndex, Table, read_table, single_label
 from cnnlib.data.name_shapes import is_serial_column, read_names, strip_copy_mark
+from cnnlib.data.samples import digest_of
 from cnnlib.data.sources import Entry, Source, list_source
 from cnnlib.data.verify_and_split import FilesByContent
 
@@ -44,7 +46,7 @@ Labels = dict[PurePosixPath, tuple[str | None, str]]  # picture -> label and whe
 Progress = Callable[..., Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Labelled:
     """A picture of the source with its label and where that is from."""
 
@@ -108,22 +110,29 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
     """Copy the pictures that no set has yet into `origin_image_dir`. Raises OSError, such as that of a full disk."""
     origin, copied = config.origin_image_dir, Copied()
     with locked(origin):
-        known = FilesByContent(path for folder in _sets(config) for path in list_entries(folder))
-        for picture in progress(found.pictures, total=len(found.pictures)):
-            try:
-                data = picture.entry.read()
-                twin = next(iter(known.with_content(data)), None)
-                if twin is None:
-                    _write(origin, picture, data)
-                    copied.new += 1
-                elif _label_in(twin) == picture.label:
-                    copied.present += 1
-                else:
-                    raise SampleError(f"the same picture is there under another label: {display_path(twin)}")
-            except SampleError as error:
-                copied.skipped.append((str(picture.entry.name), str(error)))
+        results = on_all_cores(partial(_copy, FilesByContent(_sets(config)), Lock(), origin), found.pictures)
+        for picture, result in zip(found.pictures, progress(results, total=len(found.pictures)), strict=True):
+            if isinstance(result, str):
+                copied.skipped.append((str(picture.entry.name), result))
+            else:
+                copied.new, copied.present = copied.new + result, copied.present + (not result)
         sync_disk(origin)  # whoever reads that they are copied may delete the others
     return copied
+
+
+def _copy(known: FilesByContent, lock: Lock, origin: Path, picture: Labelled) -> bool | str:
+    """Copy a picture. Returns whether it is new, or why it could not be copied. `known` are those that are there."""
+    try:
+        data = picture.entry.read()
+        with lock:
+            twin = next(iter(known.with_content(data)), None)
+        if twin is None:
+            _write(origin, picture, data)
+        elif _label_in(twin) != picture.label:
+            return f"the same picture is there under another label: {display_path(twin)}"
+        return twin is None
+    except SampleError as error:
+        return str(error)
 
 
 def _write(folder: Path, picture: Labelled, data: bytes) -> None:
@@ -194,6 +203,8 @@ def _checked(text: str) -> str:
 
 def _labels_of_tables(tables: Sequence[Entry], pictures: Sequence[Entry], found: Found) -> Labels:
     """Labels that tables give, and their origin. A picture with two different ones is skipped."""
+    if not tables:
+        return {}
     index = PictureIndex(entry.name for entry in pictures)
     stems = {entry.name.with_suffix(""): entry.name for entry in pictures}
     labels: defaultdict[PurePosixPath, dict[str, str]] = defaultdict(dict)
@@ -253,7 +264,7 @@ def _labels_of_names(entries: Sequence[Entry], found: Found) -> Labels:
 
 def _may_be_picture(entry: Entry) -> bool:
     """Whether a file is a picture by its suffix or, if it has another, by its content."""
-    if has_suffix(Path(entry.name), ANY_SUFFIX):
+    if has_suffix(entry.name, ANY_SUFFIX):
         return True
     try:
         return bool(suffix_of(entry.read()))
@@ -264,7 +275,7 @@ def _may_be_picture(entry: Entry) -> bool:
 def _stem(name: PurePosixPath) -> str:
     """A name without its suffix, also that of a second download: `2e8j.png.1`."""
     inner = PurePosixPath(name.stem)
-    if name.suffix[1:].isdecimal() and has_suffix(Path(inner), ANY_SUFFIX):
+    if name.suffix[1:].isdecimal() and has_suffix(inner, ANY_SUFFIX):
         return inner.stem
     return name.stem
 
@@ -306,7 +317,7 @@ def _decoded(pictures: Sequence[Labelled], found: Found, progress: Progress) -> 
             data = picture.entry.read()
             if is_empty(decode_picture(data)):
                 return "Empty picture: all pixels have the same colour, transparent ones count as white"
-            return replace(picture, digest=hashlib.sha256(data).hexdigest(), suffix=suffix_of(data))
+            return replace(picture, digest=digest_of(data).hex(), suffix=suffix_of(data))
         except SampleError as error:
             return f"Cannot be opened: {error}"
 

@@ -20,7 +20,7 @@ def list_abnormal(samples: Sequence[Sample], file: Path) -> list[str]:
     are listed.
     """
     abnormal = [(index, sample) for index, sample in enumerate(samples) if sample.fault]
-    lines = [f"[Picture {index}] [{escape_odd(sample.path.name)}] [{sample.fault}]" for index, sample in abnormal]
+    lines = [f"[Picture {index}] [{escape_odd(sample.name)}] [{sample.fault}]" for index, sample in abnormal]
     if len(lines) <= LISTED:
         return lines
     try:
@@ -37,7 +37,7 @@ def _reasons(abnormal: Sequence[tuple[int, Sample]]) -> list[str]:
     names: defaultdict[str, list[str]] = defaultdict(list)
     for _, sample in abnormal:
         for kind in dict.fromkeys(sample.faults):
-            names[kind].append(escape_odd(sample.path.name))
+            names[kind].append(escape_odd(sample.name))
     ordered = sorted(names.items(), key=lambda item: -len(item[1]))
     return [f"{len(found)} of them: {kind}, such as {', '.join(found[:EXAMPLES])}" for kind, found in ordered]
 

@@ -40,7 +40,7 @@ _OTHER_SIGNS = re.compile(r"[-.\s\[\](){}#]+")
 Origin = Literal["name", "serial first"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NamedLabel:
     """The label in a name, not yet checked, and where it stands. Without a label, `cause` says why."""
 
@@ -80,24 +80,43 @@ def is_serial_column(parts: Sequence[str]) -> bool:
 
 def read_names(stems: Sequence[str]) -> list[NamedLabel]:
     """The labels in the names, without their suffixes, of the pictures of one folder."""
-    plain = [strip_copy_mark(stem) for stem in stems]
-    known = set(plain)
-    plain = [short if (short := _NUMBERED.sub("", stem)) in known else stem for stem in plain]
-    groups: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
-    first_words = Counter(stem.split("_")[0].lower() for stem in plain)
-    for index, stem in enumerate(plain):
-        first, *others = stem.split("_")
-        is_word = bool(_WORD.fullmatch(first)) and first_words[first.lower()] >= 3
-        groups[len(others), first.lower() if is_word else "0" if first.isdecimal() else ""].append(index)
+    plain = _without_numbers_of_copies([strip_copy_mark(stem) for stem in stems])
+    groups = _groups(plain)
     for underscores, first in list(groups):
         if first == "0" and not is_serial_column([plain[index].split("_")[0] for index in groups[underscores, first]]):
             groups[underscores, ""] += groups.pop((underscores, first))  # labels of digits
-    labels: dict[int, NamedLabel] = {}
+    labels = [NamedLabel()] * len(stems)
     for (underscores, _), indices in groups.items():
         names = [plain[index] for index in indices]
-        found = _read_parts([name.split("_") for name in names]) if underscores else _read_alone(names)
-        labels |= dict(zip(indices, found, strict=True))
-    return [labels[index] for index in range(len(stems))]
+        found = _read_parts(_columns(names, underscores + 1)) if underscores else _read_alone(names)
+        for index, label in zip(indices, found, strict=True):
+            labels[index] = label
+    return labels
+
+
+def _without_numbers_of_copies(stems: list[str]) -> list[str]:
+    known = set(stems)
+    return [short if (short := _NUMBERED.sub("", stem)) in known else stem for stem in stems]
+
+
+def _groups(stems: Sequence[str]) -> defaultdict[tuple[int, str], list[int]]:
+    """The places of names by their underscores and by the word that they begin with, "0" for a number."""
+    groups: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+    first_words = Counter(stem.split("_")[0].lower() for stem in stems)
+    for index, stem in enumerate(stems):
+        first, *others = stem.split("_")
+        is_word = bool(_WORD.fullmatch(first)) and first_words[first.lower()] >= 3
+        groups[len(others), first.lower() if is_word else "0" if first.isdecimal() else ""].append(index)
+    return groups
+
+
+def _columns(names: Sequence[str], count: int) -> list[list[str]]:
+    """The first parts of all names, their second ones and so on. A list for each name takes more memory."""
+    columns: list[list[str]] = [[] for _ in range(count)]
+    for name in names:
+        for column, part in zip(columns, name.split("_"), strict=True):
+            column.append(part)
+    return columns
 
 
 def _read_alone(names: Sequence[str]) -> list[NamedLabel]:
@@ -119,7 +138,7 @@ def _read_divided(rows: Sequence[list[str]]) -> list[NamedLabel] | None:
     columns = list(zip(*rows, strict=True))
     serials = [is_serial_column(column) for column in columns]
     if any(serials) or any(map(_is_word, columns)):
-        return _read_parts(rows)
+        return _read_parts(columns)
     numbers = [all(map(str.isdecimal, column)) for column in columns]
     if len(columns) == 2 and sum(numbers) == 1:
         return [NamedLabel(row[numbers.index(False)]) for row in rows]
@@ -142,38 +161,39 @@ def _alone(name: str, numbered: bool) -> NamedLabel:
     return NamedLabel(name)
 
 
-def _read_parts(rows: Sequence[list[str]]) -> list[NamedLabel]:
-    """Labels of names that an underscore divides into the same number of parts."""
-    columns = list(zip(*rows, strict=True))
+def _read_parts(columns: Sequence[Sequence[str]]) -> list[NamedLabel]:
+    """Labels of names that an underscore divides into the same number of parts, given by `_columns`."""
     words = [_is_word(column) for column in columns]
     serials = [is_serial_column(column) for column in columns]
     if len(columns) == 2 and not any(words):
-        return _read_two(rows, serials)
+        first, second = columns
+        return _read_two(first, second, serials)
     places = [place for place in range(len(columns)) if not words[place] and not serials[place]]
     numbers = [all(map(str.isdecimal, column)) for column in columns]
     if len(places) > 1 and places[0] == words.index(False):  # the label is first, as is usual
         others = places[1:]
         if serials[places[0] + 1] or (not numbers[places[0]] and all(numbers[place] for place in others)):
             places = places[:1]
-    if words[0] and _CAMERA_WORD.fullmatch(rows[0][0]):
+    if words[0] and _CAMERA_WORD.fullmatch(columns[0][0]):
         places = [place for place in places if not numbers[place]]
     if not places:
-        return [NamedLabel(cause=f"all such names begin with '{row[0]}', which is likely no label") for row in rows]
+        return [
+            NamedLabel(cause=f"all such names begin with '{word}', which is likely no label") for word in columns[0]
+        ]
     if len(places) > 1:
-        return [NamedLabel(cause="two underscores: it is not clear which part is the label") for _ in rows]
-    return [NamedLabel(row[places[0]]) for row in rows]
+        return [NamedLabel(cause="two underscores: it is not clear which part is the label")] * len(columns[0])
+    return list(map(NamedLabel, columns[places[0]]))
 
 
-def _read_two(rows: Sequence[list[str]], serials: Sequence[bool]) -> list[NamedLabel]:
+def _read_two(first: Sequence[str], second: Sequence[str], serials: Sequence[bool]) -> list[NamedLabel]:
     """Labels of names of two parts: the first one, or the second if the first ones are serial numbers."""
-    second = [row[1] for row in rows]
     short = _share([0 < len(part) <= LONGEST_PART for part in second]) >= MOSTLY
-    is_clear = len({len(row[0]) for row in rows}) == 1 and len(rows[0][0]) > 2  # such as 0001
-    enough = len(rows) >= (FEW if is_clear or not all(map(str.isdecimal, second)) else 4 * FEW)
+    is_clear = len(set(map(len, first))) == 1 and len(first[0]) > 2  # such as 0001
+    enough = len(first) >= (FEW if is_clear or not all(map(str.isdecimal, second)) else 4 * FEW)
     if serials[0] and not serials[1] and short and enough and len(set(second)) > 1:
-        return [NamedLabel(row[1], "serial first") for row in rows]
+        return [NamedLabel(part, "serial first") for part in second]
     none = NamedLabel(cause="the name has no label before the underscore")
-    return [NamedLabel(row[0]) if row[0] else none for row in rows]
+    return [NamedLabel(part) if part else none for part in first]
 
 
 def _is_word(column: Sequence[str]) -> bool:

@@ -22,10 +22,10 @@ def start_folder(folder: Path, config: SampleConfig, moving: bool) -> None:
     print("Start to verify the original picture collection")
 
 
-def show_shares(good: Sequence[Path], test: set[Path], vanished: Sequence[Path], abnormal: int) -> None:
+def show_shares(good: Sequence[str], test: set[str], vanished: Sequence[str], abnormal: int) -> None:
     """Print how many pictures are in each set."""
-    for path in vanished:
-        print(f"[Warning] {escape_odd(path.name)} has vanished before it could be moved")
+    for name in vanished:
+        print(f"[Warning] {escape_odd(name)} has vanished before it could be moved")
     moved, tested = len(good) - len(vanished), len(test.difference(vanished))
     kept = (
         "one of which is an anomaly and remains" if abnormal == 1 else f"{abnormal} of which are anomalies and remain"
@@ -59,9 +59,9 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
 
 def show_other_suffixes(samples: Sequence[Sample], suffix: str) -> None:
     """Print how many labelled pictures are left out because of their suffix."""
-    others = [sample for sample in samples if sample.label and sample.size and not has_suffix(sample.path, suffix)]
+    others = [sample for sample in samples if sample.label and sample.size and not has_suffix(sample.name, suffix)]
     if others:
-        print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {others[0].path.name}; ", end="")
+        print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {others[0].name}; ", end="")
         print('"image_suffix": "any" takes them')
 
 
@@ -69,11 +69,11 @@ def show_ways_out(samples: Sequence[Sample]) -> None:
     """Print what to do about names without a label and about labels that are likely wrong."""
     unnamed = [sample for sample in samples if sample.label is None and (sample.size or sample.path.is_dir())]
     if unnamed:
-        print(f"Names without a label: {len(unnamed)}, such as {escape_odd(unnamed[0].path.name)}; ", end="")
+        print(f"Names without a label: {len(unnamed)}, such as {escape_odd(unnamed[0].name)}; ", end="")
         print("put them into a folder of their own, and copy them with --import FOLDER, which knows other names")
     doubtful = [sample for sample in samples if sample.doubt]
     if doubtful:
-        print(f"Labels that are likely wrong: {len(doubtful)}, such as {escape_odd(doubtful[0].path.name)}; ", end="")
+        print(f"Labels that are likely wrong: {len(doubtful)}, such as {escape_odd(doubtful[0].name)}; ", end="")
         print("rename them, or take them as they are with --accept-labels")
 
 

@@ -1,35 +1,44 @@
 """A file of a sample folder: what it holds, what doesn't fit the config, and whether its label is likely wrong."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from cnnlib.codec.characters import escape_odd
-from cnnlib.codec.filenames import ANY_SUFFIX, check_serial, checked_label, has_suffix, label_of
+from cnnlib.codec.filenames import ANY_SUFFIX, check_serial, checked_label, has_suffix, label_of, stem_in
 from cnnlib.codec.images import decode_picture, describe_empty, is_coloured, is_empty, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.data import plausibility
-from cnnlib.data.folders import list_entries
+from cnnlib.data.folders import list_names
 from cnnlib.data.name_shapes import NamedLabel, read_names
 
 A_LINK, NO_FILE = "A link, not a file", "Not a file"
+DIGEST_BYTES = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """A file of a sample folder."""
+    """A file of a sample folder. There may be a million, so it has no more than is asked for later, and no path."""
 
-    path: Path
+    folder: Path
+    name: str
     label: str | None = None
     size: tuple[int, int] | None = None  # width, height in pixels
     coloured: bool = False
     defects: tuple[str, ...] = ()  # why no config can use it
     misfits: tuple[str, ...] = ()  # why a config can't
     doubt: str | None = None  # why its label is likely wrong
+    digest: bytes = b""  # of its bytes, if it is a picture
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.name
 
     @property
     def fault(self) -> str | None:
@@ -55,45 +64,63 @@ def inspect_folder(folder: Path, progress: Callable[..., Any] | None = None) -> 
 
     `progress` wraps the iterator and takes its length as `total`, as tqdm does.
     """
-    entries = list_entries(folder)
-    samples = on_all_cores(inspect, entries)
-    return list(progress(samples, total=len(entries)) if progress else samples)
+    names = list_names(folder)
+    samples = on_all_cores(partial(_inspect, folder), names)
+    return list(progress(samples, total=len(names)) if progress else samples)
+
+
+def digest_of(content: bytes) -> bytes:
+    """What tells the contents of files apart: half of their SHA-256."""
+    return hashlib.sha256(content).digest()[:DIGEST_BYTES]
 
 
 def inspect(path: Path) -> Sample:
     """The sample in one file: all that can be read from it, and its defects."""
+    return _inspect(path.parent, path.name)
+
+
+def _inspect(folder: Path, name: str) -> Sample:
+    path = folder / name
     if path.is_symlink():
-        return Sample(path, defects=(A_LINK,))  # after a move it could point nowhere
+        return Sample(folder, name, defects=(A_LINK,))  # after a move it could point nowhere
     if not path.is_file():
-        return Sample(path, defects=(NO_FILE,))
-    label, size, coloured, defects = None, None, False, []
+        return Sample(folder, name, defects=(NO_FILE,))
+    label, size, coloured, digest, defects = None, None, False, b"", []
     try:
-        label = label_of(path.name)
-        check_serial(path.name)
+        label = label_of(name)
+        check_serial(name)
     except SampleError as error:
         defects.append(f"Bad name: {error}")
     try:
-        picture = decode_picture(read_picture(path))
-        size, coloured = picture.size, is_coloured(picture)
+        data = read_picture(path)
+        picture = decode_picture(data)
+        size, coloured, digest = _one_of_equals(picture.size), is_coloured(picture), digest_of(data)
         if is_empty(picture):
             defects.append(describe_empty(picture))
     except SampleError as error:
         defects.append(f"Cannot be opened: {error}")
-    return Sample(path, label, size, coloured, tuple(defects))
+    return Sample(folder, name, label, size, coloured, tuple(defects), digest=digest)
+
+
+@lru_cache
+def _one_of_equals(size: tuple[int, int]) -> tuple[int, int]:
+    """The same size for all pictures of it: one in memory."""
+    return size
 
 
 def judge(sample: Sample, config: SampleConfig) -> Sample:
     """The sample with all that doesn't fit the config. A file that is no picture by its name has only this fault."""
     if sample.defects[:1] in ((A_LINK,), (NO_FILE,)):
         return sample
-    if sample.size is None and not has_suffix(sample.path, ANY_SUFFIX):
+    if sample.size is None and not has_suffix(sample.name, ANY_SUFFIX):
         return replace(sample, defects=(), misfits=("File extension is incorrect",))
-    return replace(sample, misfits=tuple(_misfits(sample, config)))
+    misfits = tuple(_misfits(sample, config))
+    return sample if misfits == sample.misfits else replace(sample, misfits=misfits)
 
 
 def _misfits(sample: Sample, config: SampleConfig) -> Iterator[str]:
     width, height = config.image_width, config.image_height
-    if not has_suffix(sample.path, config.image_suffix):
+    if not has_suffix(sample.name, config.image_suffix):
         yield "File extension is incorrect"
     if sample.size is not None and sample.size != (width, height) and not config.resize:
         yield f"Wrong size: expected {width}x{height} pixels; got {sample.size[0]}x{sample.size[1]}"
@@ -107,24 +134,33 @@ def doubt_labels(samples: Sequence[Sample], known: Sequence[str], accepted: str 
     `known` labels belong to pictures that were moved earlier. Characters of the `accepted` alphabet are in no doubt.
     """
     places = [place for place, sample in enumerate(samples) if sample.label and sample.size and not sample.defects]
-    doubts = dict(zip(places, _name_doubts([samples[place] for place in places], accepted), strict=True))
-    certain = [place for place in places if doubts[place] is None]
+    doubts = _doubts(zip(places, _name_doubts([samples[place] for place in places], accepted), strict=True))
+    certain = [place for place in places if place not in doubts]
     labels = [str(samples[place].label) for place in certain]
-    doubts |= zip(certain, plausibility.causes(labels, known, accepted), strict=True)
-    return [replace(sample, doubt=doubts.get(place)) for place, sample in enumerate(samples)]
+    doubts |= _doubts(zip(certain, plausibility.causes(labels, known, accepted), strict=True))
+    return [_with_doubt(sample, doubts.get(place)) for place, sample in enumerate(samples)]
+
+
+def _doubts(causes: Iterable[tuple[int, str | None]]) -> dict[int, str]:
+    """The causes by place, for the places that have one."""
+    return {place: cause for place, cause in causes if cause is not None}
+
+
+def _with_doubt(sample: Sample, doubt: str | None) -> Sample:
+    return sample if doubt == sample.doubt else replace(sample, doubt=doubt)
 
 
 def _name_doubts(samples: Sequence[Sample], accepted: str) -> list[str | None]:
     """For each sample, why another part of its name is likely its label, or None."""
     folders: defaultdict[Path, list[int]] = defaultdict(list)
     for place, sample in enumerate(samples):
-        folders[sample.path.parent].append(place)
-    doubts: dict[int, str | None] = {}
+        folders[sample.folder].append(place)
+    doubts: list[str | None] = [None] * len(samples)
     for places in folders.values():
-        named = read_names([samples[place].path.stem for place in places])
+        named = read_names([stem_in(samples[place].name) for place in places])
         for place, name in zip(places, named, strict=True):
             doubts[place] = _name_doubt(samples[place], name, accepted)
-    return [doubts[place] for place in range(len(samples))]
+    return doubts
 
 
 def _name_doubt(sample: Sample, named: NamedLabel, accepted: str) -> str | None:

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from cnnlib.codec.images import FILE_LIMIT_BYTES
@@ -24,12 +25,16 @@ ARCHIVE_RATIO = 200  # unpacked bytes for each of the archive; pictures are pack
 SMALL_ARCHIVE_BYTES = 256 * 2**20  # unpacked; below it, no ratio is too high
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of a source. `name` is its place in it; `read` raises SampleError."""
+    """A file of a source. `name` is its place in it. There may be a million, so those of a folder share a reader."""
 
     name: PurePosixPath
-    read: Callable[[], bytes]
+    reader: Callable[[PurePosixPath], bytes]
+
+    def read(self) -> bytes:
+        """The bytes of the file. Raises SampleError."""
+        return self.reader(self.name)
 
 
 @dataclass
@@ -47,11 +52,11 @@ def list_source(path: Path, without: Iterable[Path] = ()) -> Source:
     """
     source = Source()
     if path.is_dir():
-        real = {os.path.realpath(folder) for folder in without}
+        real, reader = {os.path.realpath(folder) for folder in without}, partial(_read_file, path)
         for file in _walk(path, real, source):
-            _add_file(source, file, PurePosixPath(file.relative_to(path).as_posix()))
+            _add_file(source, file, PurePosixPath(file.relative_to(path).as_posix()), reader)
     elif path.is_file():
-        _add_file(source, path, PurePosixPath(path.name))
+        _add_file(source, path, PurePosixPath(path.name), partial(_read_file, path.parent))
     else:
         raise SampleError(f"{display_path(path)}: expected a folder, a zip file or a table of labels; there is none")
     return source
@@ -80,7 +85,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM_NAMES or name == LOCK_NAME
 
 
-def _add_file(source: Source, path: Path, name: PurePosixPath) -> None:
+def _add_file(source: Source, path: Path, name: PurePosixPath, reader: Callable[[PurePosixPath], bytes]) -> None:
     if path.is_symlink() and not path.exists():
         source.skipped.append((str(name), f"a link to a file that is missing: {path.readlink()}"))
     elif not path.is_file():
@@ -88,13 +93,15 @@ def _add_file(source: Source, path: Path, name: PurePosixPath) -> None:
     elif path.suffix.lower() == ".zip":
         _add_archive(source, path, name, path.stat().st_size, ARCHIVE_DEPTH)
     else:
-        source.entries.append(Entry(name, lambda: _read_file(path)))
+        source.entries.append(Entry(name, reader))
 
 
-def _read_file(path: Path) -> bytes:
+def _read_file(folder: Path, name: PurePosixPath) -> bytes:
     try:
-        with path.open("rb") as file:
-            return _bounded(file.read(FILE_LIMIT_BYTES + 1))
+        with (folder / name).open("rb") as file:
+            expected = min(os.fstat(file.fileno()).st_size, FILE_LIMIT_BYTES)
+            data = file.read(expected + 1)  # room for a file at the limit would be 64 MiB each time
+            return _bounded(data if len(data) <= expected else data + file.read(FILE_LIMIT_BYTES + 1 - len(data)))
     except OSError as error:
         raise SampleError(f"can't be read: {error.strerror}") from error
 
@@ -137,7 +144,7 @@ def _add_inner(
         source.skipped.append((str(place), "an archive in an archive in an archive"))
         return
     try:
-        data = _reader(archive, member)()
+        data = _reader(archive, member)(place)
     except SampleError as error:
         source.skipped.append((str(place), str(error)))
         return
@@ -164,8 +171,8 @@ def _member_name(member: zipfile.ZipInfo) -> str:
     return member.filename.replace("\\", "/")
 
 
-def _reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], bytes]:
-    def read() -> bytes:
+def _reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[PurePosixPath], bytes]:
+    def read(_: PurePosixPath) -> bytes:
         try:
             with archive.open(member) as file:
                 return _bounded(file.read(FILE_LIMIT_BYTES + 1))

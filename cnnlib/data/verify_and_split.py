@@ -6,11 +6,11 @@ original as a duplicate.
 """
 
 import errno
-import hashlib
 import os
 import random
 import shutil
-from collections import defaultdict
+import stat
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -24,10 +24,11 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
-from cnnlib.data.folders import list_entries
-from cnnlib.data.samples import Sample, inspect_folder, judge
+from cnnlib.data.folders import Name, in_order, list_names
+from cnnlib.data.samples import Sample, digest_of, inspect_folder, judge
 
 TEST_SHARE = 0.05  # 19:1
+Progress = Callable[..., Any]  # wraps an iterator and takes its length as `total`, as tqdm does
 
 
 def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any] | None = None) -> list[Sample]:
@@ -45,17 +46,17 @@ class SetSizes:
     training: int = 0
     test: int = 0
 
-    def draw_test(self, paths: Sequence[Path], seed: int) -> set[Path]:
-        """Draw the files of a folder that become test pictures, and count all `paths` as moved.
+    def draw_test(self, names: Sequence[Name], seed: int) -> set[Name]:
+        """Draw the files of a folder that become test pictures, and count all `names` as moved.
 
         The test set receives 5% of all pictures so far, even when you add a few at a time, but at most 5% of this
         folder. From two pictures on it has at least one.
         """
-        total = len(paths) + self.training + self.test
+        total = len(names) + self.training + self.test
         goal = _test_count(total) if total > 1 else 0
-        count = max(0, min(goal - self.test, _test_count(len(paths)), len(paths)))
-        self.training, self.test = self.training + len(paths) - count, self.test + count
-        return set(random.Random(seed).sample(sorted(paths), count))
+        count = max(0, min(goal - self.test, _test_count(len(names)), len(names)))
+        self.training, self.test = self.training + len(names) - count, self.test + count
+        return set(random.Random(seed).sample(in_order(names), count))
 
 
 def _test_count(pictures: int) -> int:
@@ -63,38 +64,36 @@ def _test_count(pictures: int) -> int:
 
 
 class FilesByContent:
-    """Find files by their content. A file is read only when another of the same size is looked for.
+    """Find the files of folders by their content. A file is read only when another of the same size is looked for.
 
-    A file that vanishes in the meantime is not found.
+    A file that vanishes in the meantime is not found. Links and folders are not either.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._unread: defaultdict[int, list[Path]] = defaultdict(list)  # by size in bytes
-        self._read: defaultdict[bytes, list[Path]] = defaultdict(list)  # by digest
-        for path in paths:
-            self.add(path)
+    def __init__(self, folders: Iterable[Path], suffix: str | None = None) -> None:
+        """The files that have this suffix; without one, all."""
+        self._unread: defaultdict[int, list[str]] = defaultdict(list)  # paths by size in bytes
+        self._read: defaultdict[bytes, list[str]] = defaultdict(list)  # paths by digest
+        for folder in folders:
+            for name in list_names(folder):
+                if suffix is None or has_suffix(name, suffix):
+                    self._add(f"{folder}/{name}")
 
-    def add(self, path: Path) -> None:
-        """Add a file. Links and folders are ignored."""
+    def _add(self, path: str) -> None:
         with suppress(OSError):
-            if path.is_file() and not path.is_symlink():
-                self._unread[path.stat().st_size].append(path)
-
-    def find(self, path: Path) -> list[Path]:
-        """The other files with the same bytes, including hard links.
-
-        The file itself is left out, also under another spelling of its name: it must not count as its own duplicate.
-        """
-        matches = self.with_content(path.read_bytes())
-        has_hard_links = path.stat().st_nlink > 1
-        return [match for match in matches if has_hard_links or not _is_same(match, path)]
+            status = os.lstat(path)
+            if stat.S_ISREG(status.st_mode):
+                self._unread[status.st_size].append(path)
 
     def with_content(self, content: bytes) -> list[Path]:
         """The files with these bytes."""
-        for candidate in self._unread.pop(len(content), ()):
+        return self.with_digest(digest_of(content), len(content))
+
+    def with_digest(self, digest: bytes, size: int) -> list[Path]:
+        """The files of this digest and size in bytes, in the order of their folders and names."""
+        for candidate in self._unread.pop(size, ()):
             with suppress(OSError):
-                self._read[_digest(candidate.read_bytes())].append(candidate)
-        return list(self._read.get(_digest(content), ()))
+                self._read[digest_of(Path(candidate).read_bytes())].append(candidate)
+        return list(map(Path, self._read.get(digest, ())))
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -104,36 +103,74 @@ def _is_same(path: Path, other: Path) -> bool:
         return False
 
 
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()
+def _have_same_bytes(path: Path, other: Path) -> bool:
+    """Whether two files have the same bytes now. One that can't be read any more has not."""
+    with suppress(OSError):
+        return path.read_bytes() == other.read_bytes()
+    return False
 
 
 def separate_duplicates(
-    samples: Sequence[Sample], targets: Sequence[Path], suffix: str, earlier: Iterable[Path] = ()
-) -> tuple[list[Sample], list[Path]]:
+    samples: Sequence[Sample],
+    targets: Sequence[Path],
+    suffix: str,
+    earlier: Sequence[Sample] = (),
+    progress: Progress | None = None,
+) -> tuple[list[Sample], list[Sample]]:
     """The samples without duplicates, and the duplicates. Samples that can't be moved have a fault.
 
     A duplicate has the bytes and the label of a picture in a target, in `earlier`, or before it among the samples. It
     comes from a killed move, or was added twice.
     A sample can't be moved when a target has its name, or the same bytes under another label.
     """
-    moved = (path for target in targets for path in list_entries(target) if has_suffix(path, suffix))
-    known = FilesByContent((*moved, *earlier))
-    unique, duplicates = [], []
-    for sample in samples:
+    moved = FilesByContent(targets if samples else (), suffix)
+    alike = _Alike(earlier, samples)
+    unique: list[Sample] = []
+    duplicates: list[Sample] = []
+    for sample in progress(samples, total=len(samples)) if progress else samples:
         try:
-            copies = known.find(sample.path) if sample.size else []
+            copies = _copies(sample, moved, alike) if sample.size else []
         except OSError as error:
             unique.append(replace(sample, defects=(f"Cannot be opened: can't be read: {error.strerror}",)))
             continue
         if any(_has_label(copy, sample.label) for copy in copies):
-            duplicates.append(sample.path)
+            duplicates.append(sample)
             continue
         clash = None if sample.fault else _clash(sample, copies, targets)
         unique.append(replace(sample, misfits=(clash,)) if clash else sample)
         if not unique[-1].fault:
-            known.add(sample.path)
+            alike.add(sample)
     return unique, duplicates
+
+
+class _Alike:
+    """The samples that had the bytes of others when they were inspected. Most have not, and take no memory here."""
+
+    def __init__(self, earlier: Sequence[Sample], samples: Sequence[Sample]) -> None:
+        counts = Counter(sample.digest for sample in (*earlier, *samples) if sample.size)
+        self._by_digest: dict[bytes, list[Sample]] = {digest: [] for digest, count in counts.items() if count > 1}
+        for sample in earlier:
+            self.add(sample)
+
+    def add(self, sample: Sample) -> None:
+        if sample.digest in self._by_digest:
+            self._by_digest[sample.digest].append(sample)
+
+    def paths(self, sample: Sample) -> list[Path]:
+        """Those that were added before, of the same bytes."""
+        return [each.path for each in self._by_digest.get(sample.digest, ())]
+
+
+def _copies(sample: Sample, moved: FilesByContent, alike: _Alike) -> list[Path]:
+    """The other files with the same bytes, including hard links. Raises OSError when the sample has vanished.
+
+    The file itself is left out, also under another spelling of its name: it must not count as its own duplicate.
+    """
+    path = sample.path
+    status = path.stat()
+    found = (*moved.with_digest(sample.digest, status.st_size), *alike.paths(sample))
+    copies = [copy for copy in found if status.st_nlink > 1 or not _is_same(copy, path)]
+    return [copy for copy in copies if _have_same_bytes(copy, path)]  # a file may have changed since it was inspected
 
 
 def _has_label(path: Path, label: str | None) -> bool:
@@ -146,42 +183,49 @@ def _has_label(path: Path, label: str | None) -> bool:
 def _clash(sample: Sample, copies: Sequence[Path], targets: Sequence[Path]) -> str | None:
     """Why a sample can't be moved into the targets, or None. `copies` have its bytes."""
     if copies:
-        same_folder = copies[0].parent == sample.path.parent  # the copy moves away, so its folder would mislead
+        same_folder = copies[0].parent == sample.folder  # the copy moves away, so its folder would mislead
         return f"Same picture, another label: {printable(copies[0].name) if same_folder else display_path(copies[0])}"
     for target in targets:
-        if os.path.lexists(target / sample.path.name):
+        if os.path.lexists(target / sample.name):
             return f"Name taken: {display_path(target)} already has a picture of this name"
     return None
 
 
 def move_all(
-    paths: Sequence[Path], test: AbstractSet[Path], folders: tuple[Path, Path], before: SetSizes
-) -> list[Path]:
-    """Move the paths into two folders that the caller has locked, those of the test set into the second.
+    names: Sequence[Name],
+    test: AbstractSet[Name],
+    folders: tuple[Path, Path],
+    before: SetSizes,
+    origin: Path = Path(),
+    progress: Progress | None = None,
+) -> list[Name]:
+    """Move files of `origin` into two folders that the caller has locked, those of the test set into the second.
 
-    They go in the order of `spread`. `before` are the sizes of the sets. Returns the paths that have vanished in the
+    They go in the order of `spread`. `before` are the sizes of the sets. Returns the names that have vanished in the
     meantime.
     """
     vanished = []
-    for path in spread(paths, test, before):
+    ordered = spread(names, test, before)
+    for name in progress(ordered, total=len(names)) if progress else ordered:
+        path = origin / name
         try:
-            move(path, folders[path in test])
+            move(path, folders[name in test])
         except FileNotFoundError:
             if os.path.lexists(path) or not all(map(os.path.isdir, folders)):
                 raise
-            vanished.append(path)
+            vanished.append(name)
     return vanished
 
 
-def spread(paths: Sequence[Path], test: AbstractSet[Path], before: SetSizes) -> Iterator[Path]:
-    """The paths in an order that gives the test set its share at any time, rounded up.
+def spread(names: Sequence[Name], test: AbstractSet[Name], before: SetSizes) -> Iterator[Name]:
+    """The names in an order that gives the test set its share at any time, rounded up.
 
     A run that is killed on the way so leaves as many test pictures as the next one needs to reach 5%.
     """
-    drawn = [path for path in paths if path in test]
-    others = [path for path in paths if path not in test]
+    drawn = [name for name in names if name in test]
+    others = [name for name in names if name not in test]
     moved, tested = before.training + before.test, before.test
-    total, goal = moved + len(paths), tested + len(drawn)
+    total, goal = moved + len(names), tested + len(drawn)
     drawn, others = drawn[::-1], others[::-1]
     while drawn or others:
         moved += 1

@@ -23,11 +23,12 @@ def accuracy(labels: Sequence[str], texts: Sequence[str]) -> Accuracy:
     A character is right when the text has it at the same place. Missing and surplus characters are wrong, so a picture
     counts as many characters as the longer of label and text.
     """
-    pairs = list(zip(labels, texts, strict=True))
-    characters = sum(max(len(label), len(text)) for label, text in pairs)
-    right_characters = sum(a == b for label, text in pairs for a, b in zip(label, text, strict=False))
-    right_pictures = sum(label == text for label, text in pairs)
-    return Accuracy(len(pairs), right_pictures / max(1, len(pairs)), right_characters / max(1, characters))
+    characters = right_characters = right_pictures = 0
+    for label, text in zip(labels, texts, strict=True):
+        characters += max(len(label), len(text))
+        right_characters += sum(a == b for a, b in zip(label, text, strict=False))
+        right_pictures += label == text
+    return Accuracy(len(labels), right_pictures / max(1, len(labels)), right_characters / max(1, characters))
 
 
 def interval(share: float, count: int) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from cnnlib.codec.decoding import Decoding
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.network.blocks import Stride, convolution, normed, residual_block
-from cnnlib.network.layers import Place, Queries, Standardise
+from cnnlib.network.layers import Dropout, Place, Queries, Standardise
 from cnnlib.network.names import NETWORKS, width_fault, width_for_columns
 from cnnlib.network.optimizer import Muon
 
@@ -94,11 +94,11 @@ class Classic(CNN):
         for number, channels in enumerate((32, 64, 128), 1):
             x = layers.Conv2D(channels, 3, padding="same", name=f"conv{number}")(x)
             x = layers.MaxPooling2D(2, padding="same", name=f"pool{number}")(x)
-            x = layers.Dropout(0.25, name=f"dropout{number}")(x)
+            x = Dropout(0.25, name=f"dropout{number}")(x)
             x = layers.ReLU(name=f"relu{number}")(x)
         x = layers.Flatten(name="flatten")(x)
         x = layers.Dense(1024, name="features")(x)
-        x = layers.Dropout(0.25, name="features_dropout")(x)
+        x = Dropout(0.25, name="features_dropout")(x)
         x = layers.ReLU(name="features_relu")(x)
         x = layers.Dense(self.length * self.classes, name="classes")(x)
         return layers.Reshape((self.length, self.classes), name="positions")(x)
@@ -146,9 +146,9 @@ class Positions(Residual):
         x = self.stages(pictures)
         x = layers.Reshape((-1, x.shape[-1]), name="places")(x)  # (batch, height * width, 128)
         x = Queries(self.length, name="queries")(x)  # (batch, length, 128)
-        x = layers.Dropout(0.1, name="queries_dropout")(x)
+        x = Dropout(0.1, name="queries_dropout")(x)
         x = normed(layers.Dense(256, use_bias=False, name="features")(x), "features")
-        x = layers.Dropout(0.1, name="features_dropout")(layers.ReLU(name="features_relu")(x))
+        x = Dropout(0.1, name="features_dropout")(layers.ReLU(name="features_relu")(x))
         return layers.Dense(self.classes, name="classes")(x)
 
     def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ class Columns(Residual):
         seen = layers.MultiHeadAttention(4, 32, name="attention")(placed, placed)
         x = layers.Add(name="attention_add")([x, seen])
         y = layers.ReLU(name="mixed_relu")(normed(layers.Dense(256, use_bias=False, name="mixed")(x), "mixed"))
-        x = layers.Dropout(0.1, name="features_dropout")(layers.Add(name="mixed_add")([x, y]))
+        x = Dropout(0.1, name="features_dropout")(layers.Add(name="mixed_add")([x, y]))
         return layers.Dense(self.classes, name="classes")(x)
 
     def _first_stride(self) -> Stride:

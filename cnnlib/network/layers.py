@@ -5,6 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cnnlib.network import keyed_random
+from cnnlib.network.shared_norm import shared_batch_norm
+
 Tensor = Any  # a symbolic or eager tensor
 
 
@@ -23,6 +26,7 @@ class BatchNorm(keras.Layer):
 
     It reads and writes bfloat16 or float16 maps and keeps its statistics in float32. Keras's own layer writes whole
     float32 maps between its many steps; with it, a training step takes half as long again.
+    Where several replicas share a batch, its statistics are those of all of it, so each has the same moving ones.
     """
 
     momentum = 0.95  # share of the moving statistics that each step keeps
@@ -43,12 +47,37 @@ class BatchNorm(keras.Layer):
             scale = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
             return tf.cast(tf.cast(x, tf.float32) * scale + (self.beta - self.moving_mean * scale), x.dtype)
         maps = x[:, tf.newaxis] if x.shape.rank == 3 else x  # as the operation expects
-        normed, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=maps, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=self.epsilon
-        )
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            normed, mean, variance = shared_batch_norm(maps, self.gamma, self.beta, self.epsilon)
+        else:
+            normed, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=maps, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=self.epsilon
+            )
         self.moving_mean.assign(self.momentum * self.moving_mean + (1 - self.momentum) * mean)
         self.moving_variance.assign(self.momentum * self.moving_variance + (1 - self.momentum) * variance)
         return normed[:, 0] if x.shape.rank == 3 else normed
+
+
+class Dropout(keras.Layer):
+    """Sets a share of the values to 0 in training and raises the others to keep the mean (Srivastava et al. 2014).
+
+    Which values follows from the layer's name and the keys of the pictures, see `picture_keys`. So it does not matter
+    how a batch is shared out, or whether a training was resumed. Keras's own layer draws for a whole batch, from a
+    state of its own. Without keys, each call draws anew.
+    """
+
+    def __init__(self, share: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.share = share
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        if not training:
+            return x
+        keys = keyed_random.current_keys()
+        if keys is None:
+            return tf.nn.dropout(x, self.share)
+        dropped = keyed_random.chosen(keys, x.shape[1:], self.share, self.name)
+        return tf.where(dropped, tf.zeros((), x.dtype), x / (1 - self.share))
 
 
 class Place(keras.Layer):

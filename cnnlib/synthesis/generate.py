@@ -18,6 +18,7 @@ from cnnlib.codec.filenames import file_name
 from cnnlib.config import CaptchaConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
+from cnnlib.core.parallel import cores
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.data.folders import locked
@@ -28,18 +29,20 @@ WORKER_LIMIT = 61  # Windows can wait for no more
 Draw = Callable[[str], tuple[str, bytes]]  # seed -> label, encoded picture
 
 
-def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw) -> None:
+def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw, start_method: str | None = None) -> None:
     """Add `count` pictures of `seed` to the config's folder. `draw` gets the seed "SEED-INDEX" for each.
 
-    `draw` runs in other processes, so it has to be a function of a module, or a partial of one.
+    `draw` runs in other processes, so it has to be a function of a module, or a partial of one. `start_method` is that
+    of these processes: "spawn" in a process that has other threads.
 
     Raises SampleError when another run holds the folder or a drawing process was killed.
     """
     with locked(config.root_dir):
         indices = missing_indices(config.root_dir, seed, count)
         write = partial(write_pictures, config, seed, draw)
-        workers = min(os.cpu_count() or 1, WORKER_LIMIT)
-        with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
+        workers = min(cores(), WORKER_LIMIT)
+        context = multiprocessing.get_context(start_method)
+        with ProcessPoolExecutor(workers, context, end_with_parent) as pool:
             try:
                 with progress_bar(total=count, unit=" pictures") as bar:
                     for written in run_in_order(partial(pool.submit, write), split_into_chunks(indices), 2 * workers):

@@ -1,6 +1,7 @@
 """Random changes of a batch of training pictures. Nothing is flipped: a mirrored letter is another letter.
 
-Each takes uint8 (batch, height, width, channels), an int32 (2,) seed and a strength; at 0 nothing changes.
+Each takes uint8 (batch, height, width, channels), uint32 (batch,) keys and a strength; at 0 nothing changes. How a
+picture is changed follows from its key, see `cnnlib.network.keyed_random`.
 """
 
 from collections.abc import Callable
@@ -8,17 +9,19 @@ from typing import Any
 
 import tensorflow as tf
 
+from cnnlib.network import keyed_random
+
 Tensor = Any
 
 
-def affine(pictures: Tensor, seed: Tensor, strength: Tensor | float) -> Tensor:
+def affine(pictures: Tensor, keys: Tensor, strength: Tensor | float) -> Tensor:
     """Turned, scaled, sheared and shifted pictures; the edge is repeated outside.
 
     At strength 1: turn ±0.07 rad, scale ±8%, shear ±0.1, shift ±5% of the width and ±7% of the height.
     """
     shape = tf.shape(pictures)
     height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
-    draw = tf.random.stateless_uniform((6, shape[0]), seed, -strength, strength)
+    draw = strength * (2 * keyed_random.uniform(keys, 6, "affine") - 1)
     turn, shear = 0.07 * draw[0], 0.1 * draw[1]
     scale_x, scale_y = tf.exp(0.08 * draw[2]), tf.exp(0.08 * draw[3])
     # Where each output pixel is taken from: x' = a x + b y + c, y' = d x + e y + f, about the centre.
@@ -38,7 +41,7 @@ def affine(pictures: Tensor, seed: Tensor, strength: Tensor | float) -> Tensor:
     )
 
 
-def erase(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
+def erase(pictures: Tensor, keys: Tensor, strength: float) -> Tensor:
     """Pictures with rectangles in their mean colour, so that a part must do (random erasing, Zhong et al. 2020).
 
     There are width / height rectangles, rounded up. Their sides are up to 45% of the picture's shorter side, less below
@@ -47,7 +50,8 @@ def erase(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
     shape = tf.shape(pictures)
     height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
     count = tf.cast(tf.math.ceil(width / height), tf.int32)
-    draw = tf.random.stateless_uniform((4, shape[0], count, 1), seed)
+    draw = tf.reshape(keyed_random.uniform(keys, 4 * count, "erase"), (4, count, shape[0], 1))
+    draw = tf.transpose(draw, (0, 2, 1, 3))  # (4, batch, count, 1)
     sides = 0.225 * min(1.0, strength) * tf.minimum(height, width) * draw[2:]  # half of each
     down = tf.abs(tf.range(0.5, height) - height * draw[0]) < sides[0]  # (batch, count, height)
     across = tf.abs(tf.range(0.5, width) - width * draw[1]) < sides[1]
@@ -60,8 +64,8 @@ def erase(pictures: Tensor, seed: Tensor, strength: float) -> Tensor:
 CHANGES: tuple[Callable[[Tensor, Tensor, Tensor | float], Tensor], ...] = (affine,)
 
 
-def augment(pictures: Tensor, seed: Tensor, strength: Tensor | float) -> Tensor:
-    """All of `CHANGES` in turn, drawn from an int32 (2,) seed; uint8 in and out."""
-    for number, change in enumerate(CHANGES):
-        pictures = change(pictures, seed + tf.constant((0, number)), strength)
+def augment(pictures: Tensor, keys: Tensor, strength: Tensor | float) -> Tensor:
+    """All of `CHANGES` in turn, by uint32 (batch,) keys; uint8 in and out."""
+    for change in CHANGES:
+        pictures = change(pictures, keys, strength)
     return pictures

@@ -1,121 +1,205 @@
-"""Labelled pictures in memory: split into training and verification, shuffled and batched."""
+"""Labelled pictures split into training and verification, and the batch of each step."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from cnnlib.codec.alphabet import Alphabet
-from cnnlib.codec.filenames import pictures_of
-from cnnlib.codec.images import Shape, open_picture, read_picture
+from cnnlib.codec.filenames import label_of, pictures_of
+from cnnlib.codec.images import open_picture, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
-from cnnlib.data.folders import list_labelled
-from cnnlib.training.augment import CHANGES, augment, erase
+from cnnlib.core.progress import progress_bar
+from cnnlib.core.texts import Texts
+from cnnlib.data.folders import scan_pictures
+from cnnlib.data.packed import cache_of, fingerprint, pack
+from cnnlib.training.augment import augment, erase
+from cnnlib.training.order import change_keys
 from cnnlib.training.pictures import Dataset
 from cnnlib.training.schedule import faded
 
 VERIFICATION_SHARE = 0.05
 VERIFICATION_LIMIT = 2000
-SEEDS = 64  # for the changes of a step, more than there are
+UNUSABLE_SHARE = 0.01  # of the pictures, above which a training doesn't begin
+SECOND_VIEW = np.uint32(2**32 - 1)  # minus the key of a picture is that of its second view
+REMEDY = "verify_and_split_data.py says what fits"
 
 
-def load_training(config: SampleConfig) -> tuple[Dataset, Dataset]:
-    """Training and verification pictures of `train_image_dir`.
+class Source(Protocol):
+    """Where the pictures of the steps come from: a `Dataset`, or a generator."""
 
-    Raises SampleError when there are fewer than two or one doesn't fit the config.
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """Height, width and channels."""
+
+    @property
+    def label_length(self) -> int:
+        """The length that labels are filled up to."""
+
+    def __len__(self) -> int: ...
+
+    def stream(self, places: Iterable[np.ndarray], seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pictures and labels of the places of each step, uint8 (n, height, width, channels) and int32 (n, length)."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The usable pictures of a folder, and why others are left out, by name."""
+
+    data: Dataset
+    skipped: dict[str, str]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Training and verification pictures, why some of the folder are left out, and what the steps train on."""
+
+    training: Dataset
+    verification: Dataset
+    skipped: dict[str, str]
+    source: Source | None = None  # if it is not `training`
+
+
+def load_training(config: SampleConfig) -> TrainingData:
+    """The pictures of `train_image_dir`, of which some are for verification.
+
+    Raises SampleError as `load_folder` does.
     """
-    samples = list_labelled(config.train_image_dir, config.image_suffix)
-    if len(samples) < 2:
+    folder = load_folder(config.train_image_dir, config)
+    verifying = choose_verification(folder.data.names, config.split_seed)
+    training, verification = (folder.data.select(np.flatnonzero(verifying == side)) for side in (False, True))
+    return TrainingData(training, verification, folder.skipped)
+
+
+def load_folder(folder: Path, config: SampleConfig) -> Folder:
+    """The pictures of a folder, decoded once and kept in `cache_dir`. A few that can't be decoded are left out.
+
+    Raises SampleError when there are fewer than two, more than 1% can't be used, or a label doesn't fit the config.
+    """
+    names, fingerprints = _scan(folder, config.image_suffix)
+    labels = _encode(names, config.alphabet, config.max_captcha, folder)
+
+    def read(number: int) -> np.ndarray:
+        return open_picture(read_picture(folder / names[number]), config.shape)
+
+    cache = cache_of(config.cache_dir, folder, config.shape)
+    bar = partial(progress_bar, unit=" pictures", unit_scale=True, desc="Decoding", leave=False)
+    pictures, reasons = pack(cache, fingerprints, config.shape, read, bar)
+    _check_unusable(folder, names, reasons)
+    usable = np.delete(np.arange(len(names)), [*reasons])
+    skipped = {names[number]: reasons[number] for number in sorted(reasons)}
+    return Folder(Dataset(folder, names, labels, pictures).select(usable), skipped)
+
+
+def _scan(folder: Path, suffix: str) -> tuple[Texts, np.ndarray]:
+    """Names of the pictures, sorted, and fingerprints of their files, uint64 (n,)."""
+    names, fingerprints = list[str](), array("Q")
+    for name in sorted(entry.name for entry in scan_pictures(folder, suffix)):
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            stat = (folder / name).stat()
+            fingerprints.append(fingerprint(name, stat.st_size, stat.st_mtime_ns))
+            names.append(name)
+    if len(names) < 2:
         raise SampleError(
-            f"{display_path(config.train_image_dir)}: expected 2 or more {pictures_of(config.image_suffix)}; "
-            f"got {len(samples)}; fill it with gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
+            f"{display_path(folder)}: expected 2 or more {pictures_of(suffix)}; got {len(names)}; fill it with "
+            "gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
         )
-    names = choose_verification([path.name for path, _ in samples], config.split_seed)
-    sides = ([sample for sample in samples if (sample[0].name in names) == side] for side in (False, True))
-    training, verification = (load(side, config.shape, config.alphabet, config.max_captcha) for side in sides)
-    return training, verification
+    return Texts(names), np.array(fingerprints)
 
 
-def choose_verification(names: Sequence[str], seed: int) -> set[str]:
-    """The names of the verification set: 5% by a hash of seed and name, at least 1 and at most 2,000.
+def _encode(names: Sequence[str], alphabet: Alphabet, length: int, folder: Path) -> np.ndarray:
+    """The labels in file names as classes, (n, length) of the smallest type."""
+    labels = np.empty((len(names), length), np.min_scalar_type(alphabet.classes))
+    for number, name in enumerate(names):
+        try:
+            labels[number] = alphabet.encode(label_of(name), length)
+        except SampleError as error:
+            raise SampleError(f"{display_path(folder / name)}: {error}; {REMEDY}") from error
+    return labels
+
+
+def _check_unusable(folder: Path, names: Sequence[str], reasons: dict[int, str]) -> None:
+    """Raise SampleError, naming the first, when too many pictures can't be used."""
+    if len(reasons) <= UNUSABLE_SHARE * len(names):
+        return
+    first = min(reasons)
+    others = f"; {len(reasons) - 1} more of {len(names)} can't be used either" if len(reasons) > 1 else ""
+    raise SampleError(f"{display_path(folder / names[first])}: {reasons[first]}{others}; {REMEDY}")
+
+
+def choose_verification(names: Sequence[str], seed: int) -> np.ndarray:
+    """Which of these names are the verification set, bool (n,): 5% by a hash of seed and name, 1 to 2,000.
 
     At least one picture stays for training. A picture keeps its side when others are added. Only in folders of a few
     dozen, or of more than 40,000, some move to training.
     """
-    hashes = {name: int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big") for name in names}
-    ordered = sorted(names, key=hashes.__getitem__)
-    low = [name for name in ordered if hashes[name] < VERIFICATION_SHARE * 2**64]
-    return set(low[: min(VERIFICATION_LIMIT, len(names) - 1)] or ordered[:1])
+    hashed = (hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()[:8] for name in names)
+    hashes = np.fromiter((int.from_bytes(digest, "big") for digest in hashed), np.uint64, len(names))
+    low = int((hashes < np.uint64(VERIFICATION_SHARE * 2**64)).sum())
+    count = max(1, min(low, VERIFICATION_LIMIT, len(names) - 1))
+    chosen = np.zeros(len(names), bool)
+    chosen[np.argsort(hashes, kind="stable")[:count]] = True
+    return chosen
 
 
-def load(samples: Sequence[tuple[Path, str]], shape: Shape, alphabet: Alphabet, length: int) -> Dataset:
-    """Decode labelled pictures on all cores. Raises SampleError naming the first that doesn't fit."""
-    pictures = np.empty((len(samples), shape.height, shape.width, shape.channels), np.uint8)
-    labels = np.empty((len(samples), length), np.int32)
-
-    def read(index: int) -> None:
-        path, label = samples[index]
-        try:
-            pictures[index] = open_picture(read_picture(path), shape)
-            labels[index] = alphabet.encode(label, length)
-        except SampleError as error:
-            raise SampleError(f"{display_path(path)}: {error}; verify_and_split_data.py says what fits") from error
-
-    for _ in on_all_cores(read, range(len(samples))):
-        pass
-    return Dataset([path for path, _ in samples], [label for _, label in samples], pictures, labels)
+def hash_names(parts: Sequence[Dataset]) -> str:
+    """A SHA-256 of the names, and so the labels, of all pictures, in hexadecimal."""
+    digest, separator = hashlib.sha256(), b""
+    for part in parts:
+        for name in part.names:
+            digest.update(separator + name.encode("utf-8", "surrogateescape"))
+            separator = b"/"
+    return digest.hexdigest()
 
 
 def batches(
-    data: Dataset, size: int, steps: range, seed: int, strength: float, paired: bool = False
+    source: Source,
+    size: int,
+    steps: range,
+    seed: int,
+    strength: float,
+    paired: bool = False,
+    replica: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """A batch for each step: augmented uint8 (size, height, width, channels) and int32 (size, length).
+    """A batch for each step: augmented uint8 (size, height, width, channels), int32 (size, length), uint32 (size,).
 
-    A `paired` batch has half as many pictures, each in two views: its second half is the first with other parts erased.
-    The changes start with `strength` and fade out towards the last step; erasing stays. A batch and its changes depend
-    only on `seed`, step and last step, so a resumed training goes on as if it had not stopped.
+    The last are the keys of the pictures, by which dropout draws. A `paired` batch has half as many pictures, each in
+    two views: its second half is the first with other parts erased. The changes start with `strength` and fade out
+    towards the last step; erasing stays. A batch depends only on `seed`, step and last step, so a resumed training goes
+    on as if it had not stopped. `replica`, a number and their count, has its share of each batch, and pairs of its own.
     """
+    size //= replica[1]
     count = (size + 1) // 2 if paired else size
-    folded = int(np.uint32(seed).view(np.int32))  # TensorFlow's seeds are signed
 
-    def draw() -> Iterator[tuple[np.ndarray, np.ndarray, int, float]]:
-        for step in steps:
-            chosen = batch_indices(len(data), count, step, seed)
-            yield data.pictures[chosen], data.labels[chosen], step, faded(strength, step, steps.stop)
+    def places(step: int) -> np.ndarray:
+        return (step * replica[1] + replica[0]) * count + np.arange(count)
 
-    def change(pictures: Any, labels: Any, step: Any, step_strength: Any) -> tuple[Any, Any]:
-        step_seed = tf.stack([folded, step * SEEDS])  # and those after it, one for each change
+    def draw() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
+        for step, (pictures, labels) in zip(steps, source.stream(map(places, steps), seed), strict=True):
+            yield pictures, labels, change_keys(places(step), seed), faded(strength, step, steps.stop)
+
+    def change(pictures: Any, labels: Any, keys: Any, step_strength: Any) -> tuple[Any, Any, Any]:
         if strength > 0:
-            pictures = augment(pictures, step_seed, step_strength)
+            pictures = augment(pictures, keys, step_strength)
         if paired:
             pictures, labels = (tf.concat([half, half[: size - count]], axis=0) for half in (pictures, labels))
-            pictures = erase(pictures, step_seed + tf.constant((0, len(CHANGES))), strength)
-        return pictures, labels
+            keys = tf.concat([keys, SECOND_VIEW - keys[: size - count]], axis=0)
+            pictures = erase(pictures, keys, strength)
+        return pictures, labels, keys
 
     signature = (
-        tf.TensorSpec((count, *data.pictures.shape[1:]), tf.uint8),
-        tf.TensorSpec((count, data.labels.shape[1]), tf.int32),
-        tf.TensorSpec((), tf.int32),
+        tf.TensorSpec((count, *source.picture_shape), tf.uint8),
+        tf.TensorSpec((count, source.label_length), tf.int32),
+        tf.TensorSpec((count,), tf.uint32),
         tf.TensorSpec((), tf.float32),
     )
     return tf.data.Dataset.from_generator(draw, output_signature=signature).map(change).prefetch(2)
-
-
-def batch_indices(count: int, size: int, step: int, seed: int) -> np.ndarray:
-    """Numbers of the pictures of a step, int64 (size,), out of `count`: epoch after epoch, each in its own order."""
-    places = range(step * size, (step + 1) * size)
-    epochs = range(places[0] // count, places[-1] // count + 1)
-    orders = {epoch: _order(count, seed, epoch) for epoch in epochs}
-    return np.array([orders[place // count][place % count] for place in places])
-
-
-@lru_cache(maxsize=2)
-def _order(count: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng((seed, epoch)).permutation(count)

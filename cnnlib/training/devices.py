@@ -28,7 +28,7 @@ def use_gpu(enabled: bool) -> str:
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if gpus:
-        return f"Computing on a GPU ({len(gpus)} found, the first is used)"
+        return f"Computing on the GPU ({len(gpus)} found)"
     return "Computing on the CPU: enable_gpu is set, but TensorFlow finds no GPU; see requirements-gpu.txt"
 
 

@@ -1,6 +1,6 @@
 """Evaluates a network in training: what it reads on labelled pictures, with which accuracy and loss."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,9 +14,14 @@ from cnnlib.evaluation import metrics
 from cnnlib.evaluation.diagnosis import Diagnosis, LabelledPrediction, accuracy_of, diagnose
 from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.network.architectures import CNN
+from cnnlib.training.order import picture_numbers
 from cnnlib.training.pictures import Dataset
 
 TRAINING_LIMIT = 20_000  # training pictures that are evaluated, at most
+
+
+# Gives what its first argument gives for the second, which is a row for each number, by sharing out the numbers.
+Spread = Callable[[Callable[[np.ndarray], list[Any]], np.ndarray], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -39,23 +44,31 @@ class Evaluator:
         training: Dataset,
         verification: Dataset,
         batch_size: int,
+        spread: Spread | None = None,
     ) -> None:
         self.network, self.model, self.alphabet, self.lengths = network, model, alphabet, lengths
         self.training, self.verification, self.batch_size = training, verification, batch_size
+        self.spread = spread
         pictures = tf.TensorSpec(model.input_shape, tf.uint8)  # of any batch size, so that one trace does for all
         labels = tf.TensorSpec((None, network.length), tf.int32)
         self._predict = tf.function(self._predict_batch, input_signature=[pictures, labels])
 
     def predict(self, data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
-        """Predictions for the pictures with these numbers, integers (n,), in their order."""
+        """Predictions for the pictures with these numbers, integers (n,), in their order. Workers share the work."""
+        if not self.spread:
+            return self._predict_alone(data, numbers)
+        rows = self.spread(lambda own: [_row(each) for each in self._predict_alone(data, own)], numbers)
+        return [_labelled(data, number, *row) for number, row in zip(numbers, rows, strict=True)]
+
+    def _predict_alone(self, data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
         predictions: list[LabelledPrediction] = []
-        for part in np.split(numbers, range(self.batch_size, len(numbers), self.batch_size)):
-            losses, answers = self._predict(data.pictures[part], data.labels[part])
+        for part in np.split(numbers, range(self.batch_size, len(numbers), self.batch_size)) if len(numbers) else ():
+            losses, answers = self._predict(*data.take(part))
             for number, probabilities, loss in zip(part, answers.numpy(), losses.numpy().tolist(), strict=True):
-                label = data.texts[number]
+                label = data.text(number)
                 confidence = self.alphabet.confidence(probabilities, self.network.decoding, label)
                 prediction = self.decode(probabilities)
-                predictions.append(LabelledPrediction(data.paths[number], label, prediction, confidence, loss))
+                predictions.append(LabelledPrediction(data.path(number), label, prediction, confidence, loss))
         return predictions
 
     def decode(self, probabilities: np.ndarray) -> Prediction:
@@ -77,21 +90,34 @@ class Evaluator:
 
     def evaluate_training(self, seed: int) -> list[LabelledPrediction]:
         """Predictions for the training pictures, or for as many of them as the limit allows, drawn by `seed`."""
-        numbers = np.random.default_rng(seed).permutation(len(self.training))[:TRAINING_LIMIT]
+        count = min(TRAINING_LIMIT, len(self.training))
+        numbers = picture_numbers(np.arange(count), len(self.training), seed)
         return self.predict(self.training, numbers)
 
     def diagnose(self, seed: int, earlier_suspects: Sequence[LabelledPrediction]) -> Diagnosis:
         """What the training achieved, on the verification pictures and on the training pictures that `seed` draws."""
         trained = self.evaluate_training(seed)
         verified = self.predict(self.verification, np.arange(len(self.verification)))
-        paths = {path.name: path for path in self.training.paths}  # a name that is still there has the same label
-        known = [
-            replace(suspect, path=paths[suspect.path.name])
+        known = [  # a name that is still there has the same label
+            replace(suspect, path=self.training.folder / suspect.path.name)
             for suspect in earlier_suspects
-            if suspect.path.name in paths
+            if self.training.has(suspect.path.name)
         ]
         return replace(diagnose(trained, verified, known), unread=len(self.training) - len(trained))
 
     def _predict_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         scores = self.model(pictures, training=False)
         return self.network.loss(labels, scores), tf.nn.softmax(scores)
+
+
+def _row(each: LabelledPrediction) -> tuple[Any, ...]:
+    """What a worker tells the others about a picture that all of them have."""
+    prediction = each.prediction
+    return prediction.text, prediction.confidence, prediction.character_confidences, each.label_confidence, each.loss
+
+
+def _labelled(
+    data: Dataset, number: int, text: str, confidence: float, parts: list[float], label_confidence: float, loss: float
+) -> LabelledPrediction:
+    prediction = Prediction(text, confidence, tuple(parts))
+    return LabelledPrediction(data.path(number), data.text(number), prediction, label_confidence, loss)

@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,16 +15,27 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlib.config import SampleConfig
-from cnnlib.core.errors import ModelError
+from cnnlib.core.errors import ModelError, SampleError
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import ModelCard, held, load_card
 from cnnlib.training import devices
-from cnnlib.training.reporting import Outcome, plan_lines, print_line, step_lines
+from cnnlib.training.dataset import load_training
+from cnnlib.training.distribution import Distribution, distribute
+from cnnlib.training.drawn import load_drawn
+from cnnlib.training.reporting import (
+    Outcome,
+    heard_line,
+    plan_lines,
+    print_line,
+    skipped_lines,
+    step_lines,
+    strategy_line,
+)
 from cnnlib.training.resume import begin, resume
-from cnnlib.training.save import save, save_as_onnx, save_for_serving
+from cnnlib.training.save import draw_curves, save, save_as_onnx, save_for_serving
 from cnnlib.training.scalars import Scalars
 from cnnlib.training.trainer import LINE_STEPS, Trainer
 
@@ -40,24 +52,42 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
     when memory runs out or another training holds the model folder, and OSError when a folder can't be written.
     """
     say(devices.use_gpu(config.enable_gpu))
-    make_writable(config.log_dir)
-    with _explained_shortage(config), held(config.model_save_dir):
-        with catch_stop_signals() as stop:
-            trainer = Trainer(config)
-            introduce(trainer, say)
-            begin(trainer, warm_start, say)
-            with _saying_what_is_saved(trainer, say):
-                outcome = run(trainer, stop, say)
+    distribution = distribute(config)
+    with distribution.training(), _explained_shortage(config), _folders_of(config, distribution):
+        trainer = Trainer(config, load_drawn if config.generator else load_training, distribution)
+        introduce(trainer, say)
+        say = say if distribution.writes else _silence
+        begin(trainer, warm_start, say)
+        with catch_stop_signals(lambda number: say(heard_line(number))) as stop, _saying_what_is_saved(trainer, say):
+            outcome = run(trainer, stop, say)
         if outcome.signal or not outcome.step:
             return outcome
         say("Reading the training and verification pictures once more")
         return replace(outcome, diagnosis=trainer.diagnose(), machine_gflops=devices.product_rate())
 
 
+def _silence(_: str) -> None:
+    """Say nothing: what happens from now on is said by worker 0."""
+
+
+@contextmanager
+def _folders_of(config: SampleConfig, distribution: Distribution) -> Iterator[None]:
+    """Hold the folders that a training writes. Workers other than the first write nothing."""
+    if not distribution.writes:
+        yield
+        return
+    make_writable(config.log_dir)
+    with held(config.model_save_dir):
+        yield
+
+
 def introduce(trainer: Trainer, say: Say) -> None:
     """Say what is trained, on what and for how long."""
+    say(strategy_line(trainer.config, trainer.distribution.replicas, trainer.distribution.workers))
     say(trainer.precision)
-    pictures = len(trainer.training), len(trainer.verification)
+    for line in skipped_lines(trainer.config.train_image_dir, trainer.skipped):
+        say(line)
+    pictures = len(trainer.source), len(trainer.verification)
     for line in plan_lines(trainer.config, trainer.model.count_params(), pictures, trainer.plan):
         say(line)
     say(f"augmentation {trainer.plan.strength:.2g}" if trainer.network.augmented else "No augmentation")
@@ -68,15 +98,17 @@ def _explained_shortage(config: SampleConfig, folder: Path | None = None) -> Ite
     """Turn a lack of memory, or of disk space, perhaps that of `folder`, into a ModelError that names the remedy."""
     try:
         yield
+    except tf.errors.UnknownError as error:  # what TensorFlow makes of an exception where pictures come from
+        sample_error = re.search(r"SampleError: (.*?)(\n|$)", str(error))
+        if sample_error is None:
+            raise
+        raise SampleError(sample_error[1]) from error
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         if NO_SPACE in str(error):  # TensorFlow's one error for both
             places = f"that of model_save_dir, {f'of {display_path(folder)}, ' if folder else ''}or of temporary files"
             raise ModelError(f"{config.name}: a disk is full, {places}") from error
         remedy = f"lower train_batch_size (now {config.train_batch_size})"
-        raise ModelError(
-            f"{config.name}: memory ran out: {remedy}, or close other programs; all pictures are held in "
-            f"it, {config.image_width * config.image_height * config.channels / 1e6:.3g} MB each"
-        ) from error
+        raise ModelError(f"{config.name}: memory ran out: {remedy}, or close other programs") from error
 
 
 def make_writable(folder: Path) -> None:
@@ -100,10 +132,11 @@ def export_checkpoint(
         raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
     say(devices.use_gpu(config.enable_gpu))
     with _explained_shortage(config, saved_model), held(config.model_save_dir):
-        trainer = Trainer(config)
+        trainer = Trainer(config, load_drawn if config.generator else load_training)
         resume(trainer)
         trainer.record_evaluation()
-        save(trainer, say, final=True)
+        save(trainer, final=True)
+        draw_curves(trainer, say)
         if saved_model:
             say(f"SavedModel: {display_path(save_for_serving(trainer, saved_model))}")
         if onnx:
@@ -116,36 +149,49 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
     """The steps that are left, with their console lines, evaluations and saves."""
     config, progress = trainer.config, trainer.progress
     first, before, start = progress.step, progress.seconds, time.perf_counter()
+    agreed = trainer.distribution.agreed_signal
     size, loss = config.train_batch_size, 0.0
-    scalars = config.log_dir / config.model_save_dir.name  # TensorBoard draws a curve for each folder
     bar = progress_bar(total=trainer.plan.steps * size, initial=first * size, unit=" pictures", unit_scale=True)
-    with bar, closing(Scalars(scalars, say)) as trainer.scalars:
+    with bar, _scalars(trainer, say) as trainer.scalars:
         if first:
             trainer.record_evaluation()  # on today's pictures, which may differ from those of the save
-        for pictures, labels in trainer.batches():
-            if trainer.ended() or stop.signal:
+        for pictures, labels, keys in trainer.batches():
+            if trainer.ended() or agreed(stop.signal, progress.step):
                 break
-            loss, probabilities = trainer.step(pictures, labels)
-            progress.seconds = before + time.perf_counter() - start
+            loss, probabilities = trainer.step(pictures, labels, keys)
+            elapsed = before + time.perf_counter() - start
+            progress.seconds = trainer.distribution.agreed_seconds(elapsed, progress.seconds, progress.step)
             bar.update(size)
             do_what_is_due(trainer, labels, loss, probabilities, say)
         check_finite(trainer, float(loss))
         if progress.step:  # stopped before the first step, there is nothing to save
-            if stop.signal:
+            signal = agreed(stop.signal)
+            if signal:
                 say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
             trainer.record_evaluation()
-            save_step(trainer, say, final=not stop.signal)
+            save_step(trainer, say, final=not signal)
     rate = (progress.step - first) * size / max(progress.seconds - before, 1e-9)
-    return _outcome(trainer, stop, rate)
+    return _outcome(trainer, agreed(stop.signal), rate)
+
+
+@contextmanager
+def _scalars(trainer: Trainer, say: Say) -> Iterator[Scalars | None]:
+    """What writes the curves of TensorBoard, on the worker that writes. It draws a curve for each folder."""
+    if not trainer.distribution.writes:
+        yield None
+        return
+    with closing(Scalars(trainer.config.log_dir / trainer.config.model_save_dir.name, say)) as scalars:
+        yield scalars
 
 
 def do_what_is_due(trainer: Trainer, labels: tf.Tensor, loss: tf.Tensor, probabilities: tf.Tensor, say: Say) -> None:
     """Report, evaluate and save after a step on a batch with these `labels`, each when its turn has come."""
     step = trainer.progress.step
-    reporting, saving = step % LINE_STEPS == 0, step % trainer.config.cycle_save == 0
+    reporting, saving = step % LINE_STEPS == 0, trainer.save_due()
     if reporting or saving:
         check_finite(trainer, float(loss))
     if reporting:
+        labels, probabilities = trainer.distribution.join(labels), trainer.distribution.join(probabilities)
         report_step(trainer, labels.numpy(), float(loss), probabilities.numpy(), say)
     if saving or step % trainer.evaluation_interval() == 0:
         trainer.record_evaluation()
@@ -182,7 +228,10 @@ def report_step(trainer: Trainer, labels: np.ndarray, loss: float, probabilities
 def save_step(trainer: Trainer, say: Say, final: bool = False) -> None:
     """Save this step, and say so, unless it is saved."""
     if not trainer.is_saved(final):
-        save(trainer, say, final=final)
+        if trainer.distribution.writes:
+            save(trainer, final=final)
+            if final or trainer.progress.step % trainer.config.cycle_save == 0:
+                draw_curves(trainer, say)
         trainer.mark_saved(final)
         say(f"Saved step {trainer.progress.step} into {display_path(trainer.config.model_save_dir)}")
 
@@ -198,13 +247,13 @@ def _saying_what_is_saved(trainer: Trainer, say: Say) -> Iterator[None]:
         raise
 
 
-def _outcome(trainer: Trainer, stop: StopSignal, rate: float) -> Outcome:
-    """How a training ended that took `rate` pictures per second."""
+def _outcome(trainer: Trainer, signal: int | None, rate: float) -> Outcome:
+    """How a training ended that took `rate` pictures per second; `signal` is the one that stopped it."""
     progress = trainer.progress
     return Outcome(
-        _reason(trainer, stop),
+        _reason(trainer, signal),
         trainer.goal_reached(),
-        stop.signal,
+        signal,
         progress.step,
         trainer.verified,
         progress.seconds,
@@ -212,12 +261,13 @@ def _outcome(trainer: Trainer, stop: StopSignal, rate: float) -> Outcome:
         3 * devices.count_operations(trainer.model) * rate / 1e9,  # the backward pass costs twice the forward pass
         progress.best_accuracy,
         progress.best_step,
+        worker=trainer.distribution.worker,
     )
 
 
-def _reason(trainer: Trainer, stop: StopSignal) -> str:
-    if stop.signal:
-        return f"interrupted by signal {stop.signal}; run again to go on"
+def _reason(trainer: Trainer, signal: int | None) -> str:
+    if signal:
+        return f"interrupted by signal {signal}; run again to go on"
     if trainer.goal_reached():
         goal = trainer.config.acc_stop
         return f"acc_stop {goal} is reached twice running on the verification set; raise it to train on"

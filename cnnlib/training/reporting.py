@@ -1,8 +1,10 @@
 """The lines that a training prints, made from values: nothing here changes a training."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from cnnlib.config import SampleConfig
@@ -33,12 +35,34 @@ class Outcome:
     best_step: int
     diagnosis: Diagnosis | None = None  # None when a signal stopped the training
     machine_gflops: float = 0.0  # of a matrix product in bfloat16, measured after the training
+    worker: int = 0  # number of this process; worker 0 wrote the model
 
 
 def print_line(text: str) -> None:
     """Print a line above the progress bar. A training outlives its terminal, so nobody may be there to read it."""
     with suppress(OSError):
         print_above(printable(text))
+
+
+def skipped_lines(folder: Path, skipped: Mapping[str, str]) -> Iterator[str]:
+    """Which pictures of the folder are not trained on, and why, by name."""
+    for name, reason in islice(skipped.items(), LIST_LIMIT):
+        yield f"Skipped {display_path(folder / name)}: {reason}"
+    if len(skipped) > LIST_LIMIT:
+        yield f"... and {len(skipped) - LIST_LIMIT} more, {len(skipped)} in all"
+
+
+def heard_line(number: int) -> str:
+    """The answer to a signal that asks a training to stop."""
+    name = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}.get(signal.Signals(number), "The end of the terminal")
+    return f"{name} was heard: the step under way ends, then it is saved"
+
+
+def strategy_line(config: SampleConfig, replicas: int, workers: int) -> str:
+    """What trains together, and on how many pictures a step."""
+    several = f"{replicas} replicas" if replicas > 1 else "1 replica"
+    spread = f" on {workers} workers" if workers > 1 else ""
+    return f"Strategy {config.strategy}: {several}{spread}, {config.train_batch_size} pictures a step in all"
 
 
 def plan_lines(config: SampleConfig, parameters: int, pictures: tuple[int, int], plan: Plan) -> Iterator[str]:

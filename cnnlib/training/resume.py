@@ -15,9 +15,22 @@ from cnnlib.training.warm_start import NothingFitsError, transfer_weights
 def begin(trainer: Trainer, warm_start: str, say: Callable[[str], None]) -> None:
     """Resume the training in `model_save_dir`, or start a new one, and say which.
 
-    `warm_start` is the folder of a model, "none", or "auto": the general model where its layers fit.
+    `warm_start` is the folder of a model, "none", or "auto": the general model where its layers fit. Of several
+    workers the first one does so, and the others take over what it has then: their folders may be empty.
     Raises ModelError when the older training, or the model that is named, can't be used.
     """
+    if trainer.distribution.writes:
+        _begin(trainer, warm_start, say)
+    if trainer.distribution.workers == 1:
+        return
+    state = trainer.model, trainer.averaged, trainer.optimizer
+    content = trainer.distribution.from_first(lambda: checkpoint.pack(*state, trainer.progress))
+    if not trainer.distribution.writes:
+        trainer.progress = checkpoint.unpack(content, *state)
+        trainer.saved_seconds = trainer.progress.seconds
+
+
+def _begin(trainer: Trainer, warm_start: str, say: Callable[[str], None]) -> None:
     if not resume(trainer):
         say(start(trainer, warm_start))
         return
@@ -62,6 +75,7 @@ def resume(trainer: Trainer) -> bool:
     except ModelError as error:
         remedy = f"name another model_save_dir, and start from this one with --warm-start {display_path(folder)}"
         raise ModelError(f"{display_path(folder)}: its checkpoint: {error}; {remedy}") from error
+    trainer.saved_seconds = trainer.progress.seconds
     before, trainer.progress.names_hash = trainer.progress.names_hash, names
     _compare_pictures(trainer, card, before)
     return True
@@ -70,9 +84,9 @@ def resume(trainer: Trainer) -> bool:
 def _compare_pictures(trainer: Trainer, card: ModelCard, names_hash: str) -> None:
     """Forget what the older training says about its pictures, by card and hash of names, unless they are the same."""
     progress = trainer.progress
-    counts = (card.training_pictures, card.verification_pictures)
-    same_names = names_hash in ("", progress.names_hash)  # checkpoints of early versions have none
-    if not same_names or counts != (len(trainer.training), len(trainer.verification)):
+    counts = (card.training_pictures, card.verification_pictures) == (len(trainer.training), len(trainer.verification))
+    same = names_hash == progress.names_hash if names_hash else counts  # checkpoints of early versions have none
+    if not same:
         progress.best_accuracy, progress.best_step, progress.labels_checked = 0.0, progress.step, False
     elif card.resize == trainer.config.resize:  # which may change at any time, and has to reach the card
         trainer.mark_saved(final="quantised" in card.files)

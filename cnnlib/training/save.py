@@ -9,7 +9,6 @@ from pathlib import Path
 from cnnlib.core.files import optional_output, replace_folder, restore_folder, write_atomically
 from cnnlib.inference.model_card import ModelCard, save_model, versions
 from cnnlib.training import checkpoint, export, warm_start
-from cnnlib.training.reporting import print_line
 from cnnlib.training.trainer import Trainer
 
 TRAINING_CURVE, VERIFICATION_CURVE = "training batches", "verification set"  # on the pictures of the curves
@@ -17,18 +16,17 @@ UNFINISHED = ".unfinished-"  # start of the name of a SavedModel that is being w
 CHECKED_PICTURES = 16  # verification pictures on which every export is compared with the network
 
 
-def save(trainer: Trainer, say: Callable[[str], None] = print_line, *, final: bool = False) -> None:
-    """Swap in checkpoint, card and LiteRT file of this step, with its curves as pictures beside them.
+def save(trainer: Trainer, *, final: bool = False) -> None:
+    """Swap in checkpoint, card and LiteRT file of this step.
 
     Call `Trainer.record_evaluation` first: the card says what it found. `final` adds the quantised LiteRT file. It is
     evaluated on the verification set, as the other one is, and used for reading if it reads as well.
     """
-    progress, folder = trainer.progress, trainer.config.model_save_dir
     model = export.to_float32(trainer.network, trainer.averaged)
     litert = export.to_litert(model)
     export.check_litert(litert, model, trainer.verification.pictures[:CHECKED_PICTURES])
     contents = {
-        "checkpoint": (".npz", checkpoint.pack(trainer.model, trainer.averaged, trainer.optimizer, progress)),
+        "checkpoint": (".npz", checkpoint.pack(trainer.model, trainer.averaged, trainer.optimizer, trainer.progress)),
         "weights": (".npz", warm_start.pack(trainer.averaged)),
         "float32": (".tflite", litert),
     }
@@ -37,8 +35,7 @@ def save(trainer: Trainer, say: Callable[[str], None] = print_line, *, final: bo
         contents["quantised"] = (".tflite", export.to_litert(model, quantised=True))
         accuracies = {kind: _accuracy(trainer, contents[kind][1]) for kind in ("float32", "quantised")}
         card = card.model_copy(update={"reads": export.choose(accuracies), "exported_picture_accuracy": accuracies})
-    save_model(folder, card, contents)
-    draw_curves(trainer, say)
+    save_model(trainer.config.model_save_dir, card, contents)
 
 
 def draw_curves(trainer: Trainer, say: Callable[[str], None]) -> None:
@@ -84,7 +81,8 @@ def save_as_onnx(trainer: Trainer, path: Path) -> None:
 
 def _accuracy(trainer: Trainer, content: bytes) -> float:
     verification = trainer.verification
-    return export.litert_accuracy(content, verification.pictures, verification.texts, trainer.evaluator.decode)
+    texts = [verification.text(number) for number in range(len(verification))]
+    return export.litert_accuracy(content, verification.pictures[:], texts, trainer.evaluator.decode)
 
 
 def _card(trainer: Trainer) -> ModelCard:
@@ -101,7 +99,7 @@ def _card(trainer: Trainer) -> ModelCard:
         max_captcha=config.max_captcha,
         step=progress.step,
         training_seconds=round(progress.seconds, 1),
-        training_pictures=len(trainer.training),
+        training_pictures=len(trainer.source),
         verification_pictures=verified.pictures,
         verification_picture_accuracy=verified.picture,
         verification_character_accuracy=verified.character,

@@ -1,12 +1,14 @@
 """The state of one training: data, network, averaged weights, optimizer and progress; one step of it."""
 
 import hashlib
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from cnnlib.config import SampleConfig
@@ -14,14 +16,20 @@ from cnnlib.core.errors import ConfigError
 from cnnlib.evaluation.diagnosis import Diagnosis
 from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.network.architectures import network_class
+from cnnlib.network.keyed_random import picture_keys
 from cnnlib.network.losses import consistency_loss
 from cnnlib.training import dataset, devices
 from cnnlib.training.checkpoint import Progress
+from cnnlib.training.dataset import TrainingData
+from cnnlib.training.distribution import Batch, Distribution
 from cnnlib.training.evaluator import Evaluator
 from cnnlib.training.scalars import Scalars
 from cnnlib.training.schedule import plan
 
+COMPARED = 1000  # pictures of each set whose pixels workers compare
 LINE_STEPS = 10  # from one console line to the next
+SAVE_SHARE = 0.1  # of the planned steps that may be lost, at most
+SAVE_SECONDS = 300  # of a training that may be lost, at most
 SUSPECTS_FROM_VIEWS = 8  # of a picture, from which on wrong labels show; after many more they are known by heart
 SUSPECTS_FROM_ACCURACY = 0.7  # on the verification set, from which on a prediction says something about a label
 EVALUATION_SHARE = 0.03  # of the time of a training, spent on evaluating the whole verification set
@@ -30,47 +38,115 @@ EVALUATION_SHARE = 0.03  # of the time of a training, spent on evaluating the wh
 class Trainer:
     """One training, at step 0 with random weights until `cnnlib.training.resume` or a warm start changes that."""
 
-    def __init__(self, config: SampleConfig) -> None:
+    def __init__(
+        self,
+        config: SampleConfig,
+        load: Callable[[SampleConfig], TrainingData] | None = None,
+        distribution: Distribution | None = None,
+    ) -> None:
         self.config = config
+        self.distribution = distribution or Distribution()
         keras.utils.set_random_seed(config.split_seed)  # of the first weights and of dropout
         self.network = network_class(config.network)(config.shape, config.alphabet.classes, config.max_captcha)
-        policy, self.precision = devices.choose_policy(config.precision)
+        policy, self.precision = self._choose_policy()
         try:  # before the pictures, which may take long to load
-            self.model = self.network.model(policy)
+            with self.distribution.strategy.scope():
+                self.model = self.network.model(policy)
         except ConfigError as error:
             raise ConfigError(f"{config.name}: {error}") from error
-        self.training, self.verification = dataset.load_training(config)
-        self.lengths = min(map(len, self.training.texts + self.verification.texts)), config.max_captcha
+        loaded = self._load(load or dataset.load_training)
+        self.source = loaded.source or loaded.training
+        self.training, self.verification, self.skipped = loaded.training, loaded.verification, loaded.skipped
+        data = self.training, self.verification
+        self.lengths = min(part.shortest(config.alphabet.blank) for part in data), config.max_captcha
         strength = config.augmentation if self.network.augmented else 0.0
         pairs = self.network.consistency > 0
-        self.plan = plan(len(self.training), config.train_batch_size, config.cycle_stop, strength, pairs=pairs)
-        # Evaluated and exported: the running average of the weights reads far better than the weights of any one step.
-        self.averaged = self.network.model(policy) if self.network.averaging else self.model
-        self.averaged.set_weights(self.model.get_weights())
-        data = self.training, self.verification
+        self.plan = plan(len(self.source), config.train_batch_size, config.cycle_stop, strength, pairs=pairs)
+        self._check_shares()
+        with self.distribution.strategy.scope():
+            # Evaluated and exported: the running average of the weights reads far better than those of any one step.
+            self.averaged = self.network.model(policy) if self.network.averaging else self.model
+            self.averaged.set_weights(self.model.get_weights())
+            self.optimizer = self._optimizer(policy)
         self.evaluator = Evaluator(
-            self.network, self.averaged, config.alphabet, self.lengths, *data, config.train_batch_size
+            self.network,
+            self.averaged,
+            config.alphabet,
+            self.lengths,
+            *data,
+            config.train_batch_size,
+            self.distribution.in_shares if self.distribution.workers > 1 else None,
         )
-        self.optimizer = self._optimizer(policy)
-        names = [path.name for part in data for path in part.paths]
-        self.progress = Progress(names_hash=hashlib.sha256("/".join(names).encode()).hexdigest())
+        self.progress = Progress(names_hash=dataset.hash_names(data))
         self.verified = Accuracy(0, 0.0, 0.0)  # on the whole verification set, when it was evaluated last
         self._verified_step = -1
+        self.saved_seconds = 0.0  # of the training, at the last save or where it began
         self.saved_step, self.saved_final = -1, False  # the step that was saved last, and whether as the final one
         self._train = tf.function(self._train_batch)
         self.scalars: Scalars | None = None  # of the run
+
+    def _choose_policy(self) -> tuple[str, str]:
+        """The Keras dtype policy, and a sentence about it: those of worker 0, whose machine may be another."""
+
+        def choose() -> bytes:
+            return json.dumps(devices.choose_policy(self.config.precision)).encode()
+
+        policy, sentence = json.loads(self.distribution.from_first(choose))
+        return policy, sentence
+
+    def _load(self, load: Callable[[SampleConfig], TrainingData]) -> TrainingData:
+        """The pictures. Raises ConfigError when workers have different ones: by all names, and the pixels of some.
+
+        Worker 0 draws first what a generator gives, as the others may share its folder.
+        """
+        if self.config.generator and not self.distribution.writes:
+            self.distribution.gather(None)
+        loaded = load(self.config)
+        if self.config.generator and self.distribution.writes:
+            self.distribution.gather(None)
+        if self.distribution.workers > 1:
+            parts = loaded.training, loaded.verification
+            digest = hashlib.sha256(dataset.hash_names(parts).encode())
+            for part in parts:
+                digest.update(part.take(np.arange(0, len(part), -(-len(part) // COMPARED)))[0].tobytes())
+            self.distribution.check_same("the pictures", digest.hexdigest())
+        return loaded
+
+    def _check_shares(self) -> None:
+        """Raise ConfigError when the replicas can't have equal shares of a batch, of whole pairs if it is paired."""
+        size, parts = self.config.train_batch_size, self.distribution.replicas * (1 + self.plan.paired)
+        if self.distribution.replicas > 1 and size % parts:
+            pairs = ", as each trains on pairs of views" if self.plan.paired else ""
+            near = f"{max(1, size // parts) * parts} or {(size // parts + 1) * parts}"
+            raise ConfigError(
+                f"{self.config.name}: key 'train_batch_size': expected a multiple of {parts} for "
+                f"{self.distribution.replicas} replicas{pairs}; got {size}; the nearest are {near}"
+            )
 
     def _optimizer(self, policy: str) -> keras.optimizers.Optimizer:
         optimizer = self.network.optimizer(self.plan.steps)
         if policy == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(self.model.trainable_variables)
+        self.distribution.takes_means(optimizer)
         return optimizer
 
-    def batches(self) -> tf.data.Dataset:
-        """The batches of the steps that are left."""
-        steps, size = range(self.progress.step, self.plan.steps), self.config.train_batch_size
-        return dataset.batches(self.training, size, steps, self.config.split_seed, self.plan.strength, self.plan.paired)
+    def batches(self) -> Iterable[Batch]:
+        """The batches of the steps that are left, of each replica its share."""
+        config, plan = self.config, self.plan
+
+        def share(replica: tuple[int, int]) -> Iterable[Batch]:
+            return dataset.batches(
+                self.source,
+                config.train_batch_size,
+                range(self.progress.step, plan.steps),
+                config.split_seed,
+                plan.strength,
+                plan.paired,
+                replica=replica,
+            )
+
+        return self.distribution.batches(share)
 
     def ended(self) -> bool:
         """Whether no step is left, or the goal is reached."""
@@ -87,13 +163,14 @@ class Trainer:
         now = self._verified_step == self.progress.step and self.verified.picture >= goal
         return enough and now and len(curve) > 1 and curve[-2][1] >= goal
 
-    def step(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
+    def step(self, pictures: Any, labels: Any, keys: Any) -> tuple[Any, Any]:
         """Train on one batch, as `batches` gives it.
 
-        Returns loss, float32 (), and probabilities, float32 (batch, rows, classes), both from before the update.
+        Returns loss, float32 (), and probabilities, float32 (batch, rows, classes), both from before the update. Of
+        several replicas, the loss is that of the whole batch, and each has the probabilities of its share.
         """
         self.progress.step += 1
-        return self._train(pictures, labels)
+        return self._train(pictures, labels, keys)
 
     def record_evaluation(self) -> None:
         """Evaluate the whole verification set, once per step, and record it on the curve and, if it is, as the best."""
@@ -122,7 +199,7 @@ class Trainer:
     def suspects_due(self) -> bool:
         """Whether to look for wrong labels now: the network reads, and has not learned them by heart yet."""
         progress = self.progress
-        views = progress.step * self.config.train_batch_size / len(self.training)
+        views = progress.step * self.config.train_batch_size / len(self.source)
         in_time = views >= SUSPECTS_FROM_VIEWS and progress.step <= self.plan.steps / 2
         return in_time and not progress.labels_checked and self.verified.picture >= SUSPECTS_FROM_ACCURACY
 
@@ -141,16 +218,28 @@ class Trainer:
         """What the training achieved."""
         return self.evaluator.diagnose(self.config.split_seed, self.progress.suspects)
 
+    def save_due(self) -> bool:
+        """Whether this step is to be saved: by `cycle_save`, or because much would be lost if it were not."""
+        steps = min(self.config.cycle_save, max(LINE_STEPS, int(SAVE_SHARE * self.plan.steps)))
+        by_step = self.progress.step % steps == 0 or self.progress.step % self.config.cycle_save == 0
+        return by_step or self.progress.seconds - self.saved_seconds >= SAVE_SECONDS
+
     def is_saved(self, final: bool) -> bool:
         """Whether this step is saved; `final`: as the final one, with the quantised file."""
         return self.saved_step == self.progress.step and (self.saved_final or not final)
 
     def mark_saved(self, final: bool) -> None:
         """Note that the model folder holds this step."""
-        self.saved_step, self.saved_final = self.progress.step, final
+        self.saved_step, self.saved_final, self.saved_seconds = self.progress.step, final, self.progress.seconds
 
-    def _train_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
+    def _train_batch(self, pictures: Any, labels: Any, keys: Any) -> tuple[Any, Any]:
+        losses, probabilities = self.distribution.strategy.run(self._train_share, args=(pictures, labels, keys))
+        self._average()
+        return self.distribution.any_of(losses), probabilities
+
+    def _train_share(self, pictures: Any, labels: Any, keys: Any) -> tuple[Any, Any]:
+        """Train on a replica's share of the batch. Shares are of one size, so means of means are those of the batch."""
+        with tf.GradientTape() as tape, picture_keys(keys):
             scores = self.model(pictures, training=True)
             loss = total = tf.reduce_mean(self.network.loss(labels, scores))
             if self.plan.paired:
@@ -159,8 +248,8 @@ class Trainer:
                 total += self.network.consistency * tf.reduce_mean(disagreement)
             scaled = self.optimizer.scale_loss(total)
         gradients = tape.gradient(scaled, self.model.trainable_variables)
+        loss, *gradients = self.distribution.mean([loss, *gradients])
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
-        self._average()
         return loss, tf.nn.softmax(scores)
 
     def _average(self) -> None:
@@ -169,5 +258,9 @@ class Trainer:
             return
         step = tf.cast(self.optimizer.iterations, tf.float32)
         keep = tf.minimum(self.network.averaging, (1 + step) / (10 + step))
-        for average, weight in zip(self.averaged.weights, self.model.weights, strict=True):
+
+        def move(average: Any, weight: Any) -> None:
             average.assign(keep * average + (1 - keep) * weight)
+
+        for average, weight in zip(self.averaged.weights, self.model.weights, strict=True):
+            self.distribution.strategy.extended.update(average.value, move, args=(weight.value,), group=False)

@@ -6,9 +6,12 @@ examples:
   python -m tests.benchmarks labels --zoo path/to/tars --sets first second
   python -m tests.benchmarks general --zoo path/to/tars
   python -m tests.benchmarks speed
+  python -m tests.benchmarks memory
   python -m tests.benchmarks service
   python -m tests.benchmarks hostile
+  python -m tests.benchmarks folders --pictures 10000 100000
   python -m tests.benchmarks faults
+  python -m tests.benchmarks workers
   python -m tests.benchmarks pages
 """
 
@@ -20,13 +23,26 @@ from functools import partial
 from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import faults, general, headline, hostile, service, zoo
+from tests.benchmarks import faults, folders, general, headline, hostile, memory, service, workers, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored
 
 DEMO_CONFIG = PROJECT_ROOT / "conf" / "demo_sample_config.json"
 LABELS = (200, 500, 1000)
-WHAT = ("headline", "zoo", "labels", "general", "speed", "service", "hostile", "faults", "pages")
+WHAT = (
+    "headline",
+    "zoo",
+    "labels",
+    "general",
+    "speed",
+    "memory",
+    "service",
+    "hostile",
+    "folders",
+    "faults",
+    "workers",
+    "pages",
+)
 STARTS = (("--warm-start", "model/general"), ("--warm-start", "none"))
 
 
@@ -37,6 +53,8 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=DEMO_CONFIG, help="of the service's model (default: the demo's)")
     parser.add_argument("--sets", nargs="+", help="names of the sets (default: all tars)")
     parser.add_argument("--labels", nargs="+", type=int, default=LABELS, help="how many labels (default: %(default)s)")
+    text = "in the folders, from few to many (default: %(default)s)"
+    parser.add_argument("--pictures", nargs="+", type=int, default=folders.SIZES, help=text)
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
@@ -63,8 +81,14 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         yield from ((f"service-{part}", partial(service.measure, part, arguments.config)) for part in service.PARTS)
     if arguments.what == "hostile":
         yield hostile.NAME, hostile.measure
+    if arguments.what == "memory":
+        yield memory.NAME, memory.measure
+    if arguments.what == "folders":
+        yield folders.NAME, partial(folders.measure, arguments.pictures)
     if arguments.what == "faults":
         yield from ((faults.name_of(case), partial(faults.measure, case)) for case in faults.CASES)
+    if arguments.what == "workers":
+        yield workers.NAME, workers.measure
     if arguments.what == "speed":
         yield "speed", speed
     runs = {

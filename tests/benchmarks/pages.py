@@ -18,10 +18,13 @@ from tests.benchmarks.cells import (
 )
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
 from tests.benchmarks.faults_page import faults_text
+from tests.benchmarks.folders_page import folders_text
 from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.hostile_page import hostile_text
+from tests.benchmarks.memory_page import memory_text
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
+from tests.benchmarks.workers_page import workers_text
 
 DOCS = PROJECT_ROOT / "docs" / "benchmarks"
 GENERAL = ("picture_accuracy", "case_ignored", "alphabet_known")  # figures of the general model
@@ -45,10 +48,16 @@ def write_pages() -> None:
         write_zoo(results("zoo-"), results("general-"))
     if results("labels-"):
         write_labels(results("labels-"))
+    for result in results("memory"):
+        (DOCS / "memory.md").write_text(memory_text(HEAD, result), encoding="utf-8")
+    for result in results("folders"):
+        (DOCS / "folders.md").write_text(folders_text(HEAD, result), encoding="utf-8")
     for result in results("hostile-requests"):
         (DOCS / "hostile_requests.md").write_text(hostile_text(HEAD, result), encoding="utf-8")
     if results("faults-"):
         (DOCS / "faults.md").write_text(faults_text(HEAD, results("faults-")), encoding="utf-8")
+    for result in results("workers"):
+        (DOCS / "workers.md").write_text(workers_text(HEAD, result), encoding="utf-8")
     if results("service-"):
         write_service({one["name"].removeprefix("service-"): one for one in results("service-")})
 

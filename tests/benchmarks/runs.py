@@ -49,7 +49,7 @@ def shipped_config(folder: Path, **keys: Any) -> Config:
     """The shipped config with every folder below `folder`, and `keys`."""
     config = {key: value for key, value in read_json_object(SAMPLE_CONFIG).items() if key != "$schema"}
     config |= {key: str(folder / value) for key, value in config.items() if key.endswith("_dir")}
-    return config | {"log_dir": str(folder / "logs")} | keys
+    return config | {"cache_dir": str(folder / "cache"), "log_dir": str(folder / "logs")} | keys
 
 
 def write_config(path: Path, config: Config) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlib.codec.characters import normalise
-from cnnlib.codec.filenames import file_name, label_of
+from cnnlib.codec.filenames import file_name, has_suffix, label_of, stem_in, suffix_in
 from cnnlib.core.errors import SampleError
 
 
@@ -48,3 +48,19 @@ def test_any_label_survives_its_file_name(label: str) -> None:
 
 def test_text_of_dots_and_slashes_stays_in_its_folder(tmp_path: Path) -> None:
     assert (tmp_path / file_name("../..", 1, "png")).parent == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "suffix"),
+    [
+        ("01_1.png", "01_1", ".png"),
+        ("01_1.tar.PNG", "01_1.tar", ".PNG"),
+        (".png", ".png", ""),
+        ("._01_1.png", "._01_1", ".png"),
+        ("01_1", "01_1", ""),
+        ("01_1.", "01_1.", ""),
+    ],
+)
+def test_name_is_divided_before_its_last_dot(name: str, stem: str, suffix: str) -> None:
+    assert (stem_in(name), suffix_in(name)) == (stem, suffix)
+    assert has_suffix(name, "png") == has_suffix(Path("folder.png", name), "png") == (suffix.lower() == ".png")

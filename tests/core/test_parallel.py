@@ -1,9 +1,10 @@
+import itertools
 import os
 import threading
 
 import pytest
 
-from cnnlib.core.parallel import on_all_cores
+from cnnlib.core.parallel import AHEAD, on_all_cores
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -21,3 +22,16 @@ def test_exception_is_raised_at_its_items_turn() -> None:
     assert next(results) == 2
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_endless_items_are_taken_a_bounded_number_ahead_of_a_slow_reader() -> None:
+    limit = AHEAD * (os.cpu_count() or 1)
+    taken = itertools.count()
+    results = on_all_cores(lambda number: number, iter(lambda: bounded(next(taken), 100 + limit), None))
+    for number in range(100):
+        assert next(results) == number
+
+
+def bounded(number: int, most: int) -> int:
+    assert number <= most, "what is taken too early waits in memory"
+    return number

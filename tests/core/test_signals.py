@@ -21,6 +21,22 @@ def test_first_signal_is_noted_and_handlers_come_back(number: signal.Signals) ->
     assert signal.getsignal(number) == before
 
 
+def test_first_signal_is_answered_at_once_and_one_before_the_answer_does_nothing() -> None:
+    answered: list[int] = []
+
+    def heard(number: int) -> None:
+        signal.raise_signal(signal.SIGINT)  # pressed twice
+        answered.append(number)
+
+    with catch_stop_signals(heard) as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert (answered, stop.signal) == ([signal.SIGINT], signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert (answered, stop.signal) == ([signal.SIGINT], signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
 @pytest.mark.skipif(not HANGUP, reason="only POSIX has terminals that close")
 def test_second_hangup_is_ignored() -> None:
     with catch_stop_signals() as interrupted:

@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,26 @@ def test_empty_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
         SampleError, match=r"expected \.png pictures; got none; verify_and_split_data.py puts them there"
     ):
         first_test_picture(tmp_path / "missing", "png")
+
+
+def test_links_to_pictures_are_listed_and_those_that_lead_nowhere_or_in_circles_are_not(tmp_path: Path) -> None:
+    picture = draw("01", tmp_path / "01_1.png")
+    (tmp_path / "01_2.png").symlink_to(picture)
+    (tmp_path / "01_3.png").symlink_to(tmp_path / "missing.png")
+    (tmp_path / "01_4.png").symlink_to(tmp_path / "01_4.png")
+    assert folders.labels_in(tmp_path, "png") == [*folders.scan_labels(tmp_path, "png")] == ["01", "01"]
+    assert [path.name for path, _ in folders.list_labelled(tmp_path, "png")] == ["01_1.png", "01_2.png"]
+    assert len(folders.list_entries(tmp_path)) == 4
+    assert [*folders.scan_labels(tmp_path / "missing", "png")] == []
+
+
+def test_folder_is_scanned_one_name_at_a_time(tmp_path: Path) -> None:
+    peaks = []
+    for count in (200, 4000):
+        for number in range(count):
+            (tmp_path / f"{number}_1.png").touch()
+        tracemalloc.start()
+        assert sum(1 for _ in folders.scan_labels(tmp_path, "png")) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 20_000, "3,800 names more would take 200 kB"

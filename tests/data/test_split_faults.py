@@ -85,11 +85,11 @@ def test_duplicate_that_vanishes_from_the_sets_is_no_duplicate(config: SampleCon
     twin.parent.mkdir(parents=True)
     shutil.copy(picture, twin)
     found = verify_and_split.check_folder(config.origin_image_dir, config)
-    entries = verify_and_split.list_entries
+    names = verify_and_split.list_names
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(verify_and_split, "list_entries", lambda folder: [*entries(folder), folder / "gone.png"])
+        patched.setattr(verify_and_split, "list_names", lambda folder: [*names(folder), "gone.png"])
         others, duplicates = separate_duplicates(found, (config.train_image_dir,), "png")
-    assert (others, duplicates) == ([], [picture])
+    assert (others, [twin.path for twin in duplicates]) == ([], [picture])
 
 
 @pytest.mark.parametrize("count", [400, 397, 1000])
@@ -181,3 +181,12 @@ def test_test_pictures_are_spread_evenly(configure: Callable[..., SampleConfig])
     assert list(verify_and_split.spread(paths[:2], set(paths[:2]), SetSizes())) == paths[:2]
     later = list(verify_and_split.spread(paths, test, SetSizes(20, 2)))
     assert next(place for place, path in enumerate(later) if path in test) == 13
+
+
+def test_duplicate_that_changed_after_it_was_checked_stays(config: SampleConfig) -> None:
+    first = draw("01", config.origin_image_dir / "01_1.png")
+    second = Path(shutil.copy(first, first.with_name("01_2.png")))
+    found = verify_and_split.check_folder(config.origin_image_dir, config)
+    draw("01", second, seed=1)
+    others, duplicates = separate_duplicates(found, (config.train_image_dir,), "png")
+    assert ([sample.path for sample in others], duplicates) == ([first, second], [])

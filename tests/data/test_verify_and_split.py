@@ -110,7 +110,7 @@ def test_same_picture_is_a_duplicate_under_its_label_and_abnormal_under_another(
     shutil.copy(origin / "01_3.png", origin / "10_3.png")
     samples = verify_and_split.check_folder(origin, config)
     others, duplicates = verify_and_split.separate_duplicates(samples, (train, test), "png")
-    assert [path.name for path in duplicates] == ["01_1.png", "01_4.png", "01_6.png", "01_7.png", "01_8.png"]
+    assert [twin.name for twin in duplicates] == ["01_1.png", "01_4.png", "01_6.png", "01_7.png", "01_8.png"]
     reasons = {sample.path.name: str(sample.fault).partition(":")[0] for sample in others}
     assert reasons == {
         "00_8.png": "Same picture, another label",

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnlib.network.layers import BatchNorm, Place, Queries, Standardise
+from cnnlib.network.keyed_random import picture_keys
+from cnnlib.network.layers import BatchNorm, Dropout, Place, Queries, Standardise
 
 
 def test_standardised_picture_has_zero_mean_and_unit_spread_in_each_channel() -> None:
@@ -30,6 +31,32 @@ def test_batch_norm_keeps_half_precision_maps_and_float32_statistics() -> None:
     x = tf.cast(np.random.default_rng(0).normal(2, 3, (8, 5, 7, 16)), tf.bfloat16)
     assert norm(x, training=True).dtype == norm(x, training=False).dtype == tf.bfloat16
     assert {weight.dtype for weight in norm.weights} == {"float32"}
+
+
+def test_dropout_keeps_the_mean_and_follows_the_keys_of_the_pictures() -> None:
+    layer, x = Dropout(0.25, name="first"), np.ones((64, 9, 32), np.float32)
+    keys = tf.constant(np.random.default_rng(0).integers(0, 2**32, 64, np.uint32))
+    with picture_keys(keys):
+        dropped = layer(x, training=True).numpy()
+        assert (Dropout(0.25, name="second")(x, training=True).numpy() != dropped).any()
+    with picture_keys(keys[10:20]):
+        assert (layer(x[10:20], training=True).numpy() == dropped[10:20]).all()
+    assert dropped.mean() == pytest.approx(1, abs=0.02)
+    assert np.unique(dropped) == pytest.approx([0, 1 / 0.75])
+    assert (layer(x, training=False).numpy() == x).all()
+
+
+def test_dropout_without_keys_draws_anew_at_each_call() -> None:
+    layer, x = Dropout(0.25), np.ones((64, 9, 32), np.float32)
+    first, second = (layer(x, training=True).numpy() for _ in range(2))
+    assert (first != second).any()
+    assert first.mean() == pytest.approx(1, abs=0.02)
+
+
+def test_dropout_keeps_half_precision() -> None:
+    x = tf.ones((4, 8), tf.bfloat16)
+    with picture_keys(tf.constant(np.arange(4, dtype=np.uint32))):
+        assert Dropout(0.25, dtype="mixed_bfloat16")(x, training=True).dtype == tf.bfloat16
 
 
 def test_place_adds_one_learned_vector_to_each_place() -> None:

@@ -108,7 +108,8 @@ def test_one_drawing_that_fails_leaves_the_other(
         test_batch.Misread(path, "00", SimpleNamespace(text="01", confidence=0.9))
         for path in sorted(finished.test_image_dir.iterdir())[:3]
     ]  # type: ignore[arg-type]
-    test_batch.TestBatch(finished).draw(misread)
+    figures = {"confusions": [{"label": "0", "read": "1", "count": 3}]}
+    test_batch.TestBatch(finished).draw(misread, figures)
     printed = capsys.readouterr()
     drawn = {"draw_sheet": "confusion.png", "draw_confusions": "misread.png"}[broken]
     assert {path.name for path in report.glob("*.png")} == {drawn}

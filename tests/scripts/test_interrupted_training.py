@@ -29,6 +29,8 @@ def test_interrupted_training_saves_and_says_so(tmp_path: Path, number: int, sta
     out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (status, "")
     card = load_card(tmp_path / "model")
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    assert f"{name} was heard: the step under way ends, then it is saved\n" in out
     assert f"Interrupted: saving step {card.step}; once more ends at once, without it" in out
     assert f"Training ended at step {card.step}: interrupted by signal {number}; run again to go on" in out
 

@@ -48,3 +48,17 @@ def test_all_pictures_are_listed_when_asked_from_python(
     config = copied.model_copy(update={"test_image_dir": trained.config.test_image_dir})
     figures = batch_script.TestBatch(config).test_batch(show_all=True)
     assert capsys.readouterr().out.count("origin: ") == figures["samples"] == 40
+
+
+def test_of_misread_pictures_only_those_to_be_drawn_are_kept(
+    copied: SampleConfig, trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_script, "DRAWN", 3)
+    for number, path in enumerate(list_entries(trained.config.test_image_dir)[:9]):
+        shutil.copy(path, copied.test_image_dir / f"000_{number}.png")
+    recognizer = Recognizer(copied.model_save_dir)
+    predictions = recognizer.recognize(list_entries(copied.test_image_dir))
+    texts, worst = batch_script.TestBatch(copied).read(recognizer, [(f"000_{n}.png", "000") for n in range(9)])
+    assert texts == [prediction.text for prediction in predictions]
+    ordered = sorted(predictions, key=lambda prediction: -prediction.confidence)
+    assert [each.prediction for each in worst] == ordered[:3]

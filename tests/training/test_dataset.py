@@ -1,12 +1,15 @@
-from collections import Counter
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pytest
 
+from cnnlib.codec.images import open_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.training.dataset import VERIFICATION_LIMIT, batch_indices, batches, choose_verification, load_training
+from cnnlib.training.dataset import VERIFICATION_LIMIT, batches, choose_verification, load_training
+from cnnlib.training.order import picture_numbers
 from tests.helpers import draw, fill
 
 
@@ -14,70 +17,115 @@ def names(count: int) -> list[str]:
     return [f"01_{n}.png" for n in range(count)]
 
 
+def verifying(count: int, seed: int = 0) -> set[str]:
+    named = names(count)
+    return {name for name, chosen in zip(named, choose_verification(named, seed), strict=True) if chosen}
+
+
 @pytest.mark.parametrize(("count", "low", "high"), [(2, 1, 1), (10, 1, 3), (1000, 30, 70), (20_000, 900, 1100)])
 def test_about_five_percent_verify_and_never_none(count: int, low: int, high: int) -> None:
-    assert low <= len(choose_verification(names(count), 0)) <= high
+    assert low <= len(verifying(count)) <= high
 
 
 def test_picture_keeps_its_side_when_samples_are_added() -> None:
-    few, many = choose_verification(names(1000), 0), choose_verification(names(3000), 0)
-    assert few == many & set(names(1000))
+    assert verifying(1000) == verifying(3000) & set(names(1000))
 
 
 def test_beyond_the_limit_no_picture_goes_from_training_to_verification() -> None:
-    few, many = choose_verification(names(45_000), 0), choose_verification(names(60_000), 0)
+    few, many = verifying(45_000), verifying(60_000)
     assert len(few) == len(many) == VERIFICATION_LIMIT
     assert many & set(names(45_000)) <= few
 
 
 def test_another_seed_chooses_other_verification_pictures() -> None:
-    assert choose_verification(names(1000), 0) != choose_verification(names(1000), 1)
+    assert verifying(1000) != verifying(1000, 1)
 
 
 def test_of_two_pictures_one_is_for_verification() -> None:
-    assert {len(choose_verification(names(2), seed)) for seed in range(1000)} == {1}
-
-
-def test_every_epoch_has_each_picture_once_in_an_order_of_its_own() -> None:
-    stream = np.concatenate([batch_indices(10, 4, step, 0) for step in range(10)])
-    for start in range(0, 40, 10):
-        assert sorted(stream[start : start + 10]) == list(range(10))
-    assert (stream[:10] != stream[10:20]).any(), "each epoch has an order of its own"
-    assert (stream[:8] != np.concatenate([batch_indices(10, 4, step, 1) for step in range(2)])).any()
-
-
-def test_batch_larger_than_the_folder_takes_several_epochs() -> None:
-    assert sorted(Counter(batch_indices(3, 7, 0, 0).tolist()).values()) == [2, 2, 3]
+    assert {len(verifying(2, seed)) for seed in range(1000)} == {1}
 
 
 def test_training_and_verification_share_nothing(config: SampleConfig) -> None:
     fill(config.train_image_dir, 60)
-    training, verification = load_training(config)
+    loaded = load_training(config)
+    training, verification = loaded.training, loaded.verification
     assert len(training) + len(verification) == 60
-    assert not set(training.paths) & set(verification.paths)
+    assert not {*training.names} & {*verification.names}
     assert training.pictures.shape == (len(training), 16, 32, 1)
-    assert config.alphabet.text(training.labels[3]) == training.texts[3]
+    for data in (training, verification):
+        pictures, labels = data.take(np.arange(len(data)))
+        for number in range(len(data)):
+            assert config.alphabet.text(labels[number]) == data.text(number)
+            assert (pictures[number] == open_picture(data.path(number).read_bytes(), config.shape)).all()
+
+
+def test_pictures_that_can_not_be_decoded_are_left_out_and_named(config: SampleConfig) -> None:
+    fill(config.train_image_dir, 250)
+    broken = [config.train_image_dir / name for name in ("00_cut.png", "11_cut.png")]
+    for path in broken:
+        path.write_bytes(next(config.train_image_dir.glob("*.png")).read_bytes()[:60])
+    loaded = load_training(config)
+    assert len(loaded.training) + len(loaded.verification) == 250
+    assert [*loaded.skipped] == ["00_cut.png", "11_cut.png"]
+    assert not {*loaded.skipped} & {*loaded.training.names, *loaded.verification.names}
+    again = load_training(config)
+    assert again.skipped == loaded.skipped, "they are named by every training"
+    assert (again.training.pictures[:] == loaded.training.pictures[:]).all()
+    shutil.copy(next(config.train_image_dir.glob("01*.png")), config.train_image_dir / "01_cut.png")
+    broken[0].unlink()
+    assert [*load_training(config).skipped] == ["11_cut.png"]
+
+
+def test_more_than_one_percent_that_can_not_be_decoded_end_the_training(config: SampleConfig) -> None:
+    fill(config.train_image_dir, 250)
+    for name in ("00_a.png", "00_b.png", "00_c.png"):
+        (config.train_image_dir / name).write_bytes(b"cut")
+    with pytest.raises(SampleError, match=r"00_a\.png: .*; 2 more of 253 can't be used either; verify_and_split_data"):
+        load_training(config)
 
 
 @pytest.mark.parametrize("paired", [False, True])
 def test_batch_of_a_step_does_not_depend_on_the_first_step(config: SampleConfig, paired: bool) -> None:
     fill(config.train_image_dir, 20)
-    training, _ = load_training(config)
+    training = load_training(config).training
     straight = list(batches(training, 8, range(6), 3, 1.0, paired))
     resumed = list(batches(training, 8, range(4, 6), 3, 1.0, paired))
-    for (pictures, labels), (again, labels_again) in zip(straight[4:], resumed, strict=True):
-        assert (pictures.numpy() == again.numpy()).all()
-        assert (labels.numpy() == labels_again.numpy()).all()
+    for batch, again in zip(straight[4:], resumed, strict=True):
+        assert all((one.numpy() == other.numpy()).all() for one, other in zip(batch, again, strict=True))
+
+
+@pytest.mark.parametrize("replicas", [2, 3])
+@pytest.mark.parametrize("paired", [False, True])
+def test_replicas_share_a_batch_out(config: SampleConfig, paired: bool, replicas: int) -> None:
+    fill(config.train_image_dir, 20)
+    training = load_training(config).training
+    whole = rows_by_key(batches(training, 12, range(5, 6), 3, 1.0, paired))
+    shares = [
+        rows_by_key(batches(training, 12, range(5, 6), 3, 1.0, paired, (number, replicas)))
+        for number in range(replicas)
+    ]
+    assert [len(share) for share in shares] == [12 // replicas] * replicas
+    rows = {key: row for share in shares for key, row in share.items()}
+    assert rows.keys() == whole.keys()
+    for key, row in rows.items():  # the last digit of a sine may depend on how many are computed at once
+        np.testing.assert_allclose(row, whole[key], atol=1)
+
+
+def rows_by_key(batch: Iterable[Any]) -> dict[int, np.ndarray]:
+    """Pixels and label of each picture of the first batch, by its key."""
+    (pictures, labels, keys), *_ = batch
+    rows = np.hstack([pictures.numpy().reshape(len(keys), -1), labels.numpy()]).astype(int)
+    return dict(zip(keys.numpy().tolist(), rows, strict=True))
 
 
 def test_last_batches_are_nearly_unchanged(config: SampleConfig) -> None:
     """Changes fade out from the first steps to the last."""
     fill(config.train_image_dir, 20)
-    training, _ = load_training(config)
+    training = load_training(config).training
 
     def change(step: int, steps: int) -> float:
-        pictures, _ = next(iter(batches(training, 8, range(step, steps), 3, 1.0)))
-        before = training.pictures[batch_indices(len(training), 8, step, 3)]
+        pictures, *_ = next(iter(batches(training, 8, range(step, steps), 3, 1.0)))
+        before = training.pictures[picture_numbers(np.arange(8 * step, 8 * step + 8), len(training), 3)]
         return float(np.abs(pictures.numpy() - before.astype(float)).mean())
 
     assert change(step=999, steps=1000) < 0.1 * change(step=999, steps=9000)
@@ -86,8 +134,8 @@ def test_last_batches_are_nearly_unchanged(config: SampleConfig) -> None:
 @pytest.mark.parametrize(("size", "pairs"), [(8, 4), (7, 3), (1, 0)])
 def test_paired_batch_has_its_pictures_in_two_views(config: SampleConfig, size: int, pairs: int) -> None:
     fill(config.train_image_dir, 20)
-    training, _ = load_training(config)
-    (pictures, labels), *_ = batches(training, size, range(1), 3, 1.0, paired=True)
+    training = load_training(config).training
+    (pictures, labels, _), *_ = batches(training, size, range(1), 3, 1.0, paired=True)
     assert (len(pictures), len(labels)) == (size, size)
     assert (labels[:pairs].numpy() == labels[size - pairs :].numpy()).all()
     assert len({picture.numpy().tobytes() for picture in pictures}) == size
@@ -110,6 +158,6 @@ def test_picture_that_does_not_fit_is_named(configure: Callable[..., SampleConfi
 
 def test_every_seed_that_a_config_may_have_draws_changes(config: SampleConfig) -> None:
     fill(config.train_image_dir, 20)
-    training, _ = load_training(config)
+    training = load_training(config).training
     drawn = [next(iter(batches(training, 8, range(1), seed, 1.0)))[0].numpy() for seed in (0, 2**31, 2**32 - 1)]
     assert len({pictures.tobytes() for pictures in drawn}) == 3

@@ -26,29 +26,26 @@ from train_model import TrainModel
 def test_resumed_training_goes_on_as_if_nothing_had_happened(
     short: SampleConfig, configure: Callable[..., SampleConfig]
 ) -> None:
-    """Step, optimizer, schedule, order and best come back: without dropout the losses are the same."""
+    """Step, optimizer, schedule, order, changes, dropout and best come back: the losses are the same."""
     losses = {}
     for name, pauses in (("straight", [40]), ("resumed", [20, 40])):
         folder = str(short.model_save_dir / name)
         losses[name] = []
         for pause in pauses:
             trainer = Trainer(configure(**SHORT | {"cycle_stop": 40}, network=short.network, model_save_dir=folder))
-            for layer in trainer.model.layers:
-                if layer.name.endswith("dropout"):
-                    layer.rate = 0.0
             if not resume(trainer) and name == "straight":
                 weights = trainer.model.get_weights()
             elif not trainer.progress.step:
                 trainer.model.set_weights(weights)
                 trainer.averaged.set_weights(weights)
-            for pictures, labels in trainer.batches():
-                losses[name].append(float(trainer.step(pictures, labels)[0]))
+            for batch in trainer.batches():
+                losses[name].append(float(trainer.step(*batch)[0]))
                 if trainer.progress.step == pause:
                     break
             trainer.record_evaluation()
             save(trainer)
     assert len(losses["resumed"]) == 40
-    assert losses["resumed"] == pytest.approx(losses["straight"], rel=1e-2)
+    assert losses["resumed"] == pytest.approx(losses["straight"], rel=1e-3)
 
 
 def test_finished_training_stays_as_it_is_and_says_from_where_it_resumes(finished: SampleConfig) -> None:
@@ -163,7 +160,7 @@ def test_training_that_reached_its_goal_goes_on_with_added_samples(
 def labels_as_read(data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
     """Predictions of a network that reads every label."""
     return [
-        LabelledPrediction(data.paths[n], data.texts[n], Prediction(data.texts[n], 1.0, ()), 1.0, 0.0) for n in numbers
+        LabelledPrediction(data.path(n), data.text(n), Prediction(data.text(n), 1.0, ()), 1.0, 0.0) for n in numbers
     ]
 
 
@@ -172,7 +169,7 @@ def test_suspects_of_a_checkpoint_are_reported_until_their_labels_change(
 ) -> None:
     """They stay suspects although the network, which has learned them by heart, reads their labels by now."""
     trainer = Trainer(short)
-    path, label = trainer.training.paths[3], trainer.training.texts[3]
+    path, label = trainer.training.path(3), trainer.training.text(3)
     trainer.progress.suspects = [
         LabelledPrediction(Path(path.name), label, Prediction("0" + label, 0.9, ()), 0.01, 4.5)
     ]

@@ -89,8 +89,8 @@ def test_each_picture_has_to_be_read_alike_in_its_two_views(
         return consistency_loss(scores, others)
 
     monkeypatch.setattr("cnnlib.training.trainer.consistency_loss", compare)
-    (pictures, labels), *_ = trainer.batches().take(1)
-    _, probabilities = trainer.step(pictures, labels)
+    batch, *_ = trainer.batches().take(1)
+    _, probabilities = trainer.step(*batch)
     pairs = size // 2
     first, second = (tf.nn.softmax(scores).numpy() for scores in compared)
     np.testing.assert_allclose(first, probabilities[:pairs], atol=1e-6)
@@ -106,9 +106,9 @@ def test_training_brings_the_two_views_of_a_picture_together(
     for weight in (1e-9, 10.0):
         monkeypatch.setattr(Small, "consistency", weight)
         trainer = Trainer(config)
-        for pictures, labels in trainer.batches():
-            trainer.step(pictures, labels)
-        scores = trainer.model(pictures)
+        for batch in trainer.batches():
+            trainer.step(*batch)
+        scores = trainer.model(batch[0])
         apart[weight] = float(tf.reduce_mean(consistency_loss(scores[:16], scores[16:])))
     assert apart[10.0] < apart[1e-9] / 2
 
@@ -124,9 +124,10 @@ def test_pictures_come_once_when_they_are_unchanged_or_rarely_seen(
     config = configure(**{"network": small_network} | keys)
     fill(config.train_image_dir, 40)
     trainer = Trainer(config)
-    (pictures, labels), *_ = trainer.batches().take(1)
+    batch, *_ = trainer.batches().take(1)
     assert not trainer.plan.paired
-    trainer.step(pictures, labels)
+    trainer.step(*batch)
+    labels = batch[1]
     if len(labels) > 1:
         half = len(labels) // 2
         assert (labels[:half].numpy() != labels[-half:].numpy()).any()
@@ -135,8 +136,8 @@ def test_pictures_come_once_when_they_are_unchanged_or_rarely_seen(
 def test_averaged_weights_follow_and_are_what_is_evaluated_and_exported(short: SampleConfig) -> None:
     trainer = Trainer(short)
     averages = [variable.numpy() for variable in trainer.averaged.weights]
-    for number, (pictures, labels) in enumerate(trainer.batches().take(2), 1):
-        trainer.step(pictures, labels)
+    for number, batch in enumerate(trainer.batches().take(2), 1):
+        trainer.step(*batch)
         keep = min(trainer.network.averaging, (1 + number) / (10 + number))
         weights = [variable.numpy() for variable in trainer.model.weights]
         averages = [keep * average + (1 - keep) * weight for average, weight in zip(averages, weights, strict=True)]
@@ -144,7 +145,7 @@ def test_averaged_weights_follow_and_are_what_is_evaluated_and_exported(short: S
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-4, atol=1e-6)
     trainer.record_evaluation()
     save(trainer)
-    picture = trainer.verification.pictures[0]
+    picture = trainer.verification.pictures[:1][0]
     prediction = Recognizer(short.model_save_dir).recognize(picture)
     probabilities = tf.nn.softmax(trainer.averaged(picture[np.newaxis], training=False)).numpy()[0]
     expected = short.alphabet.decode(probabilities, trainer.network.decoding, (2, 2))
@@ -193,15 +194,15 @@ def test_labels_are_suspected_where_another_text_is_read_with_confidence(
     trainer = Trainer(short)
 
     def predict(data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
-        texts = [("0" if number == 3 else "") + data.texts[number] for number in numbers]
+        texts = [("0" if number == 3 else "") + data.text(number) for number in numbers]
         return [
-            LabelledPrediction(data.paths[number], data.texts[number], Prediction(text, 0.9, (0.9,)), 0.01, 4.5)
+            LabelledPrediction(data.path(number), data.text(number), Prediction(text, 0.9, (0.9,)), 0.01, 4.5)
             for number, text in zip(numbers, texts, strict=True)
         ]
 
     monkeypatch.setattr(trainer.evaluator, "predict", predict)
     trainer.record_suspects()
-    path, label = trainer.training.paths[3], trainer.training.texts[3]
+    path, label = trainer.training.path(3), trainer.training.text(3)
     assert trainer.progress.labels_checked
     suspects = [(each.path, each.label, each.prediction.text) for each in trainer.progress.suspects]
     assert suspects == [(path, label, "0" + label)]

@@ -1,0 +1,211 @@
+"""Decoded pictures in a cache folder, as memory-mapped files.
+
+A part is a file of some thousand pictures. Its name is a hash of what it was made from, and it is written under a
+temporary name first. So a part is whole and right, or it is missing and made again. A killed run leaves the parts that
+it had finished. When pictures are added or change, only their parts are made again, from the older parts where they
+have a picture. On Linux and macOS a part that another training still maps can be deleted without harm.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import PIL
+
+from cnnlib.codec.images import Shape
+from cnnlib.core.errors import SampleError
+from cnnlib.core.files import is_temporary, take_lock, write_by
+from cnnlib.core.joined_array import JoinedArray
+from cnnlib.core.parallel import on_all_cores
+from cnnlib.core.paths import display_path
+
+FORMAT = 1  # of the parts; a change of the decoder raises it too
+PART_BYTES = 2**25  # of pixels in a part, about
+SUFFIX = ".pictures"
+LOCK_NAME = ".lock"
+FOREVER = -1  # of a lock
+
+Read = Callable[[int], np.ndarray]  # the pixels of the picture of a number, or SampleError
+
+
+@dataclass(frozen=True)
+class Part:
+    """The pictures of one file by fingerprint, in ascending order. Some may be unusable, and are black."""
+
+    fingerprints: np.ndarray  # uint64 (n,)
+    usable: np.ndarray  # bool (n,)
+    pixels: np.ndarray  # uint8 (n, height, width, channels), memory-mapped
+
+
+def cache_of(cache_dir: Path, folder: Path, shape: Shape) -> Path:
+    """Where the pictures of a folder are kept in this shape: a folder of their own in `cache_dir`."""
+    made_from = repr((os.path.realpath(folder), shape.height, shape.width, shape.channels, shape.resize))
+    return cache_dir / f"{folder.name}-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}"
+
+
+def fingerprint(name: str, size_bytes: int, changed_ns: int) -> int:
+    """A number of 64 bits for a file. Among a million files, two agree with a probability of 3e-8."""
+    made_from = f"{size_bytes}/{changed_ns}/{name}".encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(made_from, digest_size=8).digest(), "big")
+
+
+def pack(
+    cache: Path, fingerprints: np.ndarray, shape: Shape, read: Read, progress: Callable[..., Any]
+) -> tuple[JoinedArray, dict[int, str]]:
+    """The pictures of uint64 (n,) fingerprints, from the cache or from `read`, and why some can't be used, by number.
+
+    Those are black. `progress` makes a bar, as tqdm does. Waits while another run fills the same cache.
+    Raises SampleError when the cache can't be written.
+    """
+    with _explained(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with take_lock(cache / LOCK_NAME, FOREVER), progress(total=len(fingerprints)) as bar:
+            return _Packing(cache, fingerprints, shape, read, bar).run()
+
+
+class _Packing:
+    def __init__(self, cache: Path, fingerprints: np.ndarray, shape: Shape, read: Read, bar: Any) -> None:
+        self.cache, self.fingerprints, self.shape, self.read, self.bar = cache, fingerprints, shape, read, bar
+        self.reasons: dict[int, str] = {}
+        self._parts: list[Part] | None = None
+
+    def run(self) -> tuple[JoinedArray, dict[int, str]]:
+        order = np.argsort(self.fingerprints)
+        paths, parts = [], []
+        for numbers in self._shares(order):
+            path = self.cache / f"{self._key(numbers)}{SUFFIX}"
+            paths.append(path)
+            parts.append(self._part(path, numbers).pixels)
+        _remove_others(self.cache, {path.name for path in paths})
+        rows = np.empty(len(order), np.int64)
+        rows[order] = np.arange(len(order))
+        return JoinedArray(parts, rows), self.reasons
+
+    def _shares(self, order: np.ndarray) -> list[np.ndarray]:
+        """The numbers of the pictures of each part: those whose fingerprints begin with the same bits."""
+        row_bytes = self.shape.height * self.shape.width * self.shape.channels
+        bits = max(0, (len(order) * row_bytes // PART_BYTES).bit_length())
+        firsts = [number << 64 - bits for number in range(1, 2**bits)]
+        ends = np.searchsorted(self.fingerprints[order], np.array(firsts, np.uint64))
+        return [share for share in np.split(order, ends) if len(share)]
+
+    def _key(self, numbers: np.ndarray) -> str:
+        made_with = repr((FORMAT, PIL.__version__, self.shape))
+        return hashlib.sha256(made_with.encode() + self.fingerprints[numbers].tobytes()).hexdigest()[:32]
+
+    def _part(self, path: Path, numbers: np.ndarray) -> Part:
+        part = open_part(path)
+        if part is None or self._is_usable_now(part, numbers):
+            write_part(path, self._make(numbers))
+            part = open_part(path)
+        else:
+            self.bar.update(len(numbers))
+        if part is None:
+            raise SampleError(f"{display_path(path)}: written, but it can't be read back")
+        return part
+
+    def _is_usable_now(self, part: Part, numbers: np.ndarray) -> bool:
+        """Whether a picture that could not be used when the part was made can be used now; notes the reasons if not."""
+        reasons = {int(number): self._try(int(number))[1] for number in numbers[~part.usable]}
+        self.reasons |= {number: reason for number, reason in reasons.items() if reason}
+        return not all(reasons.values())
+
+    def _make(self, numbers: np.ndarray) -> Part:
+        fingerprints = self.fingerprints[numbers]
+        pixels = np.zeros((len(numbers), self.shape.height, self.shape.width, self.shape.channels), np.uint8)
+        usable = self._copy_known(fingerprints, pixels)
+        missing = np.flatnonzero(~usable)
+        self.bar.update(len(numbers) - len(missing))
+        for row, (picture, reason) in zip(missing, on_all_cores(self._try, numbers[missing].tolist()), strict=True):
+            if picture is not None:
+                pixels[row], usable[row] = picture, True
+            else:
+                self.reasons[int(numbers[row])] = reason
+            self.bar.update(1)
+        return Part(fingerprints, usable, pixels)
+
+    def _try(self, number: int) -> tuple[np.ndarray | None, str]:
+        try:
+            return self.read(number), ""
+        except SampleError as error:
+            return None, str(error)
+
+    def _copy_known(self, fingerprints: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """Copy the pictures that older parts have into `pixels`; returns which ones, bool (n,)."""
+        found = np.zeros(len(fingerprints), bool)
+        for part in self._known_parts():
+            if part.fingerprints[-1] < fingerprints[0] or fingerprints[-1] < part.fingerprints[0]:
+                continue
+            rows = np.searchsorted(part.fingerprints, fingerprints).clip(max=len(part.fingerprints) - 1)
+            same = ~found & (part.fingerprints[rows] == fingerprints) & part.usable[rows]
+            pixels[same] = part.pixels[rows[same]]
+            found |= same
+        return found
+
+    def _known_parts(self) -> list[Part]:
+        if self._parts is None:
+            shape = (self.shape.height, self.shape.width, self.shape.channels)
+            opened = map(open_part, sorted(self.cache.glob(f"*{SUFFIX}")))
+            self._parts = [part for part in opened if part and len(part.usable) and part.pixels.shape[1:] == shape]
+        return self._parts
+
+
+def write_part(path: Path, part: Part) -> None:
+    """Write a part, whole or not at all, also when the power fails."""
+
+    def write(file: BinaryIO) -> None:
+        for array in (part.fingerprints, part.usable, part.pixels):
+            np.save(file, array, allow_pickle=False)
+
+    write_by(path, write)
+
+
+def open_part(path: Path) -> Part | None:
+    """Open a part, its pixels memory-mapped. None when it is missing or broken."""
+    try:
+        with path.open("rb") as file:
+            fingerprints, usable = (np.load(file, allow_pickle=False) for _ in range(2))
+            version = np.lib.format.read_magic(file)
+            shape, _, _ = np.lib.format.read_array_header_1_0(file) if version == (1, 0) else (None, None, None)
+            pixels = np.memmap(path, np.uint8, "r", file.tell(), shape)
+    except (OSError, ValueError, EOFError):
+        return None
+    return Part(fingerprints, usable, pixels) if len(fingerprints) == len(usable) == len(pixels) else None
+
+
+def clear_cache(cache_dir: Path) -> int:
+    """Delete the packed pictures in a cache folder; returns their bytes. Other files stay."""
+    freed = 0
+    for path in [*cache_dir.glob(f"*/*{SUFFIX}"), *cache_dir.glob(f"*/.*{SUFFIX}.part")]:
+        freed += path.stat().st_size
+        path.unlink(missing_ok=True)
+        (path.parent / LOCK_NAME).unlink(missing_ok=True)
+        with suppress(OSError):  # another file lies there
+            path.parent.rmdir()
+    return freed
+
+
+def _remove_others(cache: Path, names: set[str]) -> None:
+    for path in cache.iterdir():
+        if path.name not in names and (path.suffix == SUFFIX or is_temporary(path)):
+            with suppress(OSError):  # Windows keeps a file that another training maps
+                path.unlink()
+
+
+@contextmanager
+def _explained(cache: Path) -> Iterator[None]:
+    """Turn an OSError into a SampleError that names the way out."""
+    try:
+        yield
+    except OSError as error:
+        free = shutil.disk_usage(cache).free if cache.exists() else 0
+        raise SampleError(
+            f"{display_path(cache)}: decoded pictures can't be kept there: {error.strerror}; {free / 1e6:.0f} MB are "
+            "free; name another folder as cache_dir in the config"
+        ) from error

@@ -1,0 +1,46 @@
+"""The generators of gen_image/ by the names of their scripts: how each draws the picture of a seed."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from cnnlib.config import CAPTCHA_CONFIG, LOOKS_CONFIG, CaptchaConfig
+from cnnlib.core.environment import import_matplotlib
+from cnnlib.core.errors import ConfigError
+from cnnlib.synthesis.captcha import check_fonts, draw_captcha, select_fonts
+from cnnlib.synthesis.generate import Draw
+from cnnlib.synthesis.random_looks import draw_random_look
+
+
+def captchas(config: CaptchaConfig, fonts: Sequence[str] = ()) -> "partial[tuple[str, bytes]]":
+    """Draws as the `captcha` library does, in its own fonts or these. Raises ConfigError when one lacks a character."""
+    check_fonts(config.characters, fonts)
+    return partial(draw_captcha, config, fonts=tuple(fonts))
+
+
+def many_looks(config: CaptchaConfig, fonts: Sequence[str] = ()) -> "partial[tuple[str, bytes]]":
+    """Draws random looks, in the fonts of this machine or in these.
+
+    Raises ConfigError when one of these lacks a character, or no font of this machine has all.
+    """
+    if fonts:
+        check_fonts(config.characters, fonts)
+    chosen = tuple(fonts or select_fonts(config.characters, system_fonts()))
+    if not chosen:
+        raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")
+    return partial(draw_random_look, config, fonts=chosen)
+
+
+def system_fonts() -> list[str]:
+    """The font files of this machine."""
+    import_matplotlib()
+    from matplotlib import font_manager  # takes half a second to import
+
+    return sorted(font_manager.findSystemFonts())
+
+
+# Name of the script: how it draws, and its config unless another is named.
+GENERATORS: dict[str, tuple[Callable[[CaptchaConfig], Draw], Path]] = {
+    "gen_sample_by_captcha": (captchas, CAPTCHA_CONFIG),
+    "gen_sample_of_many_looks": (many_looks, LOOKS_CONFIG),
+}

@@ -1,0 +1,142 @@
+"""Training pictures that are drawn while the training goes on, on all cores.
+
+The picture at each place follows from the seed and the place alone.
+"""
+
+import hashlib
+import itertools
+import multiprocessing
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from cnnlib.codec.alphabet import Alphabet
+from cnnlib.codec.images import Shape, open_picture
+from cnnlib.config import CaptchaConfig, SampleConfig, load_captcha_config
+from cnnlib.core.errors import ConfigError, SampleError
+from cnnlib.core.parallel import cores
+from cnnlib.synthesis.generate import Draw, end_with_parent, generate
+from cnnlib.synthesis.generators import GENERATORS
+from cnnlib.training.dataset import TrainingData, load_folder
+
+VERIFICATION_PICTURES = 2000
+REVIEWED_PICTURES = 2000  # of the training, that are kept to be read at its end
+VERIFICATION_SEEDS = 2**32  # above all seeds that a config can have, so that no picture is in both sets
+SHARE = 16  # pictures that a process draws at a time
+AHEAD = 4  # batches that are being drawn
+START_METHOD = "spawn"  # a fork of a process with TensorFlow's threads may hang
+
+Drawn = tuple[np.ndarray, np.ndarray]  # uint8 (n, height, width, channels), int32 (n, length)
+
+
+@dataclass(frozen=True)
+class DrawnPictures:
+    """As many pictures as a training needs, each drawn when its place comes."""
+
+    draw: Draw
+    count: int
+    shape: Shape
+    alphabet: Alphabet
+    label_length: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """Height, width and channels."""
+        return self.shape.height, self.shape.width, self.shape.channels
+
+    def stream(self, places: Iterable[np.ndarray], seed: int) -> Iterator[Drawn]:
+        """Pictures and labels of the places of each step. Raises SampleError when a drawing process was killed."""
+
+        def submit(step_places: np.ndarray) -> list[Future[Drawn]]:
+            shares = np.split(step_places, range(SHARE, len(step_places), SHARE))
+            return [_pool().submit(self.draw_places, share.tolist(), seed) for share in shares]
+
+        rest, waiting = iter(places), deque[list[Future[Drawn]]]()
+        try:
+            waiting.extend(map(submit, islice(rest, AHEAD)))
+            while waiting:
+                shares = [share.result() for share in waiting.popleft()]
+                waiting.extend(map(submit, islice(rest, 1)))
+                yield np.concatenate([each for each, _ in shares]), np.concatenate([each for _, each in shares])
+        except BrokenProcessPool as error:
+            _pool.cache_clear()
+            raise SampleError("a drawing process was killed, probably for lack of memory; start again") from error
+        finally:
+            for share in itertools.chain(*waiting):
+                share.cancel()
+
+    def draw_places(self, places: list[int], seed: int) -> Drawn:
+        """The pictures and labels of these places, drawn here."""
+        drawn = [self.draw(f"{seed}-{place}") for place in places]
+        pictures = np.stack([open_picture(data, self.shape) for _, data in drawn])
+        return pictures, np.array([self.alphabet.encode(label, self.label_length) for label, _ in drawn], np.int32)
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ProcessPoolExecutor:
+    """Processes that draw for all replicas of this process, until it ends."""
+    return ProcessPoolExecutor(cores(), multiprocessing.get_context(START_METHOD), end_with_parent)
+
+
+def load_drawn(config: SampleConfig) -> TrainingData:
+    """What the config's `generator` draws, instead of the pictures of a folder.
+
+    Verification pictures are drawn ahead and kept in `cache_dir`, as are the `drawn_pictures` that come again and
+    again. Without that key, all training pictures are new.
+    Raises ConfigError when the generator's pictures don't fit the config.
+    """
+    make, default = GENERATORS[str(config.generator)]
+    captcha = load_captcha_config(config.generator_config or default)
+    _check_fit(captcha, config)
+    draw = make(captcha)
+    seed, folder = config.split_seed, config.cache_dir / f"{config.generator}-{_hash(captcha, draw)}"
+    count = config.drawn_pictures or REVIEWED_PICTURES
+    training = _drawn_folder(folder / f"training-{seed}", captcha, draw, seed, count)
+    verification = _drawn_folder(
+        folder / f"verification-{seed}", captcha, draw, VERIFICATION_SEEDS + seed, VERIFICATION_PICTURES
+    )
+    data = TrainingData(load_folder(training, config).data, load_folder(verification, config).data, {})
+    if config.drawn_pictures:
+        return data
+    total = int(config.cycle_stop) * config.train_batch_size
+    return replace(data, source=DrawnPictures(draw, total, config.shape, config.alphabet, config.max_captcha))
+
+
+def _check_fit(captcha: CaptchaConfig, config: SampleConfig) -> None:
+    faults = []
+    if config.cycle_stop == "auto" and not config.drawn_pictures:
+        faults.append("key 'cycle_stop': expected a number of steps where all pictures are new; got \"auto\"")
+    if unknown := config.alphabet.unknown_in(captcha.characters):
+        faults.append(f"{captcha.name} draws characters that the alphabet lacks: {' '.join(unknown)}")
+    if captcha.char_count > config.max_captcha:
+        faults.append(f"{captcha.name} draws {captcha.char_count} characters, max_captcha is {config.max_captcha}")
+    size = captcha.width, captcha.height
+    if not config.resize and size != (config.image_width, config.image_height):
+        wanted = f"{config.image_width}x{config.image_height}"
+        faults.append(f'{captcha.name} draws {size[0]}x{size[1]} pixels, expected {wanted}, or "resize": true')
+    if faults:
+        raise ConfigError("\n".join(f"{config.name}: {fault}" for fault in faults))
+
+
+def _hash(captcha: CaptchaConfig, draw: Draw) -> str:
+    """A hash of all that the pictures follow from besides seed and number."""
+    made_from = f"{captcha.model_dump_json(exclude={'root_dir', 'count'})} {getattr(draw, 'keywords', '')}"
+    return hashlib.sha256(made_from.encode()).hexdigest()[:16]
+
+
+def _drawn_folder(folder: Path, captcha: CaptchaConfig, draw: Draw, seed: int, count: int) -> Path:
+    """A folder with the first `count` pictures of a seed. Those that it lacks are drawn."""
+    present = sum(1 for _ in folder.glob(f"*.{captcha.image_suffix}"))
+    if present < count:
+        generate(captcha.model_copy(update={"root_dir": folder}), count - present, seed, draw, START_METHOD)
+    return folder

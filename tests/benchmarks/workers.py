@@ -1,0 +1,119 @@
+"""What a second worker adds: two processes with a core each against one with one core, side by side.
+
+Rounds alternate, so that a busy moment slows both. A third kind of run leaves each replica its own batch statistics:
+the difference is the cost of sharing them. Nothing is trained to an end.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cnnlib.config import load_sample_config
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.training.cluster import tf_config
+from tests.benchmarks.headline import headline
+from tests.benchmarks.runs import WORK, Result, store, stored, write_config
+from tests.helpers import free_port
+
+NAME = "workers"
+ROUNDS, WARM_STEPS, STEPS = 5, 5, 25
+OWN_STATISTICS = "OWN_STATISTICS"  # in the environment of a process: replicas don't share them
+
+
+def measure() -> Result:
+    """Stored, or measured now: milliseconds a step, medians of rounds, and what crosses the network in a step."""
+    found = stored(NAME)
+    if found is not None:
+        return found
+    path = WORK / NAME / "config.json"
+    write_config(path, headline("0.7.0", 3000, 1).prepare(WORK / NAME) | {"precision": "bfloat16"})
+    kinds = {"one": (1, {}), "two": (2, {}), "two_own_statistics": (2, {OWN_STATISTICS: "1"})}
+    rounds = [{kind: run(path, *how) for kind, how in kinds.items()} for _ in range(ROUNDS)]
+    last = rounds[-1]["two"]
+    step_ms = {kind: statistics.median(each[kind]["step_ms"] for each in rounds) for kind in kinds}
+    shares = [each["one"]["step_ms"] / each["two"]["step_ms"] / 2 for each in rounds]
+    costs = [each["two"]["step_ms"] / each["two_own_statistics"]["step_ms"] - 1 for each in rounds]
+    figures = {
+        "rounds": ROUNDS,
+        "steps": STEPS,
+        "step_ms": step_ms,
+        "share_of_twice": statistics.median(shares),
+        "shares_of_twice": shares,
+        "cost_of_shared_statistics": statistics.median(costs),
+        **{key: last[key] for key in ("gradient_bytes", "statistics_bytes", "collectives", "collective_ms")},
+    }
+    return store(NAME, figures)
+
+
+def run(config: Path, count: int, environment: dict[str, str]) -> dict[str, float]:
+    """What worker 0 of `count` measured, each on a core of its own."""
+    hosts = [f"127.0.0.1:{free_port()}" for _ in range(count)]
+    threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    processes = []
+    for number in range(count):
+        variables = {**os.environ, **threads, **environment, "TF_CONFIG": tf_config(hosts, number)}
+        command = ["taskset", "--cpu-list", str(number), sys.executable, "-m", "tests.benchmarks.workers", str(config)]
+        pipe = subprocess.PIPE if number == 0 else subprocess.DEVNULL
+        processes.append(subprocess.Popen(command, cwd=PROJECT_ROOT, env=variables, stdout=pipe, text=True))
+    said, _ = processes[0].communicate()
+    if any(process.wait() for process in processes):
+        raise SystemExit("a worker failed")
+    measured: dict[str, float] = json.loads(said.splitlines()[-1])
+    return measured
+
+
+def main() -> int:
+    """Train some steps as one worker, and print what was measured."""
+    import tensorflow as tf
+
+    from cnnlib.network import layers
+    from cnnlib.training import devices
+    from cnnlib.training.distribution import distribute
+    from cnnlib.training.trainer import Trainer
+
+    config = load_sample_config(sys.argv[1])
+    devices.use_gpu(False)
+    distribution = distribute(config)
+    if os.environ.get(OWN_STATISTICS):
+        layers.shared_batch_norm = own_batch_norm  # type: ignore[assignment]
+    with distribution.training():
+        trainer = Trainer(config, distribution)
+        batches = iter(trainer.batches())
+        for _ in range(WARM_STEPS):
+            trainer.step(*next(batches))
+        start = time.perf_counter()
+        for _ in range(STEPS):
+            loss, _ = trainer.step(*next(batches))
+        float(loss)
+        step_ms = 1000 * (time.perf_counter() - start) / STEPS
+        norms = [layer for layer in trainer.model.layers if isinstance(layer, layers.BatchNorm)]
+        small = distribution.strategy.experimental_distribute_values_from_function(lambda _: tf.zeros((128,)))
+        mean = tf.function(lambda x: distribution.strategy.run(lambda y: distribution.mean([tf.identity(y)]), (x,)))
+        mean(small)
+        start = time.perf_counter()
+        for _ in range(200):
+            mean(small)
+        figures = {
+            "step_ms": step_ms,
+            "gradient_bytes": sum(4 * int(tf.size(each)) for each in trainer.model.trainable_variables),
+            "statistics_bytes": sum(4 * 4 * int(norm.gamma.shape[0]) for norm in norms),
+            "collectives": 2 * len(norms) + 1,
+            "collective_ms": 1000 * (time.perf_counter() - start) / 200,
+        }
+    print(json.dumps(figures))
+    return 0
+
+
+def own_batch_norm(maps, gamma, beta, epsilon):  # type: ignore[no-untyped-def]
+    """A replica's own statistics, by the fused operation."""
+    import tensorflow as tf
+
+    return tf.raw_ops.FusedBatchNormV3(x=maps, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon)[:3]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""Packed pictures are those of the files, whatever was killed, broken, changed or packed at once before."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnlib.codec.images import Shape
+from cnnlib.core.errors import SampleError
+from cnnlib.core.joined_array import JoinedArray
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.core.progress import progress_bar
+from cnnlib.data import packed
+from cnnlib.data.packed import cache_of, clear_cache, fingerprint, open_part, pack
+
+SHAPE = Shape(4, 6, 3)
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "PART_BYTES", 500)  # seven pictures
+
+
+class Source:
+    """Pictures of one colour, which are numbers; it notes which ones are read."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers, self.broken, self.read_numbers = numbers, set[int](), list[int]()
+
+    def read(self, place: int) -> np.ndarray:
+        number = self.numbers[place]
+        self.read_numbers.append(number)
+        if number in self.broken:
+            raise SampleError(f"{number} is broken")
+        return np.full((4, 6, 3), number, np.uint8)
+
+    def pack(self, folder: Path, shape: Shape = SHAPE) -> tuple[JoinedArray, dict[int, str]]:
+        self.read_numbers.clear()
+        fingerprints = np.array([fingerprint(str(number), 1, 2) for number in self.numbers], np.uint64)
+        return pack(folder, fingerprints, shape, self.read, progress_bar)
+
+
+def values(pictures: JoinedArray) -> list[int]:
+    return pictures[:][:, 0, 0, 0].tolist()
+
+
+def test_pictures_come_in_the_order_of_their_numbers_and_are_read_once(tmp_path: Path) -> None:
+    source = Source(*range(100))
+    pictures, reasons = source.pack(tmp_path)
+    assert (pictures.shape, reasons) == ((100, 4, 6, 3), {})
+    assert values(pictures) == [*range(100)] == sorted(source.read_numbers)
+    assert pictures[np.array([7, 3, 99, 7])][:, 3, 5, 2].tolist() == [7, 3, 99, 7]
+    assert values(pictures.select(np.array([50, 4]))) == [50, 4]
+    assert len([*tmp_path.glob("*.pictures")]) > 3
+    again, _ = source.pack(tmp_path)
+    assert (values(again), source.read_numbers) == ([*range(100)], [])
+
+
+def test_only_added_pictures_are_read_and_those_that_left_are_dropped(tmp_path: Path) -> None:
+    Source(*range(60)).pack(tmp_path)
+    source = Source(*range(10, 90))
+    assert values(source.pack(tmp_path)[0]) == [*range(10, 90)]
+    assert sorted(source.read_numbers) == [*range(60, 90)]
+    kept = sum(len(open_part(path).pixels) for path in tmp_path.glob("*.pictures"))
+    assert kept == 80, "older parts are deleted"
+
+
+def test_picture_that_changed_is_read_again(tmp_path: Path) -> None:
+    Source(1, 2, 3).pack(tmp_path)
+    fingerprints = np.array([fingerprint(name, 1, time) for name, time in (("1", 2), ("2", 3), ("3", 2))], np.uint64)
+    read = []
+
+    def other(place: int) -> np.ndarray:
+        read.append(place)
+        return np.full((4, 6, 3), 20, np.uint8)
+
+    pictures, _ = pack(tmp_path, fingerprints, SHAPE, other, progress_bar)
+    assert (values(pictures), read) == ([1, 20, 3], [1])
+
+
+def test_unusable_pictures_are_named_each_time_until_they_can_be_used(tmp_path: Path) -> None:
+    source = Source(*range(40))
+    source.broken = {5, 17}
+    for _ in range(2):
+        pictures, reasons = source.pack(tmp_path)
+        assert reasons == {5: "5 is broken", 17: "17 is broken"}
+        assert [value for place, value in enumerate(values(pictures)) if place not in reasons] == [
+            number for number in range(40) if number not in source.broken
+        ]
+    assert sorted(source.read_numbers) == [5, 17]
+    source.broken = {17}
+    pictures, reasons = source.pack(tmp_path)
+    assert reasons == {17: "17 is broken"}
+    assert values(pictures)[5] == 5
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "garbage", "deleted"])
+def test_broken_part_is_made_again(tmp_path: Path, harm: str) -> None:
+    source = Source(*range(40))
+    source.pack(tmp_path)
+    path = min(tmp_path.glob("*.pictures"))
+    content = path.read_bytes()
+    harms: dict[str, Callable[[], object]] = {
+        "cut": lambda: path.write_bytes(content[:-1]),
+        "empty": lambda: path.write_bytes(b""),
+        "garbage": lambda: path.write_bytes(os.urandom(len(content))),
+        "deleted": path.unlink,
+    }
+    harms[harm]()
+    assert values(source.pack(tmp_path)[0]) == [*range(40)]
+    assert 0 < len(source.read_numbers) < 40
+    assert path.read_bytes() == content
+
+
+def test_other_shape_is_not_mixed_up(tmp_path: Path) -> None:
+    Source(*range(9)).pack(tmp_path)
+    fingerprints = np.array([fingerprint(str(number), 1, 2) for number in range(9)], np.uint64)
+
+    def read(place: int) -> np.ndarray:
+        return np.full((6, 4, 3), place + 100, np.uint8)
+
+    pictures, _ = pack(tmp_path, fingerprints, Shape(6, 4, 3), read, progress_bar)
+    assert values(pictures) == [*range(100, 109)]
+    assert cache_of(tmp_path, tmp_path, SHAPE) != cache_of(tmp_path, tmp_path, Shape(6, 4, 3))
+    assert cache_of(tmp_path, tmp_path, SHAPE) != cache_of(tmp_path, tmp_path / "other", SHAPE)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from tests.data.test_packed import Source, packed
+packed.PART_BYTES = 500
+class Dying(Source):
+    def read(self, place):
+        if len(self.read_numbers) == int(sys.argv[2]):
+            os._exit(9)
+        return super().read(place)
+Dying(*range(60)).pack(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("reads", [0, 1, 30, 59])
+def test_killed_run_leaves_finished_parts_to_the_next(tmp_path: Path, reads: int) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path, str(reads)], cwd=PROJECT_ROOT, check=False)
+    assert killed.returncode == 9
+    source = Source(*range(60))
+    assert values(source.pack(tmp_path)[0]) == [*range(60)]
+    assert 60 - reads <= len(source.read_numbers) <= 60 - reads + 20
+    assert not [*tmp_path.glob("*.part"), *tmp_path.glob(".*.part")]
+
+
+def test_two_runs_at_once_both_get_all_pictures(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.data.test_packed import Source, packed, values;"
+        "packed.PART_BYTES = 500; print(sum(values(Source(*range(200)).pack(Path(sys.argv[1]))[0])))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    runs = [subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [run.communicate()[0].strip() for run in runs] == [str(sum(range(200)))] * 2
+
+
+def test_pictures_stay_readable_when_another_run_drops_them(tmp_path: Path) -> None:
+    pictures, _ = Source(*range(40)).pack(tmp_path)
+    Source(*range(100, 120)).pack(tmp_path)
+    assert values(pictures) == [*range(40)]
+
+
+def test_cache_that_can_not_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        SampleError, match=r"file/cache/: decoded pictures can't be kept there: .*; name another folder as"
+    ):
+        Source(1, 2).pack(tmp_path / "file" / "cache")
+
+
+def test_clearing_deletes_packed_pictures_alone(tmp_path: Path) -> None:
+    Source(1, 2).pack(tmp_path / "first")
+    Source(1, 2).pack(tmp_path / "second")
+    (tmp_path / "second" / "notes.txt").write_text("mine")
+    assert clear_cache(tmp_path) > 2 * 2 * 4 * 6 * 3
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == [
+        "second",
+        "second/notes.txt",
+    ]
+    assert clear_cache(tmp_path / "missing") == 0

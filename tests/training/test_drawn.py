@@ -1,0 +1,141 @@
+"""A training may draw its pictures, each from the seed and its place."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnlib.config import SampleConfig, load_captcha_config
+from cnnlib.core.errors import ConfigError, SampleError
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.synthesis.generators import GENERATORS, captchas
+from cnnlib.training import drawn
+from cnnlib.training.drawn import DrawnPictures, load_drawn
+from cnnlib.training.loop import train
+
+LOOK = {"image_suffix": "png", "characters": "01", "count": 9, "char_count": 2, "width": 32, "height": 16}
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Path:
+    path = tmp_path / "captcha.json"
+    path.write_text(json.dumps(LOOK | {"root_dir": str(tmp_path / "origin")}))
+    return path
+
+
+@pytest.fixture
+def drawing(configure: Callable[..., SampleConfig], look: Path, small_network: str, monkeypatch: Any) -> Any:
+    """Makes the config of a short training that draws its pictures."""
+    monkeypatch.setattr("cnnlib.training.drawn.VERIFICATION_PICTURES", 20)
+    monkeypatch.setattr("cnnlib.training.drawn.REVIEWED_PICTURES", 10)
+    keys = {"generator": "gen_sample_by_captcha", "generator_config": str(look), "network": small_network}
+    return lambda **changes: configure(**{**keys, "cycle_stop": 12, "train_batch_size": 8, "cycle_save": 5} | changes)
+
+
+def pictures_of(config: SampleConfig) -> DrawnPictures:
+    draw = captchas(load_captcha_config(config.generator_config))
+    return DrawnPictures(draw, 1000, config.shape, config.alphabet, config.max_captcha)
+
+
+def places(*numbers: int) -> list[np.ndarray]:
+    return [np.arange(number, number + 20) for number in numbers]
+
+
+def test_every_generator_of_the_config_is_a_script() -> None:
+    names = SampleConfig.model_json_schema()["properties"]["generator"]["anyOf"][0]["enum"]
+    assert names == [*GENERATORS]
+    assert all((PROJECT_ROOT / "gen_image" / f"{name}.py").is_file() for name in names)
+
+
+@pytest.mark.slow
+def test_picture_of_a_place_follows_from_seed_and_place(drawing: Callable[..., SampleConfig]) -> None:
+    source = pictures_of(drawing())
+    (first, first_labels), (second, _) = source.stream(places(0, 20), 3)
+    assert (first.shape, first.dtype, first_labels.shape) == ((20, 16, 32, 1), np.uint8, (20, 2))
+    ((again, again_labels),) = source.stream(places(10), 3)
+    assert (again == np.concatenate([first[10:], second[:10]])).all()
+    assert (again_labels[:10] == first_labels[10:]).all()
+    ((other, _),) = source.stream(places(0), 4)
+    assert (other != first).any()
+    assert len({picture.tobytes() for picture in np.concatenate([first, second])}) == 40, "all are new"
+
+
+@pytest.mark.slow
+def test_training_draws_its_pictures_and_resumes(drawing: Callable[..., SampleConfig]) -> None:
+    lines: list[str] = []
+    config = drawing()
+    outcome = train(config, lines.append)
+    assert (outcome.step, outcome.verification.pictures, outcome.diagnosis.training.pictures) == (12, 20, 10)
+    assert "96 training and 20 verification pictures" in lines
+    assert "cycle_stop 12 steps of 8 pictures: each is seen 1.0 times" in lines
+    assert not config.train_image_dir.exists()
+    longer = drawing(cycle_stop=20)
+    assert train(longer, lines.append).step == 20
+    assert any(line.startswith("Resuming from step 12") for line in lines)
+
+
+@pytest.mark.slow
+def test_resumed_training_draws_what_an_uninterrupted_one_draws(drawing: Callable[..., SampleConfig]) -> None:
+    from cnnlib.training.trainer import Trainer
+
+    trainer = Trainer(drawing(), load_drawn)
+    straight = [(pictures.numpy(), keys.numpy()) for pictures, _, keys in trainer.batches()]
+    trainer.progress.step = 9
+    resumed = [(pictures.numpy(), keys.numpy()) for pictures, _, keys in trainer.batches()]
+    assert len(resumed) == 3
+    for (pictures, keys), (again, again_keys) in zip(straight[9:], resumed, strict=True):
+        assert (pictures == again).all()
+        assert (keys == again_keys).all()
+
+
+@pytest.mark.slow
+def test_pictures_drawn_ahead_are_kept_and_come_again(drawing: Callable[..., SampleConfig]) -> None:
+    config = drawing(drawn_pictures=30)
+    data = load_drawn(config)
+    assert (len(data.training), len(data.verification), data.source) == (30, 20, None)
+    assert not {*data.training.names} & {*data.verification.names}
+    files = {path: path.stat().st_mtime_ns for path in config.cache_dir.rglob("*.png")}
+    assert len(files) == 50
+    min(files).unlink()
+    assert len(load_drawn(config).training) == 30, "what is missing is drawn again"
+    assert sorted(config.cache_dir.rglob("*.png")) == sorted(files)
+
+
+@pytest.mark.parametrize(
+    ("keys", "look_keys", "fault"),
+    [
+        ({"cycle_stop": "auto"}, {}, "key 'cycle_stop': expected a number of steps where all pictures are new"),
+        ({}, {"characters": "01xy"}, "draws characters that the alphabet lacks: x y"),
+        ({}, {"char_count": 5}, "draws 5 characters, max_captcha is 2"),
+        ({}, {"width": 40}, 'draws 40x16 pixels, expected 32x16, or "resize": true'),
+    ],
+)
+def test_generator_that_does_not_fit_is_refused(
+    drawing: Callable[..., SampleConfig], look: Path, keys: Any, look_keys: Any, fault: str
+) -> None:
+    look.write_text(json.dumps(json.loads(look.read_text()) | look_keys))
+    with pytest.raises(ConfigError, match=fault):
+        load_drawn(drawing(**keys))
+
+
+def draw_and_die(seed: str) -> tuple[str, bytes]:
+    if seed == "0-30":
+        os.kill(os.getpid(), signal.SIGKILL)  # as a system does that lacks memory
+    return captchas(load_captcha_config(Path(os.environ["LOOK"])))(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no such signal")
+def test_killed_drawing_process_is_an_error_of_the_training(
+    drawing: Callable[..., SampleConfig], look: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn._pool.cache_clear()  # new processes, which have the variable
+    monkeypatch.setenv("LOOK", str(look))
+    monkeypatch.setitem(GENERATORS, "gen_sample_by_captcha", (lambda _: draw_and_die, look))
+    with pytest.raises(SampleError, match="a drawing process was killed, probably for lack of memory; start again"):
+        train(drawing(), lambda _: None)
