@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from cnnlib.core.errors import ModelError
@@ -16,6 +17,7 @@ from cnnlib.core.files import is_temporary
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.model_card import CARD, KINDS, has_file, load_card, load_model
+from tests.fault_drivers import pack_folder
 from tests.fault_injection import KILL, Ended, Point, missing, points, run, run_at, script
 from tests.helpers import draw, fill, start_script, write_config
 
@@ -223,6 +225,27 @@ def receiving(folder: Path) -> Case:
     case = Case(folder, fill_in, driver("receive", folder), holds, finished)
     case.warns = ("can't be saved", "can't be deleted")
     return case
+
+
+def packing(folder: Path) -> Case:
+    def fill_in(case: Case) -> None:
+        paths = fill(folder / "train", 12)
+        for path in paths[8:]:
+            path.rename(folder / path.name)
+        run(case.command)  # an older cache, without four of the pictures
+        for path in paths[8:]:
+            (folder / path.name).rename(path)
+
+    def holds(case: Case) -> None:
+        check(below(files_in([folder]), "train") == below(case.before, "train"), "a picture has changed")
+
+    def finished(case: Case) -> None:
+        now = below(files_in([folder]), "cache")  # an older part may stay until the next run
+        check(below(case.clean, "cache").items() <= now.items(), "the cache is another one")
+        pixels = [np.asarray(Image.open(path).convert("L")) for path in sorted((folder / "train").iterdir())]
+        check((pack_folder(folder)[..., 0] == np.stack(pixels)).all(), "the cache has other pixels")
+
+    return Case(folder, fill_in, driver("pack", folder), holds, finished)
 
 
 # Single files.
@@ -481,6 +504,7 @@ CASES: dict[str, tuple[Callable[..., Case], Callable[[Path], AbstractContextMana
     "split": (splitting, None),
     "split onto another device": (splitting, another_device),
     "import": (importing, None),
+    "fill the cache": (packing, None),
     "collect labels": (collecting, None),
     "write a config": (configuring, None),
     "save a model": (saving, trained_models),

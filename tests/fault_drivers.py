@@ -11,8 +11,13 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from cnnlib.cli import DONE, script
+from cnnlib.codec.images import Shape, open_picture, read_picture
 from cnnlib.core.files import replace_folder, restore_folder
+from cnnlib.core.progress import progress_bar
+from cnnlib.data import packed
 from cnnlib.inference.model_card import held, load_card, load_model, save_model
 from cnnlib.web.received_pictures import ReceivedPictures
 
@@ -55,10 +60,29 @@ def receive(folder: Path) -> None:
     pictures._pruning.shutdown()
 
 
+def pack_pictures(folder: Path) -> None:
+    """Keep the pictures of `train/` decoded in `cache/`, as a training does at its beginning, in parts of a few."""
+    packed.PART_BYTES = 2000
+    pack_folder(folder)
+
+
+def pack_folder(folder: Path) -> np.ndarray:
+    """The pixels of the pictures of `train/`, by way of `cache/`."""
+    paths, shape = sorted((folder / "train").iterdir()), Shape(16, 32, 1)
+    fingerprints = np.array([packed.fingerprint(path.name, path.stat().st_size, 0) for path in paths], np.uint64)
+
+    def read(number: int) -> np.ndarray:
+        return open_picture(read_picture(paths[number]), shape)
+
+    pictures, reasons = packed.pack(folder / "cache", fingerprints, shape, read, progress_bar)
+    assert not reasons
+    return pictures[:]
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     name, folder = argv or sys.argv[1:]
-    {"save": save, "export": export, "receive": receive}[name](Path(folder))
+    {"save": save, "export": export, "receive": receive, "pack": pack_pictures}[name](Path(folder))
     return DONE
 
 

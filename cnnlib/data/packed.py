@@ -8,7 +8,6 @@ have a picture. On Linux and macOS a part that another training still maps can b
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -159,9 +158,10 @@ class _Packing:
 def write_part(path: Path, part: Part) -> None:
     """Write a part, whole or not at all, also when the power fails."""
 
-    def write(file: BinaryIO) -> None:
+    def write(file: BinaryIO) -> None:  # NumPy's own writing to a file passes over the errors of a full disk
         for array in (part.fingerprints, part.usable, part.pixels):
-            np.save(file, array, allow_pickle=False)
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.data)
 
     write_by(path, write)
 
@@ -204,8 +204,7 @@ def _explained(cache: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        free = shutil.disk_usage(cache).free if cache.exists() else 0
         raise SampleError(
-            f"{display_path(cache)}: decoded pictures can't be kept there: {error.strerror}; {free / 1e6:.0f} MB are "
-            "free; name another folder as cache_dir in the config"
+            f"{display_path(cache)}: decoded pictures can't be kept there: {error.strerror}; free some space there, or "
+            "name another folder as cache_dir in the config"
         ) from error
