@@ -151,8 +151,9 @@ class Peers:
         if "goodbye" not in message:
             return True
         self._parted.add(number)
-        if message["goodbye"]:
-            on_loss(f"{self.cluster.name(number)}: {message['goodbye']}", message.get("status"))
+        if trouble := str(message["goodbye"]):
+            named = trouble.startswith("worker ")  # it is about a worker, and all say the same
+            on_loss(trouble if named else f"{self.cluster.name(number)}: {trouble}", message.get("status"))
         return False
 
     def _tell(self, message: Message) -> None:

@@ -86,6 +86,14 @@ def test_what_went_wrong_is_told_with_its_status() -> None:
     first.part("over")
 
 
+def test_sentence_about_a_worker_is_passed_on_as_it_is() -> None:
+    first, second = together(cluster_of(2), range(2))
+    losses = watched(first)
+    second.part("worker 1 (b:2222): expected the pictures of worker 0 (a:2222)", 2)
+    assert losses.get(timeout=30) == ("worker 1 (b:2222): expected the pictures of worker 0 (a:2222)", 2)
+    first.part("over")
+
+
 def test_worker_that_does_not_come_is_named_after_the_set_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "WAIT_S", 1.0)
     cluster = cluster_of(3)
