@@ -115,6 +115,14 @@ def eventually(holds: Callable[[], bool], seconds: float = 120) -> bool:
     return holding
 
 
+def is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 def free_port() -> int:
     """A port where nobody listens, other ones in each process, and below those that systems give to clients."""
     for number in _ports:

@@ -24,7 +24,7 @@ from cnnlib.core.errors import WorkerLostError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
 from cnnlib.training import cluster
-from tests.helpers import Servers, eventually, free_port
+from tests.helpers import Servers, eventually, free_port, is_open
 
 DEPLOY = PROJECT_ROOT / "deploy"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -74,14 +74,6 @@ def nginx_before(addresses: Sequence[str], tmp_path: Path) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-def is_open(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:

@@ -20,8 +20,9 @@ def affine(pictures: Tensor, keys: Tensor, strength: Tensor | float) -> Tensor:
     At strength 1: turn ±0.07 rad, scale ±8%, shear ±0.1, shift ±5% of the width and ±7% of the height.
     """
     shape = tf.shape(pictures)
-    height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
-    draw = strength * (2 * keyed_random.uniform(keys, 6, "affine") - 1)
+    height, width = tf.cast(shape[1], tf.float64), tf.cast(shape[2], tf.float64)
+    # In float64, whose last digits may differ with the size of the batch, but not those of the float32 numbers below.
+    draw = tf.cast(strength, tf.float64) * (2 * tf.cast(keyed_random.uniform(keys, 6, "affine"), tf.float64) - 1)
     turn, shear = 0.07 * draw[0], 0.1 * draw[1]
     scale_x, scale_y = tf.exp(0.08 * draw[2]), tf.exp(0.08 * draw[3])
     # Where each output pixel is taken from: x' = a x + b y + c, y' = d x + e y + f, about the centre.
@@ -33,7 +34,7 @@ def affine(pictures: Tensor, keys: Tensor, strength: Tensor | float) -> Tensor:
     zero = tf.zeros_like(a)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=pictures,
-        transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
+        transforms=tf.cast(tf.stack([a, b, c, d, e, f, zero, zero], axis=1), tf.float32),
         output_shape=shape[1:3],
         fill_value=0.0,
         interpolation="BILINEAR",

@@ -40,7 +40,7 @@ def test_sixteen_pictures_are_learned_by_heart(name: str, tmp_path: Path) -> Non
     pictures = np.stack([open_picture(path.read_bytes(), shape) for path in drawn])
     expected = np.stack([alphabet.encode(label, 3) for label in labels])
     network = network_class(name)(shape, alphabet.classes, 3)
-    model, steps = network.model(), 150
+    model, steps = network.model(), 200
     optimizer = network.optimizer(steps) if network.augmented else keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)
 

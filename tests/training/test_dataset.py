@@ -107,8 +107,8 @@ def test_replicas_share_a_batch_out(config: SampleConfig, paired: bool, replicas
     assert [len(share) for share in shares] == [12 // replicas] * replicas
     rows = {key: row for share in shares for key, row in share.items()}
     assert rows.keys() == whole.keys()
-    for key, row in rows.items():  # the last digit of a sine may depend on how many are computed at once
-        np.testing.assert_allclose(row, whole[key], atol=1)
+    for key, row in rows.items():
+        np.testing.assert_array_equal(row, whole[key])
 
 
 def rows_by_key(batch: Iterable[Any]) -> dict[int, np.ndarray]:

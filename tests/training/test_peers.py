@@ -12,7 +12,7 @@ from cnnlib.core.errors import ConfigError, WorkerLostError
 from cnnlib.training import peers
 from cnnlib.training.cluster import Cluster
 from cnnlib.training.peers import Peers
-from tests.helpers import free_port
+from tests.helpers import eventually, free_port, is_open
 
 Losses = Queue[tuple[str, int | None]]
 
@@ -128,12 +128,8 @@ def test_strangers_do_not_disturb_the_meeting() -> None:
     with ThreadPoolExecutor() as pool:
         meeting = pool.submit(Peers(cluster, {}).meet)
         for text in (b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b'{"worker": [1]}\n', b'{"worker": 7}\n', b"\xff\n"):
-            for _ in range(100):
-                try:
-                    stranger = socket.create_connection((host, int(port)), timeout=5)
-                    break
-                except ConnectionRefusedError:
-                    continue
+            assert eventually(lambda: is_open(int(port)))
+            stranger = socket.create_connection((host, int(port)), timeout=5)
             stranger.sendall(text)
             stranger.close()
         assert len(pool.submit(Peers(replace(cluster, index=1), {}).meet).result(timeout=60)) == 2
