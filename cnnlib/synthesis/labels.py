@@ -1,0 +1,96 @@
+"""Draw the text of a picture: its alphabet first, then characters of it, or an expression of arithmetic.
+
+A generator draws from one alphabet, such as digits alone. Drawing each character from all that a config has would
+show hardly any picture of digits alone.
+"""
+
+import string
+
+from cnnlib.config import CaptchaConfig
+from cnnlib.synthesis.chance import Rng, pick, pick_weighted
+
+OPERATORS = "+-×÷*/"
+SIGNS = OPERATORS + "=?"
+THIN = "lirtfjIJ1"  # what gets lost in tight words
+_LOOK_ALIKES = "0OoQD1lIi5Ss2Zz8B6G9gqvuVU"
+_EVERY = "every"  # all that the config has, letters of scripts without cases too
+_FEW = "few"
+_LETTERS_AND_DIGITS = string.digits + string.ascii_letters
+ALPHABETS = {  # name: share of the pictures, characters
+    "digits": (0.2, string.digits),
+    "lower": (0.13, string.ascii_lowercase),
+    "upper": (0.15, string.ascii_uppercase),
+    "lower and digits": (0.13, string.ascii_lowercase + string.digits),
+    "upper and digits": (0.12, string.ascii_uppercase + string.digits),
+    "letters": (0.05, string.ascii_letters),
+    "hex": (0.02, string.hexdigits[:16]),
+    "distinct": (0.06, "".join(c for c in _LETTERS_AND_DIGITS if c not in _LOOK_ALIKES)),
+    _EVERY: (0.12, ""),
+    _FEW: (0.02, ""),
+}
+ARITHMETIC_SHARE = 0.08
+THIN_SHARE = 0.08
+_USUAL_LENGTH, _LENGTH_SPREAD = 5, 2.5  # most captchas have four to six characters
+
+
+def draw_label(rng: Rng, config: CaptchaConfig) -> tuple[str, str]:
+    """A label of the config's characters and lengths, and all characters that could have been in it."""
+    if has_arithmetic(config) and rng.random() < ARITHMETIC_SHARE:
+        label = draw_expression(rng, config)
+        if label:
+            return label, "".join(c for c in config.characters if c in string.digits + SIGNS)
+    pool = draw_alphabet(rng, config)
+    thin = [character for character in pool if character in THIN]
+    if thin and rng.random() < THIN_SHARE:
+        pool = [*pool, *thin * (len(pool) // len(thin))]
+    return "".join(pick(rng, pool) for _ in range(draw_length(rng, config.lengths))), "".join(dict.fromkeys(pool))
+
+
+def draw_length(rng: Rng, lengths: range) -> int:
+    """One of the lengths. Those near five are the most likely."""
+    return pick_weighted(rng, {n: 1 / (1 + ((n - _USUAL_LENGTH) / _LENGTH_SPREAD) ** 2) for n in lengths})
+
+
+def draw_alphabet(rng: Rng, config: CaptchaConfig) -> list[str]:
+    """The config's characters that are in an alphabet. One that it names twice is there twice."""
+    pools = alphabets_of(config)
+    name = pick_weighted(rng, {name: ALPHABETS[name][0] for name in pools})
+    if name == _FEW:
+        characters = [*dict.fromkeys(pools[_EVERY])]
+        return [str(each) for each in rng.permutation(characters)[: rng.integers(2, 9)]]
+    return pools[name]
+
+
+def alphabets_of(config: CaptchaConfig) -> dict[str, list[str]]:
+    """The alphabets of which the config has two characters or more, by name."""
+    signs = SIGNS if has_arithmetic(config) else ""
+    every = [character for character in config.characters if character not in signs]
+    pools = {name: [c for c in every if c in characters] for name, (_, characters) in ALPHABETS.items()}
+    pools = {name: pool for name, pool in pools.items() if len(set(pool)) > 1}
+    return pools | {_EVERY: every, _FEW: every}
+
+
+def has_arithmetic(config: CaptchaConfig) -> bool:
+    """Whether the config has an operator and all digits, and room for `1+1`."""
+    characters = {*config.characters}
+    return bool(characters & {*OPERATORS}) and characters >= {*string.digits} and config.char_count >= 3
+
+
+def draw_expression(rng: Rng, config: CaptchaConfig) -> str | None:
+    """An expression such as `3+5=?`, `12×4=` or `7-2` of a length that the config has, or None."""
+    operators = [character for character in dict.fromkeys(config.characters) if character in OPERATORS]
+    endings = {"": 0.25, "=": 0.35, "=?": 0.4}
+    endings = {ending: share for ending, share in endings.items() if {*ending} <= {*config.characters}}
+    for _ in range(20):
+        terms = 3 if rng.random() < 0.1 else 2
+        text = _number(rng)
+        for _ in range(terms - 1):
+            text += pick(rng, operators) + _number(rng)
+        text += pick_weighted(rng, endings)
+        if len(text) in config.lengths:
+            return text
+    return None
+
+
+def _number(rng: Rng) -> str:
+    return str(rng.integers(0, pick_weighted(rng, {10: 0.65, 100: 0.3, 1000: 0.05})))
