@@ -16,9 +16,12 @@ def pick(rng: Rng, items: Sequence[Item]) -> Item:
 
 def pick_weighted(rng: Rng, weights: Mapping[Item, float]) -> Item:
     """One of the keys, as likely as its weight says. The weights need not add up to 1."""
-    sums = np.cumsum([*weights.values()])
-    place = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
-    return [*weights][min(place, len(sums) - 1)]
+    place = rng.random() * sum(weights.values())
+    for item, weight in weights.items():
+        place -= weight
+        if place < 0:
+            return item
+    return item
 
 
 def log_uniform(rng: Rng, low: float, high: float) -> float:

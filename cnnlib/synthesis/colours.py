@@ -141,7 +141,7 @@ Pen = Callable[[], Colour]
 
 
 def draw_pen(rng: Rng, colours: Colours) -> Pen:
-    """What gives the colour of each next stroke: always the ink, one other colour, many, faint ones, or the ground's."""
+    """What gives the colour of each next stroke: the ink, another colour, many, a faint one, or the ground's."""
     kind = pick_weighted(rng, {"ink": 0.36, "other": 0.17, "many": 0.22, "faint": 0.2, "ground": 0.05})
     if kind == "many":
         return lambda: random_colour(rng)

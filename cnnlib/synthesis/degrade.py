@@ -13,86 +13,92 @@ from cnnlib.synthesis.chance import Rng
 from cnnlib.synthesis.colours import Colours, luma
 from cnnlib.synthesis.grounds import to_picture
 
-LEAST_GREY_DISTANCE = 90  # of ink and ground, for a picture without colours
+LARGE = 20  # pixels of a letter
+LEAST_GREY_DISTANCE = 100  # of ink and ground, for a picture without colours
+LEAST_DISTANCE_TO_FADE = 130
 
 
-def degrade(rng: Rng, picture: Image.Image, colours: Colours) -> Image.Image:
-    """The picture after some of the changes, most often none or one."""
+def degrade(rng: Rng, picture: Image.Image, colours: Colours, unit: float, clear: bool) -> Image.Image:
+    """The picture after some of the changes, most often none or one. `unit` is the size of the letters in pixels.
+
+    What takes colours away happens to `clear` texts alone, which have one ink and little around them.
+    """
+    in_grey = clear and abs(luma(colours.ground) - luma(colours.ink)) > LEAST_GREY_DISTANCE
+    left_out = {*(() if in_grey else NEED_BRIGHTNESS), *(() if unit >= LARGE else NEED_SIZE)}
+    left_out |= {*(() if colours.distance > LEAST_DISTANCE_TO_FADE else NEED_CONTRAST)}
     for change, (share, function) in CHANGES.items():
-        if rng.random() < share and (change not in _GREY or _readable_in_grey(colours)):
-            picture = function(rng, picture)
+        if rng.random() < share and change not in left_out:
+            picture = function(rng, picture, unit)
     return picture
 
 
-def _readable_in_grey(colours: Colours) -> bool:
-    return abs(luma(colours.ground) - luma(colours.ink)) > LEAST_GREY_DISTANCE
+def blur(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:
+    return picture.filter(ImageFilter.GaussianBlur(unit * rng.uniform(0.012, 0.04)))
 
 
-def blur(rng: Rng, picture: Image.Image) -> Image.Image:
-    return picture.filter(ImageFilter.GaussianBlur(picture.height / 60 * float(rng.uniform(0.3, 1.1))))
-
-
-def few_pixels(rng: Rng, picture: Image.Image) -> Image.Image:
+def few_pixels(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:
     """Drawn smaller and enlarged."""
-    scale = rng.uniform(0.5, 0.9)
+    scale = rng.uniform(15 / unit, 0.9)
     small = picture.resize((int(picture.width * scale), int(picture.height * scale)), Image.Resampling.BILINEAR)
     return small.resize(picture.size, Image.Resampling.NEAREST if rng.random() < 0.3 else Image.Resampling.BICUBIC)
 
 
-def grain(rng: Rng, picture: Image.Image) -> Image.Image:
-    noise = rng.normal(0, rng.uniform(3, 25), (picture.height, picture.width, 3 if rng.random() < 0.6 else 1))
+def grain(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:
+    noise = rng.normal(
+        0, rng.uniform(3, min(24, unit)), (picture.height, picture.width, 3 if rng.random() < 0.6 else 1)
+    )
     return to_picture(np.asarray(picture) + noise)
 
 
-def faded(rng: Rng, picture: Image.Image) -> Image.Image:
+def faded(rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
     """Less contrast."""
     grey, share = rng.integers(0, 256), rng.uniform(0.2, 0.55)
     return Image.blend(picture, Image.new("RGB", picture.size, (int(grey),) * 3), share)
 
 
-def grey(_rng: Rng, picture: Image.Image) -> Image.Image:
+def grey(_rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
     return picture.convert("L").convert("RGB")
 
 
-def two_colours(rng: Rng, picture: Image.Image) -> Image.Image:
+def two_colours(rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
     """Black and white, cut half-way between the darkest and the brightest."""
-    low, high = ImageOps.autocontrast(picture.convert("L"), 2).getextrema()
-    limit = low + (high - low) * rng.uniform(0.4, 0.6)
+    limit = rng.uniform(110, 150)
     return ImageOps.autocontrast(picture.convert("L"), 2).point(lambda value: 255 * (value > limit)).convert("RGB")
 
 
-def few_colours(rng: Rng, picture: Image.Image) -> Image.Image:
-    """A palette of 4 to 64 colours, as GIF files have."""
-    dither = Image.Dither.FLOYDSTEINBERG if rng.random() < 0.4 else Image.Dither.NONE
-    levels = int(rng.integers(2, 6))
-    if dither is Image.Dither.NONE:
-        return ImageOps.posterize(picture, levels - 1)
-    return picture.quantize(2**levels, Image.Quantize.FASTOCTREE, dither=dither).convert("RGB")
+def few_colours(rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
+    """A palette, as GIF files have, or few levels of each colour."""
+    if rng.random() < 0.4:
+        return ImageOps.posterize(picture, int(rng.integers(2, 5)))
+    dither = Image.Dither.FLOYDSTEINBERG if rng.random() < 0.5 else Image.Dither.NONE
+    return picture.quantize(int(rng.integers(8, 65)), Image.Quantize.FASTOCTREE, dither=dither).convert("RGB")
 
 
-def inverted(_rng: Rng, picture: Image.Image) -> Image.Image:
+def inverted(_rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
     return ImageChops.invert(picture)
 
 
-def edges(rng: Rng, picture: Image.Image) -> Image.Image:
+def edges(rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
     """Edges alone, light on dark or dark on light."""
     found = ImageOps.autocontrast(picture.convert("L").filter(ImageFilter.FIND_EDGES))
     return (found if rng.random() < 0.5 else ImageChops.invert(found)).convert("RGB")
 
 
-def relief(_rng: Rng, picture: Image.Image) -> Image.Image:
+def relief(_rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
     """Grey with light and dark edges, as if lit from one side."""
     return ImageOps.autocontrast(picture.convert("L").filter(ImageFilter.EMBOSS), 1).convert("RGB")
 
 
-def compressed(rng: Rng, picture: Image.Image) -> Image.Image:
+def compressed(rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
     """Through JPEG."""
     encoded = io.BytesIO()
     picture.save(encoded, "JPEG", quality=int(rng.integers(25, 95)))
     return Image.open(encoded).convert("RGB")
 
 
-CHANGES: dict[str, tuple[float, Callable[[Rng, Image.Image], Image.Image]]] = {  # share of the pictures, in order
+CHANGES: dict[
+    str, tuple[float, Callable[[Rng, Image.Image, float], Image.Image]]
+] = {  # share of the pictures, in order
     "inverted": (0.03, inverted),
     "edges": (0.006, edges),
     "relief": (0.006, relief),
@@ -105,4 +111,6 @@ CHANGES: dict[str, tuple[float, Callable[[Rng, Image.Image], Image.Image]]] = { 
     "few_colours": (0.05, few_colours),
     "compressed": (0.35, compressed),
 }
-_GREY = ("edges", "relief", "grey", "two_colours")
+NEED_BRIGHTNESS = ("edges", "relief", "grey", "two_colours")
+NEED_SIZE = ("edges", "relief", "few_pixels")
+NEED_CONTRAST = ("faded", "few_colours")

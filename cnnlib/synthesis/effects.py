@@ -86,7 +86,7 @@ def shaded(rng: Rng, picture: Image.Image, text: Image.Image, colours: Colours, 
     picture.paste(fill, (0, 0), text.getchannel("A"))
 
 
-def grainy(rng: Rng, picture: Image.Image, text: Image.Image, colours: Colours, _unit: float) -> None:
+def grainy(rng: Rng, picture: Image.Image, text: Image.Image, _colours: Colours, _unit: float) -> None:
     """Ink with grain or with holes in the ground's colour."""
     if rng.random() < 0.5:
         noise = rng.normal(0, rng.uniform(15, 45), (picture.height, picture.width, 3))
@@ -103,8 +103,7 @@ def translucent(rng: Rng, picture: Image.Image, text: Image.Image, _colours: Col
 
 
 EFFECTS: dict[str, Effect] = {
-    each.__name__: each
-    for each in (none, soft_shadow, hard_shadow, twice, embossed, halo, shaded, grainy, translucent)
+    each.__name__: each for each in (none, soft_shadow, hard_shadow, twice, embossed, halo, shaded, grainy, translucent)
 }
 _SHARES = (0.64, 0.05, 0.06, 0.05, 0.025, 0.04, 0.06, 0.04, 0.035)
 WEIGHTS = dict(zip(EFFECTS, _SHARES, strict=True))

@@ -7,8 +7,10 @@ from pathlib import Path
 from cnnlib.config import CAPTCHA_CONFIG, LOOKS_CONFIG, CaptchaConfig
 from cnnlib.core.environment import import_matplotlib
 from cnnlib.core.errors import ConfigError
-from cnnlib.synthesis.captcha import check_fonts, draw_captcha, select_fonts
+from cnnlib.synthesis.captcha import check_fonts, draw_captcha
+from cnnlib.synthesis.fonts import select_fonts_by_alphabet
 from cnnlib.synthesis.generate import Draw
+from cnnlib.synthesis.labels import alphabets_of, arithmetic_alphabet
 from cnnlib.synthesis.random_looks import draw_random_look
 
 
@@ -25,10 +27,15 @@ def many_looks(config: CaptchaConfig, fonts: Sequence[str] = ()) -> "partial[tup
     """
     if fonts:
         check_fonts(config.characters, fonts)
-    chosen = tuple(fonts or select_fonts(config.characters, system_fonts()))
+        return partial(draw_random_look, config, fonts=tuple(fonts))
+    pools = [*alphabets_of(config).values(), arithmetic_alphabet(config)]
+    alphabets = ["".join(sorted({*pool})) for pool in pools if pool]
+    selected = select_fonts_by_alphabet([config.characters, *dict.fromkeys(alphabets)], system_fonts())
+    chosen = selected.pop(config.characters)
     if not chosen:
         raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")
-    return partial(draw_random_look, config, fonts=chosen)
+    more = {alphabet: tuple(font for font in found if font not in chosen) for alphabet, found in selected.items()}
+    return partial(draw_random_look, config, fonts=chosen, more_fonts=more)
 
 
 def system_fonts() -> list[str]:

@@ -85,7 +85,9 @@ def _transform(glyph: Image.Image, pose: Pose) -> Image.Image:
     rows = np.array([[a, b, 0], [c, d, 0], [g, h, 1]]) @ [[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, 1]]
     rows[:2] += half[:, None] * rows[2]
     coefficients = (rows / rows[2, 2]).ravel()[:8].tolist()
-    return glyph.transform((int(size[0]), int(size[1])), Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BILINEAR)
+    return glyph.transform(
+        (int(size[0]), int(size[1])), Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BILINEAR
+    )
 
 
 def _inked(mask: Image.Image, ink: Colour) -> Image.Image:
@@ -118,7 +120,7 @@ def hollow(_rng: Rng, mask: Image.Image, ink: Colour, _second: Colour) -> Image.
 def outlined(_rng: Rng, mask: Image.Image, ink: Colour, second: Colour) -> Image.Image:
     """The second colour with an outline of ink."""
     glyph = _inked(_larger(mask), ink)
-    glyph.paste(second, (0, 0), mask)
+    glyph.paste((*second, 255), (0, 0), mask)
     return glyph
 
 
@@ -142,8 +144,11 @@ def hatched(rng: Rng, mask: Image.Image, ink: Colour, second: Colour) -> Image.I
     x, y = np.arange(mask.width), np.arange(mask.height)[:, None]
     step = int(rng.integers(3, 5))
     pattern = (x * int(rng.integers(0, 2)) + y) % step > 0
-    glyph = _inked(mask if rng.random() < 0.4 else _masked(mask, pattern), second)
-    glyph.paste(ink, (0, 0), Image.fromarray(pattern))
+    stripes = _masked(mask, pattern)
+    if rng.random() < 0.6:
+        return _inked(stripes, ink)
+    glyph = _inked(mask, second)
+    glyph.paste((*ink, 255), (0, 0), stripes)
     return glyph
 
 

@@ -19,9 +19,9 @@ def to_picture(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).clip(0, 255).astype(np.uint8))
 
 
-def draw_ground(rng: Rng, colours: Colours, size: Size) -> Image.Image:
-    """A random ground."""
-    return GROUNDS[pick_weighted(rng, WEIGHTS)](rng, colours, size)
+def draw_ground(rng: Rng, colours: Colours, size: Size, kind: str | None = None) -> Image.Image:
+    """A ground of a kind, or of a random one."""
+    return GROUNDS[kind or pick_weighted(rng, WEIGHTS)](rng, colours, size)
 
 
 def _spread(rng: Rng, colours: Colours) -> float:

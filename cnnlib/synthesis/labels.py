@@ -38,7 +38,7 @@ def draw_label(rng: Rng, config: CaptchaConfig) -> tuple[str, str]:
     if has_arithmetic(config) and rng.random() < ARITHMETIC_SHARE:
         label = draw_expression(rng, config)
         if label:
-            return label, "".join(c for c in config.characters if c in string.digits + SIGNS)
+            return label, arithmetic_alphabet(config)
     pool = draw_alphabet(rng, config)
     thin = [character for character in pool if character in THIN]
     if thin and rng.random() < THIN_SHARE:
@@ -74,6 +74,11 @@ def has_arithmetic(config: CaptchaConfig) -> bool:
     """Whether the config has an operator and all digits, and room for `1+1`."""
     characters = {*config.characters}
     return bool(characters & {*OPERATORS}) and characters >= {*string.digits} and config.char_count >= 3
+
+
+def arithmetic_alphabet(config: CaptchaConfig) -> str:
+    """The characters of the expressions that can be drawn, or none."""
+    return "".join(c for c in config.characters if c in string.digits + SIGNS) if has_arithmetic(config) else ""
 
 
 def draw_expression(rng: Rng, config: CaptchaConfig) -> str | None:

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from cnnlib.synthesis.chance import Rng, log_uniform, pick, pick_weighted
-from cnnlib.synthesis.colours import Colour, Colours, draw_inks, random_colour
+from cnnlib.synthesis.colours import Colours, draw_inks, random_colour
+from cnnlib.synthesis.fonts import draw_font
 from cnnlib.synthesis.glyphs import (
     DETAIL_SIZE,
     DETAILED,
@@ -24,6 +25,7 @@ from cnnlib.synthesis.glyphs import (
 from cnnlib.synthesis.labels import THIN
 
 MOST_OVERLAP = 0.38  # of the narrower one of two characters
+PALE = 190  # the darkest twentieth of a letter covers less of its pixels than that, of 255
 MOST_WIDTH = 8.5  # of a text, in letter sizes; wider ones have narrower gaps and letters
 
 
@@ -35,6 +37,7 @@ class Text:
     size: int  # of its letters: pixels of the font
     tight: bool
     style: str
+    one_ink: bool
 
 
 def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, style: str | None = None) -> Text:
@@ -47,24 +50,32 @@ def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, styl
     second = random_colour(rng, colours.ink, 100) if rng.random() < 0.5 else colours.ground
     inks = draw_inks(rng, colours, len(label))
     poses = draw_poses(rng, turns)
-    glyphs = [draw_glyph(rng, *each) for each in zip(masks, [style] * len(label), inks, [second] * len(label), poses, strict=True)]
+    glyphs = [
+        draw_glyph(rng, *each)
+        for each in zip(masks, [style] * len(label), inks, [second] * len(label), poses, strict=True)
+    ]
     if rng.random() < 0.2:  # each in the middle of the line, wherever its baseline is
         glyphs = [Glyph(glyph.picture, -glyph.picture.height / 2) for glyph in glyphs]
     gaps = draw_gaps(rng, [glyph.picture.width for glyph in glyphs], size, kind)
-    return Text(_arrange(glyphs, gaps, offsets, size), size, kind == "tight", style)
+    return Text(_arrange(glyphs, gaps, offsets, size), size, kind == "tight", style, len({*inks}) == 1)
 
 
 def draw_size(rng: Rng, style: str) -> int:
     """Pixels of the font. Few texts are large, as pages have few large pictures."""
-    low, high = pick_weighted(rng, {(13.0, 26.0): 0.35, (22.0, 52.0): 0.61, (52.0, 90.0): 0.04})
+    low, high = pick_weighted(rng, {(14.0, 26.0): 0.2, (24.0, 54.0): 0.76, (54.0, 96.0): 0.04})
     return int(max(log_uniform(rng, low, high), DETAIL_SIZE if style in DETAILED else 0))
 
 
 def _masks(rng: Rng, label: str, fonts: Sequence[str], size: int) -> list[Image.Image]:
-    font, smooth = pick(rng, fonts), rng.random() > 0.06
+    font, smooth = draw_font(rng, fonts), rng.random() > 0.06
     mixed = pick_weighted(rng, {1: 0.72, 2: 0.1, len(label): 0.18})
-    chosen = [font] if mixed == 1 else [pick(rng, fonts) for _ in range(mixed)]
+    chosen = [font] if mixed == 1 else [draw_font(rng, fonts) for _ in range(mixed)]
     return [mask_of(pick(rng, chosen), size, sign_shape(rng, character), smooth) for character in label]
+
+
+def _are_thin(masks: Sequence[Image.Image]) -> bool:
+    """Whether the strokes are hairlines, so that the letters would be pale."""
+    return sum(float(np.quantile(np.asarray(mask), 0.95)) for mask in masks) / len(masks) < PALE
 
 
 def draw_poses(rng: Rng, turns: np.ndarray) -> list[Pose]:
@@ -196,8 +207,9 @@ def draw_false_letters(
     ink = colours.ink if rng.random() < 0.6 else random_colour(rng, colours.ground)
     for _ in range(int(rng.integers(2, 25)) if small else int(rng.integers(1, 5))):
         scale, strength = (rng.uniform(0.25, 0.4), 0.55) if small else (rng.uniform(0.5, 1.2), 0.28)
-        mask = mask_of(pick(rng, fonts), max(6, int(size * scale)), pick(rng, alphabet))
+        mask = mask_of(draw_font(rng, fonts), max(6, int(size * scale)), pick(rng, alphabet))
         mask = mask.rotate(rng.uniform(-40, 40), Image.Resampling.BILINEAR, expand=True)
-        faint = mask.point(lambda value, share=rng.uniform(0.3, 1) * strength: value * share)
+        strength *= rng.uniform(0.3, 1)
+        faint = Image.blend(Image.new("L", mask.size), mask, strength)
         place = rng.uniform(-0.2, 1, 2) * picture.size
         picture.paste(ink, (int(place[0]), int(place[1])), faint)

@@ -6,6 +6,7 @@ warps, effects and losses. Each has a wider range than any one captcha generator
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -16,15 +17,22 @@ from cnnlib.synthesis.chance import Rng, pick_weighted
 from cnnlib.synthesis.colours import Colours, draw_colours, draw_pen
 from cnnlib.synthesis.degrade import degrade
 from cnnlib.synthesis.effects import frame, invert_bars, put_text
+from cnnlib.synthesis.fonts import usable_fonts
+from cnnlib.synthesis.grounds import WEIGHTS as GROUND_WEIGHTS
 from cnnlib.synthesis.grounds import draw_ground
 from cnnlib.synthesis.labels import draw_label
 from cnnlib.synthesis.layout import Text, draw_false_letters, draw_margins, draw_text
+from cnnlib.synthesis.legibility import fill, leaves_readable, stands_out
 from cnnlib.synthesis.specks import draw_specks
 from cnnlib.synthesis.strokes import draw_strokes
 from cnnlib.synthesis.warps import pad, tear_rows, warp
 
 WARPED = {"nothing": 0.4, "text": 0.38, "picture": 0.16, "both": 0.06}
 MARKS = {0: 0.2, 1: 0.42, 2: 0.28, 3: 0.1}  # kinds of strokes and specks on one picture
+FALSE_LETTERS_SHARE = 0.06
+SMALL = 18  # pixels of a letter
+THIN_FILL = 0.14
+QUIET_GROUNDS = ("plain", "gradient", "fading", "bands")
 
 
 def draw_random_look(
@@ -37,7 +45,7 @@ def draw_random_look(
     """
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
     label, alphabet = draw_label(rng, config)
-    usable = [*fonts, *(font for drawn, named in (more_fonts or {}).items() if {*alphabet} <= {*drawn} for font in named)]
+    usable = usable_fonts(alphabet, fonts, more_fonts or {})
     picture = draw_picture(rng, label, usable, alphabet)
     picture = picture.resize((config.width, config.height), Image.Resampling.BILINEAR)
     return label, encode_picture(picture, config.image_suffix)
@@ -46,30 +54,51 @@ def draw_random_look(
 def draw_picture(rng: Rng, label: str, fonts: Sequence[str], alphabet: str) -> Image.Image:
     """`label` in a random look on an RGB picture that is as large as the look needs."""
     colours = draw_colours(rng)
-    text = draw_text(rng, label, fonts, colours)
     warped = pick_weighted(rng, WARPED)
-    hard = text.tight + (warped != "nothing") + (text.style != "solid") + (text.size < 18)
-    layer = _warp_text(rng, text, 0.7 if warped == "both" else 1.0) if warped in ("text", "both") else text.picture
-    text = Text(layer, text.size, text.tight, text.style)
+    text = draw_text(rng, label, fonts, colours)
+    if warped in ("text", "both"):
+        text = _warp_text(rng, text, 0.7 if warped == "both" else 1.0)
     layer = _with_margins(rng, text, len(label))
-    picture = draw_ground(rng, colours, layer.size)
-    marks = min(pick_weighted(rng, MARKS), max(1, 3 - hard))
-    if rng.random() < 0.06:
+    ground = pick_weighted(rng, GROUND_WEIGHTS)
+    picture = draw_ground(rng, colours, layer.size, ground)
+    if rng.random() < FALSE_LETTERS_SHARE:
         draw_false_letters(rng, picture, alphabet, fonts, colours, text.size)
-    behind = rng.random(marks) < 0.25
-    _draw_marks(rng, picture, colours, text.size, int(behind.sum()))
-    put_text(rng, picture, layer, colours, text.size, None if hard < 3 else "none")
-    _draw_marks(rng, picture, colours, text.size, int((~behind).sum()))
+    behind, over = _draw_counts(rng, text, warped, len(label))
+    picture = _draw_marks(rng, picture, layer, colours, text.size, behind)
+    picture = _put_readable(rng, picture, layer, colours, text.size)
+    picture = _draw_marks(rng, picture, layer, colours, text.size, over)
     if warped in ("picture", "both"):
         picture = warp(rng, picture, text.size, 0.7)
-    return degrade(rng, _finish(rng, picture, colours, text.size), colours)
+    picture = _finish(rng, picture, colours, text.size)
+    clear = text.one_ink and ground in QUIET_GROUNDS and behind + over < 2
+    return degrade(rng, picture, colours, text.size, clear)
 
 
-def _warp_text(rng: Rng, text: Text, strength: float) -> Image.Image:
+def _draw_counts(rng: Rng, text: Text, warped: str, length: int) -> tuple[int, int]:
+    """How many kinds of marks are drawn behind the text and over it. Texts that are hard to read have fewer."""
+    hard = text.tight + (warped != "nothing") + (text.style != "solid") + (text.size < SMALL)
+    hard += (fill(text.picture) < THIN_FILL) + (length < 3)
+    marks = min(pick_weighted(rng, MARKS), max(1, 3 - hard))
+    behind = int(rng.binomial(marks, 0.25))
+    return behind, marks - behind
+
+
+def _put_readable(rng: Rng, picture: Image.Image, layer: Image.Image, colours: Colours, unit: int) -> Image.Image:
+    """The picture with the text on it, in an effect. A ground that hides it is replaced by a plain one."""
+    after = picture.copy()
+    put_text(rng, after, layer, colours, unit)
+    if stands_out(picture, after, layer):
+        return after
+    plain = Image.new("RGB", picture.size, colours.ground)
+    plain.paste(layer, (0, 0), layer)
+    return plain
+
+
+def _warp_text(rng: Rng, text: Text, strength: float) -> Text:
     """The text, bent and cut out again."""
     padded = pad(text.picture, text.size // 2)
     bent = warp(rng, padded, text.size, strength) if rng.random() < 0.94 else tear_rows(rng, padded, text.size)
-    return bent.crop(bent.getchannel("A").getbbox())
+    return replace(text, picture=bent.crop(bent.getchannel("A").getbbox()))
 
 
 def _with_margins(rng: Rng, text: Text, length: int) -> Image.Image:
@@ -77,10 +106,17 @@ def _with_margins(rng: Rng, text: Text, length: int) -> Image.Image:
     return text.picture.crop((-left, -top, text.picture.width + right, text.picture.height + bottom))
 
 
-def _draw_marks(rng: Rng, picture: Image.Image, colours: Colours, unit: int, count: int) -> None:
+def _draw_marks(
+    rng: Rng, picture: Image.Image, layer: Image.Image, colours: Colours, unit: int, count: int
+) -> Image.Image:
+    """The picture with kinds of strokes and specks on it. What would hide the text is left out."""
     for _ in range(count):
+        marked = picture.copy()
         draw = draw_strokes if rng.random() < 0.7 else draw_specks
-        draw(rng, picture, draw_pen(rng, colours), unit)
+        draw(rng, marked, draw_pen(rng, colours), unit)
+        if leaves_readable(picture, marked, layer, colours.distance):
+            picture = marked
+    return picture
 
 
 def _finish(rng: Rng, picture: Image.Image, colours: Colours, unit: int) -> Image.Image:

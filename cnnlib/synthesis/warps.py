@@ -30,7 +30,8 @@ def warp(
     corners = np.stack([x, y], axis=-1)
     for kind in kinds:
         corners += np.stack(FIELDS[kind](rng, x, y, unit), axis=-1) * strength / len(kinds) ** 0.5
-    return _move(picture, columns, rows, corners.clip(0, (width, height)))
+    inside = corners.clip(0, (width - 0.6, height - 0.6))  # a piece taken from beyond the edge would be black
+    return _move(picture, columns, rows, inside)
 
 
 def pad(picture: Image.Image, margin: int) -> Image.Image:
@@ -109,12 +110,8 @@ def strong_elastic(rng: Rng, x: Grid, y: Grid, unit: float) -> tuple[Grid, Grid]
 
 def _skin(rng: Rng, x: Grid, y: Grid, cell: float, amplitude: float) -> tuple[Grid, Grid]:
     shape = (round(y.max() / cell) + 2, round(x.max() / cell) + 2)
-    dx, dy = (
-        np.asarray(
-            Image.fromarray(rng.uniform(-1, 1, shape).astype(np.float32)).resize(x.shape[::-1], Image.Resampling.BICUBIC)
-        )
-        for _ in range(2)
-    )
+    pulls = [Image.fromarray(pull) for pull in rng.uniform(-1, 1, (2, *shape)).astype(np.float32)]
+    dx, dy = (np.asarray(pull.resize(x.shape[::-1], Image.Resampling.BICUBIC)) for pull in pulls)
     return dx * amplitude, dy * amplitude
 
 
