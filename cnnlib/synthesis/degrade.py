@@ -13,6 +13,7 @@ from cnnlib.synthesis.chance import Rng
 from cnnlib.synthesis.colours import Colours, luma
 from cnnlib.synthesis.grounds import to_picture
 
+MOST_CHANGES = 2
 LARGE = 20  # pixels of a letter
 LEAST_GREY_DISTANCE = 100  # of ink and ground, for a picture without colours
 LEAST_DISTANCE_TO_FADE = 130
@@ -26,14 +27,14 @@ def degrade(rng: Rng, picture: Image.Image, colours: Colours, unit: float, clear
     in_grey = clear and abs(luma(colours.ground) - luma(colours.ink)) > LEAST_GREY_DISTANCE
     left_out = {*(() if in_grey else NEED_BRIGHTNESS), *(() if unit >= LARGE else NEED_SIZE)}
     left_out |= {*(() if colours.distance > LEAST_DISTANCE_TO_FADE else NEED_CONTRAST)}
-    for change, (share, function) in CHANGES.items():
-        if rng.random() < share and change not in left_out:
-            picture = function(rng, picture, unit)
+    chosen = [name for name, (share, _) in CHANGES.items() if rng.random() < share and name not in left_out]
+    for change in chosen[:MOST_CHANGES]:
+        picture = CHANGES[change][1](rng, picture, unit)
     return picture
 
 
 def blur(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:
-    return picture.filter(ImageFilter.GaussianBlur(unit * rng.uniform(0.012, 0.04)))
+    return picture.filter(ImageFilter.GaussianBlur(unit * rng.uniform(0.012, 0.035)))
 
 
 def few_pixels(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:
@@ -45,7 +46,7 @@ def few_pixels(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:
 
 def grain(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:
     noise = rng.normal(
-        0, rng.uniform(3, min(24, unit)), (picture.height, picture.width, 3 if rng.random() < 0.6 else 1)
+        0, rng.uniform(3, min(22, 0.8 * unit)), (picture.height, picture.width, 3 if rng.random() < 0.6 else 1)
     )
     return to_picture(np.asarray(picture) + noise)
 

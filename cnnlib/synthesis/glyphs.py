@@ -11,7 +11,7 @@ from cnnlib.synthesis.chance import Rng, pick_weighted
 from cnnlib.synthesis.colours import Colour
 
 MARGIN = 3  # pixels around a character, for styles that make it larger
-DETAIL_SIZE = 24  # pixels; styles with inner detail need a font of this size
+DETAIL_SIZE = 28  # pixels; styles with inner detail need a font of this size
 _DRAWN_AS = {"×": "×xX*", "*": "*×x", "÷": "÷/:"}  # what generators draw for a sign
 
 
@@ -100,7 +100,14 @@ def _masked(mask: Image.Image, pattern: np.ndarray) -> Image.Image:
     return Image.fromarray(np.where(pattern, np.asarray(mask), 0).astype(np.uint8))
 
 
-def _larger(mask: Image.Image) -> Image.Image:
+def _covered(coarse: Image.Image) -> np.ndarray:
+    """Which cells are ink. Thin strokes cover no cell by half, so that the darkest cells set the limit."""
+    cover = np.asarray(coarse)
+    return cover > min(110, 0.4 * cover.max())
+
+
+def larger(mask: Image.Image) -> Image.Image:
+    """The mask with strokes that are a pixel wider on each side."""
     return mask.filter(ImageFilter.MaxFilter(3))
 
 
@@ -109,17 +116,17 @@ def solid(_rng: Rng, mask: Image.Image, ink: Colour, _second: Colour) -> Image.I
 
 
 def bold(_rng: Rng, mask: Image.Image, ink: Colour, _second: Colour) -> Image.Image:
-    return _inked(_larger(mask), ink)
+    return _inked(larger(mask), ink)
 
 
 def hollow(_rng: Rng, mask: Image.Image, ink: Colour, _second: Colour) -> Image.Image:
     """The outline alone."""
-    return _inked(ImageChops.subtract(_larger(mask), mask), ink)
+    return _inked(ImageChops.subtract(larger(mask), mask), ink)
 
 
 def outlined(_rng: Rng, mask: Image.Image, ink: Colour, second: Colour) -> Image.Image:
     """The second colour with an outline of ink."""
-    glyph = _inked(_larger(mask), ink)
+    glyph = _inked(larger(mask), ink)
     glyph.paste((*second, 255), (0, 0), mask)
     return glyph
 
@@ -135,7 +142,7 @@ def dots(_rng: Rng, mask: Image.Image, ink: Colour, _second: Colour) -> Image.Im
     step = max(3, mask.height // 12)
     coarse = mask.resize((-(-mask.width // step), -(-mask.height // step)), Image.Resampling.BOX)
     inside = np.hypot(*(np.indices((step, step)) - (step - 1) / 2)) <= 0.52 * step
-    cells = np.kron(np.asarray(coarse) > 90, inside) * np.uint8(255)
+    cells = np.kron(_covered(coarse), inside) * np.uint8(255)
     return _inked(Image.fromarray(cells), ink)
 
 
@@ -156,7 +163,7 @@ def pixels(_rng: Rng, mask: Image.Image, ink: Colour, _second: Colour) -> Image.
     """Large square pixels."""
     step = max(2, mask.height // 15)
     small = mask.resize((-(-mask.width // step), -(-mask.height // step)), Image.Resampling.BOX)
-    hard = small.point(lambda value: 255 * (value > 110))
+    hard = Image.fromarray(_covered(small) * np.uint8(255))
     return _inked(hard.resize((hard.width * step, hard.height * step), Image.Resampling.NEAREST), ink)
 
 
@@ -221,3 +228,4 @@ STYLES: dict[str, Callable[[Rng, Image.Image, Colour, Colour], Image.Image]] = {
 _SHARES = (0.66, 0.06, 0.04, 0.04, 0.02, 0.025, 0.03, 0.03, 0.03, 0.02, 0.01, 0.01, 0.02)
 STYLE_WEIGHTS = dict(zip(STYLES, _SHARES, strict=True))
 DETAILED = ("hollow", "outlined", "halftone", "dots", "hatched", "pixels", "torn")  # what small letters can't show
+TWO_COLOURED = ("outlined", "hatched", "boxed", "cut_out")  # whose shape alone is no letter

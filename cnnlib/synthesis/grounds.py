@@ -183,5 +183,5 @@ GROUNDS: dict[str, Callable[[Rng, Colours, Size], Image.Image]] = {
         bands,
     )
 }
-_SHARES = (0.5, 0.08, 0.05, 0.06, 0.06, 0.03, 0.03, 0.05, 0.03, 0.02, 0.03, 0.02, 0.02, 0.02)
+_SHARES = (0.5, 0.08, 0.05, 0.06, 0.06, 0.03, 0.08, 0.05, 0.03, 0.02, 0.03, 0.02, 0.02, 0.02)
 WEIGHTS = dict(zip(GROUNDS, _SHARES, strict=True))

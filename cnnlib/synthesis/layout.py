@@ -19,13 +19,17 @@ from cnnlib.synthesis.glyphs import (
     Glyph,
     Pose,
     draw_glyph,
+    larger,
     mask_of,
     sign_shape,
 )
 from cnnlib.synthesis.labels import THIN
 
-MOST_OVERLAP = 0.38  # of the narrower one of two characters
+MOST_OVERLAP = 0.3  # of the narrower one of two characters
+THIN_MEAN, LEAST_DISTANCE_OF_THIN = 34, 130
 PALE = 190  # the darkest twentieth of a letter covers less of its pixels than that, of 255
+LEAST_WIDTH = 50  # pixels of a picture
+LEAST_ASPECT, MOST_ASPECT = 1.3, 6.5  # of a picture
 MOST_WIDTH = 8.5  # of a text, in letter sizes; wider ones have narrower gaps and letters
 
 
@@ -43,16 +47,14 @@ class Text:
 def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, style: str | None = None) -> Text:
     """`label` in random fonts, places and turns, and in one style."""
     style = style or pick_weighted(rng, STYLE_WEIGHTS)
-    size = draw_size(rng, style)
     kind = _gap_kind(rng, label)
+    size = draw_size(rng, style, len(label), kind)
     offsets, turns = draw_baseline(rng, len(label), size)
-    masks = _masks(rng, label, fonts, size)
+    masks = _masks(rng, label, fonts, size, colours)
     second = random_colour(rng, colours.ink, 100) if rng.random() < 0.5 else colours.ground
-    inks = draw_inks(rng, colours, len(label))
-    poses = draw_poses(rng, turns)
+    inks, poses = draw_inks(rng, colours, len(label)), draw_poses(rng, turns)
     glyphs = [
-        draw_glyph(rng, *each)
-        for each in zip(masks, [style] * len(label), inks, [second] * len(label), poses, strict=True)
+        draw_glyph(rng, mask, style, ink, second, pose) for mask, ink, pose in zip(masks, inks, poses, strict=True)
     ]
     if rng.random() < 0.2:  # each in the middle of the line, wherever its baseline is
         glyphs = [Glyph(glyph.picture, -glyph.picture.height / 2) for glyph in glyphs]
@@ -60,22 +62,27 @@ def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, styl
     return Text(_arrange(glyphs, gaps, offsets, size), size, kind == "tight", style, len({*inks}) == 1)
 
 
-def draw_size(rng: Rng, style: str) -> int:
-    """Pixels of the font. Few texts are large, as pages have few large pictures."""
+def draw_size(rng: Rng, style: str, length: int, gaps: str) -> int:
+    """Pixels of the font. Few texts are large, as pages have few large pictures. What is hard to read is not small."""
     low, high = pick_weighted(rng, {(14.0, 26.0): 0.2, (24.0, 54.0): 0.76, (54.0, 96.0): 0.04})
-    return int(max(log_uniform(rng, low, high), DETAIL_SIZE if style in DETAILED else 0))
+    least = DETAIL_SIZE if style in DETAILED else 22 if gaps == "tight" or length > 8 else 0
+    return int(max(log_uniform(rng, low, high), least, 26 if length < 3 else 0))
 
 
-def _masks(rng: Rng, label: str, fonts: Sequence[str], size: int) -> list[Image.Image]:
+def _masks(rng: Rng, label: str, fonts: Sequence[str], size: int, colours: Colours) -> list[Image.Image]:
+    """The characters in one font, in two, or each in another."""
     font, smooth = draw_font(rng, fonts), rng.random() > 0.06
     mixed = pick_weighted(rng, {1: 0.72, 2: 0.1, len(label): 0.18})
     chosen = [font] if mixed == 1 else [draw_font(rng, fonts) for _ in range(mixed)]
-    return [mask_of(pick(rng, chosen), size, sign_shape(rng, character), smooth) for character in label]
+    masks = [mask_of(pick(rng, chosen), size, sign_shape(rng, character), smooth) for character in label]
+    return [larger(mask) if is_pale(mask, colours) else mask for mask in masks]
 
 
-def _are_thin(masks: Sequence[Image.Image]) -> bool:
-    """Whether the strokes are hairlines, so that the letters would be pale."""
-    return sum(float(np.quantile(np.asarray(mask), 0.95)) for mask in masks) / len(masks) < PALE
+def is_pale(mask: Image.Image, colours: Colours) -> bool:
+    """Whether the strokes are hairlines, so that the letter would be pale, or thin in a colour near the ground's."""
+    cover = np.asarray(mask)
+    thin = float(cover.mean()) < THIN_MEAN and colours.distance < LEAST_DISTANCE_OF_THIN
+    return thin or float(np.quantile(cover, 0.95)) < PALE
 
 
 def draw_poses(rng: Rng, turns: np.ndarray) -> list[Pose]:
@@ -117,10 +124,10 @@ def draw_gaps(rng: Rng, widths: Sequence[int], size: int, kind: str) -> np.ndarr
 
 def draw_baseline(rng: Rng, count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """How far each character is below the line, in pixels, and how far the baseline turns it, in degrees."""
-    place = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
+    place: np.ndarray = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
     kind = pick_weighted(rng, {name: weight for name, (weight, _) in BASELINES.items()})
     offsets = BASELINES[kind][1](rng, place)
-    turns = np.zeros(count)
+    turns: np.ndarray = np.zeros(count)
     if count > 2 and rng.random() < 0.5 and kind != "jitter":
         turns = -np.rad2deg(np.arctan2(np.gradient(offsets), np.gradient(place) * count * 0.35))
     return offsets * size, turns.clip(-40, 40)
@@ -189,7 +196,8 @@ def draw_margins(rng: Rng, text: Text, length: int) -> tuple[int, int, int, int]
     if rng.random() < 0.1 and length < 7:
         right += width * rng.uniform(0.2, 0.8)
     wide, tall = width + left + right, height + top + bottom
-    missing_width, missing_height = max(0.0, 1.3 * tall - wide), max(0.0, wide / 6.5 - tall)
+    missing_width = max(0.0, LEAST_ASPECT * tall - wide, LEAST_WIDTH - wide)
+    missing_height = max(0.0, (wide + missing_width) / MOST_ASPECT - tall)
     share = rng.random(2)
     return (
         round(left + missing_width * share[0]),

@@ -3,19 +3,28 @@
 import numpy as np
 from PIL import Image
 
-LEAST_CONTRAST = 60  # of the text and what was there before, mean over its pixels, 0 to 255
-LEAST_CONTRAST_ANYWHERE = 30  # exceeded by nine tenths of the text
-MOST_HIDDEN = 0.22  # of the text's pixels
-MOST_CLUTTER = 0.7  # changed pixels beside the text, for each pixel of the text
+from cnnlib.synthesis.colours import to_colour
+
+LEAST_CONTRAST = 68  # of the text and what was there before, mean over its pixels, 0 to 255
+LEAST_CONTRAST_ANYWHERE = 38  # exceeded by nine tenths of the text
+LEAST_CONTRAST_TO_NOISE = 1.7  # of the text, for the standard deviation of what is around it
+MOST_HIDDEN = 0.15  # of the text's pixels
+MOST_CLUTTER = 0.5  # changed pixels beside the text, for each pixel of the text
 COVERED, UNCOVERED = 110, 25  # alpha, 0 to 255
 
 
 def stands_out(before: Image.Image, after: Image.Image, text: Image.Image) -> bool:
     """Whether putting the text on the picture changed it enough. `text` is the transparent RGBA layer."""
+    box = text.getchannel("A").getbbox()
+    if not box:
+        return False
+    before, after, text = before.crop(box), after.crop(box), text.crop(box)
     changes = _changes(before, after)[np.asarray(text.getchannel("A")) > COVERED]
     if not changes.size:
         return False
-    return bool(changes.mean() >= LEAST_CONTRAST and np.quantile(changes, 0.1) >= LEAST_CONTRAST_ANYWHERE)
+    noise = _changes(before, Image.new("RGB", before.size, to_colour(np.asarray(before).mean((0, 1)))))
+    least = max(LEAST_CONTRAST, LEAST_CONTRAST_TO_NOISE * float(np.sqrt((noise**2).mean())))
+    return bool(changes.mean() >= least and np.quantile(changes, 0.1) >= LEAST_CONTRAST_ANYWHERE)
 
 
 def leaves_readable(before: Image.Image, after: Image.Image, text: Image.Image, contrast: float) -> bool:

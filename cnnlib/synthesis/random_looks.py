@@ -14,10 +14,11 @@ from PIL import Image
 from cnnlib.codec.images import encode_picture
 from cnnlib.config import CaptchaConfig
 from cnnlib.synthesis.chance import Rng, pick_weighted
-from cnnlib.synthesis.colours import Colours, draw_colours, draw_pen
+from cnnlib.synthesis.colours import Colours, distance, draw_colours, draw_pen
 from cnnlib.synthesis.degrade import degrade
 from cnnlib.synthesis.effects import frame, invert_bars, put_text
 from cnnlib.synthesis.fonts import usable_fonts
+from cnnlib.synthesis.glyphs import TWO_COLOURED
 from cnnlib.synthesis.grounds import WEIGHTS as GROUND_WEIGHTS
 from cnnlib.synthesis.grounds import draw_ground
 from cnnlib.synthesis.labels import draw_label
@@ -31,7 +32,8 @@ WARPED = {"nothing": 0.4, "text": 0.38, "picture": 0.16, "both": 0.06}
 MARKS = {0: 0.2, 1: 0.42, 2: 0.28, 3: 0.1}  # kinds of strokes and specks on one picture
 FALSE_LETTERS_SHARE = 0.06
 SMALL = 18  # pixels of a letter
-THIN_FILL = 0.14
+LARGE = 26
+THIN_FILL, BOLD_FILL = 0.14, 0.22  # share of ink in the box around a text
 QUIET_GROUNDS = ("plain", "gradient", "fading", "bands")
 
 
@@ -59,13 +61,14 @@ def draw_picture(rng: Rng, label: str, fonts: Sequence[str], alphabet: str) -> I
     if warped in ("text", "both"):
         text = _warp_text(rng, text, 0.7 if warped == "both" else 1.0)
     layer = _with_margins(rng, text, len(label))
-    ground = pick_weighted(rng, GROUND_WEIGHTS)
+    ground = _ground_kind(rng, text, colours)
     picture = draw_ground(rng, colours, layer.size, ground)
     if rng.random() < FALSE_LETTERS_SHARE:
         draw_false_letters(rng, picture, alphabet, fonts, colours, text.size)
-    behind, over = _draw_counts(rng, text, warped, len(label))
+    behind, over = _draw_counts(rng, text, colours, warped, len(label))
     picture = _draw_marks(rng, picture, layer, colours, text.size, behind)
-    picture = _put_readable(rng, picture, layer, colours, text.size)
+    effect = "none" if text.style in TWO_COLOURED else None
+    picture = _put_readable(rng, picture, layer, colours, text.size, effect)
     picture = _draw_marks(rng, picture, layer, colours, text.size, over)
     if warped in ("picture", "both"):
         picture = warp(rng, picture, text.size, 0.7)
@@ -74,19 +77,28 @@ def draw_picture(rng: Rng, label: str, fonts: Sequence[str], alphabet: str) -> I
     return degrade(rng, picture, colours, text.size, clear)
 
 
-def _draw_counts(rng: Rng, text: Text, warped: str, length: int) -> tuple[int, int]:
+def _ground_kind(rng: Rng, text: Text, colours: Colours) -> str:
+    kind = pick_weighted(rng, GROUND_WEIGHTS)
+    bold = fill(text.picture) > BOLD_FILL and text.one_ink and text.size >= LARGE and not text.tight
+    black_or_white = min(distance(colours.ink, (0, 0, 0)), distance(colours.ink, (255, 255, 255))) < 60
+    return kind if kind != "vivid_boxes" or (bold and black_or_white) else "plain"
+
+
+def _draw_counts(rng: Rng, text: Text, colours: Colours, warped: str, length: int) -> tuple[int, int]:
     """How many kinds of marks are drawn behind the text and over it. Texts that are hard to read have fewer."""
     hard = text.tight + (warped != "nothing") + (text.style != "solid") + (text.size < SMALL)
-    hard += (fill(text.picture) < THIN_FILL) + (length < 3)
+    hard += (fill(text.picture) < THIN_FILL) + (length < 3) + (colours.distance < 100)
     marks = min(pick_weighted(rng, MARKS), max(1, 3 - hard))
     behind = int(rng.binomial(marks, 0.25))
     return behind, marks - behind
 
 
-def _put_readable(rng: Rng, picture: Image.Image, layer: Image.Image, colours: Colours, unit: int) -> Image.Image:
+def _put_readable(
+    rng: Rng, picture: Image.Image, layer: Image.Image, colours: Colours, unit: int, effect: str | None
+) -> Image.Image:
     """The picture with the text on it, in an effect. A ground that hides it is replaced by a plain one."""
     after = picture.copy()
-    put_text(rng, after, layer, colours, unit)
+    put_text(rng, after, layer, colours, unit, effect)
     if stands_out(picture, after, layer):
         return after
     plain = Image.new("RGB", picture.size, colours.ground)

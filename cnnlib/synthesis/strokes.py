@@ -68,12 +68,13 @@ def net(rng: Rng, draw: ImageDraw.ImageDraw, size: Points, pen: Pen, unit: float
     """A grid, straight or turned, of one colour."""
     colour, step, turn = pen(), unit * rng.uniform(0.2, 0.9), rng.choice((0, rng.uniform(0, np.pi)))
     along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
-    reach = float(np.hypot(*size))
+    reach, width = float(np.hypot(*size)), max(1, round(unit / 40))
     directions = ((along, across), (across, along)) if rng.random() < 0.8 else ((along, across),)
     for forward, side in directions:
         for shift in np.arange(-reach / 2, reach / 2, step):
             middle = size / 2 + side * shift
-            _line(draw, np.stack([middle - forward * reach, middle + forward * reach]), lambda: colour, unit / 40)
+            ends = np.stack([middle - forward * reach, middle + forward * reach])
+            draw.line([*map(tuple, ends.tolist())], fill=colour, width=width)
 
 
 def curves(rng: Rng, draw: ImageDraw.ImageDraw, size: Points, pen: Pen, unit: float) -> None:
@@ -103,7 +104,7 @@ def tapering(rng: Rng, draw: ImageDraw.ImageDraw, size: Points, pen: Pen, unit: 
         widths, colour = np.linspace(unit * rng.uniform(0.08, 0.16), 1, count), pen()
         widths = widths[:: 1 if rng.random() < 0.5 else -1]
         for start, end, width in zip(places, places[1:], widths, strict=False):
-            _line(draw, np.stack([start, end]), lambda colour=colour: colour, width)
+            draw.line([*start.tolist(), *end.tolist()], fill=colour, width=max(1, round(width)))
 
 
 def rings(rng: Rng, draw: ImageDraw.ImageDraw, size: Points, pen: Pen, unit: float) -> None:
