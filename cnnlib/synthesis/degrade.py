@@ -101,14 +101,14 @@ CHANGES: dict[
     str, tuple[float, Callable[[Rng, Image.Image, float], Image.Image]]
 ] = {  # share of the pictures, in order
     "inverted": (0.03, inverted),
-    "edges": (0.006, edges),
-    "relief": (0.006, relief),
+    "edges": (0.02, edges),
+    "relief": (0.02, relief),
     "blur": (0.16, blur),
     "few_pixels": (0.1, few_pixels),
     "faded": (0.05, faded),
     "grain": (0.1, grain),
-    "grey": (0.06, grey),
-    "two_colours": (0.04, two_colours),
+    "grey": (0.1, grey),
+    "two_colours": (0.12, two_colours),
     "few_colours": (0.05, few_colours),
     "compressed": (0.35, compressed),
 }

@@ -90,7 +90,7 @@ def draw_poses(rng: Rng, turns: np.ndarray) -> list[Pose]:
     count = len(turns)
     largest = pick_weighted(rng, {0: 0.34, 8: 0.2, 18: 0.22, 30: 0.16, 45: 0.08})
     own = turns + rng.uniform(-largest, largest, count)
-    slants = np.full(count, rng.uniform(-0.35, 0.35) if rng.random() < 0.25 else 0.0)
+    slants: np.ndarray = np.full(count, rng.uniform(-0.35, 0.35) if rng.random() < 0.25 else 0.0)
     if rng.random() < 0.08:
         slants = rng.uniform(-0.5, 0.5, count)
     stretch = rng.uniform(0.75, 1.3) if rng.random() < 0.3 else 1.0

@@ -6,7 +6,7 @@ warps, effects and losses. Each has a wider range than any one captcha generator
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -30,11 +30,16 @@ from cnnlib.synthesis.warps import pad, tear_rows, warp
 
 WARPED = {"nothing": 0.4, "text": 0.38, "picture": 0.16, "both": 0.06}
 MARKS = {0: 0.2, 1: 0.42, 2: 0.28, 3: 0.1}  # kinds of strokes and specks on one picture
-FALSE_LETTERS_SHARE = 0.06
-SMALL = 18  # pixels of a letter
-LARGE = 26
-THIN_FILL, BOLD_FILL = 0.14, 0.22  # share of ink in the box around a text
+STROKES_SHARE = 0.7  # of the marks; the others are specks
+BEHIND_SHARE = 0.25  # of the marks; the others are over the text
+FALSE_LETTERS_SHARE = 0.06  # of the pictures, as all of these
+TORN_SHARE = 0.06
+BARS_SHARE = 0.04
+FRAME_SHARE = 0.12
 QUIET_GROUNDS = ("plain", "gradient", "fading", "bands")
+SMALL, LARGE = 18, 26  # pixels of a letter
+THIN_FILL, BOLD_FILL = 0.14, 0.22  # share of ink in the box around a text
+NEAR = 100  # distance of ink and ground, of 255
 
 
 def draw_random_look(
@@ -53,86 +58,91 @@ def draw_random_look(
     return label, encode_picture(picture, config.image_suffix)
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is decided before anything is painted."""
+
+    colours: Colours
+    text: Text
+    layer: Image.Image  # the text on a transparent RGBA picture as large as the picture will be
+    warped: str
+    ground: str
+    behind: int  # kinds of marks behind the text
+    over: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the text has one ink and little around it."""
+        return self.text.one_ink and self.ground in QUIET_GROUNDS and self.behind + self.over == 0
+
+
 def draw_picture(rng: Rng, label: str, fonts: Sequence[str], alphabet: str) -> Image.Image:
     """`label` in a random look on an RGB picture that is as large as the look needs."""
-    colours = draw_colours(rng)
-    warped = pick_weighted(rng, WARPED)
+    plan = _draw_plan(rng, label, fonts)
+    colours, size = plan.colours, plan.text.size
+    picture = draw_ground(rng, colours, plan.layer.size, plan.ground)
+    if rng.random() < FALSE_LETTERS_SHARE:
+        draw_false_letters(rng, picture, alphabet, fonts, colours, size)
+    picture = _draw_marks(rng, picture, plan, plan.behind)
+    picture = _put_readable(rng, picture, plan)
+    picture = _draw_marks(rng, picture, plan, plan.over)
+    if plan.warped in ("picture", "both"):
+        picture = warp(rng, picture, size, 0.7)
+    if rng.random() < BARS_SHARE:
+        picture = invert_bars(rng, picture, size)
+    if rng.random() < FRAME_SHARE:
+        picture = frame(rng, picture, colours)
+    return degrade(rng, picture, colours, size, plan.is_clear)
+
+
+def _draw_plan(rng: Rng, label: str, fonts: Sequence[str]) -> _Plan:
+    colours, warped = draw_colours(rng), pick_weighted(rng, WARPED)
     text = draw_text(rng, label, fonts, colours)
     if warped in ("text", "both"):
         text = _warp_text(rng, text, 0.7 if warped == "both" else 1.0)
-    layer = _with_margins(rng, text, len(label))
-    ground = _ground_kind(rng, text, colours)
-    picture = draw_ground(rng, colours, layer.size, ground)
-    if rng.random() < FALSE_LETTERS_SHARE:
-        draw_false_letters(rng, picture, alphabet, fonts, colours, text.size)
-    behind, over = _draw_counts(rng, text, colours, warped, len(label))
-    picture = _draw_marks(rng, picture, layer, colours, text.size, behind)
-    effect = "none" if text.style in TWO_COLOURED else None
-    picture = _put_readable(rng, picture, layer, colours, text.size, effect)
-    picture = _draw_marks(rng, picture, layer, colours, text.size, over)
-    if warped in ("picture", "both"):
-        picture = warp(rng, picture, text.size, 0.7)
-    picture = _finish(rng, picture, colours, text.size)
-    clear = text.one_ink and ground in QUIET_GROUNDS and behind + over < 2
-    return degrade(rng, picture, colours, text.size, clear)
+    left, top, right, bottom = draw_margins(rng, text, len(label))
+    layer = text.picture.crop((-left, -top, text.picture.width + right, text.picture.height + bottom))
+    hard = text.tight + (warped != "nothing") + (text.style != "solid") + (text.size < SMALL)
+    hard += (fill(text.picture) < THIN_FILL) + (len(label) < 3) + (colours.distance < NEAR)
+    marks = min(pick_weighted(rng, MARKS), max(1, 3 - hard))
+    behind = int(rng.binomial(marks, BEHIND_SHARE))
+    return _Plan(colours, text, layer, warped, _ground_kind(rng, text, colours), behind, marks - behind)
+
+
+def _warp_text(rng: Rng, text: Text, strength: float) -> Text:
+    """The text, bent and cut out again."""
+    padded = pad(text.picture, text.size // 2)
+    torn = rng.random() < TORN_SHARE
+    bent = tear_rows(rng, padded, text.size) if torn else warp(rng, padded, text.size, strength)
+    return replace(text, picture=bent.crop(bent.getchannel("A").getbbox()))
 
 
 def _ground_kind(rng: Rng, text: Text, colours: Colours) -> str:
+    """A kind of ground. Only large bold letters, black or white, can be told from boxes in all colours."""
     kind = pick_weighted(rng, GROUND_WEIGHTS)
     bold = fill(text.picture) > BOLD_FILL and text.one_ink and text.size >= LARGE and not text.tight
     black_or_white = min(distance(colours.ink, (0, 0, 0)), distance(colours.ink, (255, 255, 255))) < 60
     return kind if kind != "vivid_boxes" or (bold and black_or_white) else "plain"
 
 
-def _draw_counts(rng: Rng, text: Text, colours: Colours, warped: str, length: int) -> tuple[int, int]:
-    """How many kinds of marks are drawn behind the text and over it. Texts that are hard to read have fewer."""
-    hard = text.tight + (warped != "nothing") + (text.style != "solid") + (text.size < SMALL)
-    hard += (fill(text.picture) < THIN_FILL) + (length < 3) + (colours.distance < 100)
-    marks = min(pick_weighted(rng, MARKS), max(1, 3 - hard))
-    behind = int(rng.binomial(marks, 0.25))
-    return behind, marks - behind
-
-
-def _put_readable(
-    rng: Rng, picture: Image.Image, layer: Image.Image, colours: Colours, unit: int, effect: str | None
-) -> Image.Image:
+def _put_readable(rng: Rng, picture: Image.Image, plan: _Plan) -> Image.Image:
     """The picture with the text on it, in an effect. A ground that hides it is replaced by a plain one."""
     after = picture.copy()
-    put_text(rng, after, layer, colours, unit, effect)
-    if stands_out(picture, after, layer):
+    effect = "none" if plan.text.style in TWO_COLOURED else None
+    put_text(rng, after, plan.layer, plan.colours, plan.text.size, effect)
+    if stands_out(picture, after, plan.layer):
         return after
-    plain = Image.new("RGB", picture.size, colours.ground)
-    plain.paste(layer, (0, 0), layer)
+    plain = Image.new("RGB", picture.size, plan.colours.ground)
+    plain.paste(plan.layer, (0, 0), plan.layer)
     return plain
 
 
-def _warp_text(rng: Rng, text: Text, strength: float) -> Text:
-    """The text, bent and cut out again."""
-    padded = pad(text.picture, text.size // 2)
-    bent = warp(rng, padded, text.size, strength) if rng.random() < 0.94 else tear_rows(rng, padded, text.size)
-    return replace(text, picture=bent.crop(bent.getchannel("A").getbbox()))
-
-
-def _with_margins(rng: Rng, text: Text, length: int) -> Image.Image:
-    left, top, right, bottom = draw_margins(rng, text, length)
-    return text.picture.crop((-left, -top, text.picture.width + right, text.picture.height + bottom))
-
-
-def _draw_marks(
-    rng: Rng, picture: Image.Image, layer: Image.Image, colours: Colours, unit: int, count: int
-) -> Image.Image:
+def _draw_marks(rng: Rng, picture: Image.Image, plan: _Plan, count: int) -> Image.Image:
     """The picture with kinds of strokes and specks on it. What would hide the text is left out."""
     for _ in range(count):
         marked = picture.copy()
-        draw = draw_strokes if rng.random() < 0.7 else draw_specks
-        draw(rng, marked, draw_pen(rng, colours), unit)
-        if leaves_readable(picture, marked, layer, colours.distance):
+        draw = draw_strokes if rng.random() < STROKES_SHARE else draw_specks
+        draw(rng, marked, draw_pen(rng, plan.colours), plan.text.size)
+        if leaves_readable(picture, marked, plan.layer, plan.colours.distance):
             picture = marked
     return picture
-
-
-def _finish(rng: Rng, picture: Image.Image, colours: Colours, unit: int) -> Image.Image:
-    """The picture with bars that invert it, or with a frame, or as it is."""
-    if rng.random() < 0.04:
-        picture = invert_bars(rng, picture, unit)
-    return frame(rng, picture, colours) if rng.random() < 0.12 else picture
