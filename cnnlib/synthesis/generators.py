@@ -10,7 +10,7 @@ from cnnlib.core.errors import ConfigError
 from cnnlib.synthesis.captcha import check_fonts, draw_captcha
 from cnnlib.synthesis.fonts import select_fonts_by_alphabet
 from cnnlib.synthesis.generate import Draw
-from cnnlib.synthesis.labels import alphabets_of, arithmetic_alphabet
+from cnnlib.synthesis.labels import alphabets_of, arithmetic_alphabet, shapes_of
 from cnnlib.synthesis.random_looks import draw_random_look
 
 
@@ -25,13 +25,14 @@ def many_looks(config: CaptchaConfig, fonts: Sequence[str] = ()) -> "partial[tup
 
     Raises ConfigError when one of these lacks a character, or no font of this machine has all.
     """
+    every = shapes_of(config.characters)
     if fonts:
-        check_fonts(config.characters, fonts)
+        check_fonts(every, fonts)
         return partial(draw_random_look, config, fonts=tuple(fonts))
     pools = [*alphabets_of(config).values(), arithmetic_alphabet(config)]
-    alphabets = ["".join(sorted({*pool})) for pool in pools if pool]
-    selected = select_fonts_by_alphabet([config.characters, *dict.fromkeys(alphabets)], system_fonts())
-    chosen = selected.pop(config.characters)
+    alphabets = dict.fromkeys("".join(sorted(shapes_of("".join(pool)))) for pool in pools if pool)
+    selected = select_fonts_by_alphabet([every, *alphabets], system_fonts())
+    chosen = selected.pop(every)
     if not chosen:
         raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")
     more = {alphabet: tuple(font for font in found if font not in chosen) for alphabet, found in selected.items()}

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
-from cnnlib.synthesis.chance import Rng, pick_weighted
+from cnnlib.synthesis.chance import Rng
 from cnnlib.synthesis.colours import Colour
 
 MARGIN = 3  # pixels around a character, for styles that make it larger
 DETAIL_SIZE = 28  # pixels; styles with inner detail need a font of this size
-_DRAWN_AS = {"×": "×xX*", "*": "*×x", "÷": "÷/:"}  # what generators draw for a sign
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,6 @@ class Pose:
 @functools.lru_cache(maxsize=512)
 def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
-
-
-def sign_shape(rng: Rng, character: str) -> str:
-    """The character to draw for a label's one: a multiplication sign may look like a letter x."""
-    return pick_weighted(rng, dict.fromkeys(_DRAWN_AS.get(character, character), 1.0))
 
 
 @functools.lru_cache(maxsize=2048)

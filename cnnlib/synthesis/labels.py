@@ -11,6 +11,7 @@ from cnnlib.synthesis.chance import Rng, pick, pick_weighted
 
 OPERATORS = "+-×÷*/"
 SIGNS = OPERATORS + "=?"
+SHAPES = {"×": "×x"}  # what generators draw for a sign
 THIN = "lirtfjIJ1"  # what gets lost in tight words
 _LOOK_ALIKES = "0OoQD1lIi5Ss2Zz8B6G9gqvuVU"
 _EVERY = "every"  # all that the config has, letters of scripts without cases too
@@ -74,6 +75,11 @@ def has_arithmetic(config: CaptchaConfig) -> bool:
     """Whether the config has an operator and all digits, and room for `1+1`."""
     characters = {*config.characters}
     return bool(characters & {*OPERATORS}) and characters >= {*string.digits} and config.char_count >= 3
+
+
+def shapes_of(characters: str) -> str:
+    """What a font must have to draw these characters, each once."""
+    return "".join(dict.fromkeys("".join(SHAPES.get(character, character) for character in characters)))
 
 
 def arithmetic_alphabet(config: CaptchaConfig) -> str:

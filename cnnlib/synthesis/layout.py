@@ -21,9 +21,8 @@ from cnnlib.synthesis.glyphs import (
     draw_glyph,
     larger,
     mask_of,
-    sign_shape,
 )
-from cnnlib.synthesis.labels import THIN
+from cnnlib.synthesis.labels import SHAPES, THIN
 
 MOST_OVERLAP = 0.3  # of the narrower one of two characters
 THIN_MEAN, LEAST_DISTANCE_OF_THIN = 34, 130
@@ -74,7 +73,9 @@ def _masks(rng: Rng, label: str, fonts: Sequence[str], size: int, colours: Colou
     font, smooth = draw_font(rng, fonts), rng.random() > 0.06
     mixed = pick_weighted(rng, {1: 0.72, 2: 0.1, len(label): 0.18})
     chosen = [font] if mixed == 1 else [draw_font(rng, fonts) for _ in range(mixed)]
-    masks = [mask_of(pick(rng, chosen), size, sign_shape(rng, character), smooth) for character in label]
+    masks = [
+        mask_of(pick(rng, chosen), size, pick(rng, SHAPES.get(character, character)), smooth) for character in label
+    ]
     return [larger(mask) if is_pale(mask, colours) else mask for mask in masks]
 
 

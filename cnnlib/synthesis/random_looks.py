@@ -21,7 +21,7 @@ from cnnlib.synthesis.fonts import usable_fonts
 from cnnlib.synthesis.glyphs import TWO_COLOURED
 from cnnlib.synthesis.grounds import WEIGHTS as GROUND_WEIGHTS
 from cnnlib.synthesis.grounds import draw_ground
-from cnnlib.synthesis.labels import draw_label
+from cnnlib.synthesis.labels import draw_label, shapes_of
 from cnnlib.synthesis.layout import Text, draw_false_letters, draw_margins, draw_text
 from cnnlib.synthesis.legibility import fill, leaves_readable, stands_out
 from cnnlib.synthesis.specks import draw_specks
@@ -34,7 +34,7 @@ STROKES_SHARE = 0.7  # of the marks; the others are specks
 BEHIND_SHARE = 0.25  # of the marks; the others are over the text
 FALSE_LETTERS_SHARE = 0.06  # of the pictures, as all of these
 TORN_SHARE = 0.06
-BARS_SHARE = 0.04
+BARS_SHARE, BARS_SHARE_ON_BOXES = 0.04, 0.3
 FRAME_SHARE = 0.12
 QUIET_GROUNDS = ("plain", "gradient", "fading", "bands")
 SMALL, LARGE = 18, 26  # pixels of a letter
@@ -52,7 +52,7 @@ def draw_random_look(
     """
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
     label, alphabet = draw_label(rng, config)
-    usable = usable_fonts(alphabet, fonts, more_fonts or {})
+    usable = usable_fonts(shapes_of(alphabet), fonts, more_fonts or {})
     picture = draw_picture(rng, label, usable, alphabet)
     picture = picture.resize((config.width, config.height), Image.Resampling.BILINEAR)
     return label, encode_picture(picture, config.image_suffix)
@@ -88,7 +88,7 @@ def draw_picture(rng: Rng, label: str, fonts: Sequence[str], alphabet: str) -> I
     picture = _draw_marks(rng, picture, plan, plan.over)
     if plan.warped in ("picture", "both"):
         picture = warp(rng, picture, size, 0.7)
-    if rng.random() < BARS_SHARE:
+    if rng.random() < (BARS_SHARE_ON_BOXES if plan.ground == "vivid_boxes" else BARS_SHARE):
         picture = invert_bars(rng, picture, size)
     if rng.random() < FRAME_SHARE:
         picture = frame(rng, picture, colours)
