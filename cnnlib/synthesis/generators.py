@@ -29,7 +29,8 @@ def many_looks(config: CaptchaConfig, fonts: Sequence[str] = ()) -> "partial[tup
     if fonts:
         check_fonts(every, fonts)
         return partial(draw_random_look, config, fonts=tuple(fonts))
-    pools = [*alphabets_of(config).values(), arithmetic_alphabet(config)]
+    labels = config.characters, config.lengths
+    pools = [*alphabets_of(*labels).values(), arithmetic_alphabet(*labels)]
     alphabets = dict.fromkeys("".join(sorted(shapes_of("".join(pool)))) for pool in pools if pool)
     selected = select_fonts_by_alphabet([every, *alphabets], system_fonts())
     chosen = selected.pop(every)

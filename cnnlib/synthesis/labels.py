@@ -6,7 +6,6 @@ show hardly any picture of digits alone.
 
 import string
 
-from cnnlib.config import CaptchaConfig
 from cnnlib.synthesis.chance import Rng, pick, pick_weighted
 
 OPERATORS = "+-×÷*/"
@@ -34,17 +33,17 @@ THIN_SHARE = 0.08
 _USUAL_LENGTH, _LENGTH_SPREAD = 5, 2.5  # most captchas have four to six characters
 
 
-def draw_label(rng: Rng, config: CaptchaConfig) -> tuple[str, str]:
-    """A label of the config's characters and lengths, and all characters that could have been in it."""
-    if has_arithmetic(config) and rng.random() < ARITHMETIC_SHARE:
-        label = draw_expression(rng, config)
+def draw_label(rng: Rng, characters: str, lengths: range) -> tuple[str, str]:
+    """A label of these characters, with one of these lengths, and all characters that could have been in it."""
+    if has_arithmetic(characters, lengths) and rng.random() < ARITHMETIC_SHARE:
+        label = draw_expression(rng, characters, lengths)
         if label:
-            return label, arithmetic_alphabet(config)
-    pool = draw_alphabet(rng, config)
+            return label, arithmetic_alphabet(characters, lengths)
+    pool = draw_alphabet(rng, characters, lengths)
     thin = [character for character in pool if character in THIN]
     if thin and rng.random() < THIN_SHARE:
         pool = [*pool, *thin * (len(pool) // len(thin))]
-    return "".join(pick(rng, pool) for _ in range(draw_length(rng, config.lengths))), "".join(dict.fromkeys(pool))
+    return "".join(pick(rng, pool) for _ in range(draw_length(rng, lengths))), "".join(dict.fromkeys(pool))
 
 
 def draw_length(rng: Rng, lengths: range) -> int:
@@ -52,29 +51,29 @@ def draw_length(rng: Rng, lengths: range) -> int:
     return pick_weighted(rng, {n: 1 / (1 + ((n - _USUAL_LENGTH) / _LENGTH_SPREAD) ** 2) for n in lengths})
 
 
-def draw_alphabet(rng: Rng, config: CaptchaConfig) -> list[str]:
-    """The config's characters that are in an alphabet. One that it names twice is there twice."""
-    pools = alphabets_of(config)
+def draw_alphabet(rng: Rng, characters: str, lengths: range) -> list[str]:
+    """The characters that are in an alphabet. One that is named twice is there twice."""
+    pools = alphabets_of(characters, lengths)
     name = pick_weighted(rng, {name: ALPHABETS[name][0] for name in pools})
     if name == _FEW:
-        characters = [*dict.fromkeys(pools[_EVERY])]
-        return [str(each) for each in rng.permutation(characters)[: rng.integers(2, 9)]]
+        every = [*dict.fromkeys(pools[_EVERY])]
+        return [str(each) for each in rng.permutation(every)[: rng.integers(2, 9)]]
     return pools[name]
 
 
-def alphabets_of(config: CaptchaConfig) -> dict[str, list[str]]:
-    """The alphabets of which the config has two characters or more, by name."""
-    signs = SIGNS if has_arithmetic(config) else ""
-    every = [character for character in config.characters if character not in signs]
-    pools = {name: [c for c in every if c in characters] for name, (_, characters) in ALPHABETS.items()}
+def alphabets_of(characters: str, lengths: range) -> dict[str, list[str]]:
+    """The alphabets of which two characters or more are there, by name."""
+    signs = SIGNS if has_arithmetic(characters, lengths) else ""
+    every = [character for character in characters if character not in signs]
+    pools = {name: [c for c in every if c in alphabet] for name, (_, alphabet) in ALPHABETS.items()}
     pools = {name: pool for name, pool in pools.items() if len(set(pool)) > 1}
     return pools | {_EVERY: every, _FEW: every}
 
 
-def has_arithmetic(config: CaptchaConfig) -> bool:
-    """Whether the config has an operator and all digits, and room for `1+1`."""
-    characters = {*config.characters}
-    return bool(characters & {*OPERATORS}) and characters >= {*string.digits} and config.char_count >= 3
+def has_arithmetic(characters: str, lengths: range) -> bool:
+    """Whether there is an operator, all digits and room for `1+1`."""
+    present = {*characters}
+    return bool(present & {*OPERATORS}) and present >= {*string.digits} and lengths[-1] >= len("1+1")
 
 
 def shapes_of(characters: str) -> str:
@@ -82,23 +81,23 @@ def shapes_of(characters: str) -> str:
     return "".join(dict.fromkeys("".join(SHAPES.get(character, character) for character in characters)))
 
 
-def arithmetic_alphabet(config: CaptchaConfig) -> str:
+def arithmetic_alphabet(characters: str, lengths: range) -> str:
     """The characters of the expressions that can be drawn, or none."""
-    return "".join(c for c in config.characters if c in string.digits + SIGNS) if has_arithmetic(config) else ""
+    return "".join(c for c in characters if c in string.digits + SIGNS) if has_arithmetic(characters, lengths) else ""
 
 
-def draw_expression(rng: Rng, config: CaptchaConfig) -> str | None:
-    """An expression such as `3+5=?`, `12×4=` or `7-2` of a length that the config has, or None."""
-    operators = [character for character in dict.fromkeys(config.characters) if character in OPERATORS]
+def draw_expression(rng: Rng, characters: str, lengths: range) -> str | None:
+    """An expression such as `3+5=?`, `12×4=` or `7-2` with one of the lengths, or None."""
+    operators = [character for character in dict.fromkeys(characters) if character in OPERATORS]
     endings = {"": 0.25, "=": 0.35, "=?": 0.4}
-    endings = {ending: share for ending, share in endings.items() if {*ending} <= {*config.characters}}
+    endings = {ending: share for ending, share in endings.items() if {*ending} <= {*characters}}
     for _ in range(20):
         terms = 3 if rng.random() < 0.1 else 2
         text = _number(rng)
         for _ in range(terms - 1):
             text += pick(rng, operators) + _number(rng)
         text += pick_weighted(rng, endings)
-        if len(text) in config.lengths:
+        if len(text) in lengths:
             return text
     return None
 

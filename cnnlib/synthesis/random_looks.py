@@ -51,7 +51,7 @@ def draw_random_look(
     any process.
     """
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
-    label, alphabet = draw_label(rng, config)
+    label, alphabet = draw_label(rng, config.characters, config.lengths)
     usable = usable_fonts(shapes_of(alphabet), fonts, more_fonts or {})
     picture = draw_picture(rng, label, usable, alphabet)
     picture = picture.resize((config.width, config.height), Image.Resampling.BILINEAR)
