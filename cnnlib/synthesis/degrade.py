@@ -70,7 +70,7 @@ def two_colours(rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
 def few_colours(rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
     """A palette, as GIF files have, or few levels of each colour."""
     if rng.random() < 0.4:
-        return ImageOps.posterize(picture, int(rng.integers(2, 5)))
+        return ImageOps.posterize(picture, int(rng.integers(3, 5)))
     dither = Image.Dither.FLOYDSTEINBERG if rng.random() < 0.5 else Image.Dither.NONE
     return picture.quantize(int(rng.integers(8, 65)), Image.Quantize.FASTOCTREE, dither=dither).convert("RGB")
 

@@ -3,16 +3,19 @@
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fontTools.ttLib import TTFont
-from PIL import ImageFont
+from PIL import Image, ImageFont
 
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.printable import printable
 from cnnlib.synthesis.chance import Rng
 
 CHECKED_SIZE = 32  # pixels at which the characters of a font are compared
+CASED = "abdeghnqrtABDEGHNQRT"  # letters whose small shape is another one in most fonts
+MOST_DIFFERENCE, MOST_DIFFERENT_INK = 0.22, 0.24  # of a capital and a small one of the same shape
 
 
 def select_fonts(characters: str, fonts: Sequence[str]) -> tuple[str, ...]:
@@ -40,14 +43,37 @@ def _all_differ(characters: str, glyphs: Mapping[str, bytes]) -> bool:
 
 
 def _glyphs(characters: str, font: str) -> dict[str, bytes]:
-    """The pixels of the characters that the font draws. None if it is broken."""
+    """The pixels of the characters that the font draws. None if it is broken, no small letters if they are capitals."""
     try:
         known = drawable(font)
         opened = ImageFont.truetype(font, CHECKED_SIZE)
         masks = {character: opened.getmask(character) for character in characters if ord(character) in known}
     except Exception:  # a font can be broken in many ways, each with its own exception
         return {}
-    return {character: bytes(mask) for character, mask in masks.items() if mask.getbbox()}
+    masks = {character: mask for character, mask in masks.items() if mask.getbbox()}
+    if _has_small_capitals({character: _shape(masks[character]) for character in CASED if character in masks}):
+        masks = {character: mask for character, mask in masks.items() if not character.islower()}
+    return {character: bytes(mask) for character, mask in masks.items()}
+
+
+def _shape(mask: Any) -> np.ndarray:
+    """A character at a small size of its own, float (12, 12), 0 to 1. `mask` is what `getmask` of a font returns."""
+    width, height = mask.size
+    picture = Image.fromarray(np.frombuffer(bytes(mask), np.uint8).reshape(height, width)).crop(mask.getbbox())
+    return np.asarray(picture.resize((12, 12), Image.Resampling.BOX)) / 255
+
+
+def _has_small_capitals(shapes: Mapping[str, np.ndarray]) -> bool:
+    """Whether most small letters look like their capitals."""
+    letters = [letter for letter in shapes if letter.islower() and letter.upper() in shapes]
+    alike = [letter for letter in letters if _are_alike(shapes[letter], shapes[letter.upper()])]
+    return 2 * len(alike) > len(letters)
+
+
+def _are_alike(shape: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two shapes differ little. Hairlines cover little, so that their ink is compared too."""
+    difference = np.abs(shape - other)
+    return bool(difference.mean() < MOST_DIFFERENCE and difference.sum() < MOST_DIFFERENT_INK * (shape + other).sum())
 
 
 def drawable(font: str) -> set[int]:

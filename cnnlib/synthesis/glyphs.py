@@ -11,6 +11,7 @@ from cnnlib.synthesis.chance import Rng
 from cnnlib.synthesis.colours import Colour
 
 MARGIN = 3  # pixels around a character, for styles that make it larger
+MOST_FILLED = 85  # mean of a mask, of 255; letters in boxes have more
 DETAIL_SIZE = 28  # pixels; styles with inner detail need a font of this size
 
 
@@ -110,7 +111,8 @@ def solid(_rng: Rng, mask: Image.Image, ink: Colour, _second: Colour) -> Image.I
 
 
 def bold(_rng: Rng, mask: Image.Image, ink: Colour, _second: Colour) -> Image.Image:
-    return _inked(larger(mask), ink)
+    """Strokes that are wider, unless the letter's holes would close."""
+    return _inked(larger(mask) if np.asarray(mask).mean() < MOST_FILLED else mask, ink)
 
 
 def hollow(_rng: Rng, mask: Image.Image, ink: Colour, _second: Colour) -> Image.Image:

@@ -64,7 +64,7 @@ def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, styl
 def draw_size(rng: Rng, style: str, length: int, gaps: str) -> int:
     """Pixels of the font. Few texts are large, as pages have few large pictures. What is hard to read is not small."""
     low, high = pick_weighted(rng, {(14.0, 26.0): 0.2, (24.0, 54.0): 0.76, (54.0, 96.0): 0.04})
-    least = DETAIL_SIZE if style in DETAILED else 22 if gaps == "tight" or length > 8 else 0
+    least = DETAIL_SIZE if style in DETAILED else 22 if gaps == "tight" or length > 8 or style == "bold" else 0
     return int(max(log_uniform(rng, low, high), least, 26 if length < 3 else 0))
 
 

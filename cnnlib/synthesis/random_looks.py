@@ -72,8 +72,9 @@ class _Plan:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the text has one ink and little around it."""
-        return self.text.one_ink and self.ground in QUIET_GROUNDS and self.behind + self.over == 0
+        """Whether the text has one ink and little around it, so that it is read in black and white too."""
+        one_ink = self.text.one_ink and self.text.style not in TWO_COLOURED
+        return one_ink and self.ground in QUIET_GROUNDS and self.behind + self.over == 0
 
 
 def draw_picture(rng: Rng, label: str, fonts: Sequence[str], alphabet: str) -> Image.Image:
@@ -139,10 +140,11 @@ def _put_readable(rng: Rng, picture: Image.Image, plan: _Plan) -> Image.Image:
 
 def _draw_marks(rng: Rng, picture: Image.Image, plan: _Plan, count: int) -> Image.Image:
     """The picture with kinds of strokes and specks on it. What would hide the text is left out."""
+    before = picture
     for _ in range(count):
         marked = picture.copy()
         draw = draw_strokes if rng.random() < STROKES_SHARE else draw_specks
         draw(rng, marked, draw_pen(rng, plan.colours), plan.text.size)
-        if leaves_readable(picture, marked, plan.layer, plan.colours.distance):
+        if leaves_readable(before, marked, plan.layer, plan.colours.distance):
             picture = marked
     return picture

@@ -53,7 +53,7 @@ def _move(picture: Image.Image, columns: np.ndarray, rows: np.ndarray, corners: 
 
 def ripple(rng: Rng, x: Grid, y: Grid, unit: float) -> tuple[Grid, Grid]:
     """Short waves in both directions and along a diagonal."""
-    lengths = unit * rng.uniform(0.7, 3, 3)
+    lengths = unit * rng.uniform(0.9, 3, 3)
     amplitudes = unit * rng.uniform(0, 0.1, 3) * np.minimum(1, lengths / unit)
     phases = rng.uniform(0, 2 * np.pi, 3)
     waves = amplitudes * np.sin(2 * np.pi * np.stack([y, x, x + y], axis=-1) / lengths + phases)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from captcha.image import DEFAULT_FONTS
 from fontTools.ttLib import TTFont
+from fontTools.ttLib.tables._g_l_y_f import Glyph, GlyphComponent
 
 from cnnlib.synthesis.fonts import draw_font, select_fonts, select_fonts_by_alphabet, usable_fonts
 
@@ -53,3 +54,21 @@ def test_a_folder_of_many_fonts_does_not_crowd_out_the_others() -> None:
     counts = Counter(draw_font(rng, fonts) for _ in range(4000))
     assert 0.09 < counts["one/font.ttf"] / 4000 < 0.19  # 0.01 by number, 0.5 by folder
     assert len(counts) == 100
+
+
+def test_a_font_of_capitals_in_two_sizes_is_not_used_for_small_letters(tmp_path: Path) -> None:
+    path = str(tmp_path / "capitals.ttf")
+    with TTFont(DEFAULT_FONTS[0]) as font:
+        for letter in "abdeghnqrt":
+            capital = Glyph()
+            capital.numberOfContours = -1
+            part = GlyphComponent()
+            part.glyphName, part.x, part.y, part.flags = letter.upper(), 0, 0, 0
+            part.transform = [[0.7, 0], [0, 0.7]]
+            capital.components = [part]
+            font["glyf"][letter] = capital
+        font.save(path)
+    fonts = [DEFAULT_FONTS[0], path]
+    selected = select_fonts_by_alphabet(["abdegABDEG", "abdeg", "ABDEG", "01"], fonts)
+    assert selected["abdegABDEG"] == selected["abdeg"] == (DEFAULT_FONTS[0],)
+    assert selected["ABDEG"] == selected["01"] == (*fonts,)
