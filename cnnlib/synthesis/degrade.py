@@ -17,6 +17,7 @@ MOST_CHANGES = 2
 LARGE = 20  # pixels of a letter
 LEAST_GREY_DISTANCE = 100  # of ink and ground, for a picture without colours
 LEAST_DISTANCE_TO_FADE = 130
+LEAST_DISTANCE_TO_COMPRESS = 45  # in grey; JPEG keeps a quarter of the pixels of a hue
 
 
 def degrade(rng: Rng, picture: Image.Image, colours: Colours, unit: float, clear: bool) -> Image.Image:
@@ -24,9 +25,11 @@ def degrade(rng: Rng, picture: Image.Image, colours: Colours, unit: float, clear
 
     What takes colours away happens to `clear` texts alone, which have one ink and little around them.
     """
-    in_grey = clear and abs(luma(colours.ground) - luma(colours.ink)) > LEAST_GREY_DISTANCE
+    brightness = abs(luma(colours.ground) - luma(colours.ink))
+    in_grey = clear and brightness > LEAST_GREY_DISTANCE
     left_out = {*(() if in_grey else NEED_BRIGHTNESS), *(() if unit >= LARGE else NEED_SIZE)}
     left_out |= {*(() if colours.distance > LEAST_DISTANCE_TO_FADE else NEED_CONTRAST)}
+    left_out |= {*(() if brightness > LEAST_DISTANCE_TO_COMPRESS else BLUR_HUES)}
     chosen = [name for name, (share, _) in CHANGES.items() if rng.random() < share and name not in left_out]
     for change in chosen[:MOST_CHANGES]:
         picture = CHANGES[change][1](rng, picture, unit)
@@ -113,5 +116,6 @@ CHANGES: dict[
     "compressed": (0.35, compressed),
 }
 NEED_BRIGHTNESS = ("edges", "relief", "grey", "two_colours")
+BLUR_HUES = ("compressed", "blur")
 NEED_SIZE = ("edges", "relief", "few_pixels")
 NEED_CONTRAST = ("faded", "few_colours")

@@ -105,8 +105,9 @@ def test_a_ground_leaves_the_ink_readable(kind: str) -> None:
     shares = []
     for number in range(20):
         ground = np.asarray(draw_ground(np.random.default_rng(number), COLOURS, SIZE, kind), float)
-        shares.append((np.abs(ground - COLOURS.ink).max(axis=-1) < 40).mean())
-    assert np.mean(shares) < 0.05 or (kind == "bands" and np.mean(shares) < 0.35)
+        to_ink, to_ground = (np.linalg.norm(ground - colour, axis=-1) for colour in (COLOURS.ink, COLOURS.ground))
+        shares.append((to_ink < (0.5 if kind == "vivid_boxes" else 1) * to_ground).mean())
+    assert np.mean(shares) < (0.35 if kind in ("bands", "vivid_boxes") else 0.05)
 
 
 @pytest.mark.parametrize("kind", KINDS)

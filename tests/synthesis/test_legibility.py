@@ -24,9 +24,13 @@ def test_a_text_near_its_ground_does_not_stand_out() -> None:
 
 
 def test_a_text_does_not_stand_out_of_strong_noise() -> None:
-    noise = np.random.default_rng(1).integers(0, 256, (50, 120, 3), np.uint8)
-    ground = Image.fromarray(noise)
-    assert not stands_out(ground, put(layer((128, 128, 128)), ground), layer((128, 128, 128)))
+    cells = np.random.default_rng(1).random((50, 120)) < 0.5
+    bar = Image.new("RGBA", (120, 50), (0, 0, 0, 0))
+    bar.paste((0, 0, 0, 255), (10, 10, 110, 40))
+    for low, expected in ((190, True), (45, False)):
+        noise = np.where(cells, low, 255).astype(np.uint8)
+        ground = Image.fromarray(noise).convert("RGB")
+        assert stands_out(ground, put(bar, ground), bar) == expected
 
 
 def test_an_empty_text_does_not_stand_out() -> None:
@@ -43,6 +47,14 @@ def test_a_thin_line_leaves_a_text_readable_and_a_bar_or_a_thicket_does_not() ->
         for number in range(count):
             ImageDraw.Draw(after).line((0, 25 - number, 120, 25 + number), (255, 0, 0), width)
         assert leaves_readable(before, after, text, 255) == expected
+
+
+def test_a_place_that_is_filled_around_the_letters_hides_them() -> None:
+    text = layer((0, 0, 0))
+    before = put(text, Image.new("RGB", (120, 50), "white"))
+    after = before.copy()
+    after.paste((200, 0, 0), (0, 0), text.getchannel("A").point(lambda value: 255 * (value == 0)))
+    assert not leaves_readable(before, after, text, 255)
 
 
 def test_fill_is_the_share_of_ink() -> None:
