@@ -27,7 +27,7 @@ from cnnlib.synthesis.labels import SHAPES, THIN
 MOST_OVERLAP = 0.3  # of the narrower one of two characters
 THIN_MEAN, LEAST_DISTANCE_OF_THIN = 34, 130
 PALE = 190  # the darkest twentieth of a letter covers less of its pixels than that, of 255
-LEAST_WIDTH = 50  # pixels of a picture
+LEAST_WIDTH, LEAST_HEIGHT = 50, 18  # pixels of a picture
 LEAST_ASPECT, MOST_ASPECT = 1.3, 6.5  # of a picture
 MOST_WIDTH = 8.5  # of a text, in letter sizes; wider ones have narrower gaps and letters
 
@@ -198,7 +198,7 @@ def draw_margins(rng: Rng, text: Text, length: int) -> tuple[int, int, int, int]
         right += width * rng.uniform(0.2, 0.8)
     wide, tall = width + left + right, height + top + bottom
     missing_width = max(0.0, LEAST_ASPECT * tall - wide, LEAST_WIDTH - wide)
-    missing_height = max(0.0, (wide + missing_width) / MOST_ASPECT - tall)
+    missing_height = max(0.0, (wide + missing_width) / MOST_ASPECT - tall, LEAST_HEIGHT - tall)
     share = rng.random(2)
     return (
         round(left + missing_width * share[0]),

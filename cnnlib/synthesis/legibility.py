@@ -8,8 +8,8 @@ from cnnlib.synthesis.colours import to_colour
 LEAST_CONTRAST = 68  # of the text and what was there before, mean over its pixels, 0 to 255
 LEAST_CONTRAST_ANYWHERE = 38  # exceeded by nine tenths of the text
 LEAST_CONTRAST_TO_NOISE = 1.7  # of the text, for the standard deviation of what is around it
-MOST_HIDDEN = 0.15  # of the text's pixels
-MOST_CLUTTER = 0.33  # changed pixels beside the text, for each pixel of the text
+MOST_HIDDEN = 0.12  # of the text's pixels
+MOST_CLUTTER = 0.28  # changed pixels beside the text, for each pixel of the text
 COVERED, UNCOVERED = 110, 25  # alpha, 0 to 255
 
 

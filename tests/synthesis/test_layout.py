@@ -6,6 +6,7 @@ from PIL import Image
 from cnnlib.synthesis.colours import Colours
 from cnnlib.synthesis.layout import (
     BASELINES,
+    LEAST_HEIGHT,
     LEAST_WIDTH,
     MOST_OVERLAP,
     MOST_WIDTH,
@@ -63,6 +64,7 @@ def test_margins_keep_pictures_within_sizes_that_pages_have() -> None:
         left, top, right, bottom = draw_margins(rng, text, len(label))
         width, height = text.picture.width + left + right, text.picture.height + top + bottom
         assert width >= LEAST_WIDTH - 1
+        assert height >= LEAST_HEIGHT - 1
         assert 1.25 <= width / height <= 6.8
         cut += min(left, top, right, bottom) < 0
         sizes.append((width, height))
