@@ -87,7 +87,7 @@ class CaptchaConfig(Config):
 
     @property
     def lengths(self) -> range:
-        """The lengths that labels can have, all equally likely."""
+        """The lengths that labels can have."""
         least = self.char_count if self.least_char_count is None else self.least_char_count
         return range(least, self.char_count + 1)
 

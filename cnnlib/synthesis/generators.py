@@ -7,8 +7,10 @@ from pathlib import Path
 from cnnlib.config import CAPTCHA_CONFIG, LOOKS_CONFIG, CaptchaConfig
 from cnnlib.core.environment import import_matplotlib
 from cnnlib.core.errors import ConfigError
-from cnnlib.synthesis.captcha import check_fonts, draw_captcha, select_fonts
+from cnnlib.synthesis.captcha import check_fonts, draw_captcha
+from cnnlib.synthesis.fonts import select_fonts_by_alphabet
 from cnnlib.synthesis.generate import Draw
+from cnnlib.synthesis.labels import alphabets_of, arithmetic_alphabet, shapes_of
 from cnnlib.synthesis.random_looks import draw_random_look
 
 
@@ -23,12 +25,19 @@ def many_looks(config: CaptchaConfig, fonts: Sequence[str] = ()) -> "partial[tup
 
     Raises ConfigError when one of these lacks a character, or no font of this machine has all.
     """
+    every = shapes_of(config.characters)
     if fonts:
-        check_fonts(config.characters, fonts)
-    chosen = tuple(fonts or select_fonts(config.characters, system_fonts()))
+        check_fonts(every, fonts)
+        return partial(draw_random_look, config, fonts=tuple(fonts))
+    labels = config.characters, config.lengths
+    pools = [*alphabets_of(*labels).values(), arithmetic_alphabet(*labels)]
+    alphabets = dict.fromkeys("".join(sorted(shapes_of("".join(pool)))) for pool in pools if pool)
+    selected = select_fonts_by_alphabet([every, *alphabets], system_fonts())
+    chosen = selected.pop(every)
     if not chosen:
         raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")
-    return partial(draw_random_look, config, fonts=chosen)
+    more = {alphabet: tuple(font for font in found if font not in chosen) for alphabet, found in selected.items()}
+    return partial(draw_random_look, config, fonts=chosen, more_fonts=more)
 
 
 def system_fonts() -> list[str]:

@@ -1,195 +1,150 @@
 """Draw labelled pictures in random looks, to train a general model. Each is a pure function of its seed.
 
-Fonts, colours, backgrounds, spacing, slant, ripples, lines, dots, bars and blur are random. Each has a wider range
-than any one captcha generator uses.
+A look is put together from independent ingredients: alphabet, fonts, layout, style, colours, ground, strokes, specks,
+warps, effects and losses. Each has a wider range than any one captcha generator uses.
 """
 
 import hashlib
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
 from cnnlib.codec.images import encode_picture
 from cnnlib.config import CaptchaConfig
-from cnnlib.synthesis.glyphs import Colour, draw_text, random_colour, to_colour
+from cnnlib.synthesis.chance import Rng, pick_weighted
+from cnnlib.synthesis.colours import Colours, distance, draw_colours, draw_pen
+from cnnlib.synthesis.degrade import degrade
+from cnnlib.synthesis.effects import frame, invert_bars, put_text
+from cnnlib.synthesis.fonts import usable_fonts
+from cnnlib.synthesis.glyphs import TWO_COLOURED
+from cnnlib.synthesis.grounds import WEIGHTS as GROUND_WEIGHTS
+from cnnlib.synthesis.grounds import draw_ground
+from cnnlib.synthesis.labels import draw_label, shapes_of
+from cnnlib.synthesis.layout import Text, draw_false_letters, draw_margins, draw_text
+from cnnlib.synthesis.legibility import fill, leaves_readable, stands_out
+from cnnlib.synthesis.specks import draw_specks
+from cnnlib.synthesis.strokes import draw_strokes
+from cnnlib.synthesis.warps import pad, tear_rows, warp
 
-RIPPLE_CELL = 8  # pixels; a ripple is drawn as straight pieces of this length
+WARPED = {"nothing": 0.4, "text": 0.38, "picture": 0.16, "both": 0.06}
+MARKS = {0: 0.2, 1: 0.42, 2: 0.28, 3: 0.1}  # kinds of strokes and specks on one picture
+STROKES_SHARE = 0.7  # of the marks; the others are specks
+BEHIND_SHARE = 0.25  # of the marks; the others are over the text
+FALSE_LETTERS_SHARE = 0.06  # of the pictures, as all of these
+TORN_SHARE = 0.06
+BARS_SHARE, BARS_SHARE_ON_BOXES = 0.04, 0.2
+FRAME_SHARE = 0.12
+QUIET_GROUNDS = ("plain", "gradient", "fading", "bands")
+SMALL, LARGE = 18, 26  # pixels of a letter
+THIN_FILL, BOLD_FILL = 0.14, 0.22  # share of ink in the box around a text
+NEAR = 100  # distance of ink and ground, of 255
 
 
-def draw_random_look(config: CaptchaConfig, seed: str, fonts: Sequence[str]) -> tuple[str, bytes]:
+def draw_random_look(
+    config: CaptchaConfig, seed: str, fonts: Sequence[str], more_fonts: Mapping[str, Sequence[str]] | None = None
+) -> tuple[str, bytes]:
     """Label and encoded picture of a seed, in a random look.
 
-    The same seed and fonts give the same label and pixels in any process.
+    `more_fonts` has fonts that draw fewer characters, by these. The same arguments give the same label and pixels in
+    any process.
     """
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
-    length = int(rng.choice(config.lengths))
-    label = "".join(rng.choice(list(config.characters), length))
-    size = (int(rng.integers(26, 46) * max(length, 3.5)), int(rng.integers(40, 81)))
-    picture = draw_picture(rng, label, fonts, size).resize((config.width, config.height), Image.Resampling.BILINEAR)
+    label, alphabet = draw_label(rng, config.characters, config.lengths)
+    usable = usable_fonts(shapes_of(alphabet), fonts, more_fonts or {})
+    picture = draw_picture(rng, label, usable, alphabet)
+    picture = picture.resize((config.width, config.height), Image.Resampling.BILINEAR)
     return label, encode_picture(picture, config.image_suffix)
 
 
-def draw_picture(rng: np.random.Generator, label: str, fonts: Sequence[str], size: tuple[int, int]) -> Image.Image:
-    """`label` in a random look on an RGB picture of `size`, width and height in pixels."""
-    background, ink = _choose_colours(rng)
-    grey = abs(_grey_value(background) - _grey_value(ink)) > 100 and rng.random() < 0.15
-    mixed = not grey and rng.random() < 0.25
-    inks = [random_colour(rng, background, 110) if mixed else ink for _ in label]
-    picture = _draw_background(rng, background, size)
-    text = _warp(rng, draw_text(rng, label, fonts, inks, size))
-    if rng.random() < 0.1:
-        _draw_shadow(rng, picture, text, ink)
-    if rng.random() < 0.2:  # behind the text
-        _draw_lines(rng, picture, ink)
-    picture.paste(text, (0, 0), text)
-    if rng.random() < 0.65:
-        _draw_lines(rng, picture, ink)
-    if rng.random() < 0.3:
-        _draw_dots(rng, picture, ink)
-    if rng.random() < 0.05:
-        picture = _invert_bars(rng, picture)
-    if rng.random() < 0.12:
-        ImageDraw.Draw(picture).rectangle((0, 0, size[0] - 1, size[1] - 1), outline=ink)
-    if grey:
-        picture = picture.convert("1" if rng.random() < 0.4 else "L", dither=Image.Dither.NONE).convert("RGB")
-    return _degrade(rng, picture)
+@dataclass(frozen=True)
+class _Plan:
+    """What is decided before anything is painted."""
+
+    colours: Colours
+    text: Text
+    layer: Image.Image  # the text on a transparent RGBA picture as large as the picture will be
+    warped: str
+    ground: str
+    behind: int  # kinds of marks behind the text
+    over: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the text has one ink and little around it, so that it is read in black and white too."""
+        one_ink = self.text.one_ink and self.text.style not in TWO_COLOURED
+        return one_ink and self.ground in QUIET_GROUNDS and self.behind + self.over == 0
 
 
-def _draw_shadow(rng: np.random.Generator, picture: Image.Image, text: Image.Image, ink: Colour) -> None:
-    shadow = Image.new("RGBA", picture.size, (*random_colour(rng, ink, 60), 0))
-    shadow.putalpha(text.getchannel("A").filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 2.5)))))
-    picture.paste(shadow, tuple(rng.integers(-1, 5, 2)), shadow)
+def draw_picture(rng: Rng, label: str, fonts: Sequence[str], alphabet: str) -> Image.Image:
+    """`label` in a random look on an RGB picture that is as large as the look needs."""
+    plan = _draw_plan(rng, label, fonts)
+    colours, size = plan.colours, plan.text.size
+    picture = draw_ground(rng, colours, plan.layer.size, plan.ground)
+    if rng.random() < FALSE_LETTERS_SHARE:
+        draw_false_letters(rng, picture, alphabet, fonts, colours, size)
+    picture = _draw_marks(rng, picture, plan, plan.behind)
+    picture = _put_readable(rng, picture, plan)
+    picture = _draw_marks(rng, picture, plan, plan.over)
+    if plan.warped in ("picture", "both"):
+        picture = warp(rng, picture, size, 0.7)
+    if rng.random() < (BARS_SHARE_ON_BOXES if plan.ground == "vivid_boxes" else BARS_SHARE):
+        picture = invert_bars(rng, picture, size)
+    if rng.random() < FRAME_SHARE:
+        picture = frame(rng, picture, colours)
+    return degrade(rng, picture, colours, size, plan.is_clear)
 
 
-def _grey_value(colour: Colour) -> float:
-    return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+def _draw_plan(rng: Rng, label: str, fonts: Sequence[str]) -> _Plan:
+    colours, warped = draw_colours(rng), pick_weighted(rng, WARPED)
+    text = draw_text(rng, label, fonts, colours)
+    if warped in ("text", "both"):
+        text = _warp_text(rng, text, 0.7 if warped == "both" else 1.0)
+    left, top, right, bottom = draw_margins(rng, text, len(label))
+    layer = text.picture.crop((-left, -top, text.picture.width + right, text.picture.height + bottom))
+    hard = text.tight + (warped != "nothing") + (text.style != "solid") + (text.size < SMALL)
+    hard += (fill(text.picture) < THIN_FILL) + (len(label) < 3) + (colours.distance < NEAR)
+    marks = min(pick_weighted(rng, MARKS), max(1, 3 - hard))
+    behind = int(rng.binomial(marks, BEHIND_SHARE))
+    return _Plan(colours, text, layer, warped, _ground_kind(rng, text, colours), behind, marks - behind)
 
 
-def _choose_colours(rng: np.random.Generator) -> tuple[Colour, Colour]:
-    """Background and ink: dark on light, light on dark, two greys, or any two colours that differ in a channel."""
-    kind = rng.random()
-    if kind < 0.45:
-        background, ink = rng.integers(200, 256, 3), rng.integers(0, 120, 3)
-        if rng.random() < 0.5:
-            background, ink = np.full(3, 255), (np.zeros(3, int) if rng.random() < 0.5 else ink)
-    elif kind < 0.55:
-        background, ink = rng.integers(0, 80, 3), rng.integers(150, 256, 3)
-    elif kind < 0.65:  # greys
-        background = np.full(3, rng.integers(0, 256))
-        ink = (background + rng.integers(90, 167)) % 256
-    else:
-        background = rng.integers(0, 256, 3)
-        ink = np.array(random_colour(rng, to_colour(background), 110))
-    return to_colour(background), to_colour(ink)
+def _warp_text(rng: Rng, text: Text, strength: float) -> Text:
+    """The text, bent and cut out again."""
+    padded = pad(text.picture, text.size // 2)
+    torn = rng.random() < TORN_SHARE
+    bent = tear_rows(rng, padded, text.size) if torn else warp(rng, padded, text.size, strength)
+    return replace(text, picture=bent.crop(bent.getchannel("A").getbbox()))
 
 
-def _draw_background(rng: np.random.Generator, colour: Colour, size: tuple[int, int]) -> Image.Image:
-    """An RGB picture of one colour, or with a gradient, clouds, boxes or grain."""
-    picture = Image.new("RGB", size, colour)
-    kind = rng.random()
-    if kind < 0.5:
-        return picture
-    spread = int(rng.integers(20, 70))
-    if kind < 0.6:  # a gradient between the corners
-        cells = np.array(colour) + rng.integers(-spread, spread + 1, (2, 2, 3))
-        return _to_picture(cells).resize(size, Image.Resampling.BILINEAR)
-    if kind < 0.75:  # clouds
-        cells = np.array(colour) + rng.integers(-spread, spread + 1, (*rng.integers(3, 12, 2), 3))
-        return _to_picture(cells).resize(size, Image.Resampling.BICUBIC)
-    if kind < 0.87:  # boxes
-        draw, vivid = ImageDraw.Draw(picture), rng.random() < 0.4
-        for _ in range(int(rng.integers(5, 200))):
-            x, y, width, height = rng.random(4) * (*size, size[0] / 4, size[1] / 4)
-            similar = (np.array(colour) + rng.integers(-spread, spread + 1, 3)).clip(0, 255)
-            fill = to_colour(rng.choice((0, 128, 255), 3) if vivid else similar)
-            draw.rectangle((x, y, x + width, y + height), fill=fill)
-        return picture
-    grain = rng.normal(0, spread / 2, (size[1], size[0], 1 if rng.random() < 0.5 else 3))
-    return _to_picture(np.asarray(picture) + grain)
+def _ground_kind(rng: Rng, text: Text, colours: Colours) -> str:
+    """A kind of ground. Only large bold letters, black or white, can be told from boxes in all colours."""
+    kind = pick_weighted(rng, GROUND_WEIGHTS)
+    bold = fill(text.picture) > BOLD_FILL and text.one_ink and text.size >= LARGE and not text.tight
+    black_or_white = min(distance(colours.ink, (0, 0, 0)), distance(colours.ink, (255, 255, 255))) < 60
+    return kind if kind != "vivid_boxes" or (bold and black_or_white) else "plain"
 
 
-def _to_picture(pixels: np.ndarray) -> Image.Image:
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+def _put_readable(rng: Rng, picture: Image.Image, plan: _Plan) -> Image.Image:
+    """The picture with the text on it, in an effect. A ground that hides it is replaced by a plain one."""
+    after = picture.copy()
+    effect = "none" if plan.text.style in TWO_COLOURED else None
+    put_text(rng, after, plan.layer, plan.colours, plan.text.size, effect)
+    if stands_out(picture, after, plan.layer):
+        return after
+    plain = Image.new("RGB", picture.size, plan.colours.ground)
+    plain.paste(plan.layer, (0, 0), plan.layer)
+    return plain
 
 
-def _warp(rng: np.random.Generator, text: Image.Image) -> Image.Image:
-    """The text layer with ripples in three directions, or unchanged."""
-    if rng.random() < 0.5:
-        return text
-    width, height = text.size
-    lengths = height * rng.uniform(0.5, 3, 3)
-    amplitudes = height * rng.uniform(0, 0.1, 3) * np.minimum(1, lengths / height)
-    phases = rng.uniform(0, 2 * np.pi, 3)
-    columns, rows = (np.linspace(0, side, side // RIPPLE_CELL + 1).round().astype(int) for side in (width, height))
-    x, y = np.meshgrid(columns, rows)
-    waves = amplitudes * np.sin(2 * np.pi * np.stack([y, x, x + y], axis=-1) / lengths + phases)
-    corners = np.stack([x + waves[..., 0], y + waves[..., 1] + waves[..., 2]], axis=-1)
-    mesh = []
-    for row, column in np.ndindex(len(rows) - 1, len(columns) - 1):
-        box = (columns[column], rows[row], columns[column + 1], rows[row + 1])
-        quad = corners[[row, row + 1, row + 1, row], [column, column, column + 1, column + 1]]
-        mesh.append((tuple(map(int, box)), tuple(quad.ravel().tolist())))
-    return text.transform(text.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
-
-
-def _draw_lines(rng: np.random.Generator, picture: Image.Image, ink: Colour) -> None:
-    """Draw straight lines, curves or rings, in the ink's colour or others."""
-    draw, (width, height) = ImageDraw.Draw(picture), picture.size
-    kind, with_ink, width_px = (
-        rng.choice(("lines", "curve", "rings")),
-        rng.random() < 0.6,
-        int(rng.choice((1, 2, 3, 4))),
-    )
-    colour = ink if with_ink else to_colour(rng.integers(0, 256, 3))
-    for _ in range(int(rng.integers(1, 8 if width_px < 3 else 4))):
-        colour = colour if rng.random() < 0.6 else to_colour(rng.integers(0, 256, 3))
-        if kind == "lines":
-            ends = rng.random(4) * (width, height, width, height)
-            draw.line([*ends], fill=colour, width=width_px)
-        elif kind == "rings":
-            x, y, radius = rng.random(3) * (width, height, height / 4)
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=min(2, width_px))
-        else:
-            t = np.linspace(0, 1, 24)[:, None]
-            x, y = np.sort(rng.random((3, 2)), axis=0)[:, :1] * width, rng.random((3, 1)) * height
-            a, b, c = np.hstack([x, y])  # of a quadratic Bézier curve
-            points = (1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c
-            draw.line([tuple(point) for point in points], fill=colour, width=width_px, joint="curve")
-
-
-def _draw_dots(rng: np.random.Generator, picture: Image.Image, ink: Colour) -> None:
-    draw, radius, with_ink = ImageDraw.Draw(picture), rng.uniform(0, 1.6), rng.random() < 0.5
-    for x, y in rng.random((int(rng.integers(10, 150)), 2)) * picture.size:
-        fill = ink if with_ink else to_colour(rng.integers(0, 256, 3))
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
-
-
-def _invert_bars(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
-    """The picture with the colours inverted inside slanted bars."""
-    mask = Image.new("L", picture.size)
-    for _ in range(int(rng.integers(1, 4))):
-        first, last = rng.random(2) * picture.height
-        ends = (0, first, picture.width, last)
-        ImageDraw.Draw(mask).line(ends, fill=255, width=int(rng.integers(2, 8)))
-    return Image.composite(Image.eval(picture, lambda value: 255 - value), picture, mask)
-
-
-def _degrade(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
-    """The picture after random blur, loss of resolution, grain and JPEG compression."""
-    size = picture.size
-    if rng.random() < 0.2:
-        picture = picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.1))))
-    if rng.random() < 0.15:
-        scale = rng.uniform(0.5, 0.9)
-        small = picture.resize((int(size[0] * scale), int(size[1] * scale)), Image.Resampling.BILINEAR)
-        picture = small.resize(size)
-    if rng.random() < 0.15:
-        grain = rng.normal(0, rng.uniform(3, 25), (size[1], size[0], 3))
-        picture = _to_picture(np.asarray(picture) + grain)
-    if rng.random() < 0.35:
-        encoded = io.BytesIO()
-        picture.save(encoded, "JPEG", quality=int(rng.integers(30, 95)))
-        picture = Image.open(encoded).convert("RGB")
+def _draw_marks(rng: Rng, picture: Image.Image, plan: _Plan, count: int) -> Image.Image:
+    """The picture with kinds of strokes and specks on it. What would hide the text is left out."""
+    before = picture
+    for _ in range(count):
+        marked = picture.copy()
+        draw = draw_strokes if rng.random() < STROKES_SHARE else draw_specks
+        draw(rng, marked, draw_pen(rng, plan.colours), plan.text.size)
+        if leaves_readable(before, marked, plan.layer, plan.colours.distance):
+            picture = marked
     return picture

@@ -7,7 +7,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from cnnlib.core.errors import ConfigError
-from cnnlib.synthesis.captcha import check_fonts, draw_captcha, select_fonts
+from cnnlib.synthesis.captcha import check_fonts, draw_captcha
 from tests.helpers import captcha_config
 
 
@@ -56,23 +56,3 @@ def test_file_that_is_no_font_is_refused(tmp_path_factory: pytest.TempPathFactor
         path.write_bytes(content)
         with pytest.raises(ConfigError, match="expected a TrueType or OpenType font; got"):
             check_fonts("a", [str(path)])
-
-
-def test_broken_fonts_and_those_that_lack_a_character_are_left_out(tmp_path_factory: pytest.TempPathFactory) -> None:
-    broken = tmp_path_factory.mktemp("fonts") / "broken.ttf"
-    broken.write_bytes(b"no font")
-    assert select_fonts("abAB", [*DEFAULT_FONTS, str(broken), "missing.ttf"]) == tuple(DEFAULT_FONTS)
-    assert select_fonts("漢", DEFAULT_FONTS) == ()
-
-
-@pytest.mark.parametrize("glyph", ["O", "space"])
-def test_fonts_that_draw_two_characters_alike_or_nothing_are_left_out(
-    glyph: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    changed = tmp_path_factory.mktemp("fonts") / "changed.ttf"
-    with TTFont(DEFAULT_FONTS[0]) as font:
-        for table in font["cmap"].tables:
-            table.cmap[ord("0")] = glyph
-        font.save(changed)
-    assert select_fonts("aO", [str(changed)]) == (str(changed),)
-    assert select_fonts("0O", [str(changed)]) == ()
