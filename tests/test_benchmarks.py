@@ -84,6 +84,7 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
         "few_labels.md",
         "folders.md",
         "hostile_requests.md",
+        "memory.md",
         "service.md",
         "statistics.md",
         "zoo.md",

@@ -28,7 +28,8 @@ def memory_text(head: str, result: Result) -> str:
         f"The pictures have 100x60 pixels, grey, and are some hundred under many names. The network is `columns`, for "
         f"{result['steps']} steps of 128 with the review at the end. The first training decodes the pictures, the "
         "second takes them from the cache. Anonymous memory is `RssAnon` of Linux at its peak over the whole training: "
-        "what a process holds besides mapped files, which the system takes back when it needs memory.\n\n"
+        "what a process holds besides mapped files, which the system takes back when it needs memory. Seconds and "
+        "rates are those of a machine that was busy with other work.\n\n"
         f"{table(TITLES, rows)}\n"
         f"Machine: {result['machine']}. Commit: {result['commit']}.\n"
     )
