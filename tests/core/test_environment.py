@@ -74,7 +74,7 @@ def test_backend_of_matplotlib_that_is_there_stays_the_users() -> None:
 
 
 def test_fonts_of_the_machine_are_found_in_a_child_of_a_notebook(hostile: dict[str, str]) -> None:
-    code = "from gen_image.gen_sample_of_many_looks import system_fonts; print(len(system_fonts()) > 0)"
+    code = "from cnnlib.synthesis.generators import system_fonts; print(len(system_fonts()) > 0)"
     assert python(code, hostile) in ("True", "False")
 
 
