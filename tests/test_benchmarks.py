@@ -87,6 +87,7 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
         "memory.md",
         "service.md",
         "statistics.md",
+        "workers.md",
         "zoo.md",
     ]
     for path in written:

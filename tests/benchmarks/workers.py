@@ -81,7 +81,7 @@ def main() -> int:
     if os.environ.get(OWN_STATISTICS):
         layers.shared_batch_norm = own_batch_norm  # type: ignore[assignment]
     with distribution.training():
-        trainer = Trainer(config, distribution)
+        trainer = Trainer(config, distribution=distribution)
         batches = iter(trainer.batches())
         for _ in range(WARM_STEPS):
             trainer.step(*next(batches))
