@@ -56,9 +56,9 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
     with distribution.training(), _explained_shortage(config), _folders_of(config, distribution):
         trainer = Trainer(config, load_drawn if config.generator else load_training, distribution)
         introduce(trainer, say)
-        say = say if distribution.writes else _silence
+        answer, say = say, say if distribution.writes else _silence
         begin(trainer, warm_start, say)
-        with catch_stop_signals(lambda number: say(heard_line(number))) as stop, _saying_what_is_saved(trainer, say):
+        with catch_stop_signals(lambda number: answer(heard_line(number))) as stop, _saying_what_is_saved(trainer, say):
             outcome = run(trainer, stop, say)
         if outcome.signal or not outcome.step:
             return outcome
