@@ -41,10 +41,11 @@ class Body:
 def parse_request(request: Request) -> RecognitionRequest:
     """The pictures of a multipart form, a raw body or JSON, with the options `model` and `min_confidence`.
 
-    Raises ApiError.
+    Options stand in the query or in the body, which counts where both have one. Raises ApiError.
     """
     body = _parse_body(request, request.get_data(parse_form_data=False))
     _check_pictures(body)
+    _min_confidence(request.args.get("min_confidence"))  # is checked although the body may have another one
     options = {**request.args, **(body.options or {})}
     model, min_confidence = _model(options.get("model")), _min_confidence(options.get("min_confidence"))
     return RecognitionRequest(body.pictures, body.as_list, model, min_confidence)

@@ -51,6 +51,7 @@ def test_raw_body_json_and_data_url_are_read_as_the_form_is(
         ),
         (form(b"x", min_confidence="much"), 400, "1005", "a number from 0 to 1"),
         (form(b"x", min_confidence="nan"), 400, "1005", "a number from 0 to 1"),
+        (form(b"x", min_confidence="0") | {"query_string": {"min_confidence": 2}}, 400, "1005", "a number from 0 to 1"),
         ({"json": {"image": "eA==", "min_confidence": True}}, 400, "1005", "a number from 0 to 1"),
         ({"json": {"image": "eA==", "min_confidence": 10**400}}, 400, "1005", "a number from 0 to 1"),
         ({"json": {"image": ["eA=="] * 101}}, 413, "413", "at most 100 pictures; got 101"),
