@@ -22,7 +22,7 @@ from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import ModelCard, held, load_card
 from cnnlib.training import devices
-from cnnlib.training.dataset import load_training
+from cnnlib.training.dataset import TrainingData, load_training
 from cnnlib.training.distribution import Distribution, distribute
 from cnnlib.training.drawn import load_drawn
 from cnnlib.training.reporting import (
@@ -54,7 +54,7 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
     say(devices.use_gpu(config.enable_gpu))
     distribution = distribute(config)
     with distribution.training(), _explained_shortage(config), _folders_of(config, distribution):
-        trainer = Trainer(config, load_drawn if config.generator else load_training, distribution)
+        trainer = Trainer(config, _loader(config), distribution)
         introduce(trainer, say)
         answer, say = say, say if distribution.writes else _silence
         begin(trainer, warm_start, say)
@@ -64,6 +64,11 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
             return outcome
         say("Reading the training and verification pictures once more")
         return replace(outcome, diagnosis=trainer.diagnose(), machine_gflops=devices.product_rate())
+
+
+def _loader(config: SampleConfig) -> Callable[[SampleConfig], TrainingData]:
+    """What loads the pictures: those of a folder, or those that a generator draws."""
+    return load_drawn if config.generator else load_training
 
 
 def _silence(_: str) -> None:
@@ -132,7 +137,7 @@ def export_checkpoint(
         raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
     say(devices.use_gpu(config.enable_gpu))
     with _explained_shortage(config, saved_model), held(config.model_save_dir):
-        trainer = Trainer(config, load_drawn if config.generator else load_training)
+        trainer = Trainer(config, _loader(config))
         resume(trainer)
         trainer.record_evaluation()
         save(trainer, final=True)

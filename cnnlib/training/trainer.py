@@ -24,7 +24,7 @@ from cnnlib.training.dataset import TrainingData
 from cnnlib.training.distribution import Batch, Distribution
 from cnnlib.training.evaluator import Evaluator
 from cnnlib.training.scalars import Scalars
-from cnnlib.training.schedule import plan
+from cnnlib.training.schedule import Plan, plan
 
 COMPARED = 1000  # pictures of each set whose pixels workers compare
 LINE_STEPS = 10  # from one console line to the next
@@ -49,19 +49,13 @@ class Trainer:
         keras.utils.set_random_seed(config.split_seed)  # of the first weights and of dropout
         self.network = network_class(config.network)(config.shape, config.alphabet.classes, config.max_captcha)
         policy, self.precision = self._choose_policy()
-        try:  # before the pictures, which may take long to load
-            with self.distribution.strategy.scope():
-                self.model = self.network.model(policy)
-        except ConfigError as error:
-            raise ConfigError(f"{config.name}: {error}") from error
+        self.model = self._make_model(policy)  # before the pictures, which may take long to load
         loaded = self._load(load or dataset.load_training)
         self.source = loaded.source or loaded.training
         self.training, self.verification, self.skipped = loaded.training, loaded.verification, loaded.skipped
         data = self.training, self.verification
         self.lengths = min(part.shortest(config.alphabet.blank) for part in data), config.max_captcha
-        strength = config.augmentation if self.network.augmented else 0.0
-        pairs = self.network.consistency > 0
-        self.plan = plan(len(self.source), config.train_batch_size, config.cycle_stop, strength, pairs=pairs)
+        self.plan = self._make_plan()
         self._check_shares()
         with self.distribution.strategy.scope():
             # Evaluated and exported: the running average of the weights reads far better than those of any one step.
@@ -84,6 +78,20 @@ class Trainer:
         self.saved_step, self.saved_final = -1, False  # the step that was saved last, and whether as the final one
         self._train = tf.function(self._train_batch)
         self.scalars: Scalars | None = None  # of the run
+
+    def _make_model(self, policy: str) -> keras.Model:
+        """The network with its first weights. Raises ConfigError when it can't read pictures of this size."""
+        try:
+            with self.distribution.strategy.scope():
+                return self.network.model(policy)
+        except ConfigError as error:
+            raise ConfigError(f"{self.config.name}: {error}") from error
+
+    def _make_plan(self) -> Plan:
+        config, network = self.config, self.network
+        strength = config.augmentation if network.augmented else 0.0
+        pairs = network.consistency > 0
+        return plan(len(self.source), config.train_batch_size, config.cycle_stop, strength, pairs=pairs)
 
     def _choose_policy(self) -> tuple[str, str]:
         """The Keras dtype policy, and a sentence about it: those of worker 0, whose machine may be another."""

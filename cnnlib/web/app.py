@@ -56,20 +56,7 @@ def create_recognition_app(
     @app.post("/b")
     @app.post("/b/<name>")
     def recognize(name: str | None = None) -> Response:
-        parsed = parse_request(request)
-        model_name = name or parsed.model
-        chosen = models.named(model_name) if model_name else None
-        read = partial(_read, chosen=chosen, models=models, pixel_limit=PIXEL_LIMIT // len(parsed.pictures))
-        apply = pool.map if len(parsed.pictures) > 1 else map
-        results = [*apply(read, itertools.count(1), parsed.pictures)]
-        g.readings = [(prediction.text, prediction.confidence) for _, prediction, _ in results]
-        g.log_fields = {"pictures": len(results), "model": results[0][0].name}
-        for data, (model, prediction, _) in zip(parsed.pictures, results, strict=True):
-            with counting():
-                CONFIDENCE.labels(model.name).observe(prediction.confidence)
-            model.received.save(data, prediction.text)
-        answers = [_answer(prediction, seconds, parsed.min_confidence) for _, prediction, seconds in results]
-        return jsonify(answers if parsed.as_list else answers[0])
+        return _answer_request(models, pool, name)
 
     @app.get("/models")
     def list_models() -> Response:
@@ -122,6 +109,24 @@ def _read(
     except SampleError as error:
         raise ApiError(400, NOT_A_PICTURE, f"picture {number}: {error}") from error
     return model, prediction, time.perf_counter() - start
+
+
+def _answer_request(models: ModelRegistry, pool: ThreadPoolExecutor, name: str | None) -> Response:
+    """Read and keep the pictures of the current request, with the model of this name if it has one."""
+    parsed = parse_request(request)
+    model_name = name or parsed.model
+    chosen = models.named(model_name) if model_name else None
+    read = partial(_read, chosen=chosen, models=models, pixel_limit=PIXEL_LIMIT // len(parsed.pictures))
+    apply = pool.map if len(parsed.pictures) > 1 else map
+    results = [*apply(read, itertools.count(1), parsed.pictures)]
+    g.readings = [(prediction.text, prediction.confidence) for _, prediction, _ in results]
+    g.log_fields = {"pictures": len(results), "model": results[0][0].name}
+    for data, (model, prediction, _) in zip(parsed.pictures, results, strict=True):
+        with counting():
+            CONFIDENCE.labels(model.name).observe(prediction.confidence)
+        model.received.save(data, prediction.text)
+    answers = [_answer(prediction, seconds, parsed.min_confidence) for _, prediction, seconds in results]
+    return jsonify(answers if parsed.as_list else answers[0])
 
 
 def _answer(prediction: Prediction, seconds: float, min_confidence: float) -> dict[str, Any]:

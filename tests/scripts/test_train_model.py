@@ -37,3 +37,13 @@ def test_recognition_demonstration_reads_one_picture(trained: SimpleNamespace) -
     assert re.search(r"label: [01]{2}, prediction: [01]*, picture: .*\.png\n", run.stdout)
     text = train_model.TrainModel(trained.config).recognize_captcha()
     assert f"prediction: {text}, picture: " in run.stdout
+
+
+def test_cache_is_cleared_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_config(tmp_path)
+    part = tmp_path / "cache" / "train-0" / "0.pictures"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(bytes(2_500_000))
+    assert train_model.main(["--config", str(path), "--clear-cache"]) == 0
+    assert capsys.readouterr().out == f"Deleted 2.5 MB in {tmp_path.as_posix()}/cache/\n"
+    assert not part.parent.exists()

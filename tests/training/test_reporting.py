@@ -8,7 +8,7 @@ import pytest
 
 from cnnlib.cli import allow_any_character
 from cnnlib.evaluation.diagnosis import diagnose, write_suspects
-from cnnlib.training.reporting import LIST_LIMIT, diagnosis_lines, print_line
+from cnnlib.training.reporting import LIST_LIMIT, diagnosis_lines, print_line, skipped_lines
 from tests.evaluation.predictions import LABEL, diagnosis_of, predictions
 
 
@@ -50,3 +50,11 @@ def test_all_suspects_are_printed_though_a_console_lacks_a_character(
         print(line)
     assert b"label\\u2192prediction" in console.getvalue()
     assert console.getvalue().count(b"label: a prediction: x loss") == 3
+
+
+def test_skipped_pictures_are_named_up_to_a_limit_and_counted(tmp_path: Path) -> None:
+    skipped = {f"01_{number:02}.png": "it is cut" for number in range(12)}
+    lines = [*skipped_lines(tmp_path, skipped)]
+    assert lines[0] == f"Skipped {tmp_path.as_posix()}/01_00.png: it is cut"
+    assert (len(lines), lines[-1]) == (11, "... and 2 more, 12 in all")
+    assert [*skipped_lines(tmp_path, {})] == []

@@ -210,3 +210,25 @@ def test_labels_are_suspected_where_another_text_is_read_with_confidence(
     trainer.record_suspects()
     names = [each.path.name for each in trainer.progress.suspects]
     assert names == [path.name, "00_before.png"], "those of an earlier check stay"
+
+
+@pytest.mark.parametrize(
+    ("cycle_save", "step", "seconds", "due"),
+    [
+        (500, 100, 0, True),  # a tenth of the steps
+        (500, 150, 0, False),
+        (500, 150, 299, False),
+        (500, 150, 300, True),  # five minutes since the last save
+        (30, 30, 0, True),
+        (30, 100, 0, False),
+        (130, 130, 0, True),  # cycle_save counts beside the tenth
+    ],
+)
+def test_no_more_than_a_tenth_or_five_minutes_pass_without_a_save(
+    short: SampleConfig, cycle_save: int, step: int, seconds: float, due: bool
+) -> None:
+    trainer = Trainer(short.model_copy(update={"cycle_stop": 1000, "cycle_save": cycle_save}))
+    trainer.progress.seconds = 1000.0
+    trainer.mark_saved(final=False)
+    trainer.progress.step, trainer.progress.seconds = step, 1000.0 + seconds
+    assert trainer.save_due() is due
