@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the sc
 
 from cnnlib.cli import DONE, allow_any_character, argument_parser, script
 from cnnlib.codec.alphabet import Prediction
+from cnnlib.codec.characters import fold_case
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import SampleError
@@ -82,6 +83,8 @@ class TestBatch:
         allow_any_character()
         first_test_picture(self.config.test_image_dir, self.config.image_suffix)  # raises for an empty folder
         samples = list_labelled_names(self.config.test_image_dir, self.config.image_suffix)
+        if self.config.ignore_case:
+            samples = [(name, fold_case(label)) for name, label in samples]
         recognizer = Recognizer(self.config.model_save_dir, requirements=requirements_of(self.config))
         start = time.perf_counter()
         texts, worst = self.read(recognizer, samples)

@@ -132,6 +132,16 @@ class SampleConfig(Config):
     labels_json_file: FilePath = Field(
         default=PROJECT_ROOT / "gen_image" / "labels.json", description="the alphabet that collect_labels.py found"
     )
+    min_captcha: Length | None = Field(
+        default=None, description="fewest characters that are read; without it those of the shortest training label"
+    )
+    ignore_case: Flag = Field(
+        default=False,
+        description="read texts in lower case, with both cases of a letter as one; labels may have either",
+    )
+    views: Annotated[Literal[1, 2], Expected("1 or 2")] = Field(
+        default=1, description="2: read each picture a second time, with a margin around it; the surer reading counts"
+    )
     channels: Channels = Field(default=1, description="1: pictures are read in grey; 3: in colour")
     resize: Flag = Field(default=False, description="resize pictures of another size; 0: refuse them")
     split_seed: Seed = Field(default=0, description="seed of the split into training, verification and test pictures")

@@ -17,6 +17,11 @@ def is_visible(character: str) -> bool:
     return not (unicodedata.category(character).startswith("C") or is_obeyed(character))
 
 
+def fold_case(text: str) -> str:
+    """The text with each character in lower case, but for those of which that makes two."""
+    return "".join(lower if len(lower := character.lower()) == 1 else character for character in text)
+
+
 _BLANK = set("\u034f\u115f\u1160\u2800\u3164\uffa0")  # fillers, which look like nothing
 
 

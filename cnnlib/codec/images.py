@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +26,7 @@ END_PIXELS = 4 * 2**20  # that are decoded to find out whether a JPEG lacks more
 FRAME_LIMIT = 30  # frames of an animation that are looked through for one that is not blank
 FRAMES = "frames"  # key of Picture.info: how many frames an animation has, all blank as far as they were looked at
 WEBP_MEMORY = 2  # times the memory that a pixel of another format takes
+MARGIN = 0.1  # of a picture's side, at both of its ends
 BAND_PIXELS = 2**18  # converted at a time
 COLOUR_DISTANCE = 24  # between a pixel's channels, 0 to 255; the greys of a JPEG stay below
 COLOUR_SHARE = 0.002  # of a picture's pixels that are not grey; above it the picture is coloured
@@ -274,6 +275,21 @@ def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
     picture = _flatten(picture).convert("L" if shape.channels == 1 else "RGB")
     pixels = np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR))
     return pixels[:, :, np.newaxis] if shape.channels == 1 else pixels
+
+
+def with_margin(picture: Image.Image, shape: Shape) -> np.ndarray:
+    """Pixels as `to_array` gives them, of the picture inside a margin of its own ground.
+
+    So nothing at an edge touches it. The picture may have any size. Raises SampleError when it can't be converted.
+    """
+    height, width = (round(side / (1 + 2 * MARGIN)) for side in (shape.height, shape.width))
+    pixels = to_array(picture, replace(shape, height=height, width=width, resize=True))
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    framed = np.empty((shape.height, shape.width, shape.channels), np.uint8)
+    framed[:] = np.median(border, axis=0)
+    top, left = (shape.height - height) // 2, (shape.width - width) // 2
+    framed[top : top + height, left : left + width] = pixels
+    return framed
 
 
 def is_coloured(picture: Image.Image) -> bool:

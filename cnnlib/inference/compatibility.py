@@ -1,13 +1,14 @@
 """The check that a model fits a config."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnlib.config import SampleConfig
-from cnnlib.core.errors import ModelError
+from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import excerpt
+from cnnlib.inference.hints import NO_HINTS, Hints, Reading
 from cnnlib.inference.model_card import CARD, ModelCard, load_card
 
 CHARACTERS_LIMIT = 100  # of an alphabet in a message
@@ -28,6 +29,7 @@ class Requirements:
     channels: int | None = None
     network: str | None = None
     resize: bool | None = None  # replaces the card's value: it only decides how pictures are read
+    hints: Hints = NO_HINTS  # of the texts to read; those of `char_set` and `max_captcha` may be narrower, too
 
 
 def requirements_of(config: SampleConfig) -> Requirements:
@@ -41,7 +43,25 @@ def requirements_of(config: SampleConfig) -> Requirements:
         channels=config.channels,
         network=config.network,
         resize=config.resize,
+        hints=Hints(min_captcha=config.min_captcha, ignore_case=config.ignore_case, views=config.views),
     )
+
+
+def narrow(card: ModelCard, model_dir: Path, requirements: Requirements, hints: Hints = NO_HINTS) -> Reading:
+    """What a model is to read: all that it can, or less where requirements or hints have fewer characters or lengths.
+
+    Raises ModelError when they disagree with the card.
+    """
+    characters, most = requirements.char_set, requirements.max_captcha
+    fewer = characters is not None and set(characters) <= set(card.characters)
+    shorter = most is not None and most < card.max_captcha
+    strict = replace(requirements, char_set=None if fewer else characters, max_captcha=None if shorter else most)
+    check_fits(card, model_dir, strict)
+    required = Hints(char_set=characters, max_captcha=most).over(requirements.hints)
+    try:
+        return Reading.of(card).narrowed(required).narrowed(hints)
+    except ConfigError as error:
+        raise ModelError(f"{display_path(model_dir / CARD)}: {requirements.source}: {error}") from error
 
 
 def check_fits(card: ModelCard, model_dir: Path, requirements: Requirements) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, overload
 
@@ -13,11 +13,13 @@ import numpy as np
 from PIL import Image
 
 from cnnlib.codec.alphabet import Prediction
-from cnnlib.codec.images import copy_upright, open_picture, read_picture, to_array
+from cnnlib.codec.decoding import Lengths
+from cnnlib.codec.images import copy_upright, decode_picture, read_picture, to_array, with_margin
 from cnnlib.core.errors import ModelError, SampleError, SizeError, prefix_errors
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import GENERAL_MODEL, display_path
-from cnnlib.inference.compatibility import Requirements, check_fits
+from cnnlib.inference.compatibility import Requirements, narrow
+from cnnlib.inference.hints import NO_HINTS, Hints, Reading
 from cnnlib.inference.litert import LiteRT
 from cnnlib.inference.model_card import READING, load_model
 
@@ -33,12 +35,14 @@ class Recognizer:
 
     `Recognizer(model_dir)` takes everything from the model's card. The original's form
     `Recognizer(image_height, image_width, max_captcha, char_set, model_save_dir)` checks its values against the card.
-    Characters that the config or call leaves out are not read.
-    Raises ModelError when there is no model, it is broken, or the values disagree with it.
+    Characters and lengths that the config, the call or the `hints` leave out are not read.
+    Raises ModelError when there is no model, it is broken, or the values or hints disagree with it.
     """
 
     @overload
-    def __init__(self, model_dir: str | Path, *, requirements: Requirements | None = None) -> None: ...
+    def __init__(
+        self, model_dir: str | Path, *, requirements: Requirements | None = None, hints: Hints = NO_HINTS
+    ) -> None: ...
 
     @overload
     def __init__(
@@ -50,7 +54,9 @@ class Recognizer:
         model_save_dir: str | Path,
     ) -> None: ...
 
-    def __init__(self, *arguments: Any, requirements: Requirements | None = None, **named: Any) -> None:
+    def __init__(
+        self, *arguments: Any, requirements: Requirements | None = None, hints: Hints = NO_HINTS, **named: Any
+    ) -> None:
         values = _named_arguments(arguments, named)
         self.model_dir = Path(values.pop("model_dir", None) or values.pop("model_save_dir"))
         if values:
@@ -59,30 +65,32 @@ class Recognizer:
         self.card, content = load_model(self.model_dir, READING)
         resize = self.card.resize if requirements is None or requirements.resize is None else requirements.resize
         self._shape = replace(self.card.shape, resize=resize)
-        self._alphabet = self.card.alphabet
         try:
             self._model = LiteRT(content)
             self._check_model()
             self._try_out()
         except ModelError as error:
             raise ModelError(f"{display_path(self.model_dir)}: {error}") from error
-        self._allowed = self._check_requirements(requirements)
+        self._reading = narrow(self.card, self.model_dir, requirements or Requirements("the call of Recognizer"), hints)
 
     @classmethod
-    def general(cls, char_set: str | Sequence[str] | None = None) -> Recognizer:
-        """The general model that comes with the suite; with `char_set`, it reads only these characters.
+    def general(cls, char_set: str | Sequence[str] | None = None, hints: Hints = NO_HINTS) -> Recognizer:
+        """The general model that comes with the suite; with `char_set` or `hints`, it reads only what fits them.
 
-        Raises ModelError when the model does not know all of them.
+        Raises ModelError when the model reads nothing that does.
         """
-        if char_set is None:
-            return cls(GENERAL_MODEL)
-        return cls(GENERAL_MODEL, requirements=Requirements("Recognizer.general", char_set="".join(char_set)))
+        known = None if char_set is None else "".join(char_set)
+        return cls(GENERAL_MODEL, requirements=Requirements("Recognizer.general", char_set=known), hints=hints)
 
     @property
     def characters(self) -> str:
         """The characters that are read: the model's, or those of them that the config or call has."""
-        allowed = self._allowed if self._allowed is not None else itertools.repeat(True)
-        return "".join(itertools.compress(self.card.characters, allowed))
+        return self._reading.characters
+
+    @property
+    def lengths(self) -> Lengths:
+        """Fewest and most characters of the texts that are read."""
+        return self._reading.lengths
 
     @property
     def resizes(self) -> bool:
@@ -90,28 +98,32 @@ class Recognizer:
         return self._shape.resize
 
     @overload
-    def recognize(self, pictures: Picture) -> Prediction: ...  # type: ignore[overload-overlap]  # a text is iterable
+    def recognize(self, pictures: Picture, hints: Hints = NO_HINTS) -> Prediction: ...  # type: ignore[overload-overlap]  # a text is iterable
 
     @overload
-    def recognize(self, pictures: Iterable[Picture]) -> list[Prediction]: ...
+    def recognize(self, pictures: Iterable[Picture], hints: Hints = NO_HINTS) -> list[Prediction]: ...
 
-    def recognize(self, pictures: Any) -> Prediction | list[Prediction]:
+    def recognize(self, pictures: Any, hints: Hints = NO_HINTS) -> Prediction | list[Prediction]:
         """Read one picture, or several on all cores; several give a list in their order.
+
+        The `hints` narrow further what the recognizer reads.
 
         A picture is a path, its encoded bytes, an open binary file, a Pillow picture, or an array: uint8
         (height, width) or (height, width, channels), 0 to 255, with 1 (grey), 3 (RGB) or 4 (RGBA) channels.
         An array with one axis more is several pictures.
         Raises SampleError when a picture can't be opened, and SizeError, one of its kinds, when its size is not the
-        model's and neither the config nor the model's card says `resize`.
+        model's and neither the config nor the model's card says `resize`. Raises ConfigError when it reads nothing that
+        fits the hints.
         """
+        read = partial(self._recognize, reading=self._reading if hints == NO_HINTS else self._reading.narrowed(hints))
         if isinstance(pictures, ONE) or hasattr(pictures, "read"):
-            return self._recognize(pictures)
+            return read(pictures)
         if isinstance(pictures, np.ndarray) and pictures.ndim < 4:
-            return self._recognize(pictures)
+            return read(pictures)
         if not isinstance(pictures, Iterable):
             raise TypeError(f"expected a picture, as a path, bytes, a file, Pillow's or an array; got {pictures!r}")
         several = list(pictures)
-        return [self._recognize(several[0])] if len(several) == 1 else [*on_all_cores(self._recognize, several)]
+        return [read(several[0])] if len(several) == 1 else [*on_all_cores(read, several)]
 
     def recognize_file(self, path: Path | str) -> Prediction:
         """The prediction for a picture file. Raises SampleError naming it when it can't be opened or used."""
@@ -121,33 +133,34 @@ class Recognizer:
         """The text of one picture (the original's method)."""
         return self.recognize(img).text
 
-    def _recognize(self, picture: Picture) -> Prediction:
+    def _recognize(self, picture: Picture, reading: Reading) -> Prediction:
         if isinstance(picture, str | Path):
             with prefix_errors(display_path(Path(picture))):
-                return self._predict(open_picture(read_picture(Path(picture)), self._shape))
-        return self._predict(self._array(picture))
+                return self._read(decode_picture(read_picture(Path(picture))), reading)
+        return self._read(_open(picture), reading)
 
-    def _array(self, picture: Any) -> np.ndarray:
+    def _read(self, picture: Image.Image | np.ndarray, reading: Reading) -> Prediction:
+        """The prediction, where the reading takes two views the surer one."""
+        prediction = self._predict(self._array(picture), reading)
+        if reading.views == 1:
+            return prediction
+        second = self._predict(with_margin(_as_pillow(picture), self._shape), reading)
+        return max(prediction, second, key=lambda each: each.confidence)
+
+    def _array(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """The picture as uint8 (height, width, channels), as the model takes it."""
-        if isinstance(picture, io.TextIOBase):
-            raise SampleError("expected a file that is opened in binary mode; got one in text mode")
-        if hasattr(picture, "read"):
-            picture = picture.read()
-        if isinstance(picture, bytes | bytearray | memoryview):
-            return open_picture(bytes(picture), self._shape)
-        if isinstance(picture, Image.Image):
-            return to_array(copy_upright(picture), self._shape)
-        if not isinstance(picture, np.ndarray):
-            raise TypeError(f"expected a path, bytes, an open file, a Pillow picture or an array; got {picture!r}")
         expected = (self._shape.height, self._shape.width, self._shape.channels)
-        if picture.dtype == np.uint8 and picture.shape == expected:
+        if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape == expected:
             return picture
-        return to_array(_from_array(picture), self._shape)
+        return to_array(_as_pillow(picture), self._shape)
+
+    def _predict(self, array: np.ndarray, reading: Reading) -> Prediction:
+        return reading.decode(self._model.probabilities(array))
 
     def _check_model(self) -> None:
         """Raise ModelError when the card describes another model than the file beside it."""
         shape, found = self._shape, (*self._model.input_shape, self._model.classes)
-        expected = (shape.height, shape.width, shape.channels, self._alphabet.classes)
+        expected = (shape.height, shape.width, shape.channels, self.card.alphabet.classes)
         if found != expected:
             raise ModelError(
                 f"the card's height, width, channels and classes are {expected}, its model's {found}; export it again "
@@ -169,26 +182,9 @@ class Recognizer:
                 probabilities.min() >= 0 and np.abs(probabilities.sum(axis=1) - 1).max() < TOLERANCE
             ):  # NaN is neither
                 raise ModelError("expected probabilities that add up to 1 in each row of an answer; got others")
-            self._alphabet.decode(probabilities, self.card.decoding, self.card.lengths)
+            Reading.of(self.card).decode(probabilities)
         except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
             raise ModelError(f"the model can't read a picture: {error}") from error
-
-    def _check_requirements(self, requirements: Requirements | None) -> np.ndarray | None:
-        """float32 (classes,), 1 for those that may be read; None when all may. Raises ModelError on a disagreement."""
-        if requirements is None:
-            return None
-        allowed = set(requirements.char_set or self.card.characters)
-        known = allowed <= set(self.card.characters)  # then fewer characters are no disagreement
-        check_fits(self.card, self.model_dir, replace(requirements, char_set=None) if known else requirements)
-        mask = [character in allowed for character in self.card.characters] + [True]
-        return None if all(mask) else np.array(mask, np.float32)
-
-    def _predict(self, array: np.ndarray) -> Prediction:
-        probabilities = self._model.probabilities(array)
-        if self._allowed is not None:
-            probabilities = (probabilities + 1e-9) * self._allowed  # so that every row keeps something
-            probabilities /= probabilities.sum(axis=1, keepdims=True)
-        return self._alphabet.decode(probabilities, self.card.decoding, self.card.lengths)
 
 
 def _named_arguments(arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +197,25 @@ def _named_arguments(arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[
         given = ", ".join([*map(repr, arguments), *(f"{name}=..." for name in named)])
         raise TypeError(f"Recognizer() expects (model_dir), or ({', '.join(ORIGINAL)}); got ({given})")
     return values
+
+
+def _open(picture: Any) -> Image.Image | np.ndarray:
+    """A Pillow picture, or an array. Raises SampleError when it can't be opened, TypeError for other things."""
+    if isinstance(picture, io.TextIOBase):
+        raise SampleError("expected a file that is opened in binary mode; got one in text mode")
+    if hasattr(picture, "read"):
+        picture = picture.read()
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return decode_picture(bytes(picture))
+    if isinstance(picture, Image.Image):
+        return copy_upright(picture)
+    if not isinstance(picture, np.ndarray):
+        raise TypeError(f"expected a path, bytes, an open file, a Pillow picture or an array; got {picture!r}")
+    return picture
+
+
+def _as_pillow(picture: Image.Image | np.ndarray) -> Image.Image:
+    return picture if isinstance(picture, Image.Image) else _from_array(picture)
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

@@ -19,8 +19,8 @@ from keras import layers
 from cnnlib.codec.decoding import Decoding
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ConfigError, ModelError
-from cnnlib.network.blocks import Stride, convolution, normed, residual_block
-from cnnlib.network.layers import Dropout, Place, Queries, Standardise
+from cnnlib.network.blocks import Stride, attend, convolution, normed, residual_block
+from cnnlib.network.layers import Dropout, Queries, Standardise
 from cnnlib.network.names import NETWORKS, width_fault, width_for_columns
 from cnnlib.network.optimizer import Muon
 
@@ -166,8 +166,14 @@ class Columns(Residual):
 
     decoding = "columns"
     consistency = 0.2
-    fitted_layers: Mapping[str, Axis] = {**Residual.fitted_layers, "fold": "height", "place": "width"}
-    adamw_layers = ("stem", "fold", "place", "classes")
+    rounds = 1  # in which the columns attend to each other
+    fitted_layers: Mapping[str, Axis] = {
+        **Residual.fitted_layers,
+        "fold": "height",
+        "place": "width",
+        "place2": "width",
+    }
+    adamw_layers = ("stem", "fold", "place", "place2", "classes")
     undecayed_weights = (*CNN.undecayed_weights, "query", "place")
 
     def strides(self) -> Sequence[Stride]:
@@ -179,11 +185,9 @@ class Columns(Residual):
         x = layers.Reshape((x.shape[2], x.shape[3]), name="columns")(x)
         x = normed(layers.Conv1D(256, 3, padding="same", use_bias=False, name="features")(x), "features")
         x = layers.ReLU(name="features_relu")(x)
-        placed = Place(name="place")(x)
-        seen = layers.MultiHeadAttention(4, 32, name="attention")(placed, placed)
-        x = layers.Add(name="attention_add")([x, seen])
-        y = layers.ReLU(name="mixed_relu")(normed(layers.Dense(256, use_bias=False, name="mixed")(x), "mixed"))
-        x = Dropout(0.1, name="features_dropout")(layers.Add(name="mixed_add")([x, y]))
+        for number in range(1, self.rounds + 1):
+            x = attend(x, "" if number == 1 else str(number))
+        x = Dropout(0.1, name="features_dropout")(x)
         return layers.Dense(self.classes, name="classes")(x)
 
     def _first_stride(self) -> Stride:
@@ -204,6 +208,19 @@ class Columns(Residual):
         columns = tf.fill([tf.shape(scores)[0]], tf.shape(scores)[1])
         # Sparse labels and the last class as blank take TensorFlow's compiled loss; dense ones a far slower one.
         return tf.nn.ctc_loss(sparse, scores, None, columns, logits_time_major=False, blank_index=blank)
+
+
+class Large(Columns):
+    """`columns` with one more residual block, more channels and a second round of attention.
+
+    It reads better what has many looks, and takes half as long again.
+    """
+
+    channels = (64, 64, 128, 128, 160)
+    rounds = 2
+
+    def strides(self) -> Sequence[Stride]:
+        return (self._first_stride(), 1, (2, 1), 1, (2, 1))
 
 
 def network_class(name: str) -> type[CNN]:

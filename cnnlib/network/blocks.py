@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import layers
 
-from cnnlib.network.layers import BatchNorm
+from cnnlib.network.layers import BatchNorm, Place
 
 Tensor = Any  # a symbolic tensor
 Stride = int | tuple[int, int]  # of both axes, or of height and width
@@ -21,6 +21,18 @@ def residual_block(x: Tensor, channels: int, stride: Stride, name: str) -> Tenso
 def convolution(x: Tensor, channels: int, stride: Stride, name: str) -> Tensor:
     """A convolution of 3x3, batch normalisation and ReLU."""
     return layers.ReLU(name=f"{name}_relu")(normed(_conv2d(x, channels, 3, stride, name), name))
+
+
+def attend(x: Tensor, suffix: str) -> Tensor:
+    """Columns that see each other (Vaswani et al. 2017), then are mixed on their own: (batch, columns, channels).
+
+    The names of its layers end with `suffix`.
+    """
+    placed = Place(name=f"place{suffix}")(x)
+    seen = layers.MultiHeadAttention(4, 32, name=f"attention{suffix}")(placed, placed)
+    x = layers.Add(name=f"attention_add{suffix}")([x, seen])
+    y = normed(layers.Dense(x.shape[-1], use_bias=False, name=f"mixed{suffix}")(x), f"mixed{suffix}")
+    return layers.Add(name=f"mixed_add{suffix}")([x, layers.ReLU(name=f"mixed_relu{suffix}")(y)])
 
 
 def normed(x: Tensor, name: str) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 NETWORKS = {  # name in the config: where its class is
     "columns": "cnnlib.network.architectures:Columns",
+    "large": "cnnlib.network.architectures:Large",
     "positions": "cnnlib.network.architectures:Positions",
     "classic": "cnnlib.network.architectures:Classic",
 }
@@ -17,7 +18,7 @@ def width_for_columns(length: int) -> int:
     return 2 * (2 * length - 1)
 
 
-LEAST_WIDTH: dict[str, Callable[[int], int]] = {"columns": width_for_columns}  # the others take any width
+LEAST_WIDTH: dict[str, Callable[[int], int]] = dict.fromkeys(("columns", "large"), width_for_columns)  # others: any
 
 
 def least_width(network: str, length: int) -> int:

@@ -12,12 +12,14 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 
 from cnnlib.codec.alphabet import Prediction
+from cnnlib.codec.arithmetic import answer_of
 from cnnlib.codec.images import decode_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig
 from cnnlib.core.api_contract import api_token
-from cnnlib.core.errors import SampleError, SizeError
+from cnnlib.core.errors import ConfigError, SampleError, SizeError
+from cnnlib.inference.hints import Hints
 from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
-from cnnlib.web.api_errors import NOT_A_PICTURE, READING_PATHS, WRONG_SIZE, ApiError, answer_errors_in_json
+from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, READING_PATHS, WRONG_SIZE, ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect
 from cnnlib.web.hosts import answer_known_names_only
 from cnnlib.web.model_registry import ModelRegistry, ServedModel, load_configs, load_models
@@ -93,7 +95,7 @@ def create_worker_app(
 
 
 def _read(
-    number: int, data: bytes, chosen: ServedModel | None, models: ModelRegistry, pixel_limit: int
+    number: int, data: bytes, chosen: ServedModel | None, models: ModelRegistry, pixel_limit: int, hints: Hints
 ) -> tuple[ServedModel, Prediction, float]:
     """The model that read a picture, its prediction, and the seconds that decoding and reading took.
 
@@ -103,7 +105,9 @@ def _read(
     try:
         picture = decode_picture(data, pixel_limit)
         model = chosen or models.for_size(picture.size)
-        prediction = model.recognizer.recognize([picture])[0]
+        prediction = model.recognizer.recognize([picture], hints)[0]
+    except ConfigError as error:
+        raise ApiError(400, BAD_OPTION, str(error)) from error
     except SizeError as error:
         raise ApiError(422, WRONG_SIZE, f"picture {number}: {error}") from error
     except SampleError as error:
@@ -116,7 +120,8 @@ def _answer_request(models: ModelRegistry, pool: ThreadPoolExecutor, name: str |
     parsed = parse_request(request)
     model_name = name or parsed.model
     chosen = models.named(model_name) if model_name else None
-    read = partial(_read, chosen=chosen, models=models, pixel_limit=PIXEL_LIMIT // len(parsed.pictures))
+    pixel_limit = PIXEL_LIMIT // len(parsed.pictures)
+    read = partial(_read, chosen=chosen, models=models, pixel_limit=pixel_limit, hints=parsed.hints)
     apply = pool.map if len(parsed.pictures) > 1 else map
     results = [*apply(read, itertools.count(1), parsed.pictures)]
     g.readings = [(prediction.text, prediction.confidence) for _, prediction, _ in results]
@@ -126,6 +131,8 @@ def _answer_request(models: ModelRegistry, pool: ThreadPoolExecutor, name: str |
             CONFIDENCE.labels(model.name).observe(prediction.confidence)
         model.received.save(data, prediction.text)
     answers = [_answer(prediction, seconds, parsed.min_confidence) for _, prediction, seconds in results]
+    if parsed.answer:
+        answers = [answer | {"answer": answer_of(answer["value"] or "")} for answer in answers]
     return jsonify(answers if parsed.as_list else answers[0])
 
 

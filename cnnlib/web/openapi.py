@@ -4,11 +4,14 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 
+from cnnlib.config_fields import LABEL_LIMIT
+from cnnlib.inference.hints import VIEWS
 from cnnlib.web.request_parsing import PICTURES_LIMIT
 
 Schema = dict[str, Any]
 
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+LENGTH = {"type": "integer", "minimum": 1, "maximum": LABEL_LIMIT}
 READING: Schema = {
     "type": "object",
     "required": ["time", "value", "speed_time(ms)", "confidence", "character_confidences"],
@@ -22,6 +25,10 @@ READING: Schema = {
         "speed_time(ms)": {"type": "number", "description": "milliseconds of decoding and reading"},
         "confidence": {**SHARE, "description": "of the whole text"},
         "character_confidences": {"type": "array", "items": SHARE},
+        "answer": {
+            "type": ["string", "null"],
+            "description": "on request: the answer to the sum that the value is; null if it is none",
+        },
     },
     "additionalProperties": False,
 }
@@ -64,6 +71,16 @@ OPTIONS: Schema = {
         **SHARE,
         "description": "a text of less confidence becomes the candidate, and the value is null",
     },
+    "char_set": {"type": "string", "description": "only these of the model's characters are read"},
+    "min_captcha": {**LENGTH, "description": "fewest characters that are read"},
+    "max_captcha": {**LENGTH, "description": "most characters that are read"},
+    "ignore_case": {"type": "boolean", "description": "texts in lower case, both cases of a letter as one"},
+    "views": {
+        "type": "integer",
+        "enum": [*range(1, VIEWS + 1)],
+        "description": "2: each picture is read a second time with a margin, and the surer reading counts",
+    },
+    "answer": {"type": "boolean", "description": "whether the answers to sums are wanted"},
 }
 REFUSALS = {
     "400": "no picture (1001), not a picture (1002), a bad option (1005), or invalid JSON or HTTP (400)",

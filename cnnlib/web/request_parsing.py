@@ -8,14 +8,17 @@ from flask import Request
 from werkzeug.exceptions import BadRequest
 
 from cnnlib.codec.picture_parts import parts_fault
+from cnnlib.config_fields import LABEL_LIMIT
+from cnnlib.inference.hints import NO_HINTS, VIEWS, Hints
 from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, ApiError
 from cnnlib.web.forms import FIELD, Form, looks_like_multipart, no_picture, parse_multipart, parse_urlencoded
 from cnnlib.web.picture_texts import decode_text, is_picture, picture_of
 
 PICTURES_LIMIT = 100  # in one request
 MULTIPART, URL_ENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
 UNTOLD = ("", "application/octet-stream")  # types that say nothing about the body
-OPTIONS = ("model", "min_confidence")
+OPTIONS = ("model", "min_confidence", "char_set", "min_captcha", "max_captcha", "ignore_case", "views", "answer")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class RecognitionRequest:
     as_list: bool
     model: str | None
     min_confidence: float
+    hints: Hints = NO_HINTS
+    answer: bool = False  # whether the answers to sums are wanted
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,32 @@ class Body:
 
 
 def parse_request(request: Request) -> RecognitionRequest:
-    """The pictures of a multipart form, a raw body or JSON, with the options `model` and `min_confidence`.
+    """The pictures of a multipart form, a raw body or JSON, with the options, `OPTIONS`.
 
     Options stand in the query or in the body, which counts where both have one. Raises ApiError.
     """
     body = _parse_body(request, request.get_data(parse_form_data=False))
     _check_pictures(body)
-    _min_confidence(request.args.get("min_confidence"))  # is checked although the body may have another one
-    options = {**request.args, **(body.options or {})}
-    model, min_confidence = _model(options.get("model")), _min_confidence(options.get("min_confidence"))
-    return RecognitionRequest(body.pictures, body.as_list, model, min_confidence)
+    _parse_options(request.args)  # are checked although the body may have others
+    return RecognitionRequest(body.pictures, body.as_list, **_parse_options({**request.args, **(body.options or {})}))
+
+
+def _parse_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by the fields of a request. Empty ones count as missing. Raises ApiError."""
+    given = {name: value for name, value in options.items() if name in OPTIONS and value not in (None, "")}
+    hints = Hints(
+        char_set=_text("char_set", given),
+        min_captcha=_whole("min_captcha", given, LABEL_LIMIT),
+        max_captcha=_whole("max_captcha", given, LABEL_LIMIT),
+        ignore_case=_flag("ignore_case", given) if "ignore_case" in given else None,
+        views=_whole("views", given, VIEWS),
+    )
+    return {
+        "model": _model(given.get("model")),
+        "min_confidence": _min_confidence(given.get("min_confidence")),
+        "hints": hints,
+        "answer": _flag("answer", given),
+    }
 
 
 def _parse_body(request: Request, data: bytes) -> Body:
@@ -139,8 +160,32 @@ def _model(value: Any) -> str | None:
     return value or None
 
 
+def _text(name: str, options: Mapping[str, Any]) -> str | None:
+    value = options.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ApiError(400, BAD_OPTION, f"expected {name} to be a text")
+    return value
+
+
+def _whole(name: str, options: Mapping[str, Any], most: int) -> int | None:
+    """A whole number from 1 to `most`, as a number or as a text."""
+    value = options.get(name)
+    if value is None:
+        return None
+    if str(value) not in map(str, range(1, most + 1)) or not isinstance(value, int | str):
+        raise ApiError(400, BAD_OPTION, f"expected {name} to be a whole number from 1 to {most}")
+    return int(value)
+
+
+def _flag(name: str, options: Mapping[str, Any]) -> bool:
+    value = options.get(name, False)
+    if str(value).lower() not in FLAGS or not isinstance(value, bool | int | str):
+        raise ApiError(400, BAD_OPTION, f"expected {name} to be true or false")
+    return FLAGS[str(value).lower()]
+
+
 def _min_confidence(value: Any) -> float:
-    if value is None or value == "":
+    if value is None:
         return 0
     try:
         min_confidence = float(value)

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnlib.codec.images import SIDE_LIMIT, Shape, decode_picture, is_coloured, open_picture, read_picture, to_array
+from cnnlib.codec.images import (
+    SIDE_LIMIT,
+    Shape,
+    decode_picture,
+    is_coloured,
+    open_picture,
+    read_picture,
+    to_array,
+    with_margin,
+)
 from cnnlib.core.errors import SampleError, SizeError
 from tests.hostile import encoded, png_of_no_colour
 
@@ -102,6 +111,17 @@ def test_other_size_is_resized_when_asked_for() -> None:
     assert pixels.shape == (4, 6, 1)
     assert (pixels[:, :2] < 60).all()
     assert (pixels[:, 4:] > 195).all()
+
+
+def test_margin_has_the_colour_of_the_ground() -> None:
+    picture = Image.new("RGB", (120, 60), (250, 200, 10))
+    picture.paste((0, 0, 0), (0, 20, 120, 40))  # from edge to edge
+    framed = with_margin(picture, Shape(24, 48, 3))
+    assert framed.shape == (24, 48, 3)
+    assert (framed[0] == (250, 200, 10)).all()
+    assert (framed[:, 0] == (250, 200, 10)).all()
+    assert (framed[12, 5:43] == 0).all(), "the picture is whole, inside"
+    assert with_margin(picture.convert("L"), Shape(24, 48)).shape == (24, 48, 1)
 
 
 def test_coloured_pictures_are_distinguished_from_grey_ones() -> None:

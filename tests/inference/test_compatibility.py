@@ -6,7 +6,8 @@ import pytest
 
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
-from cnnlib.inference.compatibility import Requirements, check_fits, requirements_of
+from cnnlib.inference.compatibility import Requirements, check_fits, narrow, requirements_of
+from cnnlib.inference.hints import Hints
 from tests.model_cards import card_of
 
 
@@ -30,6 +31,19 @@ def test_start_from_another_network_is_not_proposed(tmp_path: Path, network: str
         check_fits(card_of(), tmp_path, Requirements("conf/my.json", network=network))
     assert "train a new model there" in str(caught.value)
     assert "--warm-start" not in str(caught.value)
+
+
+def test_config_may_say_less_than_the_model_reads(configure: Callable[..., SampleConfig], tmp_path: Path) -> None:
+    card = card_of(characters=tuple("01aA"), max_captcha=4, min_captcha=1)
+    config = configure(char_set="01", max_captcha=3, min_captcha=2, ignore_case=True, views=2)
+    reading = narrow(card, tmp_path, requirements_of(config))
+    assert (reading.characters, reading.lengths, reading.ignore_case, reading.views) == ("01", (2, 3), True, 2)
+    with pytest.raises(
+        ModelError, match=r"my\.json: min_captcha, max_captcha: expected some of the model's lengths, 1 to"
+    ):
+        narrow(card, tmp_path, Requirements("my.json", hints=Hints(min_captcha=5)))
+    with pytest.raises(ModelError, match=r"trained with max_captcha 4, but my\.json says max_captcha 5"):
+        narrow(card, tmp_path, Requirements("my.json", max_captcha=5))
 
 
 def test_alphabet_of_a_labels_file_is_named_with_it(configure: Callable[..., SampleConfig], tmp_path: Path) -> None:

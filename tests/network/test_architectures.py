@@ -13,8 +13,8 @@ from cnnlib.network.names import NETWORKS
 from tests.helpers import draw
 
 # At 100x60, grey, four of 36 characters and the blank.
-PARAMETERS = {"columns": 973_637, "positions": 716_741, "classic": 13_876_884}
-ROWS = {"columns": 25, "positions": 4, "classic": 4}
+PARAMETERS = {"columns": 973_637, "large": 1_640_133, "positions": 716_741, "classic": 13_876_884}
+ROWS = {"columns": 25, "large": 25, "positions": 4, "classic": 4}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -88,7 +88,7 @@ def test_smallest_and_largest_pictures_have_finite_loss(name: str, shape: Shape)
     assert np.isfinite(network.loss(labels, network.model()(pictures, training=True))).all()
 
 
-@pytest.mark.parametrize("name", ["columns", "positions"])
+@pytest.mark.parametrize("name", ["columns", "large", "positions"])
 def test_longest_labels_have_finite_loss(name: str) -> None:
     network = network_class(name)(Shape(16, 600), classes=3, length=64)
     labels = np.stack([np.arange(64) % 2, np.where(np.arange(64) < 1, 0, 2)]).astype(np.int32)  # of 64, and of one

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import test_batch as batch_script
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.config import SampleConfig
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.recognizer import Recognizer
@@ -33,6 +34,15 @@ def test_misread_pictures_are_drawn_unless_they_are_not_wanted(copied: SampleCon
     picture.rename(picture.with_name(f"{text}_1.png"))
     batch.test_batch()
     assert [path.name for path in list_entries(report)] == ["test.json"], "nothing is misread any more"
+
+
+def test_case_is_ignored_where_the_config_says_so(copied: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    (picture,) = list_entries(copied.test_image_dir)
+    picture.rename(picture.with_name("aB_1.png"))
+    monkeypatch.setattr(Recognizer, "recognize_file", lambda *_: Prediction("ab", 0.9, (1.0, 1.0)))
+    assert batch_script.TestBatch(copied).test_batch(pictures=False)["picture_accuracy"] == 0
+    ignoring = copied.model_copy(update={"ignore_case": True})
+    assert batch_script.TestBatch(ignoring).test_batch(pictures=False)["picture_accuracy"] == 1
 
 
 def test_option_leaves_out_the_pictures(copied: SampleConfig, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig
 from cnnlib.data.folders import list_entries
@@ -74,6 +75,37 @@ def test_request_is_answered_although_its_picture_cannot_be_kept(
     blocked.write_text("not a folder")
     client = client_of(loaded("small", api_config.model_copy(update={"api_image_dir": blocked})))
     assert client.post("/b", **form(picture.read_bytes())).status_code == 200
+
+
+def test_hints_of_a_request_narrow_the_reading(client: FlaskClient, picture: Path, text: str) -> None:
+    assert set(text) <= {"0", "1"}
+    for request in (
+        form(picture.read_bytes(), char_set="1"),
+        {"json": {"image": base64.b64encode(picture.read_bytes()).decode(), "char_set": "1", "views": 2}},
+        form(picture.read_bytes()) | {"query_string": {"char_set": "1", "ignore_case": "true"}},
+    ):
+        assert set(client.post("/b", **request).json["value"]) == {"1"}
+    one = client.post("/b", **form(picture.read_bytes(), min_captcha="2", max_captcha="2")).json
+    assert len(one["value"]) == 2
+    assert "answer" not in one
+
+
+def test_hints_that_do_not_fit_the_model_are_client_errors(client: FlaskClient, picture: Path) -> None:
+    for options, message in (({"char_set": "0x"}, "got x"), ({"min_captcha": "3"}, "lengths, ")):
+        refused = client.post("/b", **form(picture.read_bytes(), **options))
+        assert (refused.status_code, refused.json["error_code"]) == (400, "1005")
+        assert message in refused.json["message"]
+
+
+def test_answer_to_a_sum_is_given_on_request(
+    client: FlaskClient, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.post("/b", **form(picture.read_bytes(), answer="1")).json["answer"] is None, "it is no sum"
+    read = Prediction("3+11=?", 0.75, (1.0,) * 6)
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: [read])
+    assert client.post("/b", **form(picture.read_bytes(), answer="true")).json["answer"] == "14"
+    unsure = client.post("/b", **form(picture.read_bytes(), answer="true", min_confidence="0.9")).json
+    assert (unsure["answer"], unsure["candidate"]) == (None, "3+11=?")
 
 
 def test_several_pictures_are_answered_in_their_order(

@@ -56,6 +56,15 @@ def test_raw_body_json_and_data_url_are_read_as_the_form_is(
         ({"json": {"image": "eA==", "min_confidence": 10**400}}, 400, "1005", "a number from 0 to 1"),
         ({"json": {"image": ["eA=="] * 101}}, 413, "413", "at most 100 pictures; got 101"),
         ({"json": {"image": "eA==", "model": 5}}, 400, "1005", "expected model to be a name"),
+        ({"json": {"image": "eA==", "char_set": 5}}, 400, "1005", "expected char_set to be a text"),
+        (form(b"x", min_captcha="0"), 400, "1005", "expected min_captcha to be a whole number from 1 to 64"),
+        (form(b"x", max_captcha="1.0"), 400, "1005", "expected max_captcha to be a whole number from 1 to 64"),
+        ({"json": {"image": "eA==", "max_captcha": True}}, 400, "1005", "max_captcha to be a whole number from 1 to"),
+        ({"json": {"image": "eA==", "views": [1]}}, 400, "1005", "expected views to be a whole number from 1 to 2"),
+        (form(b"x", views="3"), 400, "1005", "expected views to be a whole number from 1 to 2"),
+        (form(b"x", ignore_case="maybe"), 400, "1005", "expected ignore_case to be true or false"),
+        ({"json": {"image": "eA==", "answer": 1.0}}, 400, "1005", "expected answer to be true or false"),
+        (form(b"x", views="1") | {"query_string": {"views": "x"}}, 400, "1005", "views to be a whole number"),
     ],
 )
 def test_answer_to_a_bad_request_says_what_was_expected(

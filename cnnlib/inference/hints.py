@@ -1,0 +1,119 @@
+"""What a user knows of the texts on his pictures, and how the answers of a model become text with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+
+from cnnlib.codec.alphabet import Alphabet, Prediction
+from cnnlib.codec.characters import escape_odd, fold_case
+from cnnlib.codec.decoding import Decoding, Lengths
+from cnnlib.core.errors import ConfigError
+from cnnlib.core.printable import excerpt
+from cnnlib.inference.model_card import ModelCard
+
+VIEWS = 2  # of a picture, at most
+TRACE = 1e-9  # of a probability that every class keeps before others are left out, so that a row is never all zeros
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What is known of the texts. None is for what is not known.
+
+    `char_set` has the characters that they consist of. `min_captcha` and `max_captcha` are their fewest and most
+    characters. With `ignore_case`, both cases of a letter are one, and texts come in lower case. With two `views`, a
+    picture is read a second time with a margin around it, and the surer reading counts.
+    """
+
+    char_set: str | None = None
+    min_captcha: int | None = None
+    max_captcha: int | None = None
+    ignore_case: bool | None = None
+    views: int | None = None
+
+    def over(self, others: Hints) -> Hints:
+        """These hints, and of `others` what they leave open."""
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(others, **{name: value for name, value in known.items() if value is not None})
+
+
+NO_HINTS = Hints()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How answers become text: in which characters and lengths, and whether case counts."""
+
+    alphabet: Alphabet
+    decoding: Decoding
+    characters: str  # those of the alphabet that may be read, in class order
+    lengths: Lengths
+    ignore_case: bool = False
+    views: int = 1
+
+    @classmethod
+    def of(cls, card: ModelCard) -> Reading:
+        """All that a model can read."""
+        return cls(card.alphabet, card.decoding, str(card.alphabet), card.lengths)
+
+    def narrowed(self, hints: Hints) -> Reading:
+        """Only what fits the hints. Raises ConfigError, with a line for each fault, when nothing does."""
+        wanted = set(self.characters if hints.char_set is None else hints.char_set)
+        fewest, most = self.lengths
+        at_least, at_most = hints.min_captcha or 0, most if hints.max_captcha is None else hints.max_captcha
+        lengths = max(fewest, at_least), min(most, at_most)
+        faults = []
+        if unknown := sorted(wanted - set(self.characters)):
+            odd = excerpt(escape_odd(" ".join(unknown)))
+            faults.append(f"char_set: expected characters that the model reads; got {odd}")
+        if not wanted:
+            faults.append("char_set: expected 1 or more characters; got none")
+        if lengths[0] > lengths[1]:
+            faults.append(
+                f"min_captcha, max_captcha: expected some of the model's lengths, {fewest} to {most}; "
+                f"got {at_least} to {at_most}"
+            )
+        if hints.views not in (None, *range(1, VIEWS + 1)):
+            faults.append(f"views: expected 1 to {VIEWS}; got {hints.views}")
+        if faults:
+            raise ConfigError("\n".join(faults))
+        return replace(
+            self,
+            characters="".join(character for character in self.characters if character in wanted),
+            lengths=lengths,
+            ignore_case=self.ignore_case if hints.ignore_case is None else hints.ignore_case,
+            views=hints.views or self.views,
+        )
+
+    def decode(self, probabilities: np.ndarray) -> Prediction:
+        """The prediction in an answer, float32 (rows, classes), 0 to 1, where each row adds up to 1."""
+        if self._left_out or self._folded:
+            probabilities = self._narrow(probabilities + TRACE)
+        prediction = self.alphabet.decode(probabilities, self.decoding, self.lengths)
+        return replace(prediction, text=fold_case(prediction.text)) if self.ignore_case else prediction
+
+    def _narrow(self, probabilities: np.ndarray) -> np.ndarray:
+        """The answer without the characters that are left out, where two cases of a letter are one."""
+        for number, target in self._folded.items():
+            probabilities[:, target] += probabilities[:, number]
+        probabilities[:, [*self._left_out, *self._folded]] = 0
+        return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def _left_out(self) -> list[int]:
+        """Classes of the characters that may not be read; where case is ignored, in neither case."""
+        readable = set(map(self._fold, self.characters))
+        return [number for number, each in enumerate(self.alphabet.characters) if self._fold(each) not in readable]
+
+    @cached_property
+    def _folded(self) -> dict[int, int]:
+        """Classes that count as others: where case is ignored, capitals as small letters."""
+        numbers = {character: number for number, character in enumerate(self.alphabet.characters)}
+        targets = {number: numbers.get(self._fold(each), number) for each, number in numbers.items()}
+        left_out = {*self._left_out}
+        return {one: other for one, other in targets.items() if one != other and one not in left_out}
+
+    def _fold(self, character: str) -> str:
+        return fold_case(character) if self.ignore_case else character
