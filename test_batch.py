@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,11 +34,12 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.data.folders import first_test_picture, list_labelled_names
-from cnnlib.evaluation import metrics
+from cnnlib.evaluation import calibration, metrics
 from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.original_calls import testing_config
 
+THRESHOLDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)  # confidences whose answers are counted
 DRAWN = 40  # misread pictures, and confusions, at most
 
 
@@ -87,23 +89,25 @@ class TestBatch:
             samples = [(name, fold_case(label)) for name, label in samples]
         recognizer = Recognizer(self.config.model_save_dir, requirements=requirements_of(self.config))
         start = time.perf_counter()
-        texts, worst = self.read(recognizer, samples)
+        texts, confidences, worst = self.read(recognizer, samples)
         seconds = time.perf_counter() - start
         labels = [label for _, label in samples]
         for label, text in zip(labels, texts, strict=True):
             if show_all or label != text:
                 print(f"origin: {label} prediction: {text}")
-        figures = self.figures(labels, texts, seconds)
+        figures = self.figures(labels, texts, seconds) | calibration_figures(labels, texts, confidences)
         self.report(figures)
         self.draw(worst if pictures else [], figures)
         return figures
 
-    def read(self, recognizer: Recognizer, samples: Sequence[tuple[str, str]]) -> tuple[list[str], list[Misread]]:
-        """The text of each picture, and the `DRAWN` that were misread with the highest confidence, highest first.
+    def read(
+        self, recognizer: Recognizer, samples: Sequence[tuple[str, str]]
+    ) -> tuple[list[str], Sequence[float], list[Misread]]:
+        """Texts and confidences of all pictures, and the `DRAWN` that were misread with the highest, highest first.
 
-        Of all others the text alone is kept. `samples` are names and labels.
+        Of all others no more is kept. `samples` are names and labels.
         """
-        folder, texts = self.config.test_image_dir, []
+        folder, texts, confidences = self.config.test_image_dir, list[str](), array("d")
         predictions = on_all_cores(partial(read, recognizer), (folder / name for name, _ in samples))
 
         def misread() -> Iterator[Misread]:
@@ -111,11 +115,12 @@ class TestBatch:
             for (name, label), prediction in zip(samples, counted, strict=True):
                 is_right = prediction.text == label
                 texts.append(label if is_right else prediction.text)
+                confidences.append(prediction.confidence)
                 if not is_right:
                     yield Misread(folder / name, label, prediction)
 
         worst = heapq.nsmallest(DRAWN, misread(), key=lambda each: -each.prediction.confidence)
-        return texts, worst
+        return texts, confidences, worst
 
     def figures(self, labels: list[str], texts: list[str], seconds: float) -> dict[str, Any]:
         """What `report/test.json` holds."""
@@ -141,6 +146,7 @@ class TestBatch:
         print(f"It takes {seconds} seconds to identify {samples} samples, with an accuracy rate of {accuracy}%")
         print(f"95% interval of the picture accuracy: {low:.2f}% to {high:.2f}%")
         print(f"Character accuracy: {figures['character_accuracy']:.2%}")
+        print(*calibration_lines(figures), sep="\n")
         path = self.config.model_save_dir / "report" / "test.json"
         with optional_output(path):
             path.parent.mkdir(exist_ok=True)
@@ -176,6 +182,35 @@ class TestBatch:
 
         counts = [(each["label"], each["read"], each["count"]) for each in figures["confusions"][:DRAWN]]
         plots.draw_confusions(chart, counts)
+
+
+def calibration_figures(labels: Sequence[str], texts: Sequence[str], confidences: Sequence[float]) -> dict[str, Any]:
+    """What `report/test.json` holds about confidences."""
+    right = [label == text for label, text in zip(labels, texts, strict=True)]
+    found = calibration.thresholds(confidences, right)
+    return {
+        "calibration_error": calibration.calibration_error(confidences, right),
+        "answered": [vars(calibration.answered(confidences, right, threshold)) for threshold in THRESHOLDS],
+        "promises": {
+            promise: vars(calibration.answered(confidences, right, threshold)) for promise, threshold in found.items()
+        },
+    }
+
+
+def calibration_lines(figures: dict[str, Any]) -> Iterator[str]:
+    """What is printed about confidences."""
+    yield f"Expected calibration error: {figures['calibration_error']:.2%}"
+    yield "confidence  answered     right"
+    for row in figures["answered"]:
+        right = f"{row['right']:.2%}" if row["answered"] else "-"
+        yield f"{row['threshold']:10.2f}{row['answered']:10.2%}{right:>10}"
+    for promise, share in calibration.PROMISES.items():
+        row = figures["promises"].get(promise)
+        if row:
+            yield f"{promise} are right from confidence {row['threshold']:.4f} on, which {row['answered']:.2%} have"
+        else:
+            needed = calibration.texts_needed(share)
+            yield f"{promise} can't be promised from any confidence on: that takes {needed} right readings, or more"
 
 
 def read(recognizer: Recognizer, path: Path) -> Prediction:

@@ -12,6 +12,7 @@ from cnnlib.codec.characters import escape_odd, fold_case
 from cnnlib.codec.decoding import Decoding, Lengths
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.printable import excerpt
+from cnnlib.evaluation.calibration import tempered
 from cnnlib.inference.model_card import ModelCard
 
 VIEWS = 2  # of a picture, at most
@@ -52,11 +53,12 @@ class Reading:
     lengths: Lengths
     ignore_case: bool = False
     views: int = 1
+    temperature: float = 1.0  # of the confidence of a text
 
     @classmethod
     def of(cls, card: ModelCard) -> Reading:
         """All that a model can read."""
-        return cls(card.alphabet, card.decoding, str(card.alphabet), card.lengths)
+        return cls(card.alphabet, card.decoding, str(card.alphabet), card.lengths, temperature=card.temperature)
 
     def narrowed(self, hints: Hints) -> Reading:
         """Only what fits the hints. Raises ConfigError, with a line for each fault, when nothing does."""
@@ -92,7 +94,11 @@ class Reading:
         if self._left_out or self._folded:
             probabilities = self._narrow(probabilities + TRACE)
         prediction = self.alphabet.decode(probabilities, self.decoding, self.lengths)
-        return replace(prediction, text=fold_case(prediction.text)) if self.ignore_case else prediction
+        text = fold_case(prediction.text) if self.ignore_case else prediction.text
+        if self.temperature == 1:
+            return replace(prediction, text=text)
+        confidence = float(tempered(np.array(prediction.confidence), self.temperature))
+        return replace(prediction, text=text, confidence=confidence)
 
     def _narrow(self, probabilities: np.ndarray) -> np.ndarray:
         """The answer without the characters that are left out, where two cases of a letter are one."""

@@ -92,6 +92,21 @@ class Recognizer:
         """Fewest and most characters of the texts that are read."""
         return self._reading.lengths
 
+    def threshold(self, min_confidence: float | str) -> float:
+        """The least confidence, 0 to 1, that is meant by a number, or by a share of right texts such as "99%".
+
+        Raises ModelError when the model was verified on too few pictures to promise that share.
+        """
+        if not isinstance(min_confidence, str):
+            return min_confidence
+        if min_confidence not in self.card.min_confidence:
+            known = ", ".join(self.card.min_confidence) or "none"
+            raise ModelError(
+                f"{display_path(self.model_dir)}: expected a share that its verification pictures can promise, "
+                f"{known} of {self.card.verification_pictures}; got {min_confidence}; a number from 0 to 1 works too"
+            )
+        return self.card.min_confidence[min_confidence]
+
     @property
     def resizes(self) -> bool:
         """Whether pictures of another size than the model's are resized; else they are refused."""

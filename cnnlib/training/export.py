@@ -1,6 +1,6 @@
 """Exports a trained Keras model to LiteRT, which takes a decoded picture and gives probabilities, and to others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
@@ -10,7 +10,6 @@ import tensorflow as tf
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError
 from cnnlib.core.stderr import muted_stderr
-from cnnlib.evaluation import metrics
 from cnnlib.inference.litert import LiteRT
 from cnnlib.network.architectures import CNN
 
@@ -107,13 +106,12 @@ def _check(name: str, answers: np.ndarray, model: keras.Model, pictures: np.ndar
         )
 
 
-def litert_accuracy(
-    content: bytes, pictures: np.ndarray, texts: Sequence[str], decode: Callable[[np.ndarray], Prediction]
-) -> float:
-    """Picture accuracy of a LiteRT model on uint8 (n, height, width, channels) pictures."""
+def litert_predictions(
+    content: bytes, pictures: np.ndarray, decode: Callable[[np.ndarray], Prediction]
+) -> list[Prediction]:
+    """What a LiteRT model reads on uint8 (n, height, width, channels) pictures."""
     litert = LiteRT(content)
-    read = [decode(litert.probabilities(picture)).text for picture in pictures]  # one by one, to hold one answer
-    return metrics.accuracy(texts, read).picture
+    return [decode(litert.probabilities(picture)) for picture in pictures]  # one by one, to hold one answer
 
 
 def choose(accuracies: Mapping[str, float]) -> str:

@@ -2,17 +2,20 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from cnnlib.core.files import optional_output, replace_folder, restore_folder, write_atomically
+from cnnlib.evaluation.calibration import calibrate
 from cnnlib.inference.model_card import ModelCard, save_model, versions
 from cnnlib.training import checkpoint, export, warm_start
 from cnnlib.training.trainer import Trainer
 
 TRAINING_CURVE, VERIFICATION_CURVE = "training batches", "verification set"  # on the pictures of the curves
 UNFINISHED = ".unfinished-"  # start of the name of a SavedModel that is being written
+EXPORTED = ("float32", "quantised")  # LiteRT files of a final save
 CHECKED_PICTURES = 16  # verification pictures on which every export is compared with the network
 
 
@@ -33,8 +36,7 @@ def save(trainer: Trainer, *, final: bool = False) -> None:
     card = _card(trainer)
     if final:
         contents["quantised"] = (".tflite", export.to_litert(model, quantised=True))
-        accuracies = {kind: _accuracy(trainer, contents[kind][1]) for kind in ("float32", "quantised")}
-        card = card.model_copy(update={"reads": export.choose(accuracies), "exported_picture_accuracy": accuracies})
+        card = card.model_copy(update=_measured(trainer, {kind: contents[kind][1] for kind in EXPORTED}))
     save_model(trainer.config.model_save_dir, card, contents)
 
 
@@ -79,10 +81,22 @@ def save_as_onnx(trainer: Trainer, path: Path) -> None:
     write_atomically(path, content)
 
 
-def _accuracy(trainer: Trainer, content: bytes) -> float:
+def _measured(trainer: Trainer, files: Mapping[str, bytes]) -> dict[str, Any]:
+    """What the card says of exported files: their accuracies, which one reads, and what its confidences mean."""
     verification = trainer.verification
-    texts = [verification.text(number) for number in range(len(verification))]
-    return export.litert_accuracy(content, verification.pictures[:], texts, trainer.evaluator.decode)
+    labels = [verification.text(number) for number in range(len(verification))]
+    read = {
+        kind: export.litert_predictions(content, verification.pictures[:], trainer.evaluator.decode)
+        for kind, content in files.items()
+    }
+    right = {
+        kind: [each.text == label for each, label in zip(predictions, labels, strict=True)]
+        for kind, predictions in read.items()
+    }
+    accuracies = {kind: sum(hits) / max(1, len(hits)) for kind, hits in right.items()}
+    reads = export.choose(accuracies)
+    calibration = calibrate([each.confidence for each in read[reads]], right[reads])
+    return {"reads": reads, "exported_picture_accuracy": accuracies, **vars(calibration)}
 
 
 def _card(trainer: Trainer) -> ModelCard:

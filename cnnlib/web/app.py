@@ -16,7 +16,7 @@ from cnnlib.codec.arithmetic import answer_of
 from cnnlib.codec.images import decode_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig
 from cnnlib.core.api_contract import api_token
-from cnnlib.core.errors import ConfigError, SampleError, SizeError
+from cnnlib.core.errors import ConfigError, ModelError, SampleError, SizeError
 from cnnlib.inference.hints import Hints
 from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
 from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, READING_PATHS, WRONG_SIZE, ApiError, answer_errors_in_json
@@ -130,10 +130,20 @@ def _answer_request(models: ModelRegistry, pool: ThreadPoolExecutor, name: str |
         with counting():
             CONFIDENCE.labels(model.name).observe(prediction.confidence)
         model.received.save(data, prediction.text)
-    answers = [_answer(prediction, seconds, parsed.min_confidence) for _, prediction, seconds in results]
+    answers = [
+        _answer(prediction, seconds, _threshold(model, parsed.min_confidence)) for model, prediction, seconds in results
+    ]
     if parsed.answer:
         answers = [answer | {"answer": answer_of(answer["value"] or "")} for answer in answers]
     return jsonify(answers if parsed.as_list else answers[0])
+
+
+def _threshold(model: ServedModel, min_confidence: float | str) -> float:
+    """The least confidence that a request asks of a model. Raises ApiError when the model can't promise a share."""
+    try:
+        return model.recognizer.threshold(min_confidence)
+    except ModelError as error:
+        raise ApiError(400, BAD_OPTION, f"the model {model.name}: {str(error).partition(': ')[2]}") from error
 
 
 def _answer(prediction: Prediction, seconds: float, min_confidence: float) -> dict[str, Any]:

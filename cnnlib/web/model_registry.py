@@ -78,6 +78,7 @@ class ServedModel:
             "max_length": self.recognizer.lengths[1],
             "network": card.network,
             "picture_accuracy": card.verification_picture_accuracy,
+            "min_confidence": card.min_confidence,
             "verification_pictures": card.verification_pictures,
             "step": card.step,
             "saved_at": card.saved_at,

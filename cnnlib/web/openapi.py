@@ -5,6 +5,7 @@ from typing import Any
 from flask import Flask, Response, jsonify
 
 from cnnlib.config_fields import LABEL_LIMIT
+from cnnlib.evaluation.calibration import PROMISES
 from cnnlib.inference.hints import VIEWS
 from cnnlib.web.request_parsing import PICTURES_LIMIT
 
@@ -59,6 +60,11 @@ MODEL: Schema = {
         "max_length": {"type": "integer"},
         "network": {"type": "string"},
         "picture_accuracy": {**SHARE, "description": "on verification pictures"},
+        "min_confidence": {
+            "type": "object",
+            "additionalProperties": SHARE,
+            "description": "from which confidence on a share of the texts is right, by that share",
+        },
         "verification_pictures": {"type": "integer"},
         "step": {"type": "integer"},
         "saved_at": {"type": "string"},
@@ -68,8 +74,9 @@ MODEL: Schema = {
 OPTIONS: Schema = {
     "model": {"type": "string", "description": "a name from GET /models"},
     "min_confidence": {
-        **SHARE,
-        "description": "a text of less confidence becomes the candidate, and the value is null",
+        "anyOf": [SHARE, {"type": "string", "enum": [*PROMISES]}],
+        "description": "a text of less confidence becomes the candidate, and the value is null; 99%: the confidence "
+        "from which on that share of the verification pictures was read right",
     },
     "char_set": {"type": "string", "description": "only these of the model's characters are read"},
     "min_captcha": {**LENGTH, "description": "fewest characters that are read"},

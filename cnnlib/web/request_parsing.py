@@ -9,6 +9,7 @@ from werkzeug.exceptions import BadRequest
 
 from cnnlib.codec.picture_parts import parts_fault
 from cnnlib.config_fields import LABEL_LIMIT
+from cnnlib.evaluation.calibration import PROMISES
 from cnnlib.inference.hints import NO_HINTS, VIEWS, Hints
 from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, ApiError
 from cnnlib.web.forms import FIELD, Form, looks_like_multipart, no_picture, parse_multipart, parse_urlencoded
@@ -16,6 +17,7 @@ from cnnlib.web.picture_texts import decode_text, is_picture, picture_of
 
 PICTURES_LIMIT = 100  # in one request
 MULTIPART, URL_ENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+PROMISED = " or ".join(PROMISES)
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 UNTOLD = ("", "application/octet-stream")  # types that say nothing about the body
 OPTIONS = ("model", "min_confidence", "char_set", "min_captcha", "max_captcha", "ignore_case", "views", "answer")
@@ -28,7 +30,7 @@ class RecognitionRequest:
     pictures: Sequence[bytes]
     as_list: bool
     model: str | None
-    min_confidence: float
+    min_confidence: float | str  # or a share of right texts, one of `PROMISES`
     hints: Hints = NO_HINTS
     answer: bool = False  # whether the answers to sums are wanted
 
@@ -184,13 +186,15 @@ def _flag(name: str, options: Mapping[str, Any]) -> bool:
     return FLAGS[str(value).lower()]
 
 
-def _min_confidence(value: Any) -> float:
+def _min_confidence(value: Any) -> float | str:
     if value is None:
         return 0
+    if isinstance(value, str) and value in PROMISES:
+        return value
     try:
         min_confidence = float(value)
     except (TypeError, ValueError, OverflowError):
         min_confidence = -1
     if isinstance(value, bool) or not 0 <= min_confidence <= 1:
-        raise ApiError(400, BAD_OPTION, "expected min_confidence to be a number from 0 to 1")
+        raise ApiError(400, BAD_OPTION, f"expected min_confidence to be a number from 0 to 1, or {PROMISED}")
     return min_confidence

@@ -47,6 +47,14 @@ def test_both_cases_of_a_letter_add_up() -> None:
     assert (prediction.text, prediction.confidence) == ("a", pytest.approx(0.6, abs=1e-6))
 
 
+def test_temperature_changes_the_confidence_of_a_text_alone() -> None:
+    plain = Reading.of(CARD).decode(ONE)
+    tempered = Reading.of(CARD.model_copy(update={"temperature": 2.0})).decode(ONE)
+    assert (tempered.text, tempered.character_confidences) == (plain.text, plain.character_confidences)
+    odds = plain.confidence / (1 - plain.confidence)
+    assert tempered.confidence == pytest.approx(odds**0.5 / (1 + odds**0.5))
+
+
 def test_answer_is_left_as_it_was() -> None:
     before = ONE.copy()
     read(Hints(ignore_case=True, char_set="A"))

@@ -10,6 +10,8 @@ from cnnlib.config import SampleConfig
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.recognizer import Recognizer
 
+CONFIDENCES = {f"{'01'[number == 0]}_{number}.png": 0.9 if number else 0.6 for number in range(300)}
+
 
 @pytest.fixture
 def copied(trained: SimpleNamespace, tmp_path: Path) -> SampleConfig:
@@ -45,6 +47,23 @@ def test_case_is_ignored_where_the_config_says_so(copied: SampleConfig, monkeypa
     assert batch_script.TestBatch(ignoring).test_batch(pictures=False)["picture_accuracy"] == 1
 
 
+def test_confidences_are_measured(
+    copied: SampleConfig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (picture,) = list_entries(copied.test_image_dir)
+    for number in range(300):
+        shutil.copy(picture, picture.with_name(f"{'01'[number == 0]}_{number}.png"))
+    picture.unlink()
+    monkeypatch.setattr(Recognizer, "recognize_file", lambda _, path: Prediction("0", CONFIDENCES[path.name], (1.0,)))
+    figures = batch_script.TestBatch(copied).test_batch(pictures=False)
+    assert figures["calibration_error"] == pytest.approx((0.6 + 299 * 0.1) / 300)
+    assert figures["promises"] == {"99%": {"threshold": 0.9, "answered": pytest.approx(299 / 300), "right": 1.0}}
+    assert figures["answered"][1] == {"threshold": 0.5, "answered": 1.0, "right": pytest.approx(299 / 300)}
+    printed = capsys.readouterr().out
+    assert "99% are right from confidence 0.9000 on, which 99.67% have" in printed
+    assert "99.9% can't be promised from any confidence on: that takes 2995 right readings, or more" in printed
+
+
 def test_option_leaves_out_the_pictures(copied: SampleConfig, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(copied.model_dump_json())
@@ -68,7 +87,9 @@ def test_of_misread_pictures_only_those_to_be_drawn_are_kept(
         shutil.copy(path, copied.test_image_dir / f"000_{number}.png")
     recognizer = Recognizer(copied.model_save_dir)
     predictions = recognizer.recognize(list_entries(copied.test_image_dir))
-    texts, worst = batch_script.TestBatch(copied).read(recognizer, [(f"000_{n}.png", "000") for n in range(9)])
+    samples = [(f"000_{number}.png", "000") for number in range(9)]
+    texts, confidences, worst = batch_script.TestBatch(copied).read(recognizer, samples)
+    assert [*confidences] == [prediction.confidence for prediction in predictions]
     assert texts == [prediction.text for prediction in predictions]
     ordered = sorted(predictions, key=lambda prediction: -prediction.confidence)
     assert [each.prediction for each in worst] == ordered[:3]

@@ -10,6 +10,7 @@ from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig
 from cnnlib.data.folders import list_entries
+from cnnlib.inference.model_card import load_card, save_model
 from cnnlib.inference.recognizer import Recognizer
 from tests.helpers import draw, running
 from tests.web.clients import client_of, form, loaded
@@ -106,6 +107,21 @@ def test_answer_to_a_sum_is_given_on_request(
     assert client.post("/b", **form(picture.read_bytes(), answer="true")).json["answer"] == "14"
     unsure = client.post("/b", **form(picture.read_bytes(), answer="true", min_confidence="0.9")).json
     assert (unsure["answer"], unsure["candidate"]) == (None, "3+11=?")
+
+
+def test_share_of_right_texts_stands_for_a_confidence(
+    trained: SimpleNamespace, api_config: SampleConfig, picture: Path, tmp_path: Path
+) -> None:
+    card = load_card(trained.config.model_save_dir)
+    content = (trained.config.model_save_dir / card.files[card.reads].name).read_bytes()
+    promising = card.model_copy(update={"min_confidence": {"99%": 1.0}})
+    save_model(tmp_path / "promising", promising, {card.reads: (".tflite", content)})
+    client = client_of(loaded("small", api_config.model_copy(update={"model_save_dir": tmp_path / "promising"})))
+    assert client.post("/b?min_confidence=99%25", **form(picture.read_bytes())).json["value"] is None
+    assert client.get("/models").json[0]["min_confidence"] == {"99%": 1.0}
+    refused = client.post("/b", **form(picture.read_bytes(), min_confidence="99.9%"))
+    assert (refused.status_code, refused.json["error_code"]) == (400, "1005")
+    assert "can promise, 99% of " in refused.json["message"]
 
 
 def test_several_pictures_are_answered_in_their_order(
