@@ -47,6 +47,11 @@ def requirements_of(config: SampleConfig) -> Requirements:
     )
 
 
+def everything(card: ModelCard) -> Reading:
+    """All that a model can read."""
+    return Reading(card.alphabet, card.decoding, str(card.alphabet), card.lengths, temperature=card.temperature)
+
+
 def narrow(card: ModelCard, model_dir: Path, requirements: Requirements, hints: Hints = NO_HINTS) -> Reading:
     """What a model is to read: all that it can, or less where requirements or hints have fewer characters or lengths.
 
@@ -59,7 +64,7 @@ def narrow(card: ModelCard, model_dir: Path, requirements: Requirements, hints: 
     check_fits(card, model_dir, strict)
     required = Hints(char_set=characters, max_captcha=most).over(requirements.hints)
     try:
-        return Reading.of(card).narrowed(required).narrowed(hints)
+        return everything(card).narrowed(required).narrowed(hints)
     except ConfigError as error:
         raise ModelError(f"{display_path(model_dir / CARD)}: {requirements.source}: {error}") from error
 

@@ -13,7 +13,6 @@ from cnnlib.codec.decoding import Decoding, Lengths
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.printable import excerpt
 from cnnlib.evaluation.calibration import tempered
-from cnnlib.inference.model_card import ModelCard
 
 VIEWS = 2  # of a picture, at most
 TRACE = 1e-9  # of a probability that every class keeps before others are left out, so that a row is never all zeros
@@ -54,11 +53,6 @@ class Reading:
     ignore_case: bool = False
     views: int = 1
     temperature: float = 1.0  # of the confidence of a text
-
-    @classmethod
-    def of(cls, card: ModelCard) -> Reading:
-        """All that a model can read."""
-        return cls(card.alphabet, card.decoding, str(card.alphabet), card.lengths, temperature=card.temperature)
 
     def narrowed(self, hints: Hints) -> Reading:
         """Only what fits the hints. Raises ConfigError, with a line for each fault, when nothing does."""

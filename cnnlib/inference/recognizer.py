@@ -18,7 +18,7 @@ from cnnlib.codec.images import copy_upright, decode_picture, read_picture, to_a
 from cnnlib.core.errors import ModelError, SampleError, SizeError, prefix_errors
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import GENERAL_MODEL, display_path
-from cnnlib.inference.compatibility import Requirements, narrow
+from cnnlib.inference.compatibility import Requirements, everything, narrow
 from cnnlib.inference.hints import NO_HINTS, Hints, Reading
 from cnnlib.inference.litert import LiteRT
 from cnnlib.inference.model_card import READING, load_model
@@ -197,7 +197,7 @@ class Recognizer:
                 probabilities.min() >= 0 and np.abs(probabilities.sum(axis=1) - 1).max() < TOLERANCE
             ):  # NaN is neither
                 raise ModelError("expected probabilities that add up to 1 in each row of an answer; got others")
-            Reading.of(self.card).decode(probabilities)
+            everything(self.card).decode(probabilities)
         except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
             raise ModelError(f"the model can't read a picture: {error}") from error
 

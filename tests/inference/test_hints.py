@@ -3,6 +3,7 @@ import pytest
 
 from cnnlib.codec.alphabet import Alphabet
 from cnnlib.core.errors import ConfigError
+from cnnlib.inference.compatibility import everything
 from cnnlib.inference.hints import Hints, Reading
 from tests.model_cards import card_of
 
@@ -20,7 +21,7 @@ ONE = answer({"A": 0.5, "a": 0.4, "1": 0.1}, {"_": 1.0}, {"1": 0.6, "b": 0.4}, {
 
 
 def read(hints: Hints, probabilities: np.ndarray = ONE) -> str:
-    return Reading.of(CARD).narrowed(hints).decode(probabilities).text
+    return everything(CARD).narrowed(hints).decode(probabilities).text
 
 
 @pytest.mark.parametrize(
@@ -43,13 +44,13 @@ def test_only_what_fits_the_hints_is_read(hints: Hints, text: str) -> None:
 def test_both_cases_of_a_letter_add_up() -> None:
     probabilities = answer({"b": 0.4, "a": 0.35, "A": 0.25})
     assert read(Hints(), probabilities) == "b"
-    prediction = Reading.of(CARD).narrowed(Hints(ignore_case=True)).decode(probabilities)
+    prediction = everything(CARD).narrowed(Hints(ignore_case=True)).decode(probabilities)
     assert (prediction.text, prediction.confidence) == ("a", pytest.approx(0.6, abs=1e-6))
 
 
 def test_temperature_changes_the_confidence_of_a_text_alone() -> None:
-    plain = Reading.of(CARD).decode(ONE)
-    tempered = Reading.of(CARD.model_copy(update={"temperature": 2.0})).decode(ONE)
+    plain = everything(CARD).decode(ONE)
+    tempered = everything(CARD.model_copy(update={"temperature": 2.0})).decode(ONE)
     assert (tempered.text, tempered.character_confidences) == (plain.text, plain.character_confidences)
     odds = plain.confidence / (1 - plain.confidence)
     assert tempered.confidence == pytest.approx(odds**0.5 / (1 + odds**0.5))
@@ -62,7 +63,7 @@ def test_answer_is_left_as_it_was() -> None:
 
 
 def test_letter_that_lower_case_would_make_two_stays() -> None:
-    reading = Reading.of(card_of(characters=("İ", "x"), max_captcha=1)).narrowed(Hints(ignore_case=True))
+    reading = everything(card_of(characters=("İ", "x"), max_captcha=1)).narrowed(Hints(ignore_case=True))
     assert reading.decode(np.array([[0.9, 0.0, 0.1]], np.float32)).text == "İ"
 
 
@@ -78,11 +79,11 @@ def test_letter_that_lower_case_would_make_two_stays() -> None:
 )
 def test_hints_that_nothing_fits_are_refused(hints: Hints, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Reading.of(CARD).narrowed(hints)
+        everything(CARD).narrowed(hints)
 
 
 def test_hints_only_narrow() -> None:
-    narrow = Reading.of(CARD).narrowed(Hints(char_set="ab", max_captcha=2))
+    narrow = everything(CARD).narrowed(Hints(char_set="ab", max_captcha=2))
     assert narrow.narrowed(Hints(min_captcha=2, max_captcha=9)).lengths == (2, 2)
     with pytest.raises(ConfigError, match=r"got 1$"):
         narrow.narrowed(Hints(char_set="a1"))
