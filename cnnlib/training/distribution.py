@@ -38,7 +38,14 @@ BROKEN = (  # what a collective may raise when another worker is lost
 )
 STOP_STEPS = 5  # from one agreement on stopping to the next
 GRACE_S = 15.0  # for a training that has lost a worker to end by itself
-UNSHARED = ("_dir", "_file", "api_", "remote_url", "schema_link")  # parts of keys that workers may differ in
+UNSHARED = (
+    "_dir",
+    "_file",
+    "generator_config",
+    "api_",
+    "remote_url",
+    "schema_link",
+)  # parts of keys that workers may differ in
 
 
 class Distribution:

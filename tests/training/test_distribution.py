@@ -4,6 +4,7 @@ A share of a batch is summed in another order than the whole, and a random chang
 differ by float32's rounding. Training amplifies that from step to step. Measured over 50 steps: 3e-4 of the loss.
 """
 
+import json
 import signal
 import subprocess
 from pathlib import Path
@@ -87,6 +88,23 @@ def test_training_goes_on_with_another_number_of_workers(alone: tuple[Path, list
     assert_same(losses(tmp_path / "losses0"), alone[1])
     assert [(tmp_path / f"{number}" / "model").exists() for number in range(3)] == [True, False, False]
     assert not (tmp_path / "1" / "logs").exists(), "only worker 0 writes"
+
+
+def test_workers_that_draw_their_pictures_learn_what_one_learns(tmp_path: Path) -> None:
+    look = {"root_dir": "unused", "image_suffix": "png", "characters": "01", "count": 1, "char_count": 2}
+    (tmp_path / "look.json").write_text(json.dumps(look | {"width": 32, "height": 16}))
+    drawn = {"generator": "gen_sample_by_captcha", "generator_config": str(tmp_path / "look.json")}
+    alone, one, two = (
+        write_config(tmp_path / name, **{**KEYS, **drawn, "cycle_stop": 20, "cache_dir": str(tmp_path / cache)})
+        for name, cache in (("alone", "own"), ("one", "shared"), ("two", "shared"))
+    )
+    file = str(tmp_path / "losses-{}")
+    ((status, _, err),) = end([start(alone, environment={"WORKER_LOSSES": file.format("alone")})])
+    assert (status, err) == (0, "")
+    for status, _, err in end(start_workers([one, two], WORKER_LOSSES=file)):
+        assert (status, err) == (0, "")
+    for number in range(2):
+        assert_same(losses(Path(file.format(number))), losses(Path(file.format("alone"))))
 
 
 def stop_after(processes: list[subprocess.Popen[str]], line: str) -> None:
