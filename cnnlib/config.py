@@ -139,8 +139,10 @@ class SampleConfig(Config):
         default=False,
         description="read texts in lower case, with both cases of a letter as one; labels may have either",
     )
-    views: Annotated[Literal[1, 2], Expected("1 or 2")] = Field(
-        default=1, description="2: read each picture a second time, with a margin around it; the surer reading counts"
+    views: Annotated[Literal[1, 2, 3], Expected("1, 2 or 3")] = Field(
+        default=1,
+        description="2: read each picture a second time, cut to its content; 3: and inside a wide margin; the surest "
+        "reading counts",
     )
     channels: Channels = Field(default=1, description="1: pictures are read in grey; 3: in colour")
     resize: Flag = Field(default=False, description="resize pictures of another size; 0: refuse them")

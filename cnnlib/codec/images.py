@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -26,7 +26,9 @@ END_PIXELS = 4 * 2**20  # that are decoded to find out whether a JPEG lacks more
 FRAME_LIMIT = 30  # frames of an animation that are looked through for one that is not blank
 FRAMES = "frames"  # key of Picture.info: how many frames an animation has, all blank as far as they were looked at
 WEBP_MEMORY = 2  # times the memory that a pixel of another format takes
-MARGIN = 0.1  # of a picture's side, at both of its ends
+CONTENT_SIDE = 512  # pixels of the longer side of a picture in which its content is looked for
+CONTENT_DISTANCE = 48  # of a pixel from the colour of the ground, in any channel, from which on it is content
+STRAY_PIXELS = 1  # in a row or column, which are no content
 BAND_PIXELS = 2**18  # converted at a time
 COLOUR_DISTANCE = 24  # between a pixel's channels, 0 to 255; the greys of a JPEG stay below
 COLOUR_SHARE = 0.002  # of a picture's pixels that are not grey; above it the picture is coloured
@@ -277,19 +279,39 @@ def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
     return pixels[:, :, np.newaxis] if shape.channels == 1 else pixels
 
 
-def with_margin(picture: Image.Image, shape: Shape) -> np.ndarray:
-    """Pixels as `to_array` gives them, of the picture inside a margin of its own ground.
+def frame_content(picture: Image.Image, shape: Shape, margin: float) -> np.ndarray:
+    """Pixels as `to_array` gives them, of the picture's content inside a margin of its ground.
 
-    So nothing at an edge touches it. The picture may have any size. Raises SampleError when it can't be converted.
+    The content is all that differs from the colour at the edges. `margin` is a share of its sides. The picture may have
+    any size. Raises SampleError when it can't be converted.
     """
-    height, width = (round(side / (1 + 2 * MARGIN)) for side in (shape.height, shape.width))
-    pixels = to_array(picture, replace(shape, height=height, width=width, resize=True))
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    framed = np.empty((shape.height, shape.width, shape.channels), np.uint8)
-    framed[:] = np.median(border, axis=0)
-    top, left = (shape.height - height) // 2, (shape.width - width) // 2
-    framed[top : top + height, left : left + width] = pixels
-    return framed
+    flat = _flatten(picture).convert("RGB")
+    box, ground = _content(flat)
+    height, width = (round(side / (1 + 2 * margin)) for side in (shape.height, shape.width))
+    content = flat.crop(box).resize((width, height), Image.Resampling.BILINEAR)
+    framed = Image.new("RGB", (shape.width, shape.height), ground)
+    framed.paste(content, ((shape.width - width) // 2, (shape.height - height) // 2))
+    return to_array(framed, shape)
+
+
+def _content(picture: Image.Image) -> tuple[tuple[int, int, int, int], tuple[int, ...]]:
+    """The box of what differs from the ground of an RGB picture, and the colour of its ground.
+
+    The box is the whole picture where nothing differs.
+    """
+    small = picture.copy()
+    small.thumbnail((CONTENT_SIDE, CONTENT_SIDE), Image.Resampling.BILINEAR)
+    pixels = np.asarray(small)
+    edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    ground = np.median(edges, axis=0).astype(int)
+    differs = np.abs(pixels - ground).max(axis=2) > CONTENT_DISTANCE
+    rows, columns = (np.flatnonzero(differs.sum(axis=axis) > STRAY_PIXELS) for axis in (1, 0))
+    if not len(rows) or not len(columns):
+        return (0, 0, *picture.size), tuple(ground.tolist())
+    x, y = picture.width / small.width, picture.height / small.height
+    left, right = int(columns[0] * x), math.ceil((columns[-1] + 1) * x)
+    top, bottom = int(rows[0] * y), math.ceil((rows[-1] + 1) * y)
+    return (left, top, right, bottom), tuple(ground.tolist())
 
 
 def is_coloured(picture: Image.Image) -> bool:

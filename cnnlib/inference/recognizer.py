@@ -14,12 +14,12 @@ from PIL import Image
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.decoding import Lengths
-from cnnlib.codec.images import copy_upright, decode_picture, read_picture, to_array, with_margin
+from cnnlib.codec.images import copy_upright, decode_picture, frame_content, read_picture, to_array
 from cnnlib.core.errors import ModelError, SampleError, SizeError, prefix_errors
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import GENERAL_MODEL, display_path
 from cnnlib.inference.compatibility import Requirements, everything, narrow
-from cnnlib.inference.hints import NO_HINTS, Hints, Reading
+from cnnlib.inference.hints import MARGINS, NO_HINTS, Hints, Reading
 from cnnlib.inference.litert import LiteRT
 from cnnlib.inference.model_card import READING, load_model
 
@@ -155,12 +155,10 @@ class Recognizer:
         return self._read(_open(picture), reading)
 
     def _read(self, picture: Image.Image | np.ndarray, reading: Reading) -> Prediction:
-        """The prediction, where the reading takes two views the surer one."""
-        prediction = self._predict(self._array(picture), reading)
-        if reading.views == 1:
-            return prediction
-        second = self._predict(with_margin(_as_pillow(picture), self._shape), reading)
-        return max(prediction, second, key=lambda each: each.confidence)
+        """The prediction, the surest where the reading takes several views."""
+        margins = MARGINS[: reading.views - 1]
+        views = [self._array(picture), *(frame_content(_as_pillow(picture), self._shape, each) for each in margins)]
+        return max((self._predict(view, reading) for view in views), key=lambda each: each.confidence)
 
     def _array(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """The picture as uint8 (height, width, channels), as the model takes it."""

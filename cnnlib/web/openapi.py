@@ -85,7 +85,8 @@ OPTIONS: Schema = {
     "views": {
         "type": "integer",
         "enum": [*range(1, VIEWS + 1)],
-        "description": "2: each picture is read a second time with a margin, and the surer reading counts",
+        "description": "2: each picture is read a second time, cut to its content; 3: and inside a wide margin; the "
+        "surest reading counts",
     },
     "answer": {"type": "boolean", "description": "whether the answers to sums are wanted"},
 }

@@ -8,11 +8,11 @@ from cnnlib.codec.images import (
     SIDE_LIMIT,
     Shape,
     decode_picture,
+    frame_content,
     is_coloured,
     open_picture,
     read_picture,
     to_array,
-    with_margin,
 )
 from cnnlib.core.errors import SampleError, SizeError
 from tests.hostile import encoded, png_of_no_colour
@@ -113,15 +113,28 @@ def test_other_size_is_resized_when_asked_for() -> None:
     assert (pixels[:, 4:] > 195).all()
 
 
-def test_margin_has_the_colour_of_the_ground() -> None:
+def test_content_is_framed_by_the_ground() -> None:
     picture = Image.new("RGB", (120, 60), (250, 200, 10))
-    picture.paste((0, 0, 0), (0, 20, 120, 40))  # from edge to edge
-    framed = with_margin(picture, Shape(24, 48, 3))
+    picture.paste((0, 0, 0), (30, 20, 80, 40))
+    picture.putpixel((5, 5), (0, 0, 255))  # a stray one
+    framed = frame_content(picture, Shape(24, 48, 3), 0.25)
     assert framed.shape == (24, 48, 3)
-    assert (framed[0] == (250, 200, 10)).all()
-    assert (framed[:, 0] == (250, 200, 10)).all()
-    assert (framed[12, 5:43] == 0).all(), "the picture is whole, inside"
-    assert with_margin(picture.convert("L"), Shape(24, 48)).shape == (24, 48, 1)
+    assert (framed[4:20, 8:40] == 0).all(), "two thirds of each side"
+    assert (framed[[0, -1]] == (250, 200, 10)).all()
+    assert (framed[:, [0, -1]] == (250, 200, 10)).all()
+    assert frame_content(picture.convert("L"), Shape(24, 48), 0.25).shape == (24, 48, 1)
+
+
+def test_picture_without_content_is_framed_whole() -> None:
+    assert (frame_content(Image.new("RGB", (20, 10), (9, 9, 9)), Shape(16, 32), 0.1) == 9).all()
+
+
+def test_large_picture_is_framed_as_a_small_one() -> None:
+    small = Image.new("L", (200, 100), 255)
+    small.paste(0, (60, 30, 160, 70))
+    large = small.resize((2000, 1000), Image.Resampling.NEAREST)
+    difference = frame_content(small, Shape(24, 48), 0.1).astype(int) - frame_content(large, Shape(24, 48), 0.1)
+    assert np.abs(difference).mean() < 5
 
 
 def test_coloured_pictures_are_distinguished_from_grey_ones() -> None:

@@ -74,7 +74,7 @@ def test_letter_that_lower_case_would_make_two_stays() -> None:
         (Hints(char_set=""), "char_set: expected 1 or more characters; got none"),
         (Hints(min_captcha=4), "expected some of the model's lengths, 1 to 3; got 4 to 3"),
         (Hints(min_captcha=3, max_captcha=2), "expected some of the model's lengths, 1 to 3; got 3 to 2"),
-        (Hints(views=3), "views: expected 1 to 2; got 3"),
+        (Hints(views=4), "views: expected 1 to 3; got 4"),
     ],
 )
 def test_hints_that_nothing_fits_are_refused(hints: Hints, message: str) -> None:
