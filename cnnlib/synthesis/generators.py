@@ -1,7 +1,7 @@
 """The generators of gen_image/ by the names of their scripts: how each draws the picture of a seed."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from cnnlib.config import CAPTCHA_CONFIG, LOOKS_CONFIG, CaptchaConfig
@@ -25,19 +25,27 @@ def many_looks(config: CaptchaConfig, fonts: Sequence[str] = ()) -> "partial[tup
 
     Raises ConfigError when one of these lacks a character, or no font of this machine has all.
     """
-    every = shapes_of(config.characters)
     if fonts:
-        check_fonts(every, fonts)
+        check_fonts(shapes_of(config.characters), fonts)
         return partial(draw_random_look, config, fonts=tuple(fonts))
-    labels = config.characters, config.lengths
-    pools = [*alphabets_of(*labels).values(), arithmetic_alphabet(*labels)]
+    chosen, more = _select_fonts(config.characters, config.lengths, tuple(system_fonts()))
+    return partial(draw_random_look, config, fonts=chosen, more_fonts=more)
+
+
+@lru_cache(maxsize=4)  # it takes seconds
+def _select_fonts(
+    characters: str, lengths: range, fonts: tuple[str, ...]
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Those of the fonts that draw all characters, and more that draw fewer, by these. Raises ConfigError."""
+    every = shapes_of(characters)
+    pools = [*alphabets_of(characters, lengths).values(), arithmetic_alphabet(characters, lengths)]
     alphabets = dict.fromkeys("".join(sorted(shapes_of("".join(pool)))) for pool in pools if pool)
-    selected = select_fonts_by_alphabet([every, *alphabets], system_fonts())
+    selected = select_fonts_by_alphabet([every, *alphabets], fonts)
     chosen = selected.pop(every)
     if not chosen:
         raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")
     more = {alphabet: tuple(font for font in found if font not in chosen) for alphabet, found in selected.items()}
-    return partial(draw_random_look, config, fonts=chosen, more_fonts=more)
+    return tuple(chosen), more
 
 
 def system_fonts() -> list[str]:

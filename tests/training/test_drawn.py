@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnlib.codec.images import decode_picture
 from cnnlib.config import SampleConfig, load_captcha_config
 from cnnlib.core.errors import ConfigError, SampleError
 from cnnlib.core.paths import PROJECT_ROOT
@@ -50,6 +51,19 @@ def test_every_generator_of_the_config_is_a_script() -> None:
     names = SampleConfig.model_json_schema()["properties"]["generator"]["anyOf"][0]["enum"]
     assert names == [*GENERATORS]
     assert all((PROJECT_ROOT / "gen_image" / f"{name}.py").is_file() for name in names)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_pictures_that_are_not_kept_have_the_pixels_of_files(look: Path, name: str) -> None:
+    captcha = load_captcha_config(look)
+    files, unpacked = (GENERATORS[name][0](each) for each in (captcha, drawn._unpacked(captcha)))
+    for seed in ("1-1", "1-2"):
+        (label, data), (same_label, same) = files(seed), unpacked(seed)
+        assert (label, decode_picture(data).tobytes()) == (same_label, decode_picture(same).tobytes())
+        assert data[:4] == b"\x89PNG"
+        assert same[:2] == b"BM"
+    as_jpeg = captcha.model_copy(update={"image_suffix": "jpg"})
+    assert drawn._unpacked(as_jpeg) == as_jpeg, "what a JPEG loses is trained on"
 
 
 @pytest.mark.slow
