@@ -1,11 +1,12 @@
 """Verify labelled pictures and split them into training and test pictures, 19:1 of all pictures so far.
 
 Pictures in origin_image_dir and new_image_dir that fit the config move into train_image_dir and test_image_dir.
+origin_image_dir may be a list of folders, one for each look of the pictures.
 Abnormal ones stay where they are and are listed with the reason. A picture that is there already, byte for byte and
 under the same label, is removed.
 
---import copies pictures from elsewhere into origin_image_dir under names that hold their labels. It takes the labels
-from the names, from tables beside the pictures or from the names of folders, and opens zip files.
+--import copies pictures from elsewhere into origin_image_dir, the first of several, under names that hold their labels.
+It takes the labels from the names, from tables beside the pictures or from the names of folders, and opens zip files.
 
 examples:
   python verify_and_split_data.py
@@ -36,7 +37,7 @@ from cnnlib.core.progress import progress_bar
 from cnnlib.data import config_proposal, importing
 from cnnlib.data import verify_and_split as splitting
 from cnnlib.data.folders import first_picture, labels_in, locked, scan_labels
-from cnnlib.data.listing import list_skipped
+from cnnlib.data.listing import list_skipped, stems
 from cnnlib.data.reporting import (
     as_json,
     show_abnormal,
@@ -89,25 +90,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def split(config: SampleConfig, known: Sequence[str], *, moving: bool, accept_labels: bool) -> None:
-    """Check and move the pictures of both folders. `known` are the labels of pictures that were moved earlier."""
+    """Check and move the pictures of all folders. `known` are the labels of pictures that were moved earlier."""
     sizes = set_sizes(config)
     samples: list[Sample] = []
-    for folder in (config.origin_image_dir, config.new_image_dir):
+    for folder, stem in zip(config.dirs_to_split, stems(config.dirs_to_split), strict=True):
         start_folder(folder, config, moving)
+        file = config.log_dir / f"abnormal_{stem}.txt"
         earlier = [sample for sample in samples if not (moving or sample.fault)]
         with locked(folder, config.train_image_dir, config.test_image_dir) if moving else nullcontext():
             found = inspect_folder(folder, PROGRESS)
             if not accept_labels:
                 found = doubt_labels(found, known, str(config.alphabet))
-            samples += separate([judge(sample, config) for sample in found], folder, config, moving, sizes, earlier)
+            checked = [judge(sample, config) for sample in found]
+            samples += separate(checked, folder, config, moving, sizes, earlier, file)
     left = [sample for sample in samples if sample.fault or not moving]
     moved = moved_labels(config)
     proposed = config_proposal.propose(question(left, moved, config, accept_labels), moved, config)
     show_disagreements(config_proposal.disagreements(proposed, config), config)
     if not moving:
         print("Dry run: nothing was moved")
-    show_other_suffixes(left, config.image_suffix)
-    show_ways_out(left)
+    show_other_suffixes(left, config)
+    show_ways_out(left, config)
 
 
 def question(samples: list[Sample], known: Sequence[str], config: SampleConfig, accept_labels: bool) -> list[Sample]:
@@ -155,11 +158,11 @@ def separate(
     moving: bool,
     sizes: SetSizes,
     earlier: Sequence[Sample],
-    file: Path | None = None,
+    file: Path,
 ) -> list[Sample]:
     """Separate the samples of a folder into training and test set, and print the original's lines.
 
-    Returns the samples without duplicates. `earlier` are the pictures of the folder before that would have been moved.
+    Returns the samples without duplicates. `earlier` are pictures of the folders before that would have been moved.
     `file` is where a long list of abnormal pictures goes.
     """
     targets = (config.train_image_dir, config.test_image_dir)
@@ -170,7 +173,7 @@ def separate(
         print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
     for twin in twins if moving else ():
         twin.path.unlink(missing_ok=True)
-    show_abnormal(samples, file or config.log_dir / f"abnormal_{folder.name}.txt")
+    show_abnormal(samples, file)
     good = [sample.name for sample in samples if not sample.fault]
     print("Start to separate the original image set: test set (5%) and training set (95%)")
     before = replace(sizes)
@@ -184,7 +187,7 @@ def separate(
 
 def write_config(path: Path, template: Path, config: SampleConfig, known: Sequence[str], accept_labels: bool) -> None:
     """Write a config that fits the pictures. Print what it leaves out, what it says, and what comes next."""
-    folders = (config.origin_image_dir, config.new_image_dir)
+    folders = config.dirs_to_split
     inspected = [sample for folder in folders for sample in inspect_folder(folder, PROGRESS)]
     inspected = [sample for sample in inspected if not sample.name.startswith(".")]
     found = question(inspected, known, config, accept_labels)
@@ -192,17 +195,17 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
     listed = path.with_name(f"{path.stem}_abnormal")
     if not any(sample.label and sample.size and not sample.fault for sample in found) and not known:
         show_abnormal(found, listed.with_suffix(".txt"))
-        show_ways_out(found)
+        show_ways_out(found, config)
         names = ", ".join(map(display_path, folders))
         raise ConfigError(f"{names}: expected labelled pictures that can be opened; got none; no config is written")
     _, fitting = config_proposal.combine(path, template, proposed)
     samples: list[Sample] = []
     sizes = set_sizes(fitting)
-    for folder in folders:
+    for folder, stem in zip(folders, stems(folders), strict=True):
         start_folder(folder, fitting, moving=False)
         checked = [judge(sample, fitting) for sample in found if sample.folder == folder]
         earlier = [sample for sample in samples if not sample.fault]
-        file = listed.with_name(f"{listed.name}_{folder.name}.txt")
+        file = listed.with_name(f"{listed.name}_{stem}.txt")
         samples += separate(checked, folder, fitting, False, sizes, earlier, file)
     older = config_proposal.write(path, template, proposed)
     kept = f" (the older one is {older.name})" if older else ""
@@ -211,8 +214,8 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
     if proposed["resize"]:
         size = f"{proposed['image_width']}x{proposed['image_height']}"
         print(f"Pictures of another size will be resized to {size} pixels for training and reading")
-    show_other_suffixes(samples, fitting.image_suffix)
-    show_ways_out(samples)
+    show_other_suffixes(samples, fitting)
+    show_ways_out(samples, fitting)
     draw_sheet(path, [sample for sample in samples if not sample.fault], fitting.split_seed)
     accepting = " --accept-labels" if accept_labels else ""
     print(f"Move the pictures with: python verify_and_split_data.py --config {shell_word(path)}{accepting}")
@@ -246,8 +249,8 @@ def import_pictures(source: Path, config: SampleConfig, path: Path, accept_label
     if not accept_labels and any(reason.startswith("Doubtful label") for _, reason in skipped):
         print("Labels that are likely wrong: correct them, or take them as they are with --accept-labels")
     already = f"; {copied.present} were there already" if copied.present else ""
-    print(f"Copied {copied.new} pictures into {display_path(config.origin_image_dir)}{already}")
-    if not first_picture(config.origin_image_dir):
+    print(f"Copied {copied.new} pictures into {display_path(config.origin_dirs[0])}{already}")
+    if not first_picture(config.origin_dirs[0]):
         return
     shown = "" if path == SAMPLE_CONFIG else f" --config {shell_word(path)}"
     if first_picture(config.train_image_dir, config.image_suffix):

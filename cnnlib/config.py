@@ -30,6 +30,7 @@ from cnnlib.config_fields import (
     Expected,
     FilePath,
     Flag,
+    FolderPaths,
     Length,
     Network,
     Pixels,
@@ -95,7 +96,9 @@ class CaptchaConfig(Config):
 class SampleConfig(Config):
     """`sample_config.json`: folders, pictures, alphabet, training."""
 
-    origin_image_dir: FilePath = Field(description="folder of labelled pictures to verify and split")
+    origin_image_dir: FolderPaths = Field(
+        description="folder of labelled pictures to verify and split, or a list of folders, one for each look"
+    )
     new_image_dir: FilePath = Field(description="folder of labelled pictures added later, to verify and split too")
     train_image_dir: FilePath = Field(description="folder of training pictures; 5% of them are the verification set")
     test_image_dir: FilePath = Field(description="folder of test pictures, never trained on")
@@ -197,6 +200,21 @@ class SampleConfig(Config):
     def shape(self) -> Shape:
         """Size of the pictures to train on and to read."""
         return Shape(self.image_height, self.image_width, self.channels, self.resize)
+
+    @property
+    def origin_dirs(self) -> tuple[Path, ...]:
+        """The folders of `origin_image_dir`, one or more. Pictures are imported into the first."""
+        return (self.origin_image_dir,) if isinstance(self.origin_image_dir, Path) else self.origin_image_dir
+
+    @property
+    def dirs_to_split(self) -> tuple[Path, ...]:
+        """The folders of labelled pictures to verify and split."""
+        return (*self.origin_dirs, self.new_image_dir)
+
+    @property
+    def has_looks(self) -> bool:
+        """Whether the pictures come in several looks, a folder each."""
+        return len(self.origin_dirs) > 1
 
     @cached_property
     def alphabet(self) -> Alphabet:
@@ -308,18 +326,30 @@ def _check_kind(content: dict[str, Any], path: Path, kind: type[Config]) -> None
 def _check_folders(config: SampleConfig) -> None:
     """Raise ConfigError when two keys name the same folder, although their pictures must not mix.
 
-    Only the two folders of predictions may be the same.
+    Only the two folders of predictions may be the same. Nor may a list name a folder twice, or one inside another.
     """
     samples = ("origin_image_dir", "new_image_dir", "train_image_dir", "test_image_dir", "api_image_dir")
     keys = (*samples, "model_save_dir", "cache_dir")
     prediction_keys = ("online_image_dir", "local_image_dir")  # a prediction in a picture's name may be wrong
     for key, other in (*itertools.combinations(keys, 2), *itertools.product(keys, prediction_keys)):
-        folder = getattr(config, key)
-        if os.path.realpath(folder) == os.path.realpath(getattr(config, other)):
-            raise ConfigError(
-                f"{config.name}: keys '{key}', '{other}': expected different folders; "
-                f"got {display_path(folder)} for both"
-            )
+        for folder in config.origin_dirs if key == "origin_image_dir" else (getattr(config, key),):
+            if os.path.realpath(folder) == os.path.realpath(getattr(config, other)):
+                raise ConfigError(
+                    f"{config.name}: keys '{key}', '{other}': expected different folders; "
+                    f"got {display_path(folder)} for both"
+                )
+    for folder, place in itertools.permutations(config.origin_dirs, 2):
+        _check_beside(folder, place, config.name)
+
+
+def _check_beside(folder: Path, other: Path, name: str) -> None:
+    """Raise ConfigError when a folder of `origin_image_dir` is another one of it, or lies in it."""
+    real, real_other = Path(os.path.realpath(folder)), Path(os.path.realpath(other))
+    where, shown, shown_other = f"{name}: key 'origin_image_dir'", display_path(folder), display_path(other)
+    if real == real_other:
+        raise ConfigError(f"{where}: expected each folder once; got one twice, as {shown} and {shown_other}")
+    if real.is_relative_to(real_other):
+        raise ConfigError(f"{where}: expected folders side by side; got {shown} inside {shown_other}; move it out")
 
 
 def _describe_fault(kind: type[Config], error: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ LABEL_LIMIT = 64  # characters
 COUNT_LIMIT = 10**9
 BYTES_LIMIT = 10**12
 CHANNELS = "1 (grey) or 3 (colour)"
+PATHS = "a path, absolute or relative to the project's folder, or a list of 1 or more"
 NETWORK_NAMES = " or ".join([", ".join([*NETWORKS][:-1]), [*NETWORKS][-1]])
 
 
@@ -53,6 +54,15 @@ def _resolve_path(value: Any) -> Any:
     if not isinstance(value, str) or not value.strip():
         return value  # pydantic refuses it
     return project_path(os.path.expanduser(value))  # noqa: PTH111 (Path.expanduser raises for an unknown ~name)
+
+
+def _resolve_paths(value: Any) -> Any:
+    """The path of a folder, or a tuple of the paths in a list of one or more."""
+    if not isinstance(value, list):
+        return _resolve_path(value)
+    if not value or not all(isinstance(path, str) and path.strip() for path in value):
+        raise ValueError(f"expected {PATHS}; got {excerpt(json.dumps(value, ensure_ascii=False))}")
+    return tuple(map(_resolve_path, value))
 
 
 def _check_channels(value: int) -> int:
@@ -98,6 +108,19 @@ FilePath = Annotated[
     BeforeValidator(_resolve_path),
     WithJsonSchema({"type": "string", "minLength": 1}),
     Expected("a path, absolute or relative to the project's folder"),
+]
+FolderPaths = Annotated[
+    Path | tuple[Path, ...],
+    BeforeValidator(_resolve_paths),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True},
+            ]
+        }
+    ),
+    Expected(PATHS),
 ]
 Flag = Annotated[
     bool, BeforeValidator(_to_bool), WithJsonSchema({"enum": [True, False, 1, 0]}), Expected("true, false, 1 or 0")

@@ -42,7 +42,7 @@ def collect(config: SampleConfig) -> tuple[str, ...]:
 
     Raises SampleError when there are fewer than two.
     """
-    folders = (config.origin_image_dir, config.new_image_dir, config.train_image_dir, config.test_image_dir)
+    folders = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
     labels = (label for folder in folders for label in scan_labels(folder, config.image_suffix))
     with progress_bar(labels, unit=" names", leave=False) as counted:
         characters = sorted({character for label in counted for character in label})

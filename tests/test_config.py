@@ -143,6 +143,48 @@ def test_predictions_are_not_saved_in_a_folder_of_labelled_pictures(tmp_path: Pa
     assert fault.startswith(f"keys '{key}', 'local_image_dir': expected different folders")
 
 
+def test_list_of_folders_is_resolved_as_one_folder_is(tmp_path: Path) -> None:
+    config = load_sample_config(write_config(tmp_path, origin_image_dir=["sample/a", "~/b", str(tmp_path / "c")]))
+    assert config.origin_image_dir == (PROJECT_ROOT / "sample" / "a", Path.home() / "b", tmp_path / "c")
+    assert config.dirs_to_split == (*config.origin_dirs, config.new_image_dir)
+    single = load_sample_config(write_config(tmp_path))
+    assert single.origin_dirs == (single.origin_image_dir,) == (tmp_path / "sample" / "origin",)
+    assert (single.has_looks, config.has_looks) == (False, True)
+
+
+@pytest.mark.parametrize("wrong", [[], [""], ["a", 1], ["a", ["b"]], 3, {"a": 1}, ""])
+def test_what_is_no_folder_and_no_list_of_folders_is_refused_in_one_line(tmp_path: Path, wrong: object) -> None:
+    (fault,) = faults_of(tmp_path, origin_image_dir=wrong)
+    expected = "a path, absolute or relative to the project's folder, or a list of 1 or more"
+    assert fault == f"key 'origin_image_dir': expected {expected}; got {json.dumps(wrong)}"
+
+
+def test_control_character_in_a_list_is_named(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, origin_image_dir=["sample/a", "sample\tb"])
+    assert fault.startswith("key 'origin_image_dir': expected a path without control characters; got ")
+
+
+@pytest.mark.parametrize("key", ["new_image_dir", "train_image_dir", "api_image_dir", "model_save_dir", "cache_dir"])
+def test_no_folder_of_a_list_is_that_of_another_key(tmp_path: Path, key: str) -> None:
+    folder = str(tmp_path / "same")
+    (fault,) = faults_of(tmp_path, **{"origin_image_dir": [str(tmp_path / "a"), folder], key: folder})
+    assert fault == f"keys 'origin_image_dir', '{key}': expected different folders; got {folder}/ for both"
+
+
+def test_folder_twice_in_a_list_or_inside_another_is_refused(tmp_path: Path) -> None:
+    first, second, inside = (tmp_path / name for name in ("a", "link", "a/b"))
+    first.mkdir()
+    second.symlink_to(first)
+    (fault,) = faults_of(tmp_path, origin_image_dir=[str(first), str(second)])
+    shown = f"as {first.as_posix()}/ and {second.as_posix()}/"
+    assert fault == f"key 'origin_image_dir': expected each folder once; got one twice, {shown}"
+    for folders in ([inside, first], [second, inside]):
+        (fault,) = faults_of(tmp_path, origin_image_dir=[*map(str, folders)])
+        shown = f"{inside.as_posix()}/ inside {(first if first in folders else second).as_posix()}/"
+        assert fault == f"key 'origin_image_dir': expected folders side by side; got {shown}; move it out"
+    assert load_sample_config(write_config(tmp_path, origin_image_dir=[str(tmp_path / "a"), str(tmp_path / "ab")]))
+
+
 def test_file_saved_by_windows_notepad_is_read(tmp_path: Path) -> None:
     path = write_config(tmp_path)
     path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")

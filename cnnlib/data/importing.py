@@ -29,11 +29,10 @@ from cnnlib.data import plausibility
 from cnnlib.data.folders import labels_in, locked
 from cnnlib.data.label_tables import TABLE_SUFFIXES, PictureIndex, Table, read_table, single_label
 from cnnlib.data.name_shapes import is_serial_column, read_names, strip_copy_mark
-from cnnlib.data.samples import digest_of
+from cnnlib.data.samples import SERIAL_DIGITS, digest_of
 from cnnlib.data.sources import Entry, Source, list_source
 from cnnlib.data.verify_and_split import FilesByContent
 
-SERIAL_DIGITS = 16  # of the hash in a copy's name
 NAMES, SERIAL_FIRST, FOLDERS, SIDECARS = "names", "names with the serial number first", "folders", "text files"
 _SET_FOLDER = re.compile(  # folders that hold many labels
     r"(?:train|training|test|testing|val|valid|validation|verify|dev|eval|images?|imgs?|pics?|pictures?|photos?|"
@@ -107,8 +106,11 @@ def find(source: Path, config: SampleConfig, progress: Progress, accept_labels: 
 
 
 def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
-    """Copy the pictures that no set has yet into `origin_image_dir`. Raises OSError, such as that of a full disk."""
-    origin, copied = config.origin_image_dir, Copied()
+    """Copy the pictures that no set has yet into `origin_image_dir`, the first folder of a list.
+
+    Raises OSError, such as that of a full disk.
+    """
+    origin, copied = config.origin_dirs[0], Copied()
     with locked(origin):
         results = on_all_cores(partial(_copy, FilesByContent(_sets(config)), Lock(), origin), found.pictures)
         for picture, result in zip(found.pictures, progress(results, total=len(found.pictures)), strict=True):
@@ -153,7 +155,7 @@ def _label_in(path: Path) -> str | None:
 
 
 def _sets(config: SampleConfig) -> tuple[Path, ...]:
-    return config.origin_image_dir, config.new_image_dir, config.train_image_dir, config.test_image_dir
+    return *config.dirs_to_split, config.train_image_dir, config.test_image_dir
 
 
 def _folders(config: SampleConfig) -> tuple[Path, ...]:
@@ -353,7 +355,8 @@ def _without_contradictions(pictures: Sequence[Labelled], found: Found) -> list[
 
 def _without_doubts(pictures: Sequence[Labelled], config: SampleConfig, found: Found) -> list[Labelled]:
     """The pictures without those whose label is likely wrong."""
-    known = [label for folder in _sets(config)[2:] for label in labels_in(folder, config.image_suffix)]
+    sets = config.train_image_dir, config.test_image_dir
+    known = [label for folder in sets for label in labels_in(folder, config.image_suffix)]
     accepted = str(config.alphabet) if known else ""
     certain = []
     for picture, cause in zip(

@@ -13,6 +13,13 @@ LISTED = 20  # lines of pictures on the console; a file has all
 EXAMPLES = 3  # names beside a reason
 
 
+def stems(folders: Sequence[Path]) -> list[str]:
+    """What files about these folders are called: by the folder's name, numbered where one before has the same."""
+    names = [folder.name for folder in folders]
+    counts = [names[: place + 1].count(name) for place, name in enumerate(names)]
+    return [name if count == 1 else f"{name}_{count}" for name, count in zip(names, counts, strict=True)]
+
+
 def list_abnormal(samples: Sequence[Sample], file: Path) -> list[str]:
     """The lines about the abnormal ones among the samples of a folder.
 

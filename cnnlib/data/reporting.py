@@ -57,24 +57,30 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
         print("Change them by hand, or let --write-config PATH write them")
 
 
-def show_other_suffixes(samples: Sequence[Sample], suffix: str) -> None:
+def show_other_suffixes(samples: Sequence[Sample], config: SampleConfig) -> None:
     """Print how many labelled pictures are left out because of their suffix."""
+    suffix = config.image_suffix
     others = [sample for sample in samples if sample.label and sample.size and not has_suffix(sample.name, suffix)]
     if others:
-        print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {others[0].name}; ", end="")
+        print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {_shown(others[0], config)}; ", end="")
         print('"image_suffix": "any" takes them')
 
 
-def show_ways_out(samples: Sequence[Sample]) -> None:
+def show_ways_out(samples: Sequence[Sample], config: SampleConfig) -> None:
     """Print what to do about names without a label and about labels that are likely wrong."""
     unnamed = [sample for sample in samples if sample.label is None and (sample.size or sample.path.is_dir())]
     if unnamed:
-        print(f"Names without a label: {len(unnamed)}, such as {escape_odd(unnamed[0].name)}; ", end="")
+        print(f"Names without a label: {len(unnamed)}, such as {_shown(unnamed[0], config)}; ", end="")
         print("put them into a folder of their own, and copy them with --import FOLDER, which knows other names")
     doubtful = [sample for sample in samples if sample.doubt]
     if doubtful:
-        print(f"Labels that are likely wrong: {len(doubtful)}, such as {escape_odd(doubtful[0].name)}; ", end="")
+        print(f"Labels that are likely wrong: {len(doubtful)}, such as {_shown(doubtful[0], config)}; ", end="")
         print("rename them, or take them as they are with --accept-labels")
+
+
+def _shown(sample: Sample, config: SampleConfig) -> str:
+    """The name of a picture; its path where there are several folders of pictures."""
+    return display_path(sample.path) if config.has_looks else escape_odd(sample.name)
 
 
 def as_json(value: object) -> str:

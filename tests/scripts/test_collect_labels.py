@@ -21,6 +21,15 @@ def test_characters_of_all_folders_become_the_alphabet(tmp_path: Path) -> None:
     assert str(config.alphabet) == "/0ab天"
 
 
+def test_characters_of_every_look_become_the_alphabet(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for folder in folders:
+        draw("x", folder / f"{folder.name}_1.png")
+    path = write_config(tmp_path, origin_image_dir=[*map(str, folders)])
+    assert collect_labels.main(["--config", str(path)]) == 0
+    assert json.loads((tmp_path / "labels.json").read_text(encoding="utf-8")) == ["a", "b", "c"]
+
+
 def test_labels_file_is_made_although_the_config_already_names_it(tmp_path: Path) -> None:
     path = write_config(tmp_path, use_labels_json_file=True)
     for label in ("a", "b"):

@@ -1,0 +1,139 @@
+"""`origin_image_dir` as a list: the pictures of all its folders are verified, split and proposed for."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import verify_and_split_data
+from cnnlib.codec.filenames import label_of
+from cnnlib.config import SampleConfig, load_sample_config
+from cnnlib.data.folders import list_entries
+from tests.helpers import draw, fill, write_config
+
+Pictures = Counter[tuple[str, bytes]]  # labels and bytes
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def looks(tmp_path: Path) -> Make:
+    """Writes a config with the folders `first` and `second` as looks, with keys changed; returns its path."""
+    folders = [str(tmp_path / "looks" / name) for name in ("first", "second")]
+    return lambda **changes: write_config(tmp_path, **{"origin_image_dir": folders} | changes)
+
+
+def run(*arguments: str | Path) -> int:
+    return verify_and_split_data.main([*map(str, arguments)])
+
+
+def pictures(*folders: Path) -> Pictures:
+    paths = [path for folder in folders for path in list_entries(folder)]
+    return Counter((label_of(path.name), path.read_bytes()) for path in paths)
+
+
+def moved(config: SampleConfig) -> Pictures:
+    return pictures(config.train_image_dir, config.test_image_dir)
+
+
+def test_pictures_of_all_folders_are_moved_and_each_gives_test_pictures(looks: Make) -> None:
+    config = load_sample_config(looks())
+    for number, folder in enumerate(config.dirs_to_split):
+        fill(folder, 40, seed=number)
+    before = pictures(*config.dirs_to_split)
+    assert run(looks()) == 0
+    assert moved(config) == before
+    seeds = Counter(path.stem.rpartition("_")[2][0] for path in list_entries(config.test_image_dir))
+    assert seeds == {"0": 2, "1": 2, "2": 2}
+    assert pictures(*config.dirs_to_split) == Counter()
+
+
+def test_same_picture_in_two_folders_is_moved_once(looks: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    config = load_sample_config(looks())
+    first, second = config.origin_dirs
+    paths = fill(first, 5)
+    shutil.copytree(first, second)
+    paths[0].rename(first / f"{label_of(paths[0].name)}_other.png")
+    before = pictures(first)
+    assert run(looks()) == 0
+    assert "5 pictures are in the sets already or here twice, the same byte for byte: removed here" in (
+        capsys.readouterr().out
+    )
+    assert moved(config) == before
+    assert pictures(second) == Counter()
+
+
+def test_same_picture_under_another_label_stays_and_the_other_one_is_named(
+    looks: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_sample_config(looks())
+    first, second = config.origin_dirs
+    path = draw("01", first / "01_1.png")
+    second.mkdir(parents=True)
+    shutil.copy(path, second / "10_1.png")
+    assert run(looks(), "--dry-run") == 0
+    assert f"[10_1.png] [Same picture, another label: {path.as_posix()}]" in capsys.readouterr().out
+    assert run(looks()) == 0
+    taken = (config.train_image_dir / path.name).as_posix()
+    assert f"[10_1.png] [Same picture, another label: {taken}]" in capsys.readouterr().out
+    assert pictures(second) == Counter({("10", (config.train_image_dir / path.name).read_bytes()): 1})
+
+
+def test_one_folder_in_a_list_is_as_one_folder(looks: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = []
+    for form in (list, str):
+        shutil.rmtree(tmp_path / "looks", ignore_errors=True)
+        shutil.rmtree(tmp_path / "sample", ignore_errors=True)
+        folder = tmp_path / "looks" / "first"
+        path = looks(origin_image_dir=[str(folder)] if form is list else str(folder))
+        config = load_sample_config(path)
+        fill(folder, 20)
+        draw("01", folder / "odd.png")
+        shutil.copy(folder / "odd.png", draw("01", config.new_image_dir / fill(tmp_path / "x", 1)[0].name))
+        assert run(path) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    assert "Name taken" in outputs[0], "as before: with one folder a taken name is asked about"
+
+
+def test_abnormal_pictures_of_folders_of_one_name_are_listed_in_files_of_their_own(
+    looks: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [tmp_path / name / "pictures" for name in ("a", "b")]
+    path = looks(origin_image_dir=[str(folder) for folder in folders])
+    for number, folder in enumerate(folders):
+        for serial in range(25 + number):
+            draw("01", folder / f"01_{serial}.jpg", seed=serial)
+    assert run(path) == 0
+    logs = tmp_path / "logs"
+    listed = [
+        len((logs / name).read_text().splitlines()) for name in ("abnormal_pictures.txt", "abnormal_pictures_2.txt")
+    ]
+    assert listed == [25, 26]
+    assert f"such as {folders[0].as_posix()}/01_0.jpg; " in capsys.readouterr().out
+
+
+def test_advice_names_the_folder_of_its_example(looks: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    config = load_sample_config(looks())
+    fill(config.origin_dirs[0], 12)
+    nameless = draw("01", config.origin_dirs[1] / "nameless.png")
+    doubtful = draw("01", config.origin_dirs[1] / "01 (1)_1.png", seed=1)
+    assert run(looks()) == 0
+    out = capsys.readouterr().out
+    assert f"Names without a label: 1, such as {nameless.as_posix()}; " in out
+    assert f"Labels that are likely wrong: 1, such as {doubtful.as_posix()}; " in out
+
+
+def test_imported_pictures_go_into_the_first_folder(
+    looks: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_sample_config(looks())
+    source = fill(tmp_path / "downloads", 12)
+    shutil.copy(source[0], draw("01", config.origin_dirs[1] / source[0].name))
+    assert run(looks(), "--import", tmp_path / "downloads") == 0
+    first = f"{config.origin_dirs[0].as_posix()}/"
+    assert f"Copied 11 pictures into {first}; 1 were there already" in capsys.readouterr().out
+    assert pictures(*config.origin_dirs) == pictures(tmp_path / "downloads")
+    assert run(looks(), "--import", config.origin_dirs[1]) == 2
+    assert "this one is a folder of" in capsys.readouterr().err
