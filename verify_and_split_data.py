@@ -18,10 +18,12 @@ examples:
 import random
 import sys
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
@@ -105,7 +107,8 @@ def split(config: SampleConfig, known: Sequence[str], *, moving: bool, accept_la
             samples += separate(checked, folder, config, moving, sizes, earlier, file)
     left = [sample for sample in samples if sample.fault or not moving]
     moved = moved_labels(config)
-    proposed = config_proposal.propose(question(left, moved, config, accept_labels), moved, config)
+    totals = Counter(sample.folder for sample in samples)
+    proposed = config_proposal.propose(question(left, moved, config, accept_labels), moved, config, totals=totals)
     show_disagreements(config_proposal.disagreements(proposed, config), config)
     if not moving:
         print("Dry run: nothing was moved")
@@ -116,9 +119,14 @@ def split(config: SampleConfig, known: Sequence[str], *, moving: bool, accept_la
 def question(samples: list[Sample], known: Sequence[str], config: SampleConfig, accept_labels: bool) -> list[Sample]:
     """The samples with doubts about their labels, from which a config is proposed.
 
-    The alphabet of a config that pictures were moved by is in no doubt.
+    The alphabet of a config that pictures were moved by is in no doubt. Each of several looks is judged alone: what is
+    rare among all may be usual in a small one.
     """
-    return samples if accept_labels else doubt_labels(samples, known, str(config.alphabet) if known else "")
+    if accept_labels:
+        return samples
+    accepted = str(config.alphabet) if known else ""
+    looks = [[*look] for _, look in groupby(samples, lambda sample: sample.folder)] if config.has_looks else [samples]
+    return [sample for look in looks for sample in doubt_labels(look, known, accepted)]
 
 
 def moved_labels(config: SampleConfig) -> list[str]:

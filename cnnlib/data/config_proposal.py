@@ -5,10 +5,11 @@ import json
 import math
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median_low
+from types import MappingProxyType
 from typing import Any
 
 from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, plain_suffix, suffix_in
@@ -25,12 +26,18 @@ WORTHWHILE_REDUCTION = 1.25  # in pixels; a smaller reduction saves less than a 
 LEAST_SIDE = 8  # pixels, as the config takes
 ANY_WIDTH = "positions"  # the network that reads long labels on narrow pictures
 RARE_SHARE = 0.05  # of the pictures; so few coloured ones, or ones of another size, do not decide the config
+LEAST_LOOK = 10  # pictures of a folder that count as a look of their own
 
 Keys = dict[str, Any]
+Groups = Sequence[tuple[Sequence[Sample], int]]  # of pictures, each with the number that they are a share of
 
 
 def propose(
-    samples: Sequence[Sample], known_labels: Sequence[str], config: SampleConfig, pixel_limit: float = math.inf
+    samples: Sequence[Sample],
+    known_labels: Sequence[str],
+    config: SampleConfig,
+    pixel_limit: float = math.inf,
+    totals: Mapping[Path, int] = MappingProxyType({}),
 ) -> Keys:
     """The config keys and values that fit the labelled pictures, empty without any.
 
@@ -38,14 +45,17 @@ def propose(
     `known_labels` belong to pictures that were moved earlier. If there are some, size and colour stay as in the config,
     and suffix, length and alphabet only grow. Otherwise size and suffix are the most common ones, and all steps are
     trained. Colour is read if more than a few pictures have some. A size far above `pixel_limit` is reduced to it.
+    What more than a few pictures of one of several looks have is not rare. `totals` are the pictures of each folder,
+    with those that were moved from it just now.
     """
     usable = [sample for sample in samples if _is_usable(sample)]
     if not usable and not known_labels:
         return {}
+    groups = [(usable, len(usable) + len(known_labels)), *_looks(usable, totals, config)]
     if known_labels:
-        look = _configured_look(usable, len(usable) + len(known_labels), config)
+        look = _configured_look(groups, config)
     else:
-        look = _common_look(usable, config.resize, pixel_limit)
+        look = _common_look(usable, groups, config.resize, pixel_limit)
     labels = [str(sample.label) for sample in usable if _fits(sample, look)] + list(known_labels)
     length, characters = max(map(len, labels)), "".join(sorted(set("".join(labels))))
     if known_labels:
@@ -61,6 +71,18 @@ def propose(
 def _is_usable(sample: Sample) -> bool:
     has_all = sample.label and sample.size and len(sample.label) <= LABEL_LIMIT
     return bool(has_all) and not sample.defects and sample.doubt is None and has_suffix(sample.name, ANY_SUFFIX)
+
+
+def _looks(samples: Sequence[Sample], totals: Mapping[Path, int], config: SampleConfig) -> Groups:
+    """The samples of each of several looks. A handful, maybe left over from an earlier move, is none."""
+    folders = config.origin_dirs if config.has_looks else ()
+    looks = {folder: [sample for sample in samples if sample.folder == folder] for folder in folders}
+    return [(look, totals.get(folder, len(look))) for folder, look in looks.items() if len(look) >= LEAST_LOOK]
+
+
+def _are_common(has: Callable[[Sample], bool], groups: Groups) -> bool:
+    """Whether more than a few samples of a group have something."""
+    return any(sum(map(has, samples)) > RARE_SHARE * total for samples, total in groups)
 
 
 def _fits(sample: Sample, look: Keys) -> bool:
@@ -101,31 +123,30 @@ def _size(config: SampleConfig) -> tuple[int, int]:
     return config.image_width, config.image_height
 
 
-def _configured_look(samples: Sequence[Sample], total: int, config: SampleConfig) -> Keys:
-    """The config's look. It takes other sizes or suffixes too if more than a few of all `total` pictures have them."""
+def _configured_look(groups: Groups, config: SampleConfig) -> Keys:
+    """The config's look. It takes other sizes or suffixes too if more than a few pictures of a group have them."""
     look = config.model_dump(include={"image_width", "image_height", "image_suffix", "channels", "resize"})
-    sizes = sum(sample.size != _size(config) for sample in samples)
-    suffixes = sum(not has_suffix(sample.name, config.image_suffix) for sample in samples)
-    if suffixes > RARE_SHARE * total:
+    if _are_common(lambda sample: not has_suffix(sample.name, config.image_suffix), groups):
         look["image_suffix"] = ANY_SUFFIX
-    return look | {"resize": config.resize or sizes > RARE_SHARE * total}
+    return look | {"resize": config.resize or _are_common(lambda sample: sample.size != _size(config), groups)}
 
 
-def _common_look(samples: Sequence[Sample], resize: bool, pixel_limit: float) -> Keys:
+def _common_look(samples: Sequence[Sample], groups: Groups, resize: bool, pixel_limit: float) -> Keys:
     """Size, suffix and colour of most samples, which all have a size. The size is not reduced yet."""
-    rare = RARE_SHARE * len(samples)
     sizes = Counter(sample.size for sample in samples if sample.size)
     ((width, height), count), *_ = sizes.most_common(1)
     if 2 * count < len(samples):  # no size has a majority
         width, height = (median_low(sides) for sides in zip(*sizes.elements(), strict=True))
-    resize = resize or len(samples) - count > rare or width * height > WORTHWHILE_REDUCTION * pixel_limit
+    others = _are_common(lambda sample: sample.size != (width, height), groups)
+    resize = resize or others or width * height > WORTHWHILE_REDUCTION * pixel_limit
     kept = [sample for sample in samples if resize or sample.size == (width, height)]
     suffixes = {plain_suffix(suffix_in(sample.name)) for sample in kept}
+    coloured = _are_common(lambda sample: sample.coloured and (resize or sample.size == (width, height)), groups)
     return {
         "image_width": width,
         "image_height": height,
         "image_suffix": suffixes.pop() if len(suffixes) == 1 else ANY_SUFFIX,
-        "channels": 3 if sum(sample.coloured for sample in kept) > rare else 1,
+        "channels": 3 if coloured else 1,
         "resize": resize,
     }
 

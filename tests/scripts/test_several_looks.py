@@ -1,16 +1,20 @@
 """`origin_image_dir` as a list: the pictures of all its folders are verified, split and proposed for."""
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 import verify_and_split_data
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.data.folders import list_entries
+from cnnlib.data.samples import Sample
 from tests.helpers import draw, fill, write_config
 
 Pictures = Counter[tuple[str, bytes]]  # labels and bytes
@@ -123,6 +127,71 @@ def test_advice_names_the_folder_of_its_example(looks: Make, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert f"Names without a label: 1, such as {nameless.as_posix()}; " in out
     assert f"Labels that are likely wrong: 1, such as {doubtful.as_posix()}; " in out
+
+
+def test_length_that_is_rare_among_all_is_usual_in_its_look(looks: Make, tmp_path: Path) -> None:
+    first, second = load_sample_config(looks()).origin_dirs
+    numbered = [(first, "01", number) for number in range(3000)] + [(second, "0101", number) for number in range(12)]
+    samples = [Sample(folder, f"{label}_{number}.png", label, (32, 16)) for folder, label, number in numbered]
+    alone = load_sample_config(write_config(tmp_path / "alone"))
+    doubtful = [
+        [sample.label for sample in verify_and_split_data.question(samples, [], config, False) if sample.doubt]
+        for config in (load_sample_config(looks()), alone)
+    ]
+    assert doubtful == [[], ["0101"] * 12]
+
+
+@pytest.fixture
+def small_look(looks: Make) -> dict[str, Any]:
+    """What is proposed for 400 pictures of one look and 12 larger, longer and coloured ones of another."""
+    path = looks()
+    config = load_sample_config(path)
+    fill(config.origin_dirs[0], 400)
+    for number in range(12):
+        drawn = draw("23" * 2, config.origin_dirs[1] / f"2323_{number}.png", size=(60, 20), seed=number)
+        picture = Image.open(drawn)
+        picture.paste((200, 40, 200), (0, 10, 30, 20))
+        picture.save(drawn)
+    return {"path": path, "written": path.with_name("new.json")}
+
+
+def test_small_look_counts_in_a_proposed_config(small_look: dict[str, Any]) -> None:
+    assert run(small_look["path"], "--write-config", small_look["written"]) == 0
+    config, before = load_sample_config(small_look["written"]), load_sample_config(small_look["path"])
+    assert (config.image_width, config.image_height, config.resize) == (32, 16, True)
+    assert (config.channels, config.max_captcha, config.char_set) == (3, 4, "0123")
+    assert config.origin_dirs == before.origin_dirs
+    assert json.loads(small_look["written"].read_text())["origin_image_dir"] == [*map(str, before.origin_dirs)]
+    assert run(small_look["written"]) == 0
+    assert moved(config).total() == 412
+
+
+def test_pictures_of_another_size_need_resize_and_the_lines_say_so(
+    small_look: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_sample_config(small_look["path"])
+    assert run(small_look["path"]) == 0
+    out = capsys.readouterr().out
+    assert "[Wrong size: expected 32x16 pixels; got 60x20; Label '2323': " in out.replace("File", "")
+    assert '  "resize": true,' in out
+    assert moved(config).total() == 400
+    assert pictures(config.origin_dirs[1]).total() == 12
+
+
+def test_few_pictures_that_an_earlier_move_left_propose_nothing(
+    looks: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_sample_config(looks())
+    fill(config.origin_dirs[0], 20)
+    fill(config.origin_dirs[1], 300, seed=1)
+    for number in range(12):
+        draw("01", config.origin_dirs[1] / f"01_{number}.png", size=(40, 20), seed=number)
+    assert run(looks()) == 0
+    assert "disagree" not in capsys.readouterr().out
+    for path in list_entries(config.origin_dirs[1])[:5]:
+        path.unlink()
+    assert run(looks()) == 0
+    assert "disagree" not in capsys.readouterr().out
 
 
 def test_imported_pictures_go_into_the_first_folder(
