@@ -46,6 +46,7 @@ from cnnlib.data.reporting import (
     show_disagreements,
     show_other_suffixes,
     show_shares,
+    show_taken_names,
     show_ways_out,
     start_folder,
 )
@@ -174,13 +175,17 @@ def separate(
     `file` is where a long list of abnormal pictures goes.
     """
     targets = (config.train_image_dir, config.test_image_dir)
-    samples, twins = splitting.separate_duplicates(checked, targets, config.image_suffix, earlier, PROGRESS)
+    samples, twins = splitting.separate_duplicates(
+        checked, targets, config.image_suffix, earlier, PROGRESS, config.has_looks
+    )
     if twins:
         fate = "removed here" if moving else "would be removed here"
         counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"
         print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
     for twin in twins if moving else ():
         twin.path.unlink(missing_ok=True)
+    if config.has_looks:
+        samples = with_free_names(samples, targets, earlier, moving)
     show_abnormal(samples, file)
     good = [sample.name for sample in samples if not sample.fault]
     print("Start to separate the original image set: test set (5%) and training set (95%)")
@@ -191,6 +196,15 @@ def separate(
     vanished = splitting.move_all(good, test, targets, before, folder, PROGRESS) if moving else []
     show_shares(good, test, vanished, len(samples) - len(good))
     return samples
+
+
+def with_free_names(
+    samples: list[Sample], targets: Sequence[Path], earlier: Sequence[Sample], moving: bool
+) -> list[Sample]:
+    """The samples, renamed where the sets have their names: several looks may be numbered alike."""
+    taken = splitting.with_taken_names(samples, targets, earlier)
+    show_taken_names(len(taken), moving)
+    return [splitting.rename(sample) if moving and sample.name in taken else sample for sample in samples]
 
 
 def write_config(path: Path, template: Path, config: SampleConfig, known: Sequence[str], accept_labels: bool) -> None:

@@ -83,6 +83,14 @@ def _shown(sample: Sample, config: SampleConfig) -> str:
     return display_path(sample.path) if config.has_looks else escape_odd(sample.name)
 
 
+def show_taken_names(count: int, moving: bool) -> None:
+    """Print how many pictures get another name because the sets have theirs."""
+    if count:
+        pictures = "1 picture has a name" if count == 1 else f"{count} pictures have names"
+        fate = "the serial number becomes" if moving else "the serial number would become"
+        print(f"{pictures} that another one in the sets has: {fate} the hash of the content")
+
+
 def as_json(value: object) -> str:
     """A value as JSON for people, with escapes for what can't be seen."""
     text = json.dumps(value, ensure_ascii=False)

@@ -18,16 +18,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnnlib.codec.filenames import has_suffix, label_of
+from cnnlib.codec.filenames import file_name, has_suffix, label_of, suffix_in
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.data.folders import Name, in_order, list_names
-from cnnlib.data.samples import Sample, digest_of, inspect_folder, judge
+from cnnlib.data.samples import SERIAL_DIGITS, Sample, digest_of, inspect_folder, judge
 
 TEST_SHARE = 0.05  # 19:1
+NAME_TAKEN = "Name taken"
 Progress = Callable[..., Any]  # wraps an iterator and takes its length as `total`, as tqdm does
 
 
@@ -116,12 +117,14 @@ def separate_duplicates(
     suffix: str,
     earlier: Sequence[Sample] = (),
     progress: Progress | None = None,
+    renaming: bool = False,
 ) -> tuple[list[Sample], list[Sample]]:
     """The samples without duplicates, and the duplicates. Samples that can't be moved have a fault.
 
     A duplicate has the bytes and the label of a picture in a target, in `earlier`, or before it among the samples. It
     comes from a killed move, or was added twice.
-    A sample can't be moved when a target has its name, or the same bytes under another label.
+    A sample can't be moved when a target has the same bytes under another label, or has its name and the caller is not
+    `renaming` such samples.
     """
     moved = FilesByContent(targets if samples else (), suffix)
     alike = _Alike(earlier, samples)
@@ -136,7 +139,7 @@ def separate_duplicates(
         if any(_has_label(copy, sample.label) for copy in copies):
             duplicates.append(sample)
             continue
-        clash = None if sample.fault else _clash(sample, copies, targets)
+        clash = None if sample.fault else _clash(sample, copies, () if renaming else targets)
         unique.append(replace(sample, misfits=(clash,)) if clash else sample)
         if not unique[-1].fault:
             alike.add(sample)
@@ -181,14 +184,45 @@ def _has_label(path: Path, label: str | None) -> bool:
 
 
 def _clash(sample: Sample, copies: Sequence[Path], targets: Sequence[Path]) -> str | None:
-    """Why a sample can't be moved into the targets, or None. `copies` have its bytes."""
+    """Why a sample can't be moved into the targets, whose names are taken, or None. `copies` have its bytes."""
     if copies:
         same_folder = copies[0].parent == sample.folder  # the copy moves away, so its folder would mislead
         return f"Same picture, another label: {printable(copies[0].name) if same_folder else display_path(copies[0])}"
     for target in targets:
         if os.path.lexists(target / sample.name):
-            return f"Name taken: {display_path(target)} already has a picture of this name"
+            return f"{NAME_TAKEN}: {display_path(target)} already has a picture of this name"
     return None
+
+
+def with_taken_names(samples: Sequence[Sample], targets: Sequence[Path], earlier: Sequence[Sample]) -> set[str]:
+    """The names of samples without a fault that a target has, or that one of the `earlier` samples will take there."""
+    names = {sample.name for sample in earlier}
+    return {
+        sample.name
+        for sample in samples
+        if not sample.fault and (sample.name in names or any(os.path.lexists(each / sample.name) for each in targets))
+    }
+
+
+def rename(sample: Sample) -> Sample:
+    """Rename the file of a sample in its folder, which the caller has locked; returns the sample with the new name.
+
+    Its serial number becomes the hash of its content. So whatever else has that name is the same picture, and the next
+    run finds one of them as a duplicate. A sample that can't be renamed has a fault.
+    """
+    name = file_name(str(sample.label), sample.digest.hex()[:SERIAL_DIGITS], suffix_in(sample.name).removeprefix("."))
+    path = sample.folder / name
+    if os.path.lexists(path):
+        return replace(sample, misfits=(f"{NAME_TAKEN}: so is {printable(name)} here",))
+    try:
+        sample.path.rename(path)
+    except FileNotFoundError:
+        return sample  # `move_all` says that it has vanished
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return replace(sample, misfits=(f"{NAME_TAKEN}: with the hash of the content the name is too long",))
+    return replace(sample, name=name)
 
 
 def move_all(

@@ -1,6 +1,7 @@
 """`origin_image_dir` as a list: the pictures of all its folders are verified, split and proposed for."""
 
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -11,10 +12,10 @@ import pytest
 from PIL import Image
 
 import verify_and_split_data
-from cnnlib.codec.filenames import label_of
+from cnnlib.codec.filenames import file_name, label_of
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.data.folders import list_entries
-from cnnlib.data.samples import Sample
+from cnnlib.data.samples import SERIAL_DIGITS, Sample, digest_of
 from tests.helpers import draw, fill, write_config
 
 Pictures = Counter[tuple[str, bytes]]  # labels and bytes
@@ -53,6 +54,30 @@ def test_pictures_of_all_folders_are_moved_and_each_gives_test_pictures(looks: M
     assert pictures(*config.dirs_to_split) == Counter()
 
 
+def test_pictures_of_one_name_are_all_moved(looks: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    config = load_sample_config(looks())
+    for seed, folder in enumerate(config.dirs_to_split):
+        for label in ("01", "10"):
+            draw(label, folder / f"{label}_1.png", seed=seed)
+    before = pictures(*config.dirs_to_split)
+    assert run(looks(), "--dry-run") == 0
+    dry = capsys.readouterr().out
+    assert pictures(*config.dirs_to_split) == before
+    assert run(looks()) == 0
+    line = "2 pictures have names that another one in the sets has: the serial number becomes the hash of the content"
+    out = capsys.readouterr().out
+    assert out.splitlines().count(line) == 2
+    assert [text for text in dry.replace("would become", "becomes").splitlines() if "[Warning]" not in text] == [
+        *[text for text in out.splitlines() if "[Warning]" not in text],
+        "Dry run: nothing was moved",
+    ]
+    assert moved(config) == before
+    names = {path.name for folder in (config.train_image_dir, config.test_image_dir) for path in list_entries(folder)}
+    hashed = {file_name(label, digest_of(data).hex()[:SERIAL_DIGITS], "png") for label, data in before}
+    assert names - {"01_1.png", "10_1.png"} < hashed
+    assert len(names) == 6
+
+
 def test_same_picture_in_two_folders_is_moved_once(looks: Make, capsys: pytest.CaptureFixture[str]) -> None:
     config = load_sample_config(looks())
     first, second = config.origin_dirs
@@ -66,6 +91,18 @@ def test_same_picture_in_two_folders_is_moved_once(looks: Make, capsys: pytest.C
     )
     assert moved(config) == before
     assert pictures(second) == Counter()
+
+
+def test_copies_of_a_picture_whose_name_is_taken_are_moved_once(looks: Make, tmp_path: Path) -> None:
+    config = load_sample_config(looks())
+    first, second = config.origin_dirs
+    draw("01", first / "01_1.png", seed=1)
+    twin = draw("01", second / "01_1.png", seed=2)
+    shutil.copy(twin, second / "01_2.png")
+    assert run(looks()) == 0
+    assert moved(config) == Counter(
+        {("01", draw("01", tmp_path / "x.png", seed=seed).read_bytes()): 1 for seed in (1, 2)}
+    )
 
 
 def test_same_picture_under_another_label_stays_and_the_other_one_is_named(
@@ -82,6 +119,19 @@ def test_same_picture_under_another_label_stays_and_the_other_one_is_named(
     taken = (config.train_image_dir / path.name).as_posix()
     assert f"[10_1.png] [Same picture, another label: {taken}]" in capsys.readouterr().out
     assert pictures(second) == Counter({("10", (config.train_image_dir / path.name).read_bytes()): 1})
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are limited to 255 bytes there")
+def test_picture_stays_when_its_new_name_would_be_too_long(looks: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    path = looks(char_set="01𠀀", max_captcha=64)
+    config = load_sample_config(path)
+    for seed, folder in enumerate(config.origin_dirs):
+        drawn = draw("01", folder / "01_1.png", seed=seed)
+        drawn.rename(folder / f"{'𠀀' * 61}_1.png")  # of 250 bytes
+    before = pictures(config.origin_dirs[1])
+    assert run(path, "--accept-labels") == 0
+    assert "with the hash of the content the name is too long" in capsys.readouterr().out
+    assert pictures(config.origin_dirs[1]) == before
 
 
 def test_one_folder_in_a_list_is_as_one_folder(looks: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
