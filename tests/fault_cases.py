@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cnnlib.codec.filenames import label_of
 from cnnlib.core.errors import ModelError
 from cnnlib.core.files import is_temporary
 from cnnlib.core.paths import PROJECT_ROOT
@@ -125,15 +126,15 @@ def below(files: Files, *parts: str) -> Files:
 # Folders of pictures.
 
 
-def samples(files: Files) -> Counter[tuple[str, bytes]]:
-    """Names and bytes of all pictures of the sets."""
-    sets = below(files, "origin", "new_train", "train", "test")
-    return Counter((Path(path).name, data) for path, data in sets.items())
+def samples(files: Files, shown: Callable[[str], str] = str) -> Counter[tuple[str, bytes]]:
+    """Names, or what is `shown` of them, and bytes of all pictures of the sets."""
+    sets = below(files, "origin", "second", "new_train", "train", "test")
+    return Counter((shown(Path(path).name), data) for path, data in sets.items())
 
 
-def none_lost(case: Case) -> None:
+def none_lost(case: Case, shown: Callable[[str], str] = str) -> None:
     """Each picture is there, whole, and no more often than the case allows."""
-    now, before, clean = samples(files_in(case.folders)), samples(case.before), samples(case.clean)
+    now, before, clean = (samples(files, shown) for files in (files_in(case.folders), case.before, case.clean))
     check(not clean - now, f"lost: {[name for name, _ in clean - now]}")
     check(set(now) <= set(before), f"torn or strange: {[name for name, _ in set(now) - set(before)]}")
     if not case.elsewhere:
@@ -144,7 +145,7 @@ def all_moved(case: Case) -> None:
     """The sets are as large as after a run without faults, and hold all pictures."""
     now, clean = files_in(case.folders), case.clean
     check(samples(now) == samples(clean), "pictures are missing, or there twice")
-    for part in ("origin", "train", "test"):
+    for part in ("origin", "second", "train", "test"):
         found, expected = len(below(now, part)), len(below(clean, part))
         check(found == expected, f"{found} pictures in {part}; expected {expected}")
 
@@ -186,6 +187,21 @@ def splitting(folder: Path, elsewhere: Path | None = None) -> Case:
 
     command = script("verify_and_split_data.py", folder / "sample_config.json")
     return Case(folder, fill_in, command, none_lost, all_moved, elsewhere)
+
+
+def splitting_looks(folder: Path, elsewhere: Path | None = None) -> Case:
+    """Two folders that share a name, so that its second picture is renamed."""
+
+    def fill_in(_case: Case) -> None:
+        keys = {key: str(elsewhere / key[:-10]) for key in ("train_image_dir", "test_image_dir")} if elsewhere else {}
+        looks = [folder / name for name in ("origin", "second")]
+        write_config(folder, origin_image_dir=[*map(str, looks)], **keys)
+        for seed, look in enumerate(looks):
+            draw("01", look / "01_1.png", seed=seed)
+            draw("10", look / f"10_{seed}.png", seed=seed)
+
+    command = script("verify_and_split_data.py", folder / "sample_config.json")
+    return Case(folder, fill_in, command, lambda case: none_lost(case, label_of), all_moved, elsewhere)
 
 
 def importing(folder: Path) -> Case:
@@ -503,6 +519,8 @@ CASES: dict[str, tuple[Callable[..., Case], Callable[[Path], AbstractContextMana
     "generate": (generating, None),
     "split": (splitting, None),
     "split onto another device": (splitting, another_device),
+    "split several looks": (splitting_looks, None),
+    "split looks onto another device": (splitting_looks, another_device),
     "import": (importing, None),
     "fill the cache": (packing, None),
     "collect labels": (collecting, None),
