@@ -58,6 +58,12 @@ def test_missing_results_are_listed_and_not_run(
     assert not (folder / "bench").exists()
 
 
+@pytest.mark.parametrize("what", __main__.WHAT)
+def test_every_benchmark_says_what_it_lacks(folder: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", what, "--zoo", str(folder), "--list"])
+    assert __main__.main() == 0
+
+
 def test_repeated_pictures_have_the_same_pixels_and_other_bytes(tmp_path: Path) -> None:
     drawn = [(label, draw(label, tmp_path / f"{label}.png").read_bytes()) for label in ("00", "01")]
     folders.repeat(drawn, 5, tmp_path / "repeated")

@@ -26,6 +26,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 from tests.benchmarks import faults, folders, general, headline, hostile, memory, service, workers, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored
+from tests.fault_cases import CASES
 
 DEMO_CONFIG = PROJECT_ROOT / "conf" / "demo_sample_config.json"
 LABELS = (200, 500, 1000)
@@ -86,7 +87,7 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
     if arguments.what == "folders":
         yield folders.NAME, partial(folders.measure, arguments.pictures)
     if arguments.what == "faults":
-        yield from ((faults.name_of(case), partial(faults.measure, case)) for case in faults.CASES)
+        yield from ((faults.name_of(case), partial(faults.measure, case)) for case in CASES)
     if arguments.what == "workers":
         yield workers.NAME, workers.measure
     if arguments.what == "speed":
