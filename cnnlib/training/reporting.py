@@ -12,10 +12,11 @@ from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.core.progress import print_above
 from cnnlib.evaluation.diagnosis import Diagnosis, advice
-from cnnlib.evaluation.metrics import NO_CHARACTER, Accuracy
+from cnnlib.evaluation.metrics import NO_CHARACTER, Accuracy, interval
 from cnnlib.inference.model_card import ModelCard
 from cnnlib.training.schedule import Plan
 
+WIDE = 0.05  # of an interval, above which the number of pictures is blamed
 LIST_LIMIT = 10  # confusions, and probably mislabelled pictures, that are listed
 
 
@@ -91,12 +92,22 @@ def outcome_lines(outcome: Outcome) -> Iterator[str]:
         return
     verified = outcome.verification
     yield f"Verification set: picture accuracy {verified.picture:.2%}, character accuracy {verified.character:.2%}"
+    low, high = interval(verified.picture, verified.pictures)
+    yield f"95% interval of the picture accuracy: {low:.2%} to {high:.2%}{_too_few(high - low, verified.pictures)}"
     yield f"Best picture accuracy there: {outcome.best_accuracy:.2%} at step {outcome.best_step}"
     if outcome.pictures_per_s:
         speed = f"{outcome.pictures_per_s:.0f} pictures/s, {outcome.gflops:.0f} GFLOP/s"
         machine = outcome.machine_gflops
         beside = f" (a product of matrices in bfloat16: {machine:.0f})" if machine else ""
         yield f"{outcome.seconds:.0f} seconds, {speed}{beside}"
+
+
+def _too_few(width: float, pictures: int) -> str:
+    """What to say behind an interval that is so wide that its middle means little, or nothing."""
+    if width <= WIDE:
+        return ""
+    counted = "1 picture" if pictures == 1 else f"{pictures} pictures"
+    return f": {counted} can't tell better; with more labelled pictures you would know"
 
 
 def diagnosis_lines(diagnosis: Diagnosis, table: Path, goal_reached: bool) -> Iterator[str]:

@@ -8,7 +8,8 @@ import pytest
 
 from cnnlib.cli import allow_any_character
 from cnnlib.evaluation.diagnosis import diagnose, write_suspects
-from cnnlib.training.reporting import LIST_LIMIT, diagnosis_lines, print_line, skipped_lines
+from cnnlib.evaluation.metrics import Accuracy
+from cnnlib.training.reporting import LIST_LIMIT, Outcome, diagnosis_lines, outcome_lines, print_line, skipped_lines
 from tests.evaluation.predictions import LABEL, diagnosis_of, predictions
 
 
@@ -29,6 +30,19 @@ def test_training_goes_on_when_its_terminal_has_gone(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("tqdm.tqdm.write", gone)
     print_line("10th training >>>")
+
+
+@pytest.mark.parametrize(
+    ("pictures", "share", "line"),
+    [
+        (453, 452 / 453, "95% interval of the picture accuracy: 98.76% to 99.96%"),
+        (9, 6 / 9, "35.42% to 87.94%: 9 pictures can't tell better; with more labelled pictures you would know"),
+        (1, 1.0, "20.65% to 100.00%: 1 picture can't tell better;"),
+    ],
+)
+def test_accuracy_comes_with_its_interval(pictures: int, share: float, line: str) -> None:
+    outcome = Outcome("cycle_stop", False, None, 20, Accuracy(pictures, share, share), 1.0, 0.0, 0.0, share, 20)
+    assert any(line in each for each in outcome_lines(outcome))
 
 
 def test_ten_suspects_are_printed_and_all_of_them_written(tmp_path: Path) -> None:
