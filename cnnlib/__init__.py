@@ -10,9 +10,10 @@ from cnnlib.core.stderr import open_missing_streams
 from cnnlib.core.version import __version__
 
 if TYPE_CHECKING:
+    from cnnlib.inference.hints import Hints
     from cnnlib.inference.recognizer import Recognizer
 
-__all__ = ["Recognizer", "__version__"]
+__all__ = ["Hints", "Recognizer", "__version__"]
 
 end_at_once_while_importing()
 set_defaults()
@@ -22,9 +23,9 @@ if runs_our_script():
 
 
 def __getattr__(name: str) -> Any:
-    """`Recognizer`, imported when it is first asked for: it needs LiteRT, which most modules do not."""
-    if name != "Recognizer":
+    """`Recognizer` and `Hints`, imported when they are first asked for: LiteRT is what most modules do not need."""
+    if name not in ("Hints", "Recognizer"):
         raise AttributeError(f"module 'cnnlib' has no attribute {name!r}")
-    from cnnlib.inference.recognizer import Recognizer
+    from cnnlib.inference import hints, recognizer
 
-    return Recognizer
+    return recognizer.Recognizer if name == "Recognizer" else hints.Hints

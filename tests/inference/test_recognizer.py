@@ -17,6 +17,7 @@ from cnnlib.codec.images import Shape, open_picture
 from cnnlib.core.errors import ModelError, SampleError, SizeError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
+from cnnlib.inference.hints import Hints
 from cnnlib.inference.model_card import load_card, save_model
 from cnnlib.inference.recognizer import Recognizer
 from tests.helpers import draw
@@ -263,5 +264,6 @@ def test_imports_of_older_programs_still_work() -> None:
     from cnnlib.recognizer import Recognizer as Version01
 
     assert Version01 is recognition_object.Recognizer is cnnlib.Recognizer is Recognizer
+    assert cnnlib.Hints is Hints
     with pytest.raises(AttributeError, match="module 'cnnlib' has no attribute 'Reader'"):
         _ = cnnlib.Reader
