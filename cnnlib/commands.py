@@ -18,6 +18,7 @@ from cnnlib.core.version import __version__
 
 SCRIPTS = {
     "generate": "gen_image/gen_sample_by_captcha.py",
+    "label": "label_pictures.py",
     "verify": "verify_and_split_data.py",
     "train": "train_model.py",
     "test": "test_batch.py",

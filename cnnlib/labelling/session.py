@@ -1,0 +1,243 @@
+"""A labelling: which picture comes next, how it reads, and where its label goes."""
+
+import hashlib
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.codec.characters import escape_odd
+from cnnlib.codec.filenames import checked_label, file_name, plain_suffix
+from cnnlib.codec.images import decode_picture, suffix_of
+from cnnlib.config_fields import LABEL_LIMIT
+from cnnlib.core.errors import SampleError
+from cnnlib.core.files import write_new
+from cnnlib.data.samples import SERIAL_DIGITS
+from cnnlib.data.sources import Entry as File
+from cnnlib.evaluation.metrics import interval
+from cnnlib.inference.hints import NO_HINTS, Hints
+from cnnlib.inference.recognizer import Recognizer
+from cnnlib.labelling.journal import Entry, Journal
+
+NARROWED_FROM = 50  # labels, from which on only their characters and lengths are read
+LEASE_S = 120  # for which a picture that one tab shows is shown by no other
+RECENT = 20  # labels, whose pace is shown
+PAUSE_S = 120  # between two labels, above which it was a pause
+
+
+class TakenError(SampleError):
+    """Something was said about the picture already, by another tab or person."""
+
+
+class UnusualError(SampleError):
+    """A label has what no label had before. It counts when it is said again, with `sure`."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A picture that waits for its label, by its number, with its name and how the model reads it.
+
+    `said` is the label that was taken back, if it had one.
+    """
+
+    number: int
+    name: str
+    reading: Prediction
+    said: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a labelling is: pictures done, set aside and left, how many a minute, and what was read right.
+
+    `right` is the share of labels that the reading had, with its 95% interval; None before there are any.
+    """
+
+    done: int
+    aside: int
+    left: int
+    a_minute: float | None
+    right: tuple[float, float, float] | None
+    alphabet: str
+    lengths: tuple[int, int] | None
+
+
+class Labelling:
+    """The labelling of some picture files. Copies go to `target`, under names that hold the label; no file changes.
+
+    Threads, and several people, may share it. What a killed labelling has in its journal is found again.
+    """
+
+    def __init__(
+        self, files: Sequence[File], journal: Journal, target: Path, sets: Sequence[Path], recognizer: Recognizer
+    ) -> None:
+        """`sets` are the other folders into which copies may have been moved since."""
+        self.files = sorted(files, key=_at_random)
+        self.journal, self.target, self.recognizer = journal, target, recognizer
+        self._sets = (target, *sets)
+        self._numbers = {str(file.name): number for number, file in enumerate(self.files)}
+        self._lock = threading.RLock()
+        self._leases: dict[int, tuple[str, float]] = {}
+        self._unreadable: dict[int, str] = {}
+        self._times: list[float] = []
+        self._finish_last()
+
+    def next_question(self, tab: str) -> Question | None:
+        """The next picture for a tab of a browser, None when none is left. It is this tab's for `LEASE_S`."""
+        with self._lock:
+            spoken, now = self.journal.standing, time.monotonic()
+            for number, file in enumerate(self.files):
+                holder, until = self._leases.get(number, (tab, 0.0))
+                if str(file.name) in spoken or number in self._unreadable or (holder != tab and until > now):
+                    continue
+                try:
+                    return self._ask(number, tab)
+                except SampleError as error:
+                    self._unreadable[number] = str(error)
+        return None
+
+    def _ask(self, number: int, tab: str, said: str | None = None) -> Question:
+        """The question of a picture, which is this tab's for a while. Raises SampleError when it can't be read."""
+        reading = self.recognizer.recognize(decode_picture(self.files[number].read()), self.hints())
+        self._leases[number] = (tab, time.monotonic() + LEASE_S)
+        return Question(number, self._name(number), reading, said)
+
+    def label(
+        self, number: int, text: str, reading: str, confidence: float, seconds: float, tab: str, *, sure: bool = False
+    ) -> None:
+        """Write the label of a picture into the journal, then its copy.
+
+        Raises SampleError for a label that can't be one, its kinds TakenError and UnusualError, and OSError when
+        it can't be saved.
+        """
+        text = _checked(text)
+        with self._lock:
+            self._check_free(number)
+            if not sure:
+                self._check_usual(text)
+            data = self.files[number].read()
+            copy = file_name(text, hashlib.sha256(data).hexdigest()[:SERIAL_DIGITS], plain_suffix(suffix_of(data)))
+            entry = Entry("label", self._name(number), text, copy, reading, confidence, seconds, tab)
+            self.journal.append(entry)
+            self._write(entry, data)
+            self._times.append(time.monotonic())
+
+    def set_aside(self, number: int, seconds: float, tab: str) -> None:
+        """Say that a picture can't be read. Raises TakenError, and OSError when it can't be saved."""
+        with self._lock:
+            self._check_free(number)
+            self.journal.append(Entry("aside", self._name(number), seconds=seconds, tab=tab))
+
+    def undo(self, tab: str) -> Question | None:
+        """Take back what this tab said last, or anyone if it said nothing, and ask again; None when nothing was said.
+
+        Raises SampleError when the copy has been moved since, so that it would stay.
+        """
+        with self._lock:
+            known = [entry for entry in self.journal.standing.values() if entry.picture in self._numbers]
+            last = next((entry for entry in reversed(known) if entry.tab == tab), known[-1] if known else None)
+            if last is None:
+                return None
+            if last.copy and not (self.target / last.copy).exists() and self._is_saved(last.copy):
+                raise SampleError(f"{last.picture}: its copy is in the sets already, under the label {last.label}")
+            self.journal.append(Entry("undo", last.picture, tab=tab))
+            if last.copy and not any(entry.copy == last.copy for entry in self.journal.standing.values()):
+                (self.target / last.copy).unlink(missing_ok=True)
+            return self._ask(self._numbers[last.picture], tab, last.label or None)
+
+    def data(self, number: int) -> bytes:
+        """The bytes of a picture. Raises SampleError."""
+        return self.files[number].read()
+
+    def hints(self) -> Hints:
+        """What the labels so far say about the texts, once there are enough of them."""
+        labels = self._labels()
+        characters = "".join(each for each in self.recognizer.characters if each in {*"".join(labels)})
+        if len(labels) < NARROWED_FROM or not characters:
+            return NO_HINTS
+        fewest, most = min(map(len, labels)), max(map(len, labels))
+        fits = fewest <= self.recognizer.lengths[1] and most >= self.recognizer.lengths[0]
+        return Hints(characters, fewest, most) if fits else Hints(characters)
+
+    def progress(self) -> Progress:
+        """How far it is."""
+        with self._lock:
+            standing, labels = self.journal.standing, self._labels()
+            asked = [entry for entry in standing.values() if entry.action == "label" and entry.reading]
+            share = sum(entry.label == entry.reading for entry in asked) / max(1, len(asked))
+            return Progress(
+                done=len(labels),
+                aside=len(standing) - len(labels),
+                left=len(self.files) - len(standing.keys() & self._numbers.keys()) - len(self._unreadable),
+                a_minute=self._pace(),
+                right=(share, *interval(share, len(asked))) if asked else None,
+                alphabet="".join(sorted({*"".join(labels)})),
+                lengths=(min(map(len, labels)), max(map(len, labels))) if labels else None,
+            )
+
+    @property
+    def unreadable(self) -> list[tuple[str, str]]:
+        """Names of the files that are no pictures, as far as they were looked at, each with the reason."""
+        return [(self._name(number), reason) for number, reason in sorted(self._unreadable.items())]
+
+    def _finish_last(self) -> None:
+        """Write the copy of the last label, which a kill may have prevented."""
+        last = next(reversed(self.journal.standing.values()), None)
+        if last and last.copy and last.picture in self._numbers and not self._is_saved(last.copy):
+            self._write(last, self.files[self._numbers[last.picture]].read())
+
+    def _write(self, entry: Entry, data: bytes) -> None:
+        self.target.mkdir(parents=True, exist_ok=True)
+        write_new(self.target / entry.copy, data)
+
+    def _is_saved(self, copy: str) -> bool:
+        return any((folder / copy).exists() for folder in self._sets)
+
+    def _name(self, number: int) -> str:
+        return str(self.files[number].name)
+
+    def _labels(self) -> list[str]:
+        return [entry.label for entry in self.journal.standing.values() if entry.action == "label"]
+
+    def _check_free(self, number: int) -> None:
+        said = self.journal.standing.get(self._name(number))
+        if said and (not said.copy or self._is_saved(said.copy)):  # else saving failed, and is tried again
+            raise TakenError(f"{self._name(number)}: something was said about it already; undo that to change it")
+
+    def _check_usual(self, text: str) -> None:
+        """Raise UnusualError for a label with a new character or length, once there are enough labels."""
+        labels = self._labels()
+        if len(labels) < NARROWED_FROM:
+            return
+        new = sorted({*text} - {*"".join(labels)})
+        if new:
+            raise UnusualError(f"no label so far has {escape_odd(' '.join(new))}; once more if it is right")
+        lengths = Counter(map(len, labels))
+        if len(text) not in lengths:
+            raise UnusualError(f"no label so far has {len(text)} characters; once more if it is right")
+
+    def _pace(self) -> float | None:
+        """Labels a minute of late, without pauses."""
+        recent = self._times[-RECENT:]
+        gaps = [after - before for before, after in itertools.pairwise(recent)]
+        working = [gap for gap in gaps if gap < PAUSE_S]
+        return 60 * len(working) / sum(working) if sum(working) else None
+
+
+def _at_random(file: File) -> bytes:
+    """A key that puts files into an order at random, always the same. So the first labels tell about all pictures."""
+    return hashlib.sha256(str(file.name).encode("utf-8", "surrogateescape")).digest()
+
+
+def _checked(text: str) -> str:
+    """A label in composed characters. Raises SampleError for one that can't be a label."""
+    if not text or text != text.strip():
+        raise SampleError("expected a label without blanks at its ends; got " + (repr(text) if text else "none"))
+    label = checked_label(text)
+    if len(label) > LABEL_LIMIT:
+        raise SampleError(f"expected a label of at most {LABEL_LIMIT} characters; got {len(label)}")
+    return label

@@ -1,0 +1,137 @@
+"""The page for labelling pictures by hand, and what it asks of the server."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from flask import Flask, Response, jsonify, render_template, request
+
+from cnnlib.codec.images import suffix_of
+from cnnlib.core.errors import SampleError
+from cnnlib.labelling.session import Labelling, Question, TakenError, UnusualError
+from cnnlib.web import BODY_LIMIT_BYTES
+from cnnlib.web.api_errors import ApiError, answer_errors_in_json
+from cnnlib.web.auth import protect
+from cnnlib.web.hosts import answer_known_names_only
+from cnnlib.web.page import POLICY
+
+TAKEN, UNUSUAL, REFUSED, NOT_SAVED = "2001", "2002", "2003", "2004"  # error codes
+DOUBTFUL = 0.9  # confidence of a character, below which it is marked
+TAB_LIMIT, TEXT_LIMIT = 64, 1000  # characters of a tab's name, and of a label or reading
+
+
+def create_label_app(
+    make_labelling: Callable[[], Labelling], token: str | None = None, hosts: Sequence[str] = ()
+) -> Flask:
+    """A Flask application with the page, over the labelling that `make_labelling` gives.
+
+    With a `token`, every request needs it. Without one, requests over a loopback address have to name this machine, or
+    one of `hosts`, as Host.
+    """
+    app, labelling = Flask(__name__), make_labelling()
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    answer_errors_in_json(app)
+    if not token:
+        answer_known_names_only(app, hosts)
+    protect(app, token, ())
+
+    @app.get("/")
+    def page() -> Response:
+        response = Response(render_template("label.html"), mimetype="text/html")
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    @app.get("/question")
+    def question() -> Response:
+        return _state(labelling, labelling.next_question(request.args.get("tab", "")[:TAB_LIMIT]))
+
+    @app.get("/picture/<int:number>")
+    def picture(number: int) -> Response:
+        if number >= len(labelling.files):
+            raise ApiError(404, "404", "there is no picture of this number")
+        try:
+            data = labelling.data(number)
+            return Response(data, mimetype=f"image/{suffix_of(data).replace('jpg', 'jpeg')}")
+        except SampleError as error:
+            raise ApiError(404, "404", str(error)) from error
+
+    @app.post("/label")
+    def label() -> Response:
+        said = _said(labelling)
+        text, reading = (str(said.get(key, ""))[:TEXT_LIMIT] for key in ("text", "reading"))
+        confidence, seconds, sure = _number(said, "confidence"), _number(said, "seconds"), said.get("sure") is True
+        with _refused():
+            labelling.label(said["number"], text, reading, confidence, seconds, said["tab"], sure=sure)
+        return _state(labelling, labelling.next_question(said["tab"]))
+
+    @app.post("/aside")
+    def aside() -> Response:
+        said = _said(labelling)
+        with _refused():
+            labelling.set_aside(said["number"], _number(said, "seconds"), said["tab"])
+        return _state(labelling, labelling.next_question(said["tab"]))
+
+    @app.post("/undo")
+    def undo() -> Response:
+        tab = str(_object().get("tab", ""))[:TAB_LIMIT]
+        with _refused():
+            asked_again = labelling.undo(tab)
+        return _state(labelling, asked_again or labelling.next_question(tab))
+
+    return app
+
+
+def _object() -> dict[str, Any]:
+    content = request.get_json(silent=True)
+    if not isinstance(content, dict):
+        raise ApiError(400, "400", "expected a JSON object")
+    return content
+
+
+def _said(labelling: Labelling) -> dict[str, Any]:
+    """What a tab said about a picture. Raises ApiError when it names none."""
+    said, count = _object(), len(labelling.files)
+    number = said.get("number")
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < count:
+        raise ApiError(400, "400", f"expected number to be a whole number below {count}")
+    return {**said, "tab": str(said.get("tab", ""))[:TAB_LIMIT]}
+
+
+def _number(said: dict[str, Any], key: str) -> float:
+    value = said.get(key, 0)
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e9 else 0.0
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Answer with an ApiError what can't be done or saved."""
+    try:
+        yield
+    except TakenError as error:
+        raise ApiError(409, TAKEN, str(error)) from error
+    except UnusualError as error:
+        raise ApiError(409, UNUSUAL, str(error)) from error
+    except SampleError as error:
+        raise ApiError(422, REFUSED, str(error)) from error
+    except (OSError, UnicodeError) as error:
+        raise ApiError(507, NOT_SAVED, f"not saved: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _state(labelling: Labelling, question: Question | None) -> Response:
+    """How far it is, and the next question."""
+    asked = None
+    if question:
+        reading = question.reading
+        asked = {
+            "number": question.number,
+            "name": question.name,
+            "text": reading.text,
+            "said": question.said,
+            "confidence": round(reading.confidence, 6),
+            "doubtful": [share < DOUBTFUL for share in reading.character_confidences],
+            "least": min(range(len(reading.text)), key=reading.character_confidences.__getitem__, default=0),
+        }
+    return jsonify({"question": asked, "progress": asdict(labelling.progress())})

@@ -1,0 +1,181 @@
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+const percent = (share) => `${(100 * share).toFixed(share > 0.9 ? 1 : 0)}%`;
+
+/** A text that this tab stores. Some browsers forbid pages to store anything. */
+const stored = {
+  get: (key) => { try { return sessionStorage.getItem(key); } catch { return null; } },
+  set: (key, text) => { try { sessionStorage.setItem(key, text); } catch { /* it is asked for again */ } },
+};
+
+let token = stored.get("token");
+const tab = stored.get("tab") || crypto.randomUUID?.() || String(Math.random());
+stored.set("tab", tab);
+
+let question = null;     // as the server asked it
+let cells = [];          // {character, doubtful} of the label as it stands
+let place = 0;           // of the cursor, from 0 to the number of cells
+let shownAt = 0;         // when the question was shown, in milliseconds
+let sure = "";           // a label that the server doubted, and that counts when it is sent again
+let busy = false;
+
+async function request(path, body) {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const options = body ? { method: "POST", body: JSON.stringify(body) } : {};
+  if (body) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch {
+    throw new Error("The server can't be reached. Nothing is lost: what was accepted is saved.");
+  }
+  if (response.ok) return response;
+  byId("token-form").hidden = response.status !== 401;
+  if (response.status === 401) throw new Error("The server asks for its token.");
+  const answer = await response.json().catch(() => ({}));
+  throw Object.assign(new Error(answer.message || `The server answered ${response.status}.`), { code: answer.error_code });
+}
+
+/** Send what was said about the picture, and show the next one. One at a time. */
+async function send(path, more = {}) {
+  if (busy) return;
+  busy = true;
+  try {
+    const body = { tab, number: question?.number, seconds: (performance.now() - shownAt) / 1000, ...more };
+    show(await (await request(path, body)).json());
+  } catch (error) {
+    sure = error.code === "2002" ? more.text : "";
+    byId("message").textContent = error.message;
+    if (error.code === "2001") await begin();
+  } finally {
+    busy = false;
+  }
+}
+
+async function begin() {
+  try {
+    show(await (await request(`/question?tab=${encodeURIComponent(tab)}`)).json());
+  } catch (error) {
+    byId("message").textContent = error.message;
+    byId("work").hidden = !byId("token-form").hidden;
+  }
+}
+
+function show({ question: asked, progress }) {
+  question = asked;
+  sure = "";
+  showProgress(progress);
+  byId("message").textContent = "";
+  byId("work").hidden = !asked;
+  byId("end").hidden = Boolean(asked);
+  if (!asked) return;
+  cells = [...(asked.said ?? asked.text)].map((character, index) => ({
+    character, doubtful: asked.said === null && asked.doubtful[index],
+  }));
+  place = asked.said === null ? asked.least : 0;
+  showPicture(asked.number);
+  const source = asked.said === null ? `${percent(asked.confidence)} sure` : "as you wrote it";
+  byId("about").textContent = `${source} · ${asked.name}`;
+  draw();
+  shownAt = performance.now();
+  byId("typing").focus({ preventScroll: true });
+}
+
+/** The picture comes by a request of its own, since an image can't send the token. */
+async function showPicture(number) {
+  try {
+    const blob = await (await request(`/picture/${number}`)).blob();
+    if (question?.number !== number) return;
+    URL.revokeObjectURL(byId("picture").src);
+    byId("picture").src = URL.createObjectURL(blob);
+  } catch (error) {
+    byId("message").textContent = error.message;
+  }
+}
+
+function showProgress(progress) {
+  const total = progress.done + progress.aside + progress.left;
+  const pace = progress.a_minute ? `, ${progress.a_minute.toFixed(0)} a minute` : "";
+  const right = progress.right
+    ? `, ${percent(progress.right[0])} read right (${percent(progress.right[1])} to ${percent(progress.right[2])})` : "";
+  byId("count").textContent = `${progress.done} of ${total}${pace}${right}`;
+  byId("bar").value = total ? (progress.done + progress.aside) / total : 0;
+  const [least, most] = progress.lengths ?? [0, 0];
+  byId("known").textContent = progress.lengths
+    ? `so far ${progress.alphabet}, length ${least === most ? least : `${least} to ${most}`}` : "";
+}
+
+function draw() {
+  byId("cells").replaceChildren(...[...cells, null].map((cell, index) => {
+    const box = document.createElement("span");
+    box.className = `cell${cell?.doubtful ? " doubtful" : ""}${index === place ? " here" : ""}`;
+    box.textContent = cell ? cell.character : " ";
+    box.hidden = !cell && index !== place;
+    box.addEventListener("click", () => { place = index; draw(); byId("typing").focus(); });
+    return box;
+  }));
+  byId("cells").setAttribute("aria-label", `Label ${cells.map(({ character }) => character).join(" ")}`);
+}
+
+function write(text) {
+  for (const character of text.normalize("NFC")) {
+    cells[place] = { character, doubtful: false };
+    place += 1;
+  }
+  draw();
+}
+
+function nextDoubtful(step) {
+  const count = cells.length + 1;
+  for (let turn = 1; turn <= count; turn += 1) {
+    const index = (place + step * turn + count * turn) % count;
+    if (cells[index]?.doubtful || turn === count) { place = index; break; }
+  }
+  draw();
+}
+
+function accept() {
+  const text = cells.map(({ character }) => character).join("");
+  send("/label", { text, reading: question.text, confidence: question.confidence, sure: text !== "" && sure === text });
+}
+
+const keys = {
+  Enter: accept,
+  Escape: () => send("/aside"),
+  ArrowLeft: () => { place = Math.max(0, place - 1); draw(); },
+  ArrowRight: () => { place = Math.min(cells.length, place + 1); draw(); },
+  Home: () => { place = 0; draw(); },
+  End: () => { place = cells.length; draw(); },
+  Backspace: () => { if (place > 0) { cells.splice(place - 1, 1); place -= 1; draw(); } },
+  Delete: () => { cells.splice(place, 1); draw(); },
+  Insert: () => { cells.splice(place, 0, { character: " ", doubtful: true }); draw(); },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (!question || event.isComposing || event.target.id === "token") return;
+  const undone = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
+  if (undone) { event.preventDefault(); send("/undo"); return; }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "BUTTON") return;
+  if (event.key === "Tab") { event.preventDefault(); nextDoubtful(event.shiftKey ? -1 : 1); return; }
+  if (keys[event.key]) { event.preventDefault(); if (!busy) keys[event.key](); }
+});
+
+byId("typing").addEventListener("input", (event) => {  // characters, also those that an input method composes
+  if (event.isComposing) return;
+  if (!busy) write(event.target.value);
+  event.target.value = "";
+});
+byId("typing").addEventListener("compositionend", (event) => { write(event.target.value); event.target.value = ""; });
+byId("cells").addEventListener("focus", () => byId("typing").focus());
+byId("accept").addEventListener("click", accept);
+byId("aside").addEventListener("click", () => send("/aside"));
+byId("undo").addEventListener("click", () => send("/undo"));
+byId("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = byId("token").value.trim();
+  stored.set("token", token);
+  begin();
+});
+
+begin();

@@ -1,0 +1,268 @@
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.codec.filenames import label_of
+from cnnlib.core.errors import SampleError
+from cnnlib.data.folders import list_entries
+from cnnlib.data.sources import list_source
+from cnnlib.inference.hints import NO_HINTS, Hints
+from cnnlib.labelling import session
+from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.session import Labelling, Question, TakenError, UnusualError
+from tests.helpers import draw, fill
+
+
+class Reader:
+    """Reads 00 on every picture, and remembers what it was told about the texts."""
+
+    characters, lengths = "0123", (1, 4)
+
+    def __init__(self) -> None:
+        self.hints: list[Hints] = []
+
+    def recognize(self, _: Any, hints: Hints) -> Prediction:
+        self.hints.append(hints)
+        return Prediction("00", 0.5, (0.9, 0.4))
+
+
+Open = Callable[..., Labelling]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Open:
+    """Opens the labelling of a folder, as each start of the script does."""
+
+    def open_labelling(reader: Any = None) -> Labelling:
+        files = list_source(tmp_path / "pictures").entries
+        journal, sets = Journal(tmp_path / "labels.jsonl"), [tmp_path / "train", tmp_path / "test"]
+        return Labelling(files, journal, tmp_path / "origin", sets, reader or Reader())
+
+    return open_labelling
+
+
+def asked(labelling: Labelling, tab: str = "tab") -> Question:
+    question = labelling.next_question(tab)
+    assert question
+    return question
+
+
+def label(labelling: Labelling, text: str, *, tab: str = "tab", sure: bool = False) -> Question:
+    question = asked(labelling, tab)
+    labelling.label(question.number, text, question.reading.text, 0.5, 1.0, tab, sure=sure)
+    return question
+
+
+def labels_in(folder: Path) -> list[str]:
+    return sorted(label_of(path.name) for path in list_entries(folder))
+
+
+def test_copies_are_named_by_their_labels_and_the_pictures_stay(opened: Open, tmp_path: Path) -> None:
+    drawn = fill(tmp_path / "pictures", 3)
+    before = {path: path.read_bytes() for path in drawn}
+    labelling = opened()
+    for text in ("01", "a/b", "天"):
+        label(labelling, text)
+    assert labelling.next_question("tab") is None
+    assert labels_in(tmp_path / "origin") == ["01", "a/b", "天"]
+    assert {path: path.read_bytes() for path in drawn} == before
+    assert sorted(path.read_bytes() for path in list_entries(tmp_path / "origin")) == sorted(before.values())
+
+
+def test_labelling_goes_on_after_a_start_anew(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 3)
+    first = label(opened(), "01")
+    labelling = opened()
+    assert asked(labelling).name != first.name
+    labelling.set_aside(asked(labelling).number, 1.0, "tab")
+    progress = opened().progress()
+    assert (progress.done, progress.aside, progress.left) == (1, 1, 1)
+
+
+def test_what_was_said_is_taken_back_across_starts(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 3)
+    first, second = label(opened(), "01"), label(opened(), "10")
+    for expected, said in ((second, "10"), (first, "01")):
+        again = opened().undo("another")
+        assert again
+        assert (again.number, again.said) == (expected.number, said)
+    assert list_entries(tmp_path / "origin") == []
+    assert opened().undo("tab") is None
+    label(opened(), "11")
+    assert labels_in(tmp_path / "origin") == ["11"]
+
+
+def test_tab_takes_back_its_own_words(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 3)
+    labelling = opened()
+    mine, theirs = label(labelling, "01", tab="mine"), label(labelling, "10", tab="theirs")
+    again = labelling.undo("mine")
+    assert again
+    assert again.number == mine.number != theirs.number
+    assert labels_in(tmp_path / "origin") == ["10"]
+
+
+def test_two_tabs_see_different_pictures_and_one_label_counts(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "pictures", 3)
+    labelling = opened()
+    first, second = asked(labelling, "first"), asked(labelling, "second")
+    assert first.number != second.number
+    assert asked(labelling, "first").number == first.number, "a page that is loaded again shows its picture"
+    labelling.label(first.number, "01", "", 0.0, 1.0, "first")
+    with pytest.raises(TakenError, match="something was said about it already"):
+        labelling.label(first.number, "10", "", 0.0, 1.0, "second")
+    with pytest.raises(TakenError):
+        labelling.set_aside(first.number, 1.0, "second")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    monkeypatch.setattr(session, "LEASE_S", -1)
+    asked(labelling, "second")
+    assert asked(labelling, "third").number == second.number, "of a closed tab, after a while"
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_copy_that_a_kill_prevented_is_written_at_the_next_start(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    fill(tmp_path / "pictures", 2)
+    labelling = opened()
+    label(labelling, "01")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "write_new", killed)
+        with pytest.raises(KeyboardInterrupt):
+            label(labelling, "10")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    if moved:  # before the next start
+        (tmp_path / "origin").rename(tmp_path / "train")
+    labelling = opened()
+    found = labels_in(tmp_path / "origin") + (labels_in(tmp_path / "train") if moved else [])
+    assert sorted(found) == ["01", "10"]
+    assert labelling.next_question("tab") is None
+    opened()
+    assert labels_in(tmp_path / "origin") == (["10"] if moved else ["01", "10"])
+
+
+def test_full_disk_loses_nothing_and_the_label_can_be_given_again(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "pictures", 1)
+    labelling, question = opened(), None
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for place in ("session.write_new", "journal.os.fsync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"cnnlib.labelling.{place}", full)
+            question = question or asked(labelling)
+            with pytest.raises(OSError, match="No space left"):
+                labelling.label(question.number, "01", "00", 0.5, 1.0, "tab")
+    assert question
+    labelling.label(question.number, "01", "00", 0.5, 1.0, "tab")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    assert (opened().progress().done, opened().progress().left) == (1, 0)
+
+
+def test_moved_copy_is_not_taken_back(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 1)
+    label(opened(), "01")
+    (tmp_path / "origin").rename(tmp_path / "test")
+    with pytest.raises(SampleError, match="its copy is in the sets already, under the label 01"):
+        opened().undo("tab")
+    assert opened().progress().done == 1
+
+
+def test_same_picture_twice_makes_one_copy_which_stays_for_the_other(opened: Open, tmp_path: Path) -> None:
+    data = draw("01", tmp_path / "pictures" / "a.png").read_bytes()
+    (tmp_path / "pictures" / "b.png").write_bytes(data)
+    labelling = opened()
+    for _ in range(2):
+        label(labelling, "01")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    labelling.undo("tab")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    labelling.undo("tab")
+    assert list_entries(tmp_path / "origin") == []
+
+
+def test_labels_narrow_the_readings_and_new_things_are_asked_about(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "NARROWED_FROM", 3)
+    fill(tmp_path / "pictures", 8)
+    reader = Reader()
+    labelling = opened(reader)
+    for text in ("01", "10", "z12"):
+        label(labelling, text)
+    assert {*reader.hints} == {NO_HINTS}
+    question = asked(labelling)
+    assert reader.hints[-1] == Hints("012", 2, 3), "characters that the model lacks are left out"
+    for text, message in (("0x", "no label so far has x"), ("0121", "no label so far has 4 characters")):
+        with pytest.raises(UnusualError, match=message):
+            labelling.label(question.number, text, "00", 0.5, 1.0, "tab")
+    labelling.label(question.number, "0x", "00", 0.5, 1.0, "tab", sure=True)
+    label(labelling, "xx")
+    assert reader.hints[-1] == Hints("012", 2, 3)
+
+
+def test_lengths_that_the_model_does_not_read_do_not_narrow(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "NARROWED_FROM", 1)
+    fill(tmp_path / "pictures", 2)
+    labelling = opened()
+    label(labelling, "0123012301")
+    assert labelling.hints() == Hints("0123")
+
+
+@pytest.mark.parametrize("text", ["", " 01", "01 ", "\u200b", "0" * 65, "a\nb"])
+def test_text_that_is_no_label_is_refused(opened: Open, tmp_path: Path, text: str) -> None:
+    fill(tmp_path / "pictures", 1)
+    labelling = opened()
+    with pytest.raises(SampleError):
+        label(labelling, text)
+    assert labelling.progress().done == 0
+    assert not (tmp_path / "origin").exists()
+
+
+def test_label_is_composed(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 1)
+    label(opened(), "e\u0301")
+    assert labels_in(tmp_path / "origin") == ["\u00e9"]
+
+
+def test_file_that_is_no_picture_is_passed_over(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 1)
+    (tmp_path / "pictures" / "text.png").write_text("no picture")
+    labelling = opened()
+    label(labelling, "01")
+    assert labelling.next_question("tab") is None
+    assert [name for name, _ in labelling.unreadable] == ["text.png"]
+    assert labelling.progress().left == 0
+
+
+def test_progress_counts_what_was_read_right_and_the_pace(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "pictures", 5)
+    labelling, clock = opened(), itertools.count(0, 1)
+    monkeypatch.setattr(session.time, "monotonic", lambda: 2.0 * next(clock))
+    assert labelling.progress().right is None
+    for text in ("00", "01", "00", "11"):
+        label(labelling, text)
+    progress = labelling.progress()
+    assert progress.right
+    assert progress.right[0] == 0.5
+    assert progress.right[1] < 0.5 < progress.right[2]
+    assert (progress.alphabet, progress.lengths) == ("01", (2, 2))
+    assert progress.a_minute
+    assert 5 < progress.a_minute < 30

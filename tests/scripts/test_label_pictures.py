@@ -1,0 +1,43 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import label_pictures
+from cnnlib.config import load_sample_config
+from cnnlib.core.errors import SampleError
+from cnnlib.labelling.session import Labelling
+from tests.helpers import fill, write_config
+
+
+def open_folder(tmp_path: Path, folder: Path) -> Labelling:
+    path = write_config(tmp_path)
+    return label_pictures.open_labelling(load_sample_config(path), path, folder)
+
+
+def test_folder_and_zip_are_labelled_by_the_general_model(tmp_path: Path) -> None:
+    drawn = fill(tmp_path / "pictures" / "sub", 3)
+    (tmp_path / "pictures" / "notes.txt").write_text("no picture")
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        for path in drawn:
+            archive.write(path, path.name)
+    for place in (tmp_path / "pictures", tmp_path / "pictures.zip"):
+        labelling = open_folder(tmp_path, place)
+        question = labelling.next_question("tab")
+        assert question
+        assert labelling.progress().left == 3
+        labelling.label(question.number, "01", question.reading.text, 0.5, 1.0, "tab")
+    journals = [path.name for path in tmp_path.glob("*.jsonl")]
+    assert len(journals) == 2, "a journal for each source"
+
+
+def test_pictures_of_the_sets_are_not_asked_about(tmp_path: Path) -> None:
+    fill(tmp_path / "sample" / "train", 3)
+    fill(tmp_path / "sample" / "more", 2)
+    assert open_folder(tmp_path, tmp_path / "sample").progress().left == 2
+
+
+def test_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SampleError, match="empty/: expected pictures; got none"):
+        open_folder(tmp_path, tmp_path / "empty")

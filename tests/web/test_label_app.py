@@ -1,0 +1,217 @@
+"""The page for labelling, in a real browser where Debian's Chromium is installed."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.codec.filenames import label_of
+from cnnlib.data.folders import list_entries
+from cnnlib.data.sources import list_source
+from cnnlib.labelling import session
+from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.session import Labelling
+from cnnlib.web.label_app import create_label_app
+from tests.helpers import fill, running
+from tests.web.test_page import browser, needs_browser, page  # noqa: F401 (fixtures)
+
+
+class Reader:
+    """Reads 0l0l on every picture, and is least sure of the third character."""
+
+    characters, lengths = "01l", (1, 8)
+
+    def recognize(self, *_: Any) -> Prediction:
+        return Prediction("0l0l", 0.25, (0.95, 0.8, 0.4, 0.99))
+
+
+@pytest.fixture
+def labelling(tmp_path: Path) -> Labelling:
+    fill(tmp_path / "pictures", 4)
+    files = list_source(tmp_path / "pictures").entries
+    reader: Any = Reader()
+    return Labelling(files, Journal(tmp_path / "labels.jsonl"), tmp_path / "origin", [tmp_path / "train"], reader)
+
+
+@pytest.fixture
+def app(labelling: Labelling) -> Flask:
+    return create_label_app(lambda: labelling)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Any:
+    return lambda: sorted(label_of(path.name) for path in list_entries(tmp_path / "origin"))
+
+
+def test_page_is_served_with_a_strict_policy(app: Flask) -> None:
+    answer = app.test_client().get("/")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert not re.search(r"<script>|style=|onclick=", answer.text)
+
+
+def test_picture_is_asked_labelled_set_aside_and_taken_back(app: Flask, labels: Any) -> None:
+    client = app.test_client()
+    asked = client.get("/question?tab=a").json["question"]
+    assert asked["text"] == "0l0l"
+    assert asked["doubtful"] == [False, True, True, False]
+    assert asked["least"] == 2
+    assert client.get(f"/picture/{asked['number']}").mimetype == "image/png"
+    said = {"tab": "a", "number": asked["number"], "text": "0101", "reading": "0l0l", "confidence": 0.25}
+    after = client.post("/label", json=said | {"seconds": 1.5}).json
+    assert after["question"]["number"] != asked["number"]
+    assert (after["progress"]["done"], after["progress"]["right"][0], labels()) == (1, 0, ["0101"])
+    aside = client.post("/aside", json={"tab": "a", "number": after["question"]["number"]}).json
+    assert (aside["progress"]["aside"], aside["progress"]["left"]) == (1, 2)
+    assert client.post("/undo", json={"tab": "a"}).json["question"]["said"] is None
+    assert client.post("/undo", json={"tab": "a"}).json["question"]["said"] == "0101"
+    assert labels() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/label", {"number": 9, "text": "01"}, 400, "400"),
+        ("/label", {"number": True, "text": "01"}, 400, "400"),
+        ("/label", {"text": "01"}, 400, "400"),
+        ("/label", ["number"], 400, "400"),
+        ("/label", {"number": 0, "text": ""}, 422, "2003"),
+        ("/label", {"number": 0, "text": " 1"}, 422, "2003"),
+        ("/label", {"number": 0, "text": "\ud800"}, 422, "2003"),
+        ("/label", {"number": 0, "text": "1" * 999_999}, 422, "2003"),
+        ("/aside", {"number": "0"}, 400, "400"),
+    ],
+)
+def test_odd_words_are_refused_and_nothing_is_saved(
+    app: Flask, labels: Any, path: str, body: Any, status: int, code: str
+) -> None:
+    answer = app.test_client().post(path, json=body)
+    assert (answer.status_code, answer.json["error_code"]) == (status, code)
+    assert labels() == []
+
+
+def test_odd_seconds_do_no_harm(app: Flask, labels: Any) -> None:
+    client = app.test_client()
+    for number, seconds in enumerate(("x", None, 1e300, [])):
+        said = {"number": number, "text": "01", "seconds": seconds, "tab": {}, "reading": 5, "confidence": "y"}
+        assert client.post("/label", json=said).status_code == 200
+    assert labels() == ["01"] * 4
+    assert client.post("/label", data='{"number": NaN}', content_type="application/json").status_code == 400
+
+
+def test_second_label_of_a_picture_is_refused(app: Flask, labels: Any) -> None:
+    client = app.test_client()
+    assert client.post("/label", json={"number": 0, "text": "01"}).status_code == 200
+    refused = client.post("/label", json={"number": 0, "text": "10"})
+    assert (refused.status_code, refused.json["error_code"], labels()) == (409, "2001", ["01"])
+
+
+def test_full_disk_is_said(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(session, "write_new", full)
+    answer = app.test_client().post("/label", json={"number": 0, "text": "01"})
+    assert (answer.status_code, answer.json["error_code"]) == (507, "2004")
+    assert "No space left on device" in answer.json["message"]
+
+
+def test_requests_need_the_token_and_come_from_the_page(labelling: Labelling, labels: Any) -> None:
+    guarded = create_label_app(lambda: labelling, token="secret").test_client()
+    assert guarded.get("/").status_code == 200
+    for path in ("/question", "/picture/0"):
+        assert guarded.get(path).status_code == 401
+    assert guarded.post("/label", json={"number": 0, "text": "01"}).status_code == 401
+    open_ = create_label_app(lambda: labelling).test_client()
+    foreign = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+    assert open_.post("/label", json={"number": 0, "text": "01"}, headers=foreign).status_code == 403
+    assert open_.get("/question", headers={"Host": "evil.example"}).status_code == 403
+    assert labels() == []
+
+
+@pytest.fixture
+def shown(app: Flask, page: Page) -> Iterator[Page]:  # noqa: F811 (the fixture)
+    with running(app) as address:
+        page.goto(address)
+        expect(page.locator("#cells .here")).to_have_text("0")
+        yield page
+
+
+def cells(page: Page) -> str:  # noqa: F811
+    return "".join(page.locator(".cell:visible").all_inner_texts()).strip()
+
+
+@needs_browser
+def test_label_is_corrected_and_accepted_with_keys(shown: Page, labels: Any) -> None:
+    assert shown.locator(".cell.doubtful").count() == 2
+    shown.keyboard.type("1")
+    expect(shown.locator("#cells .here")).to_have_text("l")
+    shown.keyboard.press("Tab")
+    shown.keyboard.type("1")
+    assert cells(shown) == "011l"
+    shown.keyboard.press("End")
+    shown.keyboard.press("Backspace")
+    shown.keyboard.press("Home")
+    shown.keyboard.press("Insert")
+    shown.keyboard.type("天")
+    assert cells(shown) == "天011"
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#count")).to_contain_text("1 of 4")
+    assert labels() == ["天011"]
+    expect(shown.locator("#known")).to_have_text("so far 01天, length 4")
+    for key, spoken in (("Escape", 0.5), ("Control+z", 0.25), ("Control+z", 0.0)):
+        shown.keyboard.press(key)
+        expect(shown.locator("#bar")).to_have_js_property("value", spoken)
+    expect(shown.locator("#about")).to_contain_text("as you wrote it")
+    assert cells(shown) == "天011"
+    assert labels() == []
+
+
+@needs_browser
+def test_all_pictures_are_labelled_without_a_mouse(shown: Page, labels: Any) -> None:
+    for done in range(1, 5):
+        shown.keyboard.press("Enter")
+        expect(shown.locator("#count")).to_contain_text(f"{done} of 4")
+    expect(shown.locator("#end")).to_be_visible()
+    assert labels() == ["0l0l"] * 4
+    expect(shown.locator("#count")).to_contain_text("100.0% read right")
+
+
+@needs_browser
+def test_unusual_label_counts_when_it_is_accepted_again(
+    shown: Page, labels: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "NARROWED_FROM", 1)
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#count")).to_contain_text("1 of 4")
+    shown.keyboard.type("x")
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#message")).to_contain_text("no label so far has x")
+    assert labels() == ["0l0l"]
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#count")).to_contain_text("2 of 4")
+    assert labels() == ["0l0l", "0lxl"]
+
+
+@needs_browser
+def test_buttons_do_what_the_keys_do(shown: Page, labels: Any) -> None:
+    shown.get_by_role("button", name="Right, next").click()
+    expect(shown.locator("#count")).to_contain_text("1 of 4")
+    for name, spoken in (("Can't be read", 0.5), ("Back", 0.25), ("Back", 0.0)):
+        shown.get_by_role("button", name=name).click()
+        expect(shown.locator("#bar")).to_have_js_property("value", spoken)
+    assert labels() == []
+
+
+@needs_browser
+def test_page_asks_for_the_token(labelling: Labelling, page: Page) -> None:  # noqa: F811
+    with running(create_label_app(lambda: labelling, token="secret")) as address:
+        page.goto(address)
+        page.get_by_label("Token of this server").fill("secret")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator("#cells .here")).to_have_text("0")
+        expect(page.locator("#picture")).to_have_js_property("naturalWidth", 32)
