@@ -31,6 +31,7 @@ class Entry:
     confidence: float = 0.0
     seconds: float = 0.0
     tab: str = ""
+    at_random: bool = True  # whether the picture came in the random order, and so tells about all others
 
 
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)

@@ -5,7 +5,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from cnnlib.labelling.journal import Entry, Journal
 
 NARROWED_FROM = 50  # labels, from which on only their characters and lengths are read
 LEASE_S = 120  # for which a picture that one tab shows is shown by no other
+GRID_PICTURES = 48  # on a page
+GRID_CHOICE = 400  # pictures that the surest are chosen from
 RECENT = 20  # labels, whose pace is shown
 PAUSE_S = 120  # between two labels, above which it was a pause
 
@@ -51,10 +53,25 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Label:
+    """What is said about a picture: its text, and what its tab knew: the reading that it showed, and for how long.
+
+    `at_random`: the picture was not chosen for its reading, so it tells about all others.
+    """
+
+    text: str
+    reading: str = ""
+    confidence: float = 0.0
+    seconds: float = 0.0
+    tab: str = ""
+    at_random: bool = True
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a labelling is: pictures done, set aside and left, how many a minute, and what was read right.
 
-    `right` is the share of labels that the reading had, with its 95% interval; None before there are any.
+    `right` is the share of pictures at random whose label the reading had, with its 95% interval; None without any.
     """
 
     done: int
@@ -83,45 +100,78 @@ class Labelling:
         self._lock = threading.RLock()
         self._leases: dict[int, tuple[str, float]] = {}
         self._unreadable: dict[int, str] = {}
+        self._doubted: set[int] = set()
+        self._readings: dict[int, tuple[Hints, Prediction]] = {}
         self._times: list[float] = []
         self._finish_last()
 
     def next_question(self, tab: str) -> Question | None:
         """The next picture for a tab of a browser, None when none is left. It is this tab's for `LEASE_S`."""
         with self._lock:
-            spoken, now = self.journal.standing, time.monotonic()
-            for number, file in enumerate(self.files):
-                holder, until = self._leases.get(number, (tab, 0.0))
-                if str(file.name) in spoken or number in self._unreadable or (holder != tab and until > now):
-                    continue
-                try:
-                    return self._ask(number, tab)
-                except SampleError as error:
-                    self._unreadable[number] = str(error)
-        return None
+            doubted = sorted(self._doubted)
+            return next(self._questions(tab, itertools.chain(doubted, range(len(self.files)))), None)
 
-    def _ask(self, number: int, tab: str, said: str | None = None) -> Question:
-        """The question of a picture, which is this tab's for a while. Raises SampleError when it can't be read."""
-        reading = self.recognizer.recognize(decode_picture(self.files[number].read()), self.hints())
+    def grid(self, tab: str) -> list[Question]:
+        """The surest of the next pictures, sorted by what is read, so that a wrong one stands out among its like.
+
+        They are this tab's for `LEASE_S`.
+        """
+        with self._lock:
+            numbers = (number for number in range(len(self.files)) if number not in self._doubted)
+            found = itertools.islice(self._questions(tab, numbers, lease=False), GRID_CHOICE)
+            read = [question for question in found if question.reading.text]
+            surest = sorted(read, key=lambda question: -question.reading.confidence)[:GRID_PICTURES]
+            for question in surest:
+                self._lease(question.number, tab)
+        return sorted(surest, key=lambda question: question.reading.text)
+
+    def doubt(self, numbers: Iterable[int]) -> None:
+        """Note that pictures of a grid were read wrong: they come one by one, before all others."""
+        with self._lock:
+            self._doubted.update(numbers)
+
+    def _questions(self, tab: str, numbers: Iterable[int], *, lease: bool = True) -> Iterator[Question]:
+        """Of these pictures those that nothing was said about, and that no other tab shows."""
+        now, hints = time.monotonic(), self.hints()
+        for number in numbers:
+            name, (holder, until) = self._name(number), self._leases.get(number, (tab, 0.0))
+            if name in self.journal.standing or number in self._unreadable or (holder != tab and until > now):
+                continue
+            try:
+                question = Question(number, name, self._read(number, hints))
+            except SampleError as error:
+                self._unreadable[number] = str(error)
+                continue
+            if lease:
+                self._lease(number, tab)
+            yield question
+
+    def _read(self, number: int, hints: Hints) -> Prediction:
+        """How the model reads a picture. It is read again when more is known. Raises SampleError."""
+        known, reading = self._readings.get(number, (None, None))
+        if reading is None or known != hints:
+            reading = self.recognizer.recognize(decode_picture(self.files[number].read()), hints)
+            self._readings[number] = (hints, reading)
+        return reading
+
+    def _lease(self, number: int, tab: str) -> None:
         self._leases[number] = (tab, time.monotonic() + LEASE_S)
-        return Question(number, self._name(number), reading, said)
 
-    def label(
-        self, number: int, text: str, reading: str, confidence: float, seconds: float, tab: str, *, sure: bool = False
-    ) -> None:
+    def label(self, number: int, label: Label, *, sure: bool = False) -> None:
         """Write the label of a picture into the journal, then its copy.
 
-        Raises SampleError for a label that can't be one, its kinds TakenError and UnusualError, and OSError when
-        it can't be saved.
+        Raises SampleError for a text that can't be a label, of its kinds TakenError and, unless it is `sure`,
+        UnusualError; OSError when it can't be saved.
         """
-        text = _checked(text)
+        text = _checked(label.text)
         with self._lock:
             self._check_free(number)
             if not sure:
                 self._check_usual(text)
             data = self.files[number].read()
             copy = file_name(text, hashlib.sha256(data).hexdigest()[:SERIAL_DIGITS], plain_suffix(suffix_of(data)))
-            entry = Entry("label", self._name(number), text, copy, reading, confidence, seconds, tab)
+            shown, at_random = (label.reading, label.confidence, label.seconds), number not in self._doubted
+            entry = Entry("label", self._name(number), text, copy, *shown, label.tab, label.at_random and at_random)
             self.journal.append(entry)
             self._write(entry, data)
             self._times.append(time.monotonic())
@@ -147,7 +197,9 @@ class Labelling:
             self.journal.append(Entry("undo", last.picture, tab=tab))
             if last.copy and not any(entry.copy == last.copy for entry in self.journal.standing.values()):
                 (self.target / last.copy).unlink(missing_ok=True)
-            return self._ask(self._numbers[last.picture], tab, last.label or None)
+            number = self._numbers[last.picture]
+            self._lease(number, tab)
+            return Question(number, last.picture, self._read(number, self.hints()), last.label or None)
 
     def data(self, number: int) -> bytes:
         """The bytes of a picture. Raises SampleError."""
@@ -167,7 +219,9 @@ class Labelling:
         """How far it is."""
         with self._lock:
             standing, labels = self.journal.standing, self._labels()
-            asked = [entry for entry in standing.values() if entry.action == "label" and entry.reading]
+            asked = [
+                entry for entry in standing.values() if entry.action == "label" and entry.at_random and entry.reading
+            ]
             share = sum(entry.label == entry.reading for entry in asked) / max(1, len(asked))
             return Progress(
                 done=len(labels),

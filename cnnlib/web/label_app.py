@@ -1,7 +1,7 @@
 """The page for labelling pictures by hand, and what it asks of the server."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, render_template, request
 
 from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
-from cnnlib.labelling.session import Labelling, Question, TakenError, UnusualError
+from cnnlib.labelling.session import Label, Labelling, Question, TakenError, UnusualError
 from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.api_errors import ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect
@@ -61,10 +61,8 @@ def create_label_app(
     @app.post("/label")
     def label() -> Response:
         said = _said(labelling)
-        text, reading = (str(said.get(key, ""))[:TEXT_LIMIT] for key in ("text", "reading"))
-        confidence, seconds, sure = _number(said, "confidence"), _number(said, "seconds"), said.get("sure") is True
         with _refused():
-            labelling.label(said["number"], text, reading, confidence, seconds, said["tab"], sure=sure)
+            labelling.label(said["number"], _label(said), sure=said.get("sure") is True)
         return _state(labelling, labelling.next_question(said["tab"]))
 
     @app.post("/aside")
@@ -73,6 +71,14 @@ def create_label_app(
         with _refused():
             labelling.set_aside(said["number"], _number(said, "seconds"), said["tab"])
         return _state(labelling, labelling.next_question(said["tab"]))
+
+    @app.get("/grid")
+    def grid() -> Response:
+        return _grid(labelling, request.args.get("tab", "")[:TAB_LIMIT])
+
+    @app.post("/accept")
+    def accept() -> Response:
+        return _grid(labelling, _accept(labelling, _object()))
 
     @app.post("/undo")
     def undo() -> Response:
@@ -91,13 +97,32 @@ def _object() -> dict[str, Any]:
     return content
 
 
-def _said(labelling: Labelling) -> dict[str, Any]:
+def _said(labelling: Labelling, said: dict[str, Any] | None = None) -> dict[str, Any]:
     """What a tab said about a picture. Raises ApiError when it names none."""
-    said, count = _object(), len(labelling.files)
+    said, count = _object() if said is None else said, len(labelling.files)
     number = said.get("number")
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < count:
         raise ApiError(400, "400", f"expected number to be a whole number below {count}")
     return {**said, "tab": str(said.get("tab", ""))[:TAB_LIMIT]}
+
+
+def _accept(labelling: Labelling, page: dict[str, Any]) -> str:
+    """Label the `pictures` of a page of the grid, and doubt the `wrong` ones; returns the tab. Raises ApiError."""
+    tab, pictures, wrong = str(page.get("tab", ""))[:TAB_LIMIT], page.get("pictures"), page.get("wrong", [])
+    if not isinstance(wrong, list) or not isinstance(pictures, list) or not all(isinstance(p, dict) for p in pictures):
+        raise ApiError(400, "400", "expected pictures to be a list of objects, and wrong to be a list of numbers")
+    accepted = [_said(labelling, each) for each in pictures]
+    labelling.doubt([_said(labelling, {"number": number})["number"] for number in wrong])
+    for each in accepted:
+        label = _label({**each, "tab": tab, "seconds": _number(page, "seconds") / len(pictures)}, at_random=False)
+        with _refused(), suppress(TakenError):  # by another tab meanwhile
+            labelling.label(each["number"], label, sure=True)
+    return tab
+
+
+def _label(said: dict[str, Any], *, at_random: bool = True) -> Label:
+    text, reading = (str(said.get(key, ""))[:TEXT_LIMIT] for key in ("text", "reading"))
+    return Label(text, reading, _number(said, "confidence"), _number(said, "seconds"), said["tab"], at_random)
 
 
 def _number(said: dict[str, Any], key: str) -> float:
@@ -122,16 +147,23 @@ def _refused() -> Iterator[None]:
 
 def _state(labelling: Labelling, question: Question | None) -> Response:
     """How far it is, and the next question."""
-    asked = None
-    if question:
-        reading = question.reading
-        asked = {
-            "number": question.number,
-            "name": question.name,
-            "text": reading.text,
-            "said": question.said,
-            "confidence": round(reading.confidence, 6),
-            "doubtful": [share < DOUBTFUL for share in reading.character_confidences],
-            "least": min(range(len(reading.text)), key=reading.character_confidences.__getitem__, default=0),
-        }
-    return jsonify({"question": asked, "progress": asdict(labelling.progress())})
+    return jsonify({"question": question and _shown(question), "progress": asdict(labelling.progress())})
+
+
+def _grid(labelling: Labelling, tab: str) -> Response:
+    """How far it is, and the next page of the grid."""
+    questions = [_shown(question) for question in labelling.grid(tab)]
+    return jsonify({"questions": questions, "progress": asdict(labelling.progress())})
+
+
+def _shown(question: Question) -> dict[str, Any]:
+    reading = question.reading
+    return {
+        "number": question.number,
+        "name": question.name,
+        "text": reading.text,
+        "said": question.said,
+        "confidence": round(reading.confidence, 6),
+        "doubtful": [share < DOUBTFUL for share in reading.character_confidences],
+        "least": min(range(len(reading.text)), key=reading.character_confidences.__getitem__, default=0),
+    }

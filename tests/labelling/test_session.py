@@ -13,7 +13,7 @@ from cnnlib.data.sources import list_source
 from cnnlib.inference.hints import NO_HINTS, Hints
 from cnnlib.labelling import session
 from cnnlib.labelling.journal import Journal
-from cnnlib.labelling.session import Labelling, Question, TakenError, UnusualError
+from cnnlib.labelling.session import Label, Labelling, Question, TakenError, UnusualError
 from tests.helpers import draw, fill
 
 
@@ -53,7 +53,7 @@ def asked(labelling: Labelling, tab: str = "tab") -> Question:
 
 def label(labelling: Labelling, text: str, *, tab: str = "tab", sure: bool = False) -> Question:
     question = asked(labelling, tab)
-    labelling.label(question.number, text, question.reading.text, 0.5, 1.0, tab, sure=sure)
+    labelling.label(question.number, Label(text, question.reading.text, 0.5, 1.0, tab), sure=sure)
     return question
 
 
@@ -114,9 +114,9 @@ def test_two_tabs_see_different_pictures_and_one_label_counts(
     first, second = asked(labelling, "first"), asked(labelling, "second")
     assert first.number != second.number
     assert asked(labelling, "first").number == first.number, "a page that is loaded again shows its picture"
-    labelling.label(first.number, "01", "", 0.0, 1.0, "first")
+    labelling.label(first.number, Label("01", "", 0.0, 1.0, "first"))
     with pytest.raises(TakenError, match="something was said about it already"):
-        labelling.label(first.number, "10", "", 0.0, 1.0, "second")
+        labelling.label(first.number, Label("10", "", 0.0, 1.0, "second"))
     with pytest.raises(TakenError):
         labelling.set_aside(first.number, 1.0, "second")
     assert labels_in(tmp_path / "origin") == ["01"]
@@ -165,9 +165,9 @@ def test_full_disk_loses_nothing_and_the_label_can_be_given_again(
             patch.setattr(f"cnnlib.labelling.{place}", full)
             question = question or asked(labelling)
             with pytest.raises(OSError, match="No space left"):
-                labelling.label(question.number, "01", "00", 0.5, 1.0, "tab")
+                labelling.label(question.number, Label("01", "00", 0.5, 1.0, "tab"))
     assert question
-    labelling.label(question.number, "01", "00", 0.5, 1.0, "tab")
+    labelling.label(question.number, Label("01", "00", 0.5, 1.0, "tab"))
     assert labels_in(tmp_path / "origin") == ["01"]
     assert (opened().progress().done, opened().progress().left) == (1, 0)
 
@@ -208,8 +208,8 @@ def test_labels_narrow_the_readings_and_new_things_are_asked_about(
     assert reader.hints[-1] == Hints("012", 2, 3), "characters that the model lacks are left out"
     for text, message in (("0x", "no label so far has x"), ("0121", "no label so far has 4 characters")):
         with pytest.raises(UnusualError, match=message):
-            labelling.label(question.number, text, "00", 0.5, 1.0, "tab")
-    labelling.label(question.number, "0x", "00", 0.5, 1.0, "tab", sure=True)
+            labelling.label(question.number, Label(text, "00", 0.5, 1.0, "tab"))
+    labelling.label(question.number, Label("0x", "00", 0.5, 1.0, "tab"), sure=True)
     label(labelling, "xx")
     assert reader.hints[-1] == Hints("012", 2, 3)
 
@@ -266,3 +266,49 @@ def test_progress_counts_what_was_read_right_and_the_pace(
     assert (progress.alphabet, progress.lengths) == ("01", (2, 2))
     assert progress.a_minute
     assert 5 < progress.a_minute < 30
+
+
+class Unsure(Reader):
+    """Reads each picture as its label, with a confidence that its place among the labels gives."""
+
+    def recognize(self, picture: Any, hints: Hints) -> Prediction:
+        super().recognize(picture, hints)
+        texts = ("00", "01", "10", "11")
+        number = len(self.hints) - 1
+        return Prediction(texts[number % 4], 0.1 * (number % 8), (0.5, 0.5))
+
+
+def test_grid_has_the_surest_sorted_by_their_readings(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "GRID_PICTURES", 3)
+    fill(tmp_path / "pictures", 8)
+    labelling = opened(Unsure())
+    page = labelling.grid("tab")
+    assert [question.reading.text for question in page] == ["01", "10", "11"]
+    assert sorted(round(question.reading.confidence, 1) for question in page) == [0.5, 0.6, 0.7]
+    assert not {each.number for each in page} & {each.number for each in labelling.grid("another")}
+    for question in page[:2]:
+        labelling.label(question.number, Label(question.reading.text, question.reading.text, at_random=False))
+    assert labelling.progress().done == 2
+    assert labelling.progress().right is None, "pictures that were chosen by their readings tell nothing of the others"
+    assert page[2].number in {each.number for each in labelling.grid("tab")}, "what was not accepted is asked again"
+    labelling.doubt([page[2].number])
+    assert page[2].number not in {each.number for each in labelling.grid("tab")}
+    assert label(labelling, "11").number == page[2].number, "what was read wrong comes before all others"
+    assert labelling.progress().right is None
+
+
+def test_pictures_are_read_once_until_more_is_known(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "NARROWED_FROM", 1)
+    fill(tmp_path / "pictures", 4)
+    reader = Reader()
+    labelling = opened(reader)
+    for _ in range(2):
+        labelling.grid("tab")
+    assert len(reader.hints) == 4
+    label(labelling, "01")
+    labelling.grid("tab")
+    assert len(reader.hints) == 7

@@ -6,7 +6,7 @@ import pytest
 import label_pictures
 from cnnlib.config import load_sample_config
 from cnnlib.core.errors import SampleError
-from cnnlib.labelling.session import Labelling
+from cnnlib.labelling.session import Label, Labelling
 from tests.helpers import fill, write_config
 
 
@@ -26,7 +26,7 @@ def test_folder_and_zip_are_labelled_by_the_general_model(tmp_path: Path) -> Non
         question = labelling.next_question("tab")
         assert question
         assert labelling.progress().left == 3
-        labelling.label(question.number, "01", question.reading.text, 0.5, 1.0, "tab")
+        labelling.label(question.number, Label("01"))
     journals = [path.name for path in tmp_path.glob("*.jsonl")]
     assert len(journals) == 2, "a journal for each source"
 

@@ -215,3 +215,42 @@ def test_page_asks_for_the_token(labelling: Labelling, page: Page) -> None:  # n
         page.get_by_role("button", name="Use it").click()
         expect(page.locator("#cells .here")).to_have_text("0")
         expect(page.locator("#picture")).to_have_js_property("naturalWidth", 32)
+
+
+def test_page_of_the_grid_is_accepted_but_for_the_wrong_ones(app: Flask, labels: Any) -> None:
+    client = app.test_client()
+    sheet = client.get("/grid?tab=a").json["questions"]
+    assert [each["text"] for each in sheet] == ["0l0l"] * 4
+    pictures = [{"number": each["number"], "text": each["text"], "reading": each["text"]} for each in sheet[:3]]
+    after = client.post("/accept", json={"tab": "a", "seconds": 6, "pictures": pictures}).json
+    assert [each["number"] for each in after["questions"]] == [sheet[3]["number"]]
+    assert (after["progress"]["done"], after["progress"]["right"], labels()) == (3, None, ["0l0l"] * 3)
+    again = client.post("/accept", json={"tab": "b", "pictures": pictures})
+    assert (again.status_code, labels()) == (200, ["0l0l"] * 3)
+    wrong = client.post("/accept", json={"tab": "a", "pictures": [], "wrong": [sheet[3]["number"]]}).json
+    assert wrong["questions"] == []
+    for odd in ({}, {"pictures": [], "wrong": [99]}, {"pictures": [5]}, {"pictures": [{"number": 99, "text": "0"}]}):
+        assert client.post("/accept", json=odd).status_code == 400
+    assert client.post("/accept", json={"pictures": []}).status_code == 200
+
+
+@needs_browser
+def test_grid_is_worked_through_with_keys(shown: Page, labels: Any) -> None:
+    shown.get_by_role("button", name="Sorted grid").click()
+    tiles = shown.get_by_role("checkbox")
+    expect(tiles).to_have_count(4)
+    expect(tiles.first.locator("img")).to_have_js_property("naturalWidth", 32)
+    expect(tiles.first).to_be_focused()
+    shown.keyboard.press("ArrowRight")
+    shown.keyboard.press("Space")
+    expect(tiles.nth(1)).to_be_checked()
+    tiles.nth(3).click()
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#count")).to_contain_text("2 of 4")
+    assert labels() == ["0l0l"] * 2
+    expect(shown.locator("#work")).to_be_visible()  # the wrong ones come one by one
+    expect(shown.locator("#cells .here")).to_have_text("0")
+    shown.keyboard.type("1")
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#count")).to_contain_text("3 of 4")
+    assert labels() == ["0l0l", "0l0l", "0l1l"]

@@ -94,6 +94,86 @@ async function showPicture(number) {
   }
 }
 
+/** The sheet of the surest pictures, sorted by what is read. A marked one is wrong. */
+let sheet = [];
+let sheetShownAt = 0;
+const inGrid = () => byId("grid").getAttribute("aria-pressed") === "true";
+
+async function beginGrid() {
+  await sendGrid(`/grid?tab=${encodeURIComponent(tab)}`);
+}
+
+async function acceptAll() {
+  const right = sheet.filter(({ wrong }) => !wrong);
+  const seconds = (performance.now() - sheetShownAt) / 1000;
+  const pictures = right.map(({ number, text, confidence }) => ({ number, text, reading: text, confidence }));
+  if (sheet.length === 0) return;
+  const wrong = sheet.filter((asked) => asked.wrong).map(({ number }) => number);
+  await sendGrid("/accept", { tab, seconds, pictures, wrong });
+}
+
+async function sendGrid(path, body) {
+  if (busy) return;
+  busy = true;
+  byId("sheet-message").textContent = "";
+  try {
+    const { questions, progress } = await (await request(path, body)).json();
+    showProgress(progress);
+    showSheet(questions);
+    if (questions.length === 0 && progress.left > 0) setView(false);  // the others come one by one
+  } catch (error) {
+    byId("sheet-message").textContent = error.message;
+  } finally {
+    busy = false;
+  }
+}
+
+function showSheet(questions) {
+  sheet = questions.map((asked) => ({ ...asked, wrong: false }));
+  byId("sheet").hidden = sheet.length === 0;
+  byId("end").hidden = sheet.length > 0;
+  byId("tiles").replaceChildren(...sheet.map(tileOf));
+  sheetShownAt = performance.now();
+  byId("tiles").firstChild?.focus();
+}
+
+function tileOf(asked) {
+  const tile = document.createElement("button");
+  tile.type = "button";
+  tile.className = "tile";
+  tile.setAttribute("role", "checkbox");
+  tile.setAttribute("aria-checked", "false");
+  tile.setAttribute("aria-label", `${[...asked.text].join(" ")}, wrong`);
+  const image = document.createElement("img");
+  image.alt = "";
+  const text = document.createElement("span");
+  text.textContent = asked.text;
+  tile.append(image, text);
+  tile.addEventListener("click", () => {
+    asked.wrong = !asked.wrong;
+    tile.setAttribute("aria-checked", String(asked.wrong));
+  });
+  request(`/picture/${asked.number}`).then((response) => response.blob())
+    .then((blob) => { image.src = URL.createObjectURL(blob); }).catch(() => { image.alt = "can't be loaded"; });
+  return tile;
+}
+
+/** Move the focus by some tiles: up and down by as many as a row has. */
+function moveFocus(key) {
+  const tiles = [...byId("tiles").children];
+  const row = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -row, ArrowDown: row }[key];
+  tiles[Math.min(tiles.length - 1, Math.max(0, tiles.indexOf(document.activeElement) + step))].focus();
+}
+
+function setView(grid) {
+  byId("grid").setAttribute("aria-pressed", String(grid));
+  byId("one").setAttribute("aria-pressed", String(!grid));
+  byId("work").hidden = byId("sheet").hidden = byId("end").hidden = true;
+  question = grid ? null : question;
+  if (grid) beginGrid(); else begin();
+}
+
 function showProgress(progress) {
   const total = progress.done + progress.aside + progress.left;
   const pace = progress.a_minute ? `, ${progress.a_minute.toFixed(0)} a minute` : "";
@@ -153,6 +233,12 @@ const keys = {
 };
 
 document.addEventListener("keydown", (event) => {
+  if (!inGrid() || byId("sheet").hidden) return;
+  if (event.key.startsWith("Arrow")) { event.preventDefault(); moveFocus(event.key); }
+  if (event.key === "Enter" && event.target.closest("header, .buttons") === null) { event.preventDefault(); acceptAll(); }
+});
+
+document.addEventListener("keydown", (event) => {
   if (!question || event.isComposing || event.target.id === "token") return;
   const undone = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
   if (undone) { event.preventDefault(); send("/undo"); return; }
@@ -171,6 +257,9 @@ byId("cells").addEventListener("focus", () => byId("typing").focus());
 byId("accept").addEventListener("click", accept);
 byId("aside").addEventListener("click", () => send("/aside"));
 byId("undo").addEventListener("click", () => send("/undo"));
+byId("accept-all").addEventListener("click", acceptAll);
+byId("one").addEventListener("click", () => setView(false));
+byId("grid").addEventListener("click", () => setView(true));
 byId("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
   token = byId("token").value.trim();
