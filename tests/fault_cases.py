@@ -18,12 +18,14 @@ from cnnlib.core.files import is_temporary
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.model_card import CARD, KINDS, has_file, load_card, load_model
+from cnnlib.labelling.journal import Journal
 from tests.fault_drivers import pack_folder
 from tests.fault_injection import KILL, Ended, Point, missing, points, run, run_at, script
 from tests.helpers import draw, fill, start_script, write_config
 
 Files = dict[str, bytes]  # by their path below a folder
 SEED = 7
+LABELLED = 3  # pictures of a labelling
 DRAWN = 3  # pictures of a run of the generator
 ENDED = (0, 2)  # exit statuses of a script that met a fault which was not a kill
 
@@ -363,6 +365,28 @@ def stressing(folder: Path, address: str) -> Case:
     return Case(folder, fill_in, command, holds, finished)
 
 
+def labelling(folder: Path) -> Case:
+    def fill_in(_case: Case) -> None:
+        fill(folder / "pictures", LABELLED)
+
+    def holds(case: Case) -> None:
+        now = files_in([folder])
+        check(below(now, "pictures") == below(case.before, "pictures"), "a picture of the user's changed")
+        copies, pictures = [*below(now, "origin").values()], [*below(case.before, "pictures").values()]
+        check(all(copy in pictures for copy in copies), "a copy is torn")
+        stale = 1  # copy of a label taken back, which the next start removes
+        check(len(copies) <= len({*copies}) + stale, "a picture is labelled twice")
+
+    def finished(_case: Case) -> None:
+        copies = below(files_in([folder]), "origin")
+        check(len({*copies.values()}) == len(copies) == LABELLED, f"{len(copies)} copies of {LABELLED} pictures")
+        standing = Journal(folder / "labels.jsonl").standing.values()
+        said = {entry.copy for entry in standing}
+        check(said == {Path(path).name for path in copies}, "the journal says something else")
+
+    return Case(folder, fill_in, driver("label", folder), holds, finished)
+
+
 # Models.
 
 
@@ -529,6 +553,7 @@ CASES: dict[str, tuple[Callable[..., Case], Callable[[Path], AbstractContextMana
     "swap in a SavedModel": (exporting, None),
     "ship a model": (shipping, trained_models),
     "keep received pictures": (receiving, None),
+    "label pictures": (labelling, None),
     "report of the batch test": (testing, trained_models),
     "table of the stress test": (stressing, serving),
     "train": (training, None),

@@ -10,15 +10,20 @@ import time
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cnnlib.cli import DONE, script
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.images import Shape, open_picture, read_picture
 from cnnlib.core.files import replace_folder, restore_folder
 from cnnlib.core.progress import progress_bar
 from cnnlib.data import packed
+from cnnlib.data.sources import list_source
 from cnnlib.inference.model_card import held, load_card, load_model, save_model
+from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.session import Label, Labelling
 from cnnlib.web.received_pictures import ReceivedPictures
 
 FIRST_SERIAL = 1_700_000_000_000_000_000
@@ -79,10 +84,34 @@ def pack_folder(folder: Path) -> np.ndarray:
     return pictures[:]
 
 
+def label_pictures(folder: Path) -> None:
+    """Label the pictures of `pictures/` that are left. The first label is taken back and given again."""
+    files = list_source(folder / "pictures").entries
+    reader: Any = FixedReader()
+    labelling = Labelling(files, Journal(folder / "labels.jsonl"), folder / "origin", [], reader)
+    begins = labelling.journal.last is None
+    while question := labelling.next_question("tab"):
+        labelling.label(question.number, Label("10" if begins else "01"))
+        if begins:
+            labelling.undo("tab")
+        begins = False
+
+
+class FixedReader:
+    """Reads the same on every picture, without a model."""
+
+    characters, lengths = "01", (1, 2)
+
+    def recognize(self, *_: object) -> Prediction:
+        return Prediction("00", 0.5, (0.5, 0.5))
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     name, folder = argv or sys.argv[1:]
-    {"save": save, "export": export, "receive": receive, "pack": pack_pictures}[name](Path(folder))
+    {"save": save, "export": export, "receive": receive, "pack": pack_pictures, "label": label_pictures}[name](
+        Path(folder)
+    )
     return DONE
 
 

@@ -43,6 +43,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Read the file; a missing one has no entries. Raises SampleError when it can't be read or is no journal."""
         self.path = path
+        self.last: Entry | None = None
         self.standing: dict[str, Entry] = {}  # by picture: labels and set asides not taken back, the oldest first
         try:
             content = path.read_bytes()
@@ -74,12 +75,13 @@ class Journal:
             file.write((b"\n" if self._torn else b"") + line)
             file.flush()
             os.fsync(file.fileno())
-        if len(self.standing) < 1:
+        if self.last is None:
             sync_folder(self.path.parent)
         self._torn = b""
         self._take(entry)
 
     def _take(self, entry: Entry) -> None:
+        self.last = entry
         self.standing.pop(entry.picture, None)
         if entry.action != "undo":
             self.standing[entry.picture] = entry

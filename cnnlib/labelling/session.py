@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import os
 import threading
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from cnnlib.codec.filenames import checked_label, file_name, plain_suffix
 from cnnlib.codec.images import decode_picture, suffix_of
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_new
+from cnnlib.core.files import write_atomically
 from cnnlib.data.samples import SERIAL_DIGITS
 from cnnlib.data.sources import Entry as File
 from cnnlib.evaluation.metrics import interval
@@ -194,9 +195,8 @@ class Labelling:
                 return None
             if last.copy and not (self.target / last.copy).exists() and self._is_saved(last.copy):
                 raise SampleError(f"{last.picture}: its copy is in the sets already, under the label {last.label}")
-            self.journal.append(Entry("undo", last.picture, tab=tab))
-            if last.copy and not any(entry.copy == last.copy for entry in self.journal.standing.values()):
-                (self.target / last.copy).unlink(missing_ok=True)
+            self.journal.append(Entry("undo", last.picture, copy=last.copy, tab=tab))
+            self._remove(last.copy)
             number = self._numbers[last.picture]
             self._lease(number, tab)
             return Question(number, last.picture, self._read(number, self.hints()), last.label or None)
@@ -239,14 +239,22 @@ class Labelling:
         return [(self._name(number), reason) for number, reason in sorted(self._unreadable.items())]
 
     def _finish_last(self) -> None:
-        """Write the copy of the last label, which a kill may have prevented."""
-        last = next(reversed(self.journal.standing.values()), None)
-        if last and last.copy and last.picture in self._numbers and not self._is_saved(last.copy):
+        """Write the copy of the last label, or remove that of one taken back, which a kill may have prevented."""
+        last = self.journal.last
+        if last and last.action == "undo":
+            self._remove(last.copy)
+        elif last and last.copy and last.picture in self._numbers and not self._is_saved(last.copy):
             self._write(last, self.files[self._numbers[last.picture]].read())
+
+    def _remove(self, copy: str) -> None:
+        """Remove a copy, unless a label that stands has it: the same picture may be there twice."""
+        if copy and not any(entry.copy == copy for entry in self.journal.standing.values()):
+            (self.target / copy).unlink(missing_ok=True)
 
     def _write(self, entry: Entry, data: bytes) -> None:
         self.target.mkdir(parents=True, exist_ok=True)
-        write_new(self.target / entry.copy, data)
+        if not os.path.lexists(self.target / entry.copy):  # else it is this picture under this label
+            write_atomically(self.target / entry.copy, data)
 
     def _is_saved(self, copy: str) -> bool:
         return any((folder / copy).exists() for folder in self._sets)

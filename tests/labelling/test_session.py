@@ -137,7 +137,7 @@ def test_copy_that_a_kill_prevented_is_written_at_the_next_start(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(session, "write_new", killed)
+        patch.setattr(session, "write_atomically", killed)
         with pytest.raises(KeyboardInterrupt):
             label(labelling, "10")
     assert labels_in(tmp_path / "origin") == ["01"]
@@ -151,6 +151,25 @@ def test_copy_that_a_kill_prevented_is_written_at_the_next_start(
     assert labels_in(tmp_path / "origin") == (["10"] if moved else ["01", "10"])
 
 
+def test_copy_whose_removal_a_kill_prevented_is_removed_at_the_next_start(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "pictures", 2)
+    labelling = opened()
+    label(labelling, "01")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Labelling, "_remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            labelling.undo("tab")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    label(opened(), "10")
+    assert labels_in(tmp_path / "origin") == ["10"]
+
+
 def test_full_disk_loses_nothing_and_the_label_can_be_given_again(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,7 +179,7 @@ def test_full_disk_loses_nothing_and_the_label_can_be_given_again(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for place in ("session.write_new", "journal.os.fsync"):
+    for place in ("session.write_atomically", "journal.os.fsync"):
         with monkeypatch.context() as patch:
             patch.setattr(f"cnnlib.labelling.{place}", full)
             question = question or asked(labelling)

@@ -114,7 +114,7 @@ def test_full_disk_is_said(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(session, "write_new", full)
+    monkeypatch.setattr(session, "write_atomically", full)
     answer = app.test_client().post("/label", json={"number": 0, "text": "01"})
     assert (answer.status_code, answer.json["error_code"]) == (507, "2004")
     assert "No space left on device" in answer.json["message"]
