@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cnnlib.codec.characters import normalise
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.core.paths import display_path
@@ -58,7 +59,7 @@ def narrow(card: ModelCard, model_dir: Path, requirements: Requirements, hints: 
     Raises ModelError when they disagree with the card.
     """
     characters, most = requirements.char_set, requirements.max_captcha
-    fewer = characters is not None and set(characters) <= set(card.characters)
+    fewer = characters is not None and set(normalise(characters)) <= set(card.characters)
     shorter = most is not None and most < card.max_captcha
     strict = replace(requirements, char_set=None if fewer else characters, max_captcha=None if shorter else most)
     check_fits(card, model_dir, strict)

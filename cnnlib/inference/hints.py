@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from cnnlib.codec.alphabet import Alphabet, Prediction
-from cnnlib.codec.characters import escape_odd, fold_case
+from cnnlib.codec.characters import escape_odd, fold_case, normalise
 from cnnlib.codec.decoding import Decoding, Lengths
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.printable import excerpt
@@ -57,7 +57,7 @@ class Reading:
 
     def narrowed(self, hints: Hints) -> Reading:
         """Only what fits the hints. Raises ConfigError, with a line for each fault, when nothing does."""
-        wanted = set(self.characters if hints.char_set is None else hints.char_set)
+        wanted = set(self.characters if hints.char_set is None else normalise(hints.char_set))
         fewest, most = self.lengths
         at_least, at_most = hints.min_captcha or 0, most if hints.max_captcha is None else hints.max_captcha
         lengths = max(fewest, at_least), min(most, at_most)

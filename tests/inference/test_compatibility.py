@@ -46,6 +46,11 @@ def test_config_may_say_less_than_the_model_reads(configure: Callable[..., Sampl
         narrow(card, tmp_path, Requirements("my.json", max_captcha=5))
 
 
+def test_characters_of_a_call_are_composed(tmp_path: Path) -> None:
+    card = card_of(characters=("e", "\u00e9", "x"))
+    assert narrow(card, tmp_path, Requirements("the call", char_set="e\u0301x")).characters == "\u00e9x"
+
+
 def test_alphabet_of_a_labels_file_is_named_with_it(configure: Callable[..., SampleConfig], tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text('["0", "1", "2"]')
     config = configure(use_labels_json_file=True)

@@ -41,6 +41,11 @@ def test_only_what_fits_the_hints_is_read(hints: Hints, text: str) -> None:
     assert read(hints) == text
 
 
+def test_characters_of_two_code_points_are_composed() -> None:
+    reading = everything(card_of(characters=("e", "\u00e9", "x"), max_captcha=1))
+    assert reading.narrowed(Hints(char_set="e\u0301x")).characters == "\u00e9x"
+
+
 def test_both_cases_of_a_letter_add_up() -> None:
     probabilities = answer({"b": 0.4, "a": 0.35, "A": 0.25})
     assert read(Hints(), probabilities) == "b"
