@@ -142,7 +142,7 @@ class SampleConfig(Config):
         default=False,
         description="read texts in lower case, with both cases of a letter as one; labels may have either",
     )
-    views: Annotated[Literal[1, 2, 3], Expected("1, 2 or 3")] = Field(
+    views: Annotated[int, Field(ge=1, le=3), Expected("1, 2 or 3")] = Field(
         default=1,
         description="2: read each picture a second time, cut to its content; 3: and inside a wide margin; the surest "
         "reading counts",
@@ -259,6 +259,7 @@ def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = 
     """
     config = check_keys(read_sample_keys(Path(path)), Path(path), SampleConfig)
     _check_folders(config)
+    _check_lengths(config)
     try:
         _ = config.alphabet if with_labels else None  # reads the labels file
     except ConfigError as error:
@@ -321,6 +322,15 @@ def _check_kind(content: dict[str, Any], path: Path, kind: type[Config]) -> None
     of_other = 2 * len(content.keys() & {*_keys(other)}) > len(content)
     got = WHAT_IT_IS[other] if of_other else f"a file with keys such as {excerpt(', '.join(unknown[:3]))}"
     raise ConfigError(f"{display_path(path)}: expected {WHAT_IT_IS[kind]}; got {got}")
+
+
+def _check_lengths(config: SampleConfig) -> None:
+    """Raise ConfigError when no text has an allowed length. A training would not notice, but reading would."""
+    if config.min_captcha is not None and config.min_captcha > config.max_captcha:
+        raise ConfigError(
+            f"{config.name}: key 'min_captcha': expected at most max_captcha, {config.max_captcha}; "
+            f"got {config.min_captcha}"
+        )
 
 
 def _check_folders(config: SampleConfig) -> None:

@@ -64,6 +64,19 @@ def test_least_char_count_above_char_count_is_refused(tmp_path: Path) -> None:
         load_captcha_config(path)
 
 
+def test_min_captcha_above_max_captcha_is_refused(tmp_path: Path) -> None:
+    assert faults_of(tmp_path, min_captcha=5, max_captcha=4) == [
+        "key 'min_captcha': expected at most max_captcha, 4; got 5"
+    ]
+    assert load_sample_config(write_config(tmp_path, min_captcha=4, max_captcha=4)).min_captcha == 4
+
+
+@pytest.mark.parametrize("wrong", [0, 4, "2", 2.0, True])
+def test_views_are_one_to_three(tmp_path: Path, wrong: object) -> None:
+    assert faults_of(tmp_path, views=wrong) == [f"key 'views': expected 1, 2 or 3; got {json.dumps(wrong)}"]
+    assert load_sample_config(write_config(tmp_path, views=3)).views == 3
+
+
 def test_shipped_configs_hold_the_original_keys_and_defaults() -> None:
     shipped = json.loads(SAMPLE_CONFIG.read_text(encoding="utf-8"))
     assert {key: value for key, value in shipped.items() if key != "$schema"} == DESCRIBED
