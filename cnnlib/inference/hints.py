@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -57,15 +58,16 @@ class Reading:
 
     def narrowed(self, hints: Hints) -> Reading:
         """Only what fits the hints. Raises ConfigError, with a line for each fault, when nothing does."""
-        wanted = set(self.characters if hints.char_set is None else normalise(hints.char_set))
+        ignore_case = self.ignore_case if hints.ignore_case is None else hints.ignore_case
+        characters, unknown = self._select(hints.char_set, fold_case if ignore_case else str)
         fewest, most = self.lengths
         at_least, at_most = hints.min_captcha or 0, most if hints.max_captcha is None else hints.max_captcha
         lengths = max(fewest, at_least), min(most, at_most)
         faults = []
-        if unknown := sorted(wanted - set(self.characters)):
+        if unknown:
             odd = excerpt(escape_odd(" ".join(unknown)))
             faults.append(f"char_set: expected characters that the model reads; got {odd}")
-        if not wanted:
+        elif not characters:
             faults.append("char_set: expected 1 or more characters; got none")
         if lengths[0] > lengths[1]:
             faults.append(
@@ -76,13 +78,17 @@ class Reading:
             faults.append(f"views: expected 1 to {VIEWS}; got {hints.views}")
         if faults:
             raise ConfigError("\n".join(faults))
-        return replace(
-            self,
-            characters="".join(character for character in self.characters if character in wanted),
-            lengths=lengths,
-            ignore_case=self.ignore_case if hints.ignore_case is None else hints.ignore_case,
-            views=hints.views or self.views,
-        )
+        views = hints.views or self.views
+        return replace(self, characters=characters, lengths=lengths, ignore_case=ignore_case, views=views)
+
+    def _select(self, char_set: str | None, fold: Callable[[str], str]) -> tuple[str, list[str]]:
+        """Those of the characters that a set has, after `fold` of each, and what the set has besides, sorted."""
+        if char_set is None:
+            return self.characters, []
+        wanted = set(normalise(char_set))
+        folded, known = set(map(fold, wanted)), set(map(fold, self.characters))
+        unknown = sorted(character for character in wanted if fold(character) not in known)
+        return "".join(character for character in self.characters if fold(character) in folded), unknown
 
     def decode(self, probabilities: np.ndarray) -> Prediction:
         """The prediction in an answer, float32 (rows, classes), 0 to 1, where each row adds up to 1."""

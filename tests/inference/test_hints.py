@@ -87,6 +87,15 @@ def test_hints_that_nothing_fits_are_refused(hints: Hints, message: str) -> None
         everything(CARD).narrowed(hints)
 
 
+@pytest.mark.parametrize("characters", ["ABC1", "abc1"])
+def test_characters_of_either_case_are_known_where_case_is_ignored(characters: str) -> None:
+    reading = everything(card_of(characters=tuple(characters))).narrowed(Hints(ignore_case=True))
+    for char_set in ("aC", "Ac"):
+        assert reading.narrowed(Hints(char_set=char_set)).characters == characters[0] + characters[2]
+    with pytest.raises(ConfigError, match=r"got d$"):
+        reading.narrowed(Hints(char_set="ad"))
+
+
 def test_hints_only_narrow() -> None:
     narrow = everything(CARD).narrowed(Hints(char_set="ab", max_captcha=2))
     assert narrow.narrowed(Hints(min_captcha=2, max_captcha=9)).lengths == (2, 2)
