@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from cnnlib.codec.alphabet import Alphabet, Prediction
 from cnnlib.codec.characters import escape_odd, fold_case, normalise
 from cnnlib.codec.decoding import Decoding, Lengths
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.printable import excerpt
+from cnnlib.core.printable import EXCERPT_LIMIT, excerpt
 from cnnlib.evaluation.calibration import tempered
 
 MARGINS = (0.03, 0.15)  # around the content of a picture, in its second and third view, as a share of its sides
@@ -65,11 +65,10 @@ class Reading:
         lengths = max(fewest, at_least), min(most, at_most)
         faults = []
         if unknown:
-            odd = excerpt(escape_odd(" ".join(unknown)))
-            faults.append(f"char_set: expected characters that the model reads; got {odd}")
+            faults.append(f"char_set: expected characters that the model reads; got {_listed(unknown)}")
         elif not characters:
             faults.append("char_set: expected 1 or more characters; got none")
-        if lengths[0] > lengths[1]:
+        if not max(1, lengths[0]) <= lengths[1]:
             faults.append(
                 f"min_captcha, max_captcha: expected some of the model's lengths, {fewest} to {most}; "
                 f"got {at_least} to {at_most}"
@@ -124,3 +123,9 @@ class Reading:
 
     def _fold(self, character: str) -> str:
         return fold_case(character) if self.ignore_case else character
+
+
+def _listed(characters: Sequence[str]) -> str:
+    """The first characters of some, for a message."""
+    start = characters[:EXCERPT_LIMIT]
+    return excerpt(" ".join("' '" if character == " " else escape_odd(character) for character in start))

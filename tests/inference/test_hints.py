@@ -76,15 +76,22 @@ def test_letter_that_lower_case_would_make_two_stays() -> None:
     ("hints", "message"),
     [
         (Hints(char_set="az"), "char_set: expected characters that the model reads; got z"),
+        (Hints(char_set=" a"), "expected characters that the model reads; got ' '$"),
         (Hints(char_set=""), "char_set: expected 1 or more characters; got none"),
         (Hints(min_captcha=4), "expected some of the model's lengths, 1 to 3; got 4 to 3"),
         (Hints(min_captcha=3, max_captcha=2), "expected some of the model's lengths, 1 to 3; got 3 to 2"),
+        (Hints(max_captcha=0), "expected some of the model's lengths, 1 to 3; got 0 to 0"),
         (Hints(views=4), "views: expected 1 to 3; got 4"),
     ],
 )
 def test_hints_that_nothing_fits_are_refused(hints: Hints, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         everything(CARD).narrowed(hints)
+
+
+def test_model_without_a_fewest_length_reads_one_character_or_more() -> None:
+    with pytest.raises(ConfigError, match="expected some of the model's lengths, 0 to 3; got 0 to 0"):
+        everything(card_of(characters=("a", "b"), max_captcha=3)).narrowed(Hints(max_captcha=0))
 
 
 @pytest.mark.parametrize("characters", ["ABC1", "abc1"])
