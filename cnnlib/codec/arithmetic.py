@@ -10,6 +10,7 @@ OPERATORS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "*": lambda one, other: one * other,
     "/": lambda one, other: one / other,
 }
+LENGTH_LIMIT = 1000  # characters of a sum; Python refuses to convert numbers of 4,300 digits
 ALIKE = str.maketrans({**dict.fromkeys("×xX✕·", "*"), **dict.fromkeys("÷:", "/"), **dict.fromkeys("−–", "-")})
 _SUM = re.compile(r"-?[0-9]+([-+*/][0-9]+)+")
 
@@ -17,8 +18,11 @@ _SUM = re.compile(r"-?[0-9]+([-+*/][0-9]+)+")
 def answer_of(text: str) -> str | None:
     """The answer to a sum of whole numbers, with `+ - × ÷ * x /`, perhaps an `=` and a `?` behind it.
 
-    Products come before sums. Returns None for a text that is no sum, or whose answer is no whole number.
+    Products come before sums. Returns None for a text that is no sum or longer than `LENGTH_LIMIT`, or whose answer is
+    no whole number.
     """
+    if len(text) > LENGTH_LIMIT:
+        return None
     expression = text.replace(" ", "").translate(ALIKE).rstrip("?").removesuffix("=")
     if not _SUM.fullmatch(expression):
         return None
