@@ -18,6 +18,7 @@ from cnnlib.codec.images import copy_upright, decode_picture, frame_content, rea
 from cnnlib.core.errors import ModelError, SampleError, SizeError, prefix_errors
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import GENERAL_MODEL, display_path
+from cnnlib.core.printable import excerpt
 from cnnlib.inference.compatibility import Requirements, everything, narrow
 from cnnlib.inference.hints import MARGINS, NO_HINTS, Hints, Reading
 from cnnlib.inference.litert import LiteRT
@@ -95,15 +96,16 @@ class Recognizer:
     def threshold(self, min_confidence: float | str) -> float:
         """The least confidence, 0 to 1, that is meant by a number, or by a share of right texts such as "99%".
 
-        Raises ModelError when the model was verified on too few pictures to promise that share.
+        Raises ModelError when the card does not have that share, because the model was verified on too few pictures or
+        is an older one.
         """
         if not isinstance(min_confidence, str):
             return min_confidence
         if min_confidence not in self.card.min_confidence:
-            known = ", ".join(self.card.min_confidence) or "none"
+            known, got = excerpt(", ".join(self.card.min_confidence)) or "none", excerpt(min_confidence)
             raise ModelError(
-                f"{display_path(self.model_dir)}: expected a share that its verification pictures can promise, "
-                f"{known} of {self.card.verification_pictures}; got {min_confidence}; a number from 0 to 1 works too"
+                f"min_confidence: expected a number from 0 to 1, or a share that the model's card promises, {known}; "
+                f"got {got}; a training or train_model.py --export-only writes those that enough pictures tell"
             )
         return self.card.min_confidence[min_confidence]
 

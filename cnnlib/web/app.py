@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask, Response, g, jsonify, request
 
@@ -17,7 +17,6 @@ from cnnlib.codec.images import decode_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig
 from cnnlib.core.api_contract import api_token
 from cnnlib.core.errors import ConfigError, ModelError, SampleError, SizeError
-from cnnlib.inference.hints import Hints
 from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
 from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, READING_PATHS, WRONG_SIZE, ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect
@@ -27,7 +26,7 @@ from cnnlib.web.monitoring import add_monitoring
 from cnnlib.web.openapi import add_openapi
 from cnnlib.web.page import add_page
 from cnnlib.web.prometheus import CONFIDENCE, counting, make_metrics_folder, open_metrics_files
-from cnnlib.web.request_parsing import parse_request
+from cnnlib.web.request_parsing import RecognitionRequest, parse_request
 
 
 def create_recognition_app(
@@ -94,25 +93,41 @@ def create_worker_app(
     return create_recognition_app(load_models(configs, allow_missing=True), api_token(), origins, body_limit, hosts)
 
 
+class ReadPicture(NamedTuple):
+    """What became of a picture: the model that read it, its prediction, and the least confidence that was asked for.
+
+    `seconds` is what decoding and reading took.
+    """
+
+    model: ServedModel
+    prediction: Prediction
+    threshold: float
+    seconds: float
+
+
 def _read(
-    number: int, data: bytes, chosen: ServedModel | None, models: ModelRegistry, pixel_limit: int, hints: Hints
-) -> tuple[ServedModel, Prediction, float]:
-    """The model that read a picture, its prediction, and the seconds that decoding and reading took.
+    number: int, data: bytes, chosen: ServedModel | None, models: ModelRegistry, parsed: RecognitionRequest
+) -> ReadPicture:
+    """The reading of one of a request's pictures.
 
     Without a `chosen` model, the picture's size decides. Raises ApiError that names the picture by its `number`.
     """
     start = time.perf_counter()
     try:
-        picture = decode_picture(data, pixel_limit)
+        picture = decode_picture(data, PIXEL_LIMIT // len(parsed.pictures))
         model = chosen or models.for_size(picture.size)
-        prediction = model.recognizer.recognize([picture], hints)[0]
+        recognizer = model.recognizer
+        threshold = recognizer.threshold(parsed.min_confidence)
+        prediction = recognizer.recognize([picture], parsed.hints)[0]
+    except ModelError as error:
+        raise ApiError(400, BAD_OPTION, f"the model {model.name}: {error}") from error
     except ConfigError as error:
         raise ApiError(400, BAD_OPTION, str(error)) from error
     except SizeError as error:
         raise ApiError(422, WRONG_SIZE, f"picture {number}: {error}") from error
     except SampleError as error:
         raise ApiError(400, NOT_A_PICTURE, f"picture {number}: {error}") from error
-    return model, prediction, time.perf_counter() - start
+    return ReadPicture(model, prediction, threshold, time.perf_counter() - start)
 
 
 def _answer_request(models: ModelRegistry, pool: ThreadPoolExecutor, name: str | None) -> Response:
@@ -120,44 +135,34 @@ def _answer_request(models: ModelRegistry, pool: ThreadPoolExecutor, name: str |
     parsed = parse_request(request)
     model_name = name or parsed.model
     chosen = models.named(model_name) if model_name else None
-    pixel_limit = PIXEL_LIMIT // len(parsed.pictures)
-    read = partial(_read, chosen=chosen, models=models, pixel_limit=pixel_limit, hints=parsed.hints)
+    read = partial(_read, chosen=chosen, models=models, parsed=parsed)
     apply = pool.map if len(parsed.pictures) > 1 else map
-    results = [*apply(read, itertools.count(1), parsed.pictures)]
-    g.readings = [(prediction.text, prediction.confidence) for _, prediction, _ in results]
-    g.log_fields = {"pictures": len(results), "model": results[0][0].name}
-    for data, (model, prediction, _) in zip(parsed.pictures, results, strict=True):
+    readings = [*apply(read, itertools.count(1), parsed.pictures)]
+    g.readings = [(reading.prediction.text, reading.prediction.confidence) for reading in readings]
+    g.log_fields = {"pictures": len(readings), "model": readings[0].model.name}
+    for data, reading in zip(parsed.pictures, readings, strict=True):
         with counting():
-            CONFIDENCE.labels(model.name).observe(prediction.confidence)
-        model.received.save(data, prediction.text)
-    answers = [
-        _answer(prediction, seconds, _threshold(model, parsed.min_confidence)) for model, prediction, seconds in results
-    ]
+            CONFIDENCE.labels(reading.model.name).observe(reading.prediction.confidence)
+        reading.model.received.save(data, reading.prediction.text)
+    answers = [*map(_answer, readings)]
     if parsed.answer:
         answers = [answer | {"answer": answer_of(answer["value"] or "")} for answer in answers]
     return jsonify(answers if parsed.as_list else answers[0])
 
 
-def _threshold(model: ServedModel, min_confidence: float | str) -> float:
-    """The least confidence that a request asks of a model. Raises ApiError when the model can't promise a share."""
-    try:
-        return model.recognizer.threshold(min_confidence)
-    except ModelError as error:
-        raise ApiError(400, BAD_OPTION, f"the model {model.name}: {str(error).partition(': ')[2]}") from error
+def _answer(reading: ReadPicture) -> dict[str, Any]:
+    """The JSON of one reading: the original project's keys and ours.
 
-
-def _answer(prediction: Prediction, seconds: float, min_confidence: float) -> dict[str, Any]:
-    """The JSON of one prediction: the original project's keys and ours.
-
-    A text below `min_confidence` is the candidate, and the value is null.
+    A text of less confidence than was asked for is the candidate, and the value is null.
     """
+    prediction = reading.prediction
     answer = {
         "time": str(time.time()),
         "value": prediction.text,
-        "speed_time(ms)": round(1000 * seconds, 3),
+        "speed_time(ms)": round(1000 * reading.seconds, 3),
         "confidence": round(prediction.confidence, 6),
         "character_confidences": [round(share, 6) for share in prediction.character_confidences],
     }
-    if prediction.confidence < min_confidence:
+    if prediction.confidence < reading.threshold:
         return answer | {"value": None, "candidate": prediction.text}
     return answer

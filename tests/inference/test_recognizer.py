@@ -260,6 +260,19 @@ def test_general_model_reads_only_the_characters_it_is_given(tmp_path: Path) -> 
         Recognizer.general("天地")
 
 
+def test_share_that_a_card_does_not_promise_is_refused_in_a_short_message(trained: SimpleNamespace) -> None:
+    recognizer = Recognizer(trained.config.model_save_dir)
+    assert recognizer.threshold(0.5) == 0.5
+    with pytest.raises(ModelError, match=r"that the model's card promises, none; got 99%; "):
+        recognizer.threshold("99%")
+    promises = {f"{number}%": 0.5 for number in range(9000)}
+    recognizer.card = recognizer.card.model_copy(update={"min_confidence": promises})
+    assert recognizer.threshold("99%") == 0.5
+    with pytest.raises(ModelError) as caught:
+        recognizer.threshold("x" * 9000)
+    assert len(str(caught.value)) < 700
+
+
 def test_imports_of_older_programs_still_work() -> None:
     from cnnlib.recognizer import Recognizer as Version01
 

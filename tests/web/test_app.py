@@ -119,9 +119,12 @@ def test_share_of_right_texts_stands_for_a_confidence(
     client = client_of(loaded("small", api_config.model_copy(update={"model_save_dir": tmp_path / "promising"})))
     assert client.post("/b?min_confidence=99%25", **form(picture.read_bytes())).json["value"] is None
     assert client.get("/models").json[0]["min_confidence"] == {"99%": 1.0}
+    received = [*api_config.api_image_dir.iterdir()]
     refused = client.post("/b", **form(picture.read_bytes(), min_confidence="99.9%"))
     assert (refused.status_code, refused.json["error_code"]) == (400, "1005")
-    assert "can promise, 99% of " in refused.json["message"]
+    assert "the model small: min_confidence: expected a number" in refused.json["message"]
+    assert "that the model's card promises, 99%; got 99.9%" in refused.json["message"]
+    assert [*api_config.api_image_dir.iterdir()] == received, "the picture of a refused request is not kept"
 
 
 def test_several_pictures_are_answered_in_their_order(
