@@ -4,7 +4,7 @@ import io
 import math
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -279,19 +279,22 @@ def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
     return pixels[:, :, np.newaxis] if shape.channels == 1 else pixels
 
 
-def frame_content(picture: Image.Image, shape: Shape, margin: float) -> np.ndarray:
-    """Pixels as `to_array` gives them, of the picture's content inside a margin of its ground.
+def frame_content(picture: Image.Image, shape: Shape, margins: Sequence[float]) -> list[np.ndarray]:
+    """Pixels as `to_array` gives them, of the picture's content inside each of the margins of its ground.
 
-    The content is all that differs from the colour at the edges. `margin` is a share of its sides. The picture may have
+    The content is all that differs from the colour at the edges. A margin is a share of its sides. The picture may have
     any size. Raises SampleError when it can't be converted.
     """
     flat = _flatten(picture).convert("RGB")
     box, ground = _content(flat)
-    height, width = (round(side / (1 + 2 * margin)) for side in (shape.height, shape.width))
-    content = flat.crop(box).resize((width, height), Image.Resampling.BILINEAR)
-    framed = Image.new("RGB", (shape.width, shape.height), ground)
-    framed.paste(content, ((shape.width - width) // 2, (shape.height - height) // 2))
-    return to_array(framed, shape)
+    content, arrays = flat.crop(box), []
+    for margin in margins:
+        height, width = (round(side / (1 + 2 * margin)) for side in (shape.height, shape.width))
+        framed = Image.new("RGB", (shape.width, shape.height), ground)
+        resized = content.resize((width, height), Image.Resampling.BILINEAR)
+        framed.paste(resized, ((shape.width - width) // 2, (shape.height - height) // 2))
+        arrays.append(to_array(framed, shape))
+    return arrays
 
 
 def _content(picture: Image.Image) -> tuple[tuple[int, int, int, int], tuple[int, ...]]:

@@ -158,8 +158,9 @@ class Recognizer:
 
     def _read(self, picture: Image.Image | np.ndarray, reading: Reading) -> Prediction:
         """The prediction, the surest where the reading takes several views."""
-        margins = MARGINS[: reading.views - 1]
-        views = [self._array(picture), *(frame_content(_as_pillow(picture), self._shape, each) for each in margins)]
+        views = [self._array(picture)]
+        if margins := MARGINS[: reading.views - 1]:
+            views += frame_content(_as_pillow(picture), self._shape, margins)
         return max((self._predict(view, reading) for view in views), key=lambda each: each.confidence)
 
     def _array(self, picture: Image.Image | np.ndarray) -> np.ndarray:

@@ -117,24 +117,32 @@ def test_content_is_framed_by_the_ground() -> None:
     picture = Image.new("RGB", (120, 60), (250, 200, 10))
     picture.paste((0, 0, 0), (30, 20, 80, 40))
     picture.putpixel((5, 5), (0, 0, 255))  # a stray one
-    framed = frame_content(picture, Shape(24, 48, 3), 0.25)
+    (framed,) = frame_content(picture, Shape(24, 48, 3), [0.25])
     assert framed.shape == (24, 48, 3)
     assert (framed[4:20, 8:40] == 0).all(), "two thirds of each side"
     assert (framed[[0, -1]] == (250, 200, 10)).all()
     assert (framed[:, [0, -1]] == (250, 200, 10)).all()
-    assert frame_content(picture.convert("L"), Shape(24, 48), 0.25).shape == (24, 48, 1)
+    assert [each.shape for each in frame_content(picture.convert("L"), Shape(24, 48), [0.1, 0.2])] == [(24, 48, 1)] * 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (4096, 1), (1, 4096), (3, 700)])
+def test_content_of_a_thin_picture_is_framed(size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, size[::-1], np.uint8)
+    for mode in ("L", "LA", "RGBA", "1", "P", "I;16", "CMYK"):
+        picture = Image.fromarray(noise) if mode == "L" else Image.new(mode, size)
+        assert frame_content(picture, Shape(8, 8, 3), [0.03])[0].shape == (8, 8, 3)
 
 
 def test_picture_without_content_is_framed_whole() -> None:
-    assert (frame_content(Image.new("RGB", (20, 10), (9, 9, 9)), Shape(16, 32), 0.1) == 9).all()
+    assert (frame_content(Image.new("RGB", (20, 10), (9, 9, 9)), Shape(16, 32), [0.1])[0] == 9).all()
 
 
 def test_large_picture_is_framed_as_a_small_one() -> None:
     small = Image.new("L", (200, 100), 255)
     small.paste(0, (60, 30, 160, 70))
     large = small.resize((2000, 1000), Image.Resampling.NEAREST)
-    difference = frame_content(small, Shape(24, 48), 0.1).astype(int) - frame_content(large, Shape(24, 48), 0.1)
-    assert np.abs(difference).mean() < 5
+    framed, same = (frame_content(each, Shape(24, 48), [0.1])[0].astype(int) for each in (small, large))
+    assert np.abs(framed - same).mean() < 5
 
 
 def test_coloured_pictures_are_distinguished_from_grey_ones() -> None:
