@@ -102,7 +102,7 @@ class ModelCard(BaseModel):
     versions: dict[Line, Line]
     reads: Literal["float32", "quantised"] = "float32"  # the file for reading
     exported_picture_accuracy: dict[str, Share] = {}  # on the verification set, by the kind of file
-    temperature: float = Field(default=1.0, gt=0)  # by which the log-odds of a confidence are divided
+    temperature: float = Field(default=1.0, ge=0.1, le=100)  # by which the log-odds of a confidence are divided
     min_confidence: dict[Line, Share] = {}  # from which on a share of the texts is right, by that share, such as 99%
     files: dict[Kind, ModelFile] = {}
 

@@ -7,14 +7,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.evaluation.calibration import tempered
 from cnnlib.inference import model_card
 from cnnlib.inference.compatibility import Requirements, check_resumable
 from cnnlib.inference.model_card import CARD, load_card, load_model
-from tests.model_cards import save_bytes
+from tests.model_cards import card_of, save_bytes
 
 
 def test_saved_model_is_read_back(tmp_path: Path) -> None:
@@ -87,6 +90,14 @@ def test_broken_card_is_refused_with_its_fault_in_one_line(tmp_path: Path, text:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("wrong", [0, -1, 5e-324, 1e300, float("nan"), float("inf"), "hot", None])
+def test_temperature_that_confidences_cannot_have_is_refused(wrong: object) -> None:
+    with pytest.raises(ValidationError, match="temperature"):
+        card_of(temperature=wrong)
+    with np.errstate(all="raise"):
+        assert tempered(np.array([0.0, 1.0]), card_of(temperature=0.1).temperature) == pytest.approx([0, 1])
+
+
 def test_card_with_a_doubled_character_is_broken(tmp_path: Path) -> None:
     save_bytes(tmp_path)
     keys = json.loads((tmp_path / CARD).read_text())
@@ -109,7 +120,7 @@ def test_changed_or_missing_file_is_refused(tmp_path: Path) -> None:
 SAVER = """
 import sys
 from pathlib import Path
-from tests.model_cards import save_bytes
+from tests.model_cards import card_of, save_bytes
 step = 0
 while True:
     step += 1
