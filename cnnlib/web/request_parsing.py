@@ -52,13 +52,18 @@ def parse_request(request: Request) -> RecognitionRequest:
     """
     body = _parse_body(request, request.get_data(parse_form_data=False))
     _check_pictures(body)
-    _parse_options(request.args)  # are checked although the body may have others
-    return RecognitionRequest(body.pictures, body.as_list, **_parse_options({**request.args, **(body.options or {})}))
+    in_query, in_body = _given(request.args), _given(body.options or {})
+    _parse_options(in_query)  # are checked although the body may have others
+    return RecognitionRequest(body.pictures, body.as_list, **_parse_options(in_query | in_body))
 
 
-def _parse_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options by the fields of a request. Empty ones count as missing. Raises ApiError."""
-    given = {name: value for name, value in options.items() if name in OPTIONS and value not in (None, "")}
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that have a value. Empty ones count as missing."""
+    return {name: value for name, value in options.items() if name in OPTIONS and value not in (None, "")}
+
+
+def _parse_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by the fields of a request. Raises ApiError."""
     hints = Hints(
         char_set=_text("char_set", given),
         min_captcha=_whole("min_captcha", given, LABEL_LIMIT),

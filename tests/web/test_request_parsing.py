@@ -4,10 +4,24 @@ import base64
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 
+from cnnlib.codec.images import encode_picture
+from cnnlib.inference.hints import Hints
 from cnnlib.web.model_registry import ServedModel
+from cnnlib.web.request_parsing import RecognitionRequest, parse_request
 from tests.web.clients import client_of, form
+
+PNG = encode_picture(Image.new("L", (32, 16)), "png")
+
+
+def parsed(query: str = "", **content: Any) -> RecognitionRequest:
+    """What a JSON request with a picture asks for."""
+    content = {"image": base64.b64encode(PNG).decode(), **content}
+    with Flask(__name__).test_request_context(f"/b?{query}", method="POST", json=content) as context:
+        return parse_request(context.request)
 
 
 def test_raw_body_json_and_data_url_are_read_as_the_form_is(
@@ -92,3 +106,9 @@ def test_body_limit_holds_for_every_form(model: ServedModel, picture_bytes: byte
         assert (answer.status_code, answer.json["error_code"]) == (413, "413")
         assert f"at most {len(picture_bytes)} bytes (--body-limit)" in answer.json["message"]
     assert client.post("/b", data=picture_bytes, content_type="image/png").status_code == 200
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_empty_option_of_a_body_leaves_that_of_the_query(empty: str | None) -> None:
+    request = parsed("views=2&char_set=ab&model=small", views=empty, char_set=empty, model="other")
+    assert (request.hints, request.model) == (Hints(char_set="ab", views=2), "other")
