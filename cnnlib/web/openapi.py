@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.evaluation.calibration import PROMISES
 from cnnlib.inference.hints import VIEWS
-from cnnlib.web.request_parsing import PICTURES_LIMIT
+from cnnlib.web.request_parsing import PICTURES_LIMIT, TEXT_LIMIT
 
 Schema = dict[str, Any]
 
@@ -78,7 +78,11 @@ OPTIONS: Schema = {
         "description": "a text of less confidence becomes the candidate, and the value is null; 99%: the confidence "
         "from which on that share of the verification pictures was read right",
     },
-    "char_set": {"type": "string", "description": "only these of the model's characters are read"},
+    "char_set": {
+        "type": "string",
+        "maxLength": TEXT_LIMIT,
+        "description": "only these of the model's characters are read",
+    },
     "min_captcha": {**LENGTH, "description": "fewest characters that are read"},
     "max_captcha": {**LENGTH, "description": "most characters that are read"},
     "ignore_case": {"type": "boolean", "description": "texts in lower case, both cases of a letter as one"},

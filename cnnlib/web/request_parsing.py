@@ -17,6 +17,7 @@ from cnnlib.web.picture_texts import decode_text, is_picture, picture_of
 
 PICTURES_LIMIT = 100  # in one request
 MULTIPART, URL_ENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+TEXT_LIMIT = 20_000  # characters of a `char_set`, which is looked through for each picture
 PROMISED = " or ".join(PROMISES)
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 UNTOLD = ("", "application/octet-stream")  # types that say nothing about the body
@@ -169,8 +170,8 @@ def _model(value: Any) -> str | None:
 
 def _text(name: str, options: Mapping[str, Any]) -> str | None:
     value = options.get(name)
-    if value is not None and not isinstance(value, str):
-        raise ApiError(400, BAD_OPTION, f"expected {name} to be a text")
+    if value is not None and not (isinstance(value, str) and len(value) <= TEXT_LIMIT):
+        raise ApiError(400, BAD_OPTION, f"expected {name} to be a text of at most {TEXT_LIMIT} characters")
     return value
 
 

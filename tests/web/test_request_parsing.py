@@ -10,6 +10,7 @@ from PIL import Image
 
 from cnnlib.codec.images import encode_picture
 from cnnlib.inference.hints import Hints
+from cnnlib.web.api_errors import ApiError
 from cnnlib.web.model_registry import ServedModel
 from cnnlib.web.request_parsing import RecognitionRequest, parse_request
 from tests.web.clients import client_of, form
@@ -112,3 +113,9 @@ def test_body_limit_holds_for_every_form(model: ServedModel, picture_bytes: byte
 def test_empty_option_of_a_body_leaves_that_of_the_query(empty: str | None) -> None:
     request = parsed("views=2&char_set=ab&model=small", views=empty, char_set=empty, model="other")
     assert (request.hints, request.model) == (Hints(char_set="ab", views=2), "other")
+
+
+def test_endless_char_set_is_refused() -> None:
+    assert parsed(char_set="a" * 20_000).hints.char_set == "a" * 20_000
+    with pytest.raises(ApiError, match="expected char_set to be a text of at most 20000 characters"):
+        parsed(char_set="a" * 20_001)
