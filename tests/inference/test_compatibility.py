@@ -1,13 +1,15 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
-from cnnlib.inference.compatibility import Requirements, check_fits, narrow, requirements_of
+from cnnlib.inference.compatibility import Requirements, check_fits, check_resumable, narrow, requirements_of
 from cnnlib.inference.hints import Hints
+from cnnlib.inference.model_card import save_model
 from tests.model_cards import card_of
 
 
@@ -44,6 +46,16 @@ def test_config_may_say_less_than_the_model_reads(configure: Callable[..., Sampl
         narrow(card, tmp_path, Requirements("my.json", hints=Hints(min_captcha=5)))
     with pytest.raises(ModelError, match=r"trained with max_captcha 4, but my\.json says max_captcha 5"):
         narrow(card, tmp_path, Requirements("my.json", max_captcha=5))
+
+
+@pytest.mark.parametrize(("key", "value"), [("char_set", "01"), ("max_captcha", 3)])
+def test_training_does_not_resume_with_a_config_that_says_less(tmp_path: Path, key: str, value: object) -> None:
+    save_model(tmp_path, card_of(characters=tuple("01aA"), max_captcha=4), {"checkpoint": (".npz", b"weights")})
+    with pytest.raises(
+        ModelError, match=rf"was trained with {key} .*, but my\.json says {key} .*; set the config back"
+    ):
+        check_resumable(tmp_path, replace(Requirements("my.json"), **{key: value}))
+    assert check_resumable(tmp_path, Requirements("my.json", hints=Hints(min_captcha=2, ignore_case=True, views=2)))
 
 
 def test_characters_of_a_call_are_composed(tmp_path: Path) -> None:
