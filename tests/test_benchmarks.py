@@ -51,7 +51,7 @@ def test_missing_results_are_listed_and_not_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     zoo_options = ["--zoo", str(folder), "--list"]
-    for what, missing in {"zoo": "1 missing: zoo-small", "labels": "6 missing: labels-small-200-warm-start-mo"}.items():
+    for what, missing in {"zoo": "1 missing: zoo-small", "labels": "6 missing: labels-small-200-warm-start-au"}.items():
         monkeypatch.setattr(sys, "argv", ["benchmarks", what, *zoo_options])
         assert __main__.main() == 0
         assert capsys.readouterr().out.startswith(missing)

@@ -44,7 +44,7 @@ WHAT = (
     "workers",
     "pages",
 )
-STARTS = (("--warm-start", "model/general"), ("--warm-start", "none"))
+STARTS = (("--warm-start", "auto"), ("--warm-start", "none"))
 
 
 def main() -> int:

@@ -142,7 +142,7 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
 
 
 def write_labels(found: Sequence[Result]) -> None:
-    starts = {"random weights": ["--warm-start", "none"], "general model": ["--warm-start", "model/general"]}
+    starts = {"random weights": ["--warm-start", "none"], "general model": ["--warm-start", "auto"]}
     counts = sorted({one["labels"] for one in found})
     by_set = {
         name: {
