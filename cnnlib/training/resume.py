@@ -42,9 +42,9 @@ def _begin(trainer: Trainer, warm_start: str, say: Callable[[str], None]) -> Non
 def start(trainer: Trainer, warm_start: str) -> str:
     """Give the network of `trainer` its first weights; returns a sentence about them."""
     random = "Start from random weights"
-    if warm_start == "none" or (warm_start == "auto" and not has_file(GENERAL_MODEL, "weights")):
+    folder = general_model(trainer.network.name) if warm_start == "auto" else Path(warm_start)
+    if warm_start == "none" or (warm_start == "auto" and not has_file(folder, "weights")):
         return random
-    folder = GENERAL_MODEL if warm_start == "auto" else Path(warm_start)
     try:
         sentence = transfer_weights(folder, trainer.model, trainer.network, trainer.config.alphabet)
     except NothingFitsError:
@@ -53,6 +53,12 @@ def start(trainer: Trainer, warm_start: str) -> str:
         raise
     trainer.averaged.set_weights(trainer.model.get_weights())
     return sentence
+
+
+def general_model(network: str) -> Path:
+    """The folder of the general model from which a network starts: that of its own kind, if there is one."""
+    own = GENERAL_MODEL / network
+    return own if has_file(own, "weights") else GENERAL_MODEL
 
 
 def resume(trainer: Trainer) -> bool:

@@ -9,7 +9,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.synthesis.labels import ARITHMETIC_SHARE, alphabets_of, draw_label, draw_length, has_arithmetic
 from tests.helpers import captcha_config
 
-LOOKS = load_captcha_config(PROJECT_ROOT / "conf/looks_captcha_config.json")
+LOOKS = load_captcha_config(PROJECT_ROOT / "conf/general_captcha_config.json")
 EXPRESSION = re.compile(r"\d{1,3}([-+×÷*/]\d{1,3}){1,2}(=\??)?")
 
 

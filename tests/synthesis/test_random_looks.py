@@ -14,13 +14,13 @@ from cnnlib.synthesis.random_looks import draw_random_look
 from tests.helpers import captcha_config
 
 LOOK = captcha_config(characters="ab01", char_count=5, least_char_count=2, width=120, height=40)
-LOOKS = load_captcha_config(PROJECT_ROOT / "conf/looks_captcha_config.json")
+LOOKS = load_captcha_config(PROJECT_ROOT / "conf/general_captcha_config.json")
 HASH = """
 import hashlib
 from captcha.image import DEFAULT_FONTS
 from cnnlib.config import load_captcha_config
 from cnnlib.synthesis.random_looks import draw_random_look
-config = load_captcha_config("conf/looks_captcha_config.json")
+config = load_captcha_config("conf/general_captcha_config.json")
 drawn = [draw_random_look(config, f"8-{n}", DEFAULT_FONTS) for n in range(40)]
 print(hashlib.sha256(repr(drawn).encode()).hexdigest())
 """

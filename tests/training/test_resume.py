@@ -10,7 +10,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import GENERAL_MODEL, display_path
 from cnnlib.evaluation.diagnosis import LabelledPrediction
-from cnnlib.inference.model_card import CARD, has_file, load_card
+from cnnlib.inference.model_card import CARD, load_card
 from cnnlib.training.dataset import Dataset
 from cnnlib.training.evaluator import Evaluator
 from cnnlib.training.loop import train
@@ -192,8 +192,9 @@ def test_new_training_starts_from_the_general_model_where_its_layers_fit(
     config, random = configure(), "Start from random weights"
     fill(config.train_image_dir, 4)
     trainer = Trainer(config)
-    assert has_file(GENERAL_MODEL, "weights")
-    assert start(trainer, "auto").startswith(f"Warm start from {display_path(GENERAL_MODEL)}: ")
+    assert start(trainer, "auto").startswith(f"Warm start from {display_path(GENERAL_MODEL / 'columns')}: 100% of ")
+    large = start(Trainer(configure(network="large")), "auto")
+    assert large.startswith(f"Warm start from {display_path(GENERAL_MODEL)}: 100% of ")
     assert start(trainer, "none") == random
     with pytest.raises(ModelError, match="expected a trained model"):
         start(trainer, str(tmp_path))
