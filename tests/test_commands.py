@@ -59,7 +59,7 @@ def test_version_help_and_an_unknown_command(tmp_path: Path) -> None:
     unknown = cnnlib("trian", folder=tmp_path)
     assert unknown.returncode == 2
     assert unknown.stderr.startswith(
-        "cnnlib: expected one of generate, verify, train, test, serve, read, stress; got trian"
+        "cnnlib: expected one of generate, label, verify, train, test, serve, read, stress; got trian"
     )
 
 
