@@ -7,7 +7,7 @@ goes on.
 examples:
   python label_pictures.py
   python label_pictures.py my_pictures/
-  python label_pictures.py my_pictures.zip --config conf/my_config.json --port 6200
+  python label_pictures.py my_pictures.zip --config conf/my_config.json
 """
 
 import hashlib
