@@ -1,4 +1,3 @@
-import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +12,9 @@ from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
 from cnnlib.data.folders import list_entries
 from cnnlib.evaluation.metrics import Accuracy
-from cnnlib.inference.model_card import CARD, load_card, load_model
+from cnnlib.inference.model_card import load_card, load_model
 from cnnlib.inference.recognizer import Recognizer
+from cnnlib.network.architectures import network_class
 from cnnlib.network.names import NETWORKS
 from cnnlib.training.loop import export_checkpoint, train
 from cnnlib.training.trainer import Trainer
@@ -162,5 +162,5 @@ def test_every_network_trains_exports_and_reads(configure: Callable[..., SampleC
     train(config, lambda _: None)
     card, _ = load_model(config.model_save_dir, "float32")
     assert (card.network, card.channels) == (network, 3)
-    assert json.loads((config.model_save_dir / CARD).read_text())["decoding"] == "positions"
+    assert card.decoding == network_class(network).decoding
     Recognizer(config.model_save_dir).recognize([list_entries(config.train_image_dir)[0].read_bytes()])
