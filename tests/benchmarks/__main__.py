@@ -5,6 +5,7 @@ examples:
   python -m tests.benchmarks zoo --zoo path/to/tars
   python -m tests.benchmarks labels --zoo path/to/tars --sets first second
   python -m tests.benchmarks general --zoo path/to/tars
+  python -m tests.benchmarks peers --looks path/to/other/tars --zoo path/to/tars
   python -m tests.benchmarks speed
   python -m tests.benchmarks memory
   python -m tests.benchmarks service
@@ -23,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import faults, folders, general, headline, hostile, memory, service, workers, zoo
+from tests.benchmarks import faults, folders, general, headline, hostile, memory, peers, service, workers, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored
 from tests.fault_cases import CASES
@@ -35,6 +36,7 @@ WHAT = (
     "zoo",
     "labels",
     "general",
+    "peers",
     "speed",
     "memory",
     "service",
@@ -51,6 +53,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=WHAT)
     parser.add_argument("--zoo", type=Path, help="folder of tars, each with one folder of labelled pictures")
+    parser.add_argument("--looks", type=Path, help="folder of tars as --zoo, of sets that are read alone")
+    parser.add_argument("--readers", nargs="+", choices=peers.READERS, default=peers.READERS, help="of peers")
     parser.add_argument("--config", type=Path, default=DEMO_CONFIG, help="of the service's model (default: the demo's)")
     parser.add_argument("--sets", nargs="+", help="names of the sets (default: all tars)")
     parser.add_argument("--labels", nargs="+", type=int, default=LABELS, help="how many labels (default: %(default)s)")
@@ -61,13 +65,16 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.what in ("zoo", "labels", "general") and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
+    if arguments.what == "peers" and not (arguments.zoo or arguments.looks):
+        parser.error("peers needs --looks, --zoo or both")
     missing = [(name, measure) for name, measure in chosen(arguments) if stored(name) is None]
     print(f"{len(missing)} missing: {', '.join(name for name, _ in missing)}")
     if arguments.list:
         return 0
     for _, measure in missing[: arguments.most]:
         measure()
-        write_pages()
+        if arguments.what != "peers":  # 155 short ones
+            write_pages()
     write_pages()
     return 0
 
@@ -78,6 +85,8 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
     sets = (arguments.sets or zoo.sets_in(folder)) if folder else []
     if arguments.what == "general":
         yield from ((f"general-{name}", partial(general.read_set, folder, name)) for name in sets)
+    if arguments.what == "peers":
+        yield from of_peers(arguments)
     if arguments.what == "service":
         yield from ((f"service-{part}", partial(service.measure, part, arguments.config)) for part in service.PARTS)
     if arguments.what == "hostile":
@@ -98,6 +107,15 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         "labels": [zoo.run_of(folder, *one) for one in itertools.product(sets, arguments.labels, STARTS)],
     }
     yield from ((run.name, partial(perform, run)) for run in runs.get(arguments.what, ()))
+
+
+def of_peers(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], object]]]:
+    """As `chosen`, for the ready readers: a result for each reader and set, reader after reader."""
+    looks, folder = arguments.looks, arguments.zoo
+    sets = arguments.sets or peers.names_in(looks, folder)
+    for reader, name in itertools.product(arguments.readers, sets):
+        pictures = partial(peers.open_set, looks, folder, name)
+        yield peers.name_of(reader, name), partial(peers.read_set, reader, pictures)
 
 
 def speed() -> None:
