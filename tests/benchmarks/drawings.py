@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cnnlib.codec.images import Shape, decode_picture, to_array
 from cnnlib.evaluation import plots
 from tests.benchmarks.cells import accuracy, confused, seconds_to
+from tests.benchmarks.peers import is_right
 from tests.benchmarks.runs import WORK, Result
 
 from matplotlib.axes import Axes  # isort: skip (after plots, which settles its environment)
@@ -18,6 +19,8 @@ from matplotlib.font_manager import findfont  # isort: skip
 
 COLOURS = ("#1f5fa8", "#d9822b", "#4c9a6a", "#8e5ea2", "#7a7a7a")
 STEPS = (100, 300, 1000, 3000, 10_000)  # on the axis
+READING_SIZE = (190, 76)  # pixels of a picture with its label and reading
+NAMES_WIDTH = 150  # pixels of the names of sets
 LOWEST = 0.05  # percent misread, drawn for anything below
 
 
@@ -126,11 +129,36 @@ def draw_samples(path: Path, names: Sequence[str], trained: dict[str, Result]) -
     for row, (name, folder) in enumerate(zip(names, folders, strict=True)):
         draw.multiline_text((6, row * height + 4), sample_caption(name, trained.get(name)), "black", font)
         for column, one in enumerate(sorted(folder.iterdir())[:3]):
-            picture = decode_picture(one.read_bytes())
-            shown = Image.fromarray(to_array(picture, Shape(picture.height, picture.width, 3)))
-            shown.thumbnail((width - 8, height - 6))
-            sheet.paste(shown, (told + column * width, row * height))
+            sheet.paste(thumbnail(one, (width - 8, height - 6)), (told + column * width, row * height))
     sheet.save(path)
+
+
+def draw_readings(path: Path, found: Sequence[Result]) -> None:
+    """Three pictures of each set with label and reading, two sets beside each other: green where right but for case."""
+    folders = [WORK / "zoo" / one["set"] for one in found]
+    if not all(folder.exists() for folder in folders):
+        return  # unpacked on another machine; the picture drawn there stays
+    rows, (width, height) = -(-len(found) // 2), READING_SIZE
+    sheet = Image.new("RGB", (2 * (NAMES_WIDTH + 3 * width), height * rows), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont("DejaVu Sans"), 12)
+    for number, (one, folder) in enumerate(zip(found, folders, strict=True)):
+        left, top = number // rows * (sheet.width // 2), number % rows * height
+        draw.text((left + 4, top + 18), one["set"], "black", font)
+        for place, reading in enumerate(one["shown"]):
+            corner = (left + NAMES_WIDTH + place * width, top)
+            sheet.paste(thumbnail(folder / reading["picture"], (width - 8, height - 20)), corner)
+            right = is_right(one["set"], reading["label"], reading["text"])
+            caption = f"{reading['label']} → {reading['text'] or '∅'}"
+            draw.text((corner[0], top + height - 18), caption, COLOURS[2] if right else "#b03030", font)
+    sheet.quantize(256).save(path, optimize=True)
+
+
+def thumbnail(path: Path, size: tuple[int, int]) -> Image.Image:
+    """A picture in RGB on white, at most as large as `size`."""
+    picture = decode_picture(path.read_bytes())
+    shown = Image.fromarray(to_array(picture, Shape(picture.height, picture.width, 3)))
+    shown.thumbnail(size)
+    return shown
 
 
 def sample_caption(name: str, one: Result | None) -> str:

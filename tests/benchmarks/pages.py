@@ -16,12 +16,14 @@ from tests.benchmarks.cells import (
     trained,
     training_cells,
 )
-from tests.benchmarks.drawings import draw_curves, draw_labels, draw_samples
+from tests.benchmarks.drawings import draw_curves, draw_labels, draw_readings, draw_samples
 from tests.benchmarks.faults_page import faults_text
 from tests.benchmarks.folders_page import folders_text
 from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.hostile_page import hostile_text
 from tests.benchmarks.memory_page import memory_text
+from tests.benchmarks.peers import OURS
+from tests.benchmarks.peers_page import peers_text, whole
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
 from tests.benchmarks.workers_page import workers_text
@@ -48,6 +50,8 @@ def write_pages() -> None:
         write_zoo(results("zoo-"), results("general-"))
     if results("labels-"):
         write_labels(results("labels-"))
+    if results("peers-"):
+        write_peers(results("peers-"), results("general-"))
     for result in results("memory"):
         (DOCS / "memory.md").write_text(memory_text(HEAD, result), encoding="utf-8")
     for result in results("folders"):
@@ -170,6 +174,14 @@ def write_labels(found: Sequence[Result]) -> None:
         + machines(found)
     )
     (DOCS / "few_labels.md").write_text(text, encoding="utf-8")
+
+
+def write_peers(found: Sequence[Result], watched: Sequence[Result]) -> None:
+    _, sets = whole(found)
+    if sets:
+        draw_readings(DOCS / "peers.png", [one for one in found if one["reader"] == OURS and one["set"] in sets])
+        text = peers_text(HEAD, found, [one["set"] for one in watched])
+        (DOCS / "peers.md").write_text(text, encoding="utf-8")
 
 
 def write_service(found: dict[str, Result]) -> None:

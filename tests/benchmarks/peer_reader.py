@@ -33,8 +33,8 @@ Answer = dict[str, Any]
 class Reader:
     """A ready reader: encoded picture to text.
 
-    `characters` are those of its network's classes, of which one is the `blank`. `scores` gives float (steps, classes) of
-    the last reading, probabilities or logits.
+    `characters` are those of its network's classes, one of which is the `blank`. `scores` gives float (steps, classes)
+    of the last reading, probabilities or logits.
     """
 
     read: Callable[[bytes], str]
@@ -115,7 +115,7 @@ def record_answers() -> Callable[[], np.ndarray]:
 
     kept: list[np.ndarray] = []
 
-    class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
+    class Session(onnxruntime.InferenceSession):
         def __init__(self, path: str, sess_options: Any = None, **named: Any) -> None:
             options = sess_options or onnxruntime.SessionOptions()
             options.intra_op_num_threads = options.inter_op_num_threads = 1

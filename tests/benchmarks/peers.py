@@ -28,8 +28,10 @@ from tests.benchmarks.zoo import HELD_BACK, pictures_of, sets_in
 
 OURS = "ours"
 READERS = (OURS, "whisperer", "ddddocr", "ddddocr-beta", "ppocr")  # from the cheapest
-MEASURES = ("exact", "case_ignored", "alphabet_known", "lengths_known")
-SUMS = {"easycaptcha_arith": "0123456789+-x×=?", "djangosimple_math": "0123456789+-*="}  # what their pictures show
+SUMS = {  # sets whose label is the answer: alphabet and lengths of what is on the pictures
+    "easycaptcha_arith": ("0123456789+-x×=?", (5, 5)),
+    "djangosimple_math": ("0123456789+-*=", (4, 6)),
+}
 SHOWN = 3  # pictures of each set that the page shows
 REQUIREMENTS = Path(__file__).with_name("peers_requirements.txt")
 SCRIPT = Path(__file__).with_name("peer_reader.py")
@@ -49,13 +51,13 @@ class Set:
     @property
     def alphabet(self) -> str:
         """The characters on the pictures."""
-        return SUMS.get(self.name) or "".join(sorted(set("".join(self.labels))))
+        return SUMS[self.name][0] if self.name in SUMS else "".join(sorted(set("".join(self.labels))))
 
     @property
     def lengths(self) -> tuple[int, int]:
-        """The fewest and the most characters on a picture. A sum has some more than the label, its answer."""
+        """The fewest and the most characters on a picture."""
         counts = [len(label) for label in self.labels]
-        return (3, 7) if self.name in SUMS else (min(counts), max(counts))
+        return SUMS[self.name][1] if self.name in SUMS else (min(counts), max(counts))
 
 
 def names_in(looks: Path | None, zoo: Path | None) -> list[str]:
@@ -115,10 +117,9 @@ def summary(opened: Set, answers: Sequence[Result]) -> Result:
     """The shares read right, 0 to 1, mean cost and some readings of a set."""
     labels = opened.labels
     texts = [answer["text"] for answer in answers]
-    readings = {"exact": texts, "case_ignored": [text.lower() for text in texts]}
-    readings["alphabet_known"] = [answer["known"].lower() for answer in answers]
+    readings = {"exact": texts, "case_ignored": texts, "alphabet_known": [answer["known"] for answer in answers]}
     if all(answer.get("lengths_known") is not None for answer in answers):
-        readings["lengths_known"] = [answer["lengths_known"].lower() for answer in answers]
+        readings["lengths_known"] = [answer["lengths_known"] for answer in answers]
     shown = zip(opened.paths[:SHOWN], labels, texts, strict=False)
     return {
         "set": opened.name,
@@ -132,11 +133,17 @@ def summary(opened: Set, answers: Sequence[Result]) -> Result:
 
 
 def share_right(opened: Set, measure: str, texts: Sequence[str]) -> float:
-    """The share of texts that are the label, 0 to 1. A sum is right when its answer is. All but "exact" ignore case."""
-    if opened.name in SUMS:
-        texts = [answer_of(text) for text in texts]
-    labels = opened.labels if measure == "exact" else [label.lower() for label in opened.labels]
-    return sum(label == text for label, text in zip(labels, texts, strict=True)) / max(1, len(labels))
+    """The share of texts that are right, 0 to 1."""
+    pairs = zip(opened.labels, texts, strict=True)
+    right = sum(is_right(opened.name, label, text, exact=measure == "exact") for label, text in pairs)
+    return right / max(1, len(texts))
+
+
+def is_right(name: str, label: str, text: str, *, exact: bool = False) -> bool:
+    """Whether a text of a set is its label, case ignored unless `exact`. A sum is right when its answer is."""
+    if name in SUMS:
+        return answer_of(text) == label
+    return text == label if exact else text.lower() == label.lower()
 
 
 def opaque(path: Path) -> Path:
