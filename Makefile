@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast lint docs style bench bench-zoo bench-labels bench-service bench-folders bench-faults bench-workers
+.PHONY: demo test test-fast lint docs style bench bench-zoo bench-peers bench-labels bench-service bench-folders bench-faults bench-workers
 .DEFAULT_GOAL := test
 
 demo: .venv/installed
@@ -37,6 +37,9 @@ bench: .venv/installed-dev
 bench-zoo: .venv/installed-dev
 	$(VENV) -m tests.benchmarks general --zoo $(ZOO)
 	$(VENV) -m tests.benchmarks zoo --zoo $(ZOO)
+
+bench-peers: .venv/installed-dev
+	$(VENV) -m tests.benchmarks peers --looks $(LOOKS) --zoo $(ZOO)
 
 bench-service: .venv/installed-dev
 	test -e demo/model/model_card.json || $(VENV) tools/demo.py
