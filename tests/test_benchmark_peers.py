@@ -89,6 +89,10 @@ def test_sum_is_right_when_its_answer_is() -> None:
     assert opened("easycaptcha_arith", "11").alphabet == "0123456789+-x×=?"
 
 
+def test_spaces_are_passed_over() -> None:
+    assert peers.is_right("plain", "ab1", " a b1", exact=True)
+
+
 def test_alphabet_and_lengths_are_those_of_the_labels() -> None:
     plain = opened("plain", "ba", "caa")
     assert (plain.alphabet, plain.lengths) == ("abc", (2, 3))
@@ -171,7 +175,7 @@ def test_page_says_who_is_ahead_and_shows_losses() -> None:
     text = peers_page.peers_text("", found, ["hard"])
     assert "|  | ours | ddddocr |\n" in text
     assert "| as it is, mean of 2 sets | **50.0%** | **50.0%** |\n" in text
-    assert "| as it is, mean of 1 sets that were not watched | **75.0%** | 50.0% |\n" in text
+    assert "| as it is, mean of 1 sets that nothing was tuned on | **75.0%** | 50.0% |\n" in text
     assert "| alphabet and lengths known, case ignored, mean of 2 sets | **55.0%** |  |\n" in text
     assert "| processor milliseconds a picture | 2.0 | 7.0 |\n| memory of a process, MB | 100 | 120 |\n" in text
     assert "| all 2 | as it is | 1 | 0 | 1 | 50.0% | 50.0% |\n" in text
