@@ -23,11 +23,12 @@ MODEL = PROJECT_ROOT / "model" / "general"
 def read_with_ours(picture: bytes, alphabet: str = "", lengths: tuple[int, int] | None = None) -> str | None:
     """The text of an encoded picture, read with what is known of it; None when `lengths` can't be used.
 
-    Of an `alphabet` both cases may be read. `lengths` are the fewest and the most characters.
+    Only characters of an `alphabet` are read. `lengths` are the fewest and the most characters.
     """
     if lengths is not None:
         return None
-    return recognizer(both_cases(alphabet)).recognize(picture).text
+    known = recognizer("").characters
+    return recognizer("".join(character for character in known if character in alphabet)).recognize(picture).text
 
 
 @cache
@@ -39,13 +40,6 @@ def recognizer(characters: str) -> Recognizer:
 
 
 # ----------------------------------------------------------------------------------------------
-
-
-@cache
-def both_cases(alphabet: str) -> str:
-    """Those of the model's characters that are in an alphabet when case is ignored."""
-    folded = alphabet.lower()
-    return "".join(character for character in recognizer("").characters if character.lower() in folded)
 
 
 def answer(question: Question) -> Answer:
