@@ -3,58 +3,49 @@
     python -m tests.benchmarks.our_reader
 
 Questions and answers are those of `peer_reader`. A question has `lengths` too, the fewest and most characters, and an
-answer `lengths_known`, null as long as lengths can't be told.
+answer `lengths_known`, what is read when they are known as well.
 """
 
 from functools import cache
 from pathlib import Path
 
-from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.core.paths import GENERAL_MODEL
 from cnnlib.core.version import __version__
-from cnnlib.inference.compatibility import Requirements
+from cnnlib.inference.hints import NO_HINTS, Hints
 from cnnlib.inference.model_card import READING, load_model
 from cnnlib.inference.recognizer import Recognizer
 from tests.benchmarks.peer_reader import MEGABYTE, Answer, Question, converse, timed
 
-MODEL = PROJECT_ROOT / "model" / "general"
 
+def read_with_ours(picture: bytes, alphabet: str | None = None, lengths: tuple[int, int] | None = None) -> str:
+    """The text of an encoded picture, read with what is known of it.
 
-# ---- How our model is told what is known. To be replaced when the recognizer takes hints. ----
-def read_with_ours(picture: bytes, alphabet: str = "", lengths: tuple[int, int] | None = None) -> str | None:
-    """The text of an encoded picture, read with what is known of it; None when `lengths` can't be used.
-
-    Only characters of an `alphabet` are read. `lengths` are the fewest and the most characters.
+    With an `alphabet` case is ignored, and the text is in small letters. `lengths` are the fewest and most characters.
     """
-    if lengths is not None:
-        return None
-    known = recognizer("").characters
-    return recognizer("".join(character for character in known if character in alphabet)).recognize(picture).text
+    fewest, most = lengths or (None, None)
+    known = Hints(char_set=alphabet, min_captcha=fewest, max_captcha=most, ignore_case=True)
+    return model().recognize(picture, NO_HINTS if alphabet is None else known).text
 
 
 @cache
-def recognizer(characters: str) -> Recognizer:
-    """Our model, reading some characters alone, or all when there are none."""
-    if not characters:
-        return Recognizer(MODEL)
-    return Recognizer(MODEL, requirements=Requirements("the benchmark", char_set=characters))
-
-
-# ----------------------------------------------------------------------------------------------
+def model() -> Recognizer:
+    return Recognizer(GENERAL_MODEL)
 
 
 def answer(question: Question) -> Answer:
     """The answer to a question: what was read, and what is read when the alphabet, and when also lengths are known."""
     data, alphabet = Path(question["path"]).read_bytes(), question["alphabet"]
-    answered = timed(lambda picture: str(read_with_ours(picture)), data)
+    answered = timed(read_with_ours, data)
     if "error" in answered:
         return {**answered, "known": "", "lengths_known": ""}
-    known = read_with_ours(data, alphabet)
-    return {**answered, "known": known, "lengths_known": read_with_ours(data, alphabet, tuple(question["lengths"]))}
+    fewest, most = question["lengths"]
+    known, with_lengths = read_with_ours(data, alphabet), read_with_ours(data, alphabet, (fewest, most))
+    return {**answered, "known": known, "lengths_known": with_lengths}
 
 
 def main() -> None:
-    card, content = load_model(MODEL, READING)
-    recognizer("")  # loaded before the first reading is timed
+    card, content = load_model(GENERAL_MODEL, READING)
+    model()  # loaded before the first reading is timed
     version = f"{__version__}, model of {card.saved_at[:10]}"
     converse({"version": version, "weights_mb": len(content) / MEGABYTE}, answer)
 

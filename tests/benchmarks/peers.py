@@ -23,7 +23,7 @@ from cnnlib.codec.images import Shape, decode_picture, encode_picture, to_array
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import PROJECT_ROOT
 from tests.benchmarks.runs import WORK, Result, store, stored
-from tests.benchmarks.sums import answer_of
+from tests.benchmarks.sums import answer_in
 from tests.benchmarks.zoo import HELD_BACK, pictures_of, sets_in
 
 OURS = "ours"
@@ -145,7 +145,7 @@ def is_right(name: str, label: str, text: str, *, exact: bool = False) -> bool:
     Spaces are passed over: no label has one, and readers of general text put them between letters that are far apart.
     """
     if name in SUMS:
-        return answer_of(text) == label
+        return answer_in(text) == label
     text = "".join(text.split())
     return text == label if exact else text.lower() == label.lower()
 

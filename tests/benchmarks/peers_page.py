@@ -43,10 +43,11 @@ MEASURED = """\
   has two models. Of PP-OCRv6 only the recognition is used (rapidocr with `use_det=False`): a captcha is one line.
 - As it is: the text is the label, to the letter. Spaces are passed over, as no label has one. Case ignored: upper and
   lower case count as the same.
-- Alphabet known: only characters of the set may be read, and case is ignored. Ours gets them as `char_set`. The others
-  have no such option, or one that only drops what is not in it (`set_ranges` of ddddocr). So the probabilities of their
-  networks are masked here, after those of a letter's two cases were added. That is more than they offer.
-  captcha-whisperer by itself never reads a `0`, and may then.
+- Alphabet known: only characters of the set may be read, and case is ignored. Ours takes that as
+  [hints](../evaluation.md#what-you-know-of-the-texts). The others have no such option, or one that only drops what is
+  not in it (`set_ranges` of ddddocr). So the probabilities of their networks are masked here, after those of a letter's
+  two cases were added, as ours does. That is more than they offer. captcha-whisperer by itself never reads a `0`, and
+  may then.
 - Lengths known: ours is also told the fewest and the most characters of the set. The others have no option for that.
 - Pictures with a palette or transparency are given to the ready readers in RGB on white. Browsers show them so, and our
   reader takes them so. Without that, some of the readers would see black on black.

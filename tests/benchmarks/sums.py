@@ -1,13 +1,16 @@
 """What a picture of a sum was read as, against its label, the answer."""
 
-import operator
 import re
 
-OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "x": operator.mul, "×": operator.mul}
+from cnnlib.codec.arithmetic import answer_of
+
 SUM = re.compile(r"\s*(\d+)\s*([-+*x×])\s*(\d+)")
 
 
-def answer_of(text: str) -> str:
-    """The answer of the sum that a text begins with, such as "3+8=?"; "" when it is none."""
+def answer_in(text: str) -> str | None:
+    """The answer of the sum that a text begins with, whatever follows; None when it begins with none.
+
+    Some readers take the `?` behind the sum for a digit or a letter.
+    """
     found = SUM.match(text.lower())
-    return str(OPERATIONS[found[2]](int(found[1]), int(found[3]))) if found else ""
+    return answer_of("".join(found.groups())) if found else None
