@@ -185,6 +185,7 @@ def test_page_says_who_is_ahead_and_shows_losses() -> None:
     assert "| hard | 400 | 25.0% | **50.0%** | 30.0% | −25.0 |\n" in text
     assert "| easycaptcha_arith | 400 | **10.0%** | **10.0%** | +0.0 |\n" in text
     assert "only ours" not in text
+    assert [*peers_page.bold_best([0.0, None, 0.0])] == ["0.0%", "", "0.0%"]
 
 
 def test_page_and_picture_are_written_from_results(folder: Path) -> None:

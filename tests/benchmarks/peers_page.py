@@ -87,7 +87,8 @@ def peers_text(head: str, results: Sequence[Result], watched: Collection[str]) -
         + ahead(plain, others)
         + "".join(f"## Each set: {title}\n\n{each(readers, plain, key)}\n" for key, title in MEASURES.items())
         + "## Sums\n\nThese two show a sum, and their label is its answer. A reading is right when its answer is.\n\n"
-        + "".join(f"{title.capitalize()}:\n\n{each(readers, sums, key)}\n" for key, title in MEASURES.items())
+        + f"As it is:\n\n{each(readers, sums, 'exact')}\n"
+        + f"Alphabet known, digits and signs:\n\n{each(readers, sums, 'alphabet_known')}\n"
         + "## Samples\n\nLabel → what ours reads as it is, green where it is right but for case.\n\n"
         + "![Three pictures of each set with label and reading](peers.png)\n\n"
         + MEASURED
@@ -140,10 +141,10 @@ def cost_of(group: dict[str, list[Result]], reader: str, key: str) -> float:
 
 
 def bold_best(shares: Sequence[float | None]) -> Iterator[str]:
-    """The shares in percent, the best of them bold, empty cells where there is none."""
+    """The shares in percent, the best of them bold unless it is 0, empty cells where there is none."""
+    best = max(share for share in shares if share is not None)
     texts = ["" if share is None else f"{share:.1%}" for share in shares]
-    best = f"{max(share for share in shares if share is not None):.1%}"
-    return (f"**{text}**" if text == best else text for text in texts)
+    return (f"**{text}**" if best and text == f"{best:.1%}" else text for text in texts)
 
 
 def ahead(plain: dict[str, list[Result]], others: dict[str, list[Result]]) -> str:
