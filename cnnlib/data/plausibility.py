@@ -14,6 +14,8 @@ ENOUGH_FOR_TWO = 40  # labels; among that many, two may be as wrong as one
 CHANCE = 1e-3  # that a character of the alphabet is so rare by chance, at most
 RARE_CASE_SHARE = 0.15  # of the labels with letters
 COMMON_LENGTH = 10  # times as frequent as the length next to it, which then is likely a mistake
+FEW = 10  # times that a character is seen, below which a network hardly learns it
+MIXED_SHARE = 1 / 4  # of the labels that would have both cases by chance; where fewer have them, people chose the case
 
 Cause = str | None
 Check = Callable[[Sequence[str], Sequence[str]], list[Cause]]
@@ -149,6 +151,31 @@ def _case(labels: Sequence[str], known: Sequence[str]) -> list[Cause]:
                 for label in labels
             ]
     return [None] * len(labels)
+
+
+def rare_characters(labels: Sequence[str]) -> dict[str, int]:
+    """The characters that are seen fewer than `FEW` times, the rarest first, with how often."""
+    counts = Counter(character for label in labels for character in label)
+    return {c: count for c, count in sorted(counts.items(), key=lambda item: (item[1], item[0])) if count < FEW}
+
+
+def mixed_case(labels: Sequence[str]) -> Cause:
+    """What is said where labels are in upper or in lower case, but hardly any has both, or None.
+
+    If pictures showed both cases, each letter would have its case by chance.
+    """
+    cased = [[letter for letter in label if letter.lower() != letter.upper()] for label in labels]
+    letters = [letter for label in cased for letter in label]
+    upper = _share(letter.isupper() for letter in letters)
+    expected = sum(1 - upper ** len(label) - (1 - upper) ** len(label) for label in cased if label)
+    counts = Counter((any(map(str.isupper, label)), any(map(str.islower, label))) for label in cased)
+    both = counts[True, True]
+    if expected < ENOUGH or both > MIXED_SHARE * expected:
+        return None
+    return (
+        f"{counts[True, False]} labels are in upper case, {counts[False, True]} in lower case, and {both} in both: "
+        'likely the same letters, typed in two cases; rename them to one case, or set "ignore_case": true'
+    )
 
 
 def _has_upper(label: str) -> bool:

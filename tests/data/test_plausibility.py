@@ -3,7 +3,7 @@ import string
 
 import pytest
 
-from cnnlib.data.plausibility import causes
+from cnnlib.data.plausibility import causes, mixed_case, rare_characters
 
 
 def texts(count: int, characters: str = string.digits, lengths: tuple[int, int] = (4, 4), seed: int = 0) -> list[str]:
@@ -81,3 +81,21 @@ def test_accepted_characters_are_in_no_doubt_and_moved_labels_count() -> None:
     assert set(causes(labels, accepted="0123456789ac")) == {None}
     assert causes(["a2c4"], known=texts(40))[0] is not None
     assert causes(["a2c4"])[0] is None
+
+
+def test_characters_seen_fewer_than_ten_times_are_counted() -> None:
+    assert rare_characters(["a" * 10, "b" * 9, "c"]) == {"c": 1, "b": 9}
+
+
+def test_labels_of_either_case_that_hardly_mix_them_are_said() -> None:
+    lower, upper = texts(30, "abcd"), texts(20, "ABCD", seed=1)
+    said = mixed_case([*lower, *upper, "aBcd"])
+    assert said
+    assert said.startswith("20 labels are in upper case, 30 in lower case, and 1 in both: ")
+
+
+def test_labels_whose_letters_have_their_case_by_chance_are_fine() -> None:
+    assert mixed_case(texts(200, "abcdABCD")) is None
+    assert mixed_case(texts(200, "abcd")) is None
+    assert mixed_case(texts(200)) is None
+    assert mixed_case([]) is None
