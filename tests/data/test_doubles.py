@@ -1,0 +1,82 @@
+import io
+import random
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from cnnlib.data.doubles import Double, find_doubles
+from cnnlib.data.samples import inspect_folder
+
+FONT = ImageFont.load_default(30)
+COLOURS = [(120, 20, 20), (20, 90, 20), (20, 20, 120)]
+
+
+def captcha(label: str, seed: int) -> Image.Image:
+    """A label in three colours with some lines, all placed by `seed`."""
+    chance = random.Random(seed)
+    picture = Image.new("RGB", (120, 50), "white")
+    pen = ImageDraw.Draw(picture)
+    for place, character in enumerate(label):
+        pen.text((6 + 28 * place + chance.randrange(8), chance.randrange(12)), character, chance.choice(COLOURS), FONT)
+    for _ in range(3):
+        pen.line([(chance.randrange(120), chance.randrange(50)) for _ in range(2)], chance.choice(COLOURS), 2)
+    return picture
+
+
+def save(picture: Image.Image, path: Path, **options: int) -> None:
+    encoded = io.BytesIO()
+    picture.save(encoded, {".png": "PNG", ".jpg": "JPEG"}[path.suffix], **options)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(encoded.getvalue())
+
+
+def doubles_in(*folders: Path) -> list[Double]:
+    return find_doubles([sample for folder in folders for sample in inspect_folder(folder)])
+
+
+def test_same_bytes_are_found_across_folders_and_two_labels(tmp_path: Path) -> None:
+    save(captcha("3k7a", 1), tmp_path / "train" / "3k7a_1.png")
+    save(captcha("3k7a", 1), tmp_path / "test" / "3k7o_2.png")
+    save(captcha("3k7a", 1), tmp_path / "test" / "3k7a_3.png")
+    found = doubles_in(tmp_path / "train", tmp_path / "test")
+    assert [(each.sample.name, each.other.name, each.exact, each.disagrees) for each in found] == [
+        ("3k7a_3.png", "3k7a_1.png", True, False),
+        ("3k7o_2.png", "3k7a_1.png", True, True),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["another JPEG", "smaller", "another PNG"])
+def test_picture_that_was_saved_again_is_nearly_the_same(tmp_path: Path, kind: str) -> None:
+    picture = captcha("3k7a", 1)
+    save(picture, tmp_path / "a_1.png")
+    for seed in range(2, 30):
+        save(captcha("3k7a", seed), tmp_path / f"b_{seed}.png")
+    if kind == "another JPEG":
+        save(picture, tmp_path / "c_1.jpg", quality=75)
+    elif kind == "smaller":
+        save(picture.resize((96, 40), Image.Resampling.BILINEAR), tmp_path / "c_1.png")
+    else:
+        picture.putpixel((0, 0), (250, 250, 250))
+        save(picture, tmp_path / "c_1.png")
+    found = doubles_in(tmp_path)
+    assert [(each.sample.path.stem, each.other.name, each.exact) for each in found] == [("c_1", "a_1.png", False)]
+
+
+def test_captchas_of_one_text_are_no_doubles(tmp_path: Path) -> None:
+    for seed in range(200):
+        save(captcha("3k7a", seed), tmp_path / f"3k7a_{seed}.png")
+    assert doubles_in(tmp_path) == []
+
+
+def test_text_of_the_grey_of_its_ground_is_told_apart(tmp_path: Path) -> None:
+    """The colours have one grey, so that the pictures are flat without colour."""
+    for number, label in enumerate(("3k7a", "x2fm")):
+        picture = Image.new("RGB", (120, 50), (200, 100, 100))
+        ImageDraw.Draw(picture).text((10, 5), label, (100, 151, 100), FONT)
+        save(picture, tmp_path / f"{label}_{number}.png")
+    assert doubles_in(tmp_path) == []
+
+
+def test_folder_without_pictures_has_no_doubles(tmp_path: Path) -> None:
+    assert doubles_in(tmp_path) == []
