@@ -8,11 +8,15 @@ under the same label, is removed.
 --import copies pictures from elsewhere into origin_image_dir, the first of several, under names that hold their labels.
 It takes the labels from the names, from tables beside the pictures or from the names of folders, and opens zip files.
 
+--doctor looks for wrong labels in all sets and moves nothing: doubles, rare characters, mixed cases, and labels that
+networks contradict which did not learn them. It writes report/doctor.csv and report/doctor.html into model_save_dir.
+
 examples:
   python verify_and_split_data.py
   python verify_and_split_data.py conf/my_config.json --dry-run
   python verify_and_split_data.py --import downloads/captchas.zip
   python verify_and_split_data.py --write-config conf/my_config.json
+  python verify_and_split_data.py --doctor conf/my_config.json
 """
 
 import random
@@ -28,15 +32,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
-from cnnlib.cli import DONE, argument_parser, script, shell_word
+from cnnlib.cli import DONE, SIGNAL_BASE, argument_parser, script, shell_word
 from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
-from cnnlib.core.errors import CaptchaError, ConfigError, ModelError
+from cnnlib.core.errors import CaptchaError, ConfigError, ModelError, SampleError, missing_package
 from cnnlib.core.files import sync_disk
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
-from cnnlib.data import config_proposal, importing
+from cnnlib.core.stderr import muted_stderr
+from cnnlib.data import config_proposal, doctor, doctor_report, importing
 from cnnlib.data import verify_and_split as splitting
 from cnnlib.data.folders import first_picture, labels_in, locked, scan_labels
 from cnnlib.data.listing import list_skipped, stems
@@ -72,6 +77,7 @@ def parser() -> ArgumentParser:
         metavar="SRC",
         help="copy the pictures of a folder, a zip file or a table of labels into origin_image_dir",
     )
+    instead.add_argument("--doctor", action="store_true", help="look for wrong labels in all sets; move nothing")
     parser.add_argument("--accept-labels", action="store_true", help="take labels that are likely wrong as they are")
     return parser
 
@@ -83,6 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.source:
         import_pictures(arguments.source, config, arguments.config, arguments.accept_labels)
         return DONE
+    if arguments.doctor:
+        return examine(config)
     check_moved(config, arguments.config, arguments.write_config)
     known = moved_labels(config)
     if arguments.write_config:
@@ -280,6 +288,42 @@ def import_pictures(source: Path, config: SampleConfig, path: Path, accept_label
         return
     target = "conf/my_config.json" if path == SAMPLE_CONFIG else shell_word(path)
     print(f"Write a config for them with: python verify_and_split_data.py{shown} --write-config {target}")
+
+
+def examine(config: SampleConfig) -> int:
+    """Look for wrong labels in all sets, print what was found and write the reports; returns the exit status."""
+    examination = doctor.examine(config, PROGRESS)
+    if not examination.samples:
+        raise SampleError(f"{config.name}: expected labelled pictures in its folders; got none")
+    readings, signal = read_left_out(config, examination.samples)
+    every = doctor.findings(examination, readings)
+    lines = doctor_report.summary_lines(examination, every)
+    folder = config.model_save_dir / "report"
+    table, page = folder / "doctor.csv", folder / "doctor.html"
+    doctor_report.write_table(every, table)
+    doctor_report.write_page(lines, every, page)
+    for line in (*lines, *doctor_report.first_lines(every)):
+        print(line)
+    print(f"All pictures, the most suspicious first: {display_path(table)}; to look at: {display_path(page)}")
+    return SIGNAL_BASE + signal if signal else DONE
+
+
+def read_left_out(config: SampleConfig, samples: Sequence[Sample]) -> tuple[doctor.Readings, int | None]:
+    """The readings of networks that did not learn the pictures, and the signal that ended them early.
+
+    Where no network can be trained there are none, and the reason is printed.
+    """
+    try:
+        with muted_stderr():
+            from cnnlib.training.cross_fitting import read_left_out as read  # takes seconds, and needs TensorFlow
+            from cnnlib.training.reporting import print_line
+        return read(config, samples, print_line)
+    except ModuleNotFoundError as error:
+        reason = missing_package(error)
+    except CaptchaError as error:
+        reason = str(error)
+    print(f"[Warning] No network compares the labels: {reason}")
+    return {}, None
 
 
 def show_older_model(path: Path) -> None:

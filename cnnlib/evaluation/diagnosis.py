@@ -1,5 +1,6 @@
 """Diagnose a training: accuracies, confusions, probably mislabelled pictures, and what to try next."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from cnnlib.evaluation.metrics import Accuracy, accuracy, confusions, interval
 
 SUSPECT_CONFIDENCE = 0.5  # lowest confidence of another text that makes a label suspect
 SUSPECT_RATIO = 20  # lowest ratio of that confidence to the confidence of the label
+TINY = 1e-300  # a confidence that has a logarithm
 JUDGE_ACCURACY = 0.9  # lowest accuracy on training pictures that lets a network judge labels
 ACCURACY_GAP = 0.02  # smallest difference between two accuracies that is worth closing
 
@@ -32,6 +34,16 @@ class LabelledPrediction:
         confidence = self.prediction.confidence
         confident = confidence >= max(SUSPECT_CONFIDENCE, SUSPECT_RATIO * self.label_confidence)
         return self.prediction.text != self.label and confident
+
+    @property
+    def contradiction(self) -> float:
+        """How much likelier the network finds its text than the label: the natural logarithm of the ratio, 0 or more.
+
+        It is the margin by which confident learning ranks labels (Northcutt et al. 2021), of whole texts.
+        """
+        if self.prediction.text == self.label:
+            return 0.0
+        return max(0.0, math.log(max(self.prediction.confidence, TINY) / max(self.label_confidence, TINY)))
 
 
 @dataclass(frozen=True)

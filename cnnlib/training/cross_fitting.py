@@ -1,0 +1,139 @@
+"""Readings of labelled pictures by networks that did not learn them: each part is read after a training on the others.
+
+Trainings are short, and nothing but a temporary folder is written.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cnnlib.codec.filenames import file_name, suffix_in
+from cnnlib.config import SampleConfig, check_keys
+from cnnlib.core.errors import SampleError
+from cnnlib.core.progress import progress_bar
+from cnnlib.core.signals import StopSignal, catch_stop_signals
+from cnnlib.data.samples import Sample, judge
+from cnnlib.evaluation.diagnosis import LabelledPrediction
+from cnnlib.training import devices
+from cnnlib.training.dataset import TrainingData, load_folder
+from cnnlib.training.order import picture_numbers
+from cnnlib.training.pictures import Dataset
+from cnnlib.training.resume import start
+from cnnlib.training.trainer import Trainer
+
+PARTS = 3  # that the pictures are split into
+BATCH_SIZE = 64  # pictures of a step
+VIEWS = 16  # of each picture in a training, if that is more than the fewest steps
+FEWEST_STEPS = 200
+FEWEST_PICTURES = 60  # among which a network learns enough to contradict a label
+DIGITS = 9  # of the number of a picture in its name
+
+Say = Callable[[str], None]
+
+
+def read_left_out(
+    config: SampleConfig, samples: Sequence[Sample], say: Say
+) -> tuple[dict[Path, LabelledPrediction], int | None]:
+    """Predictions for the pictures that can be trained on, by their paths, and the signal that came before the end.
+
+    Labels may have characters that the alphabet of the config lacks. Raises SampleError when there are too few
+    pictures, and ConfigError or SampleError as a training does.
+    """
+    with tempfile.TemporaryDirectory(prefix="captcha-doctor-") as name:
+        fitting = fitting_config(config, Path(name), samples)
+        fit = [sample for sample in samples if not judge(replace(sample, doubt=None), fitting).fault]
+        if len(fit) < FEWEST_PICTURES:
+            raise SampleError(f"expected {FEWEST_PICTURES} or more pictures that fit {config.name}; got {len(fit)}")
+        fitting = replace_keys(fitting, cycle_stop=steps_for(len(fit) * (PARTS - 1) // PARTS))
+        link(fit, fitting.train_image_dir)
+        say(devices.use_gpu(config.enable_gpu))
+        say(f"{PARTS} short trainings of {fitting.cycle_stop} steps; each reads the third that it did not learn")
+        with catch_stop_signals(lambda _: say("Interrupted: what was read so far is reported")) as stop:
+            data = load_folder(fitting.train_image_dir, fitting).data
+            predictions = [each for part in parts(fitting, data, stop, say) for each in part]
+    numbers = [int(each.path.stem.rpartition("_")[2]) for each in predictions]
+    paths = [fit[number].path for number in numbers]
+    return {path: replace(each, path=path) for path, each in zip(paths, predictions, strict=True)}, stop.signal
+
+
+def steps_for(pictures: int) -> int:
+    """The steps of a training on this many pictures."""
+    return max(FEWEST_STEPS, VIEWS * pictures // BATCH_SIZE)
+
+
+def replace_keys(config: SampleConfig, **keys: object) -> SampleConfig:
+    """The config with other values of some keys."""
+    return check_keys(config.model_dump() | keys, config.name, SampleConfig)
+
+
+def fitting_config(config: SampleConfig, folder: Path, samples: Sequence[Sample]) -> SampleConfig:
+    """The config of the trainings: everything below `folder`, with all characters of the labels in the alphabet."""
+    known = str(config.alphabet)
+    labels = (str(sample.label) for sample in samples if not sample.defects)
+    others = sorted({character for label in labels for character in label} - set(known))
+    return replace_keys(
+        config,
+        train_image_dir=folder / "pictures",
+        model_save_dir=folder / "model",
+        cache_dir=folder / "cache",
+        log_dir=folder / "logs",
+        char_set=known + "".join(others),
+        use_labels_json_file=False,
+        image_suffix="any",
+        train_batch_size=BATCH_SIZE,
+        acc_stop=1.0,
+        strategy="one",
+        generator=None,
+    )
+
+
+def link(samples: Sequence[Sample], folder: Path) -> None:
+    """Fill a folder with links to the pictures, or copies, under names of their labels and numbers."""
+    folder.mkdir(parents=True)
+    for number, sample in enumerate(samples):
+        suffix = suffix_in(sample.name).removeprefix(".")
+        target = folder / file_name(str(sample.label), f"{number:0{DIGITS}d}", suffix)
+        try:
+            target.symlink_to(sample.path.absolute())
+        except OSError:  # on Windows, without the right to make links
+            shutil.copyfile(sample.path, target)
+
+
+def parts(config: SampleConfig, data: Dataset, stop: StopSignal, say: Say) -> Iterator[list[LabelledPrediction]]:
+    """The predictions for each part of the pictures, one part after the other, until a signal comes."""
+    numbers = picture_numbers(np.arange(len(data)), len(data), config.split_seed)
+    for part, left_out in enumerate(np.array_split(numbers, PARTS), 1):
+        learned = np.setdiff1d(numbers, left_out)
+        trainer = train_briefly(config, data, learned, np.sort(left_out), stop, f"Part {part} of {PARTS}")
+        if stop.signal:
+            return
+        predictions = trainer.evaluator.predict(trainer.verification, np.arange(len(left_out)))
+        right = sum(each.prediction.text == each.label for each in predictions)
+        say(f"Part {part} of {PARTS}: {right} of {len(predictions)} labels are read as they are")
+        yield predictions
+
+
+def train_briefly(
+    config: SampleConfig, data: Dataset, learned: np.ndarray, left_out: np.ndarray, stop: StopSignal, title: str
+) -> Trainer:
+    """A training on the pictures `learned`, from the general model, which verifies with those `left_out`.
+
+    Both are ascending numbers of `data`. A signal ends it early.
+    """
+
+    def load(_: SampleConfig) -> TrainingData:
+        return TrainingData(data.select(learned), data.select(left_out), {})
+
+    trainer = Trainer(config, load)
+    start(trainer, "auto")
+    with progress_bar(total=trainer.plan.steps, unit=" steps", desc=title, leave=False) as bar:
+        for pictures, labels, keys in trainer.batches():
+            if stop.signal:
+                break
+            trainer.step(pictures, labels, keys)
+            bar.update()
+    return trainer

@@ -1,0 +1,82 @@
+from collections.abc import Callable
+from pathlib import Path
+
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.config import SampleConfig
+from cnnlib.data.doctor import case_slips, examine, findings
+from cnnlib.evaluation.diagnosis import LabelledPrediction
+from tests.helpers import draw, fill
+
+
+def read_as(path: Path, label: str, text: str, confidence: float, label_confidence: float) -> LabelledPrediction:
+    return LabelledPrediction(path, label, Prediction(text, confidence, ()), label_confidence, 0.0)
+
+
+def test_pictures_of_all_sets_are_examined_and_others_left_out(config: SampleConfig) -> None:
+    folders = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
+    for seed, folder in enumerate(folders):
+        fill(folder, 3, seed=seed)
+    (config.train_image_dir / "nolabel.png").write_bytes(b"")
+    (config.train_image_dir / "01_7.png").write_bytes(b"no picture")
+    assert [sample.folder for sample in examine(config).samples] == [folder for folder in folders for _ in range(3)]
+
+
+def test_rarely_seen_characters_are_counted(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(char_set="0123")
+    fill(config.train_image_dir, 40)
+    for number in range(3):
+        draw("23", config.train_image_dir / f"23_{number}.png", seed=100 + number)
+    draw("22", config.train_image_dir / "22_9.png", seed=99)
+    assert examine(config).rare == {"3": 3, "2": 5}
+
+
+def test_label_outside_the_alphabet_comes_before_what_was_read(config: SampleConfig) -> None:
+    fill(config.train_image_dir, 12)
+    path = draw("0x", config.train_image_dir / "0x_1.png", seed=50)
+    found = examine(config)
+    readings = {each.path: read_as(each.path, str(each.label), "11", 0.9, 1e-9) for each in found.samples}
+    del readings[path]
+    first = findings(found, readings)[0]
+    assert first.sample.path == path
+    assert first.causes[0].startswith("Label '0x': not in the alphabet: x")
+
+
+def test_strongest_contradiction_comes_first_and_agreement_last(config: SampleConfig) -> None:
+    agreed, doubted, unsure, sure = (
+        draw(label, config.train_image_dir / f"{label}_1.png") for label in ("00", "01", "10", "11")
+    )
+    readings = {
+        agreed: read_as(agreed, "00", "00", 0.99, 0.99),
+        doubted: read_as(doubted, "01", "01", 0.4, 0.4),
+        unsure: read_as(unsure, "10", "01", 0.5, 0.3),
+        sure: read_as(sure, "11", "00", 0.9, 1e-6),
+    }
+    every = findings(examine(config), readings)
+    assert [each.sample.path for each in every] == [sure, unsure, doubted, agreed]
+    assert [round(each.score, 2) for each in every] == [13.71, 0.51, 0.0, 0.0]
+    assert [each.suspicious for each in every] == [True, True, False, False]
+
+
+def test_one_picture_under_two_labels_comes_first_both_times(config: SampleConfig) -> None:
+    others = fill(config.train_image_dir, 12)
+    first = draw("01", config.train_image_dir / "01_a.png", seed=77)
+    second = config.test_image_dir / "10_b.png"
+    second.parent.mkdir(parents=True)
+    second.write_bytes(first.read_bytes())
+    found = examine(config)
+    every = findings(found, {others[0]: read_as(others[0], "00", "11", 1.0, 1e-200)})
+    assert {each.sample.path for each in every[:2]} == {first, second}
+    assert every[2].sample.path == others[0]
+    causes = {each.sample.path: each.causes for each in every}
+    assert causes[first] == ("the same file as test/10_b.png, labelled '10'",)
+    assert causes[second] == ("the same file as train/01_a.png, labelled '01'",)
+
+
+def test_letters_that_differ_in_case_alone_are_counted(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(char_set="abAB")
+    paths = [draw(label, config.train_image_dir / f"{label}_{n}.png", seed=n) for n, label in enumerate(["aB", "ab"])]
+    readings = {
+        paths[0]: read_as(paths[0], "aB", "ab", 0.9, 0.05),
+        paths[1]: read_as(paths[1], "ab", "aa", 0.9, 0.05),
+    }
+    assert case_slips(findings(examine(config), readings)) == {"b": 1}

@@ -1,0 +1,72 @@
+"""`verify_and_split_data.py --doctor` as a user runs it."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+import verify_and_split_data
+from cnnlib.config import SampleConfig
+from cnnlib.training import cross_fitting
+from tests.helpers import draw, fill, run_python, run_script, write_config
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    """A config with 30 pictures, of which one is there twice, under two labels."""
+    path = write_config(tmp_path)
+    fill(tmp_path / "sample" / "train", 29)
+    picture = draw("01", tmp_path / "sample" / "train" / "01_first.png", seed=200)
+    (tmp_path / "sample" / "test").mkdir()
+    (tmp_path / "sample" / "test" / "10_second.png").write_bytes(picture.read_bytes())
+    return path
+
+
+def test_few_pictures_are_examined_without_a_training(config_path: Path, tmp_path: Path) -> None:
+    before = sorted((tmp_path / "sample").rglob("*"))
+    run = run_script("verify_and_split_data.py", "--doctor", config_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    lines = run.stdout.splitlines()
+    report = f"{tmp_path.as_posix()}/model/report"
+    assert lines[0].startswith("[Warning] No network compares the labels: expected 60 or more pictures that fit ")
+    assert lines[1] == "31 labelled pictures"
+    assert "of these under two labels: 1" in lines[2]
+    assert lines[-1] == (
+        f"All pictures, the most suspicious first: {report}/doctor.csv; to look at: {report}/doctor.html"
+    )
+    with Path(report, "doctor.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert len(rows) == 31
+    assert {Path(row["picture"]).name for row in rows[:2]} == {"01_first.png", "10_second.png"}
+    assert sorted((tmp_path / "sample").rglob("*")) == before
+
+
+def test_without_tensorflow_the_files_alone_are_examined(config_path: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "sample" / "train", 60, seed=1)
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; import verify_and_split_data;"
+        "sys.exit(verify_and_split_data.main(['--doctor', sys.argv[1]]))"
+    )
+    lines = run_python("-c", code, config_path).stdout.splitlines()
+    assert lines[0].startswith("[Warning] No network compares the labels: tensorflow: the package is not installed")
+    assert lines[1] == "91 labelled pictures"
+
+
+def test_without_pictures_it_says_so(tmp_path: Path) -> None:
+    run = run_script("verify_and_split_data.py", "--doctor", write_config(tmp_path))
+    assert run.returncode == 2
+    assert run.stderr.endswith("expected labelled pictures in its folders; got none\n")
+
+
+@pytest.mark.slow
+def test_networks_contradict_a_wrong_label(
+    short: SampleConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cross_fitting, "FEWEST_STEPS", 60)
+    path = draw("00", short.train_image_dir / "drawn.png", seed=300)
+    path.rename(path.with_name("11_wrong.png"))
+    assert verify_and_split_data.examine(short) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("Labels that a network contradicts which did not learn them: ") for line in lines)
+    page = (short.model_save_dir / "report" / "doctor.html").read_text(encoding="utf-8")
+    assert "11_wrong.png" in page
