@@ -1,6 +1,7 @@
 """The benchmarks themselves, on a small set of pictures."""
 
 import json
+import random
 import sys
 import tarfile
 from dataclasses import replace
@@ -11,7 +12,19 @@ import pytest
 from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import decode_picture
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import __main__, drawings, folders, folders_page, general, pages, runs, workers_page, zoo
+from tests.benchmarks import (
+    __main__,
+    doctor,
+    doctor_page,
+    drawings,
+    folders,
+    folders_page,
+    general,
+    pages,
+    runs,
+    workers_page,
+    zoo,
+)
 from tests.helpers import draw, fill
 
 
@@ -105,3 +118,28 @@ def test_table_of_workers_is_computed_from_what_two_of_them_took() -> None:
     assert workers_page.efficiency(result, 1, 1) == 1
     assert workers_page.efficiency(result, 2, 1) == pytest.approx(100 / (100 + 5 + 32))
     assert workers_page.efficiency(result, 16, 100) == pytest.approx(100 / (100 + 75 + 0.6))
+
+
+def test_labels_are_spoiled_as_people_mistype() -> None:
+    assert set(doctor.cases("aB1")) == {"AB1", "ab1"}
+    assert set(doctor.swapped("aab")) == {"aba"}
+    assert {"0b", "Ob"} <= set(doctor.look_alikes("ob"))
+    assert "ob" not in set(doctor.look_alikes("ob"))
+    assert set(doctor.neighbours("aQ")) == {"sQ", "aW"}
+    chance, kinds = random.Random(0), set()
+    for _ in range(100):
+        kind, text = doctor.spoil("aB1k", chance)
+        assert text != "aB1k"
+        kinds.add(kind)
+    assert kinds == set(doctor.MISTAKES)
+
+
+def test_spoiled_labels_are_counted_by_their_places_in_the_list() -> None:
+    spoiled = {"aB_1.png": "case", "x_2.png": "key beside"}
+    measured = doctor.places_of(spoiled, ["aB_1.png", *(f"y_{n}.png" for n in range(10, 108)), "x_2.png"])
+    assert measured["found"] == {"0.02": 1, "0.03": 1, "0.04": 1, "0.1": 1}
+    assert measured["kinds"] == {"case": [1, 1], "look-alike": [0, 0], "key beside": [0, 1], "two swapped": [0, 0]}
+    assert measured["missed"] == [["x", "key beside", 100]]
+    text = doctor_page.doctor_text("", [{"set": "small", "machine": "", "commit": "abc", **measured}])
+    assert "| small | 100 | 2 | 1 | 1 | 1 | 1 | 1 of 1 | 0 of 0 | 0 of 1 | 0 of 0 | abc |\n" in text
+    assert "1 of 2 are in the first 4%." in text

@@ -6,6 +6,7 @@ examples:
   python -m tests.benchmarks labels --zoo path/to/tars --sets first second
   python -m tests.benchmarks general --zoo path/to/tars
   python -m tests.benchmarks peers --looks path/to/other/tars --zoo path/to/tars
+  python -m tests.benchmarks doctor --zoo path/to/tars --sets first second
   python -m tests.benchmarks speed
   python -m tests.benchmarks memory
   python -m tests.benchmarks service
@@ -24,7 +25,7 @@ from functools import partial
 from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import faults, folders, general, headline, hostile, memory, peers, service, workers, zoo
+from tests.benchmarks import doctor, faults, folders, general, headline, hostile, memory, peers, service, workers, zoo
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored
 from tests.fault_cases import CASES
@@ -37,6 +38,7 @@ WHAT = (
     "labels",
     "general",
     "peers",
+    "doctor",
     "speed",
     "memory",
     "service",
@@ -63,7 +65,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
-    if arguments.what in ("zoo", "labels", "general") and not arguments.zoo:
+    if arguments.what in ("zoo", "labels", "general", "doctor") and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
     if arguments.what == "peers" and not (arguments.zoo or arguments.looks):
         parser.error("peers needs --looks, --zoo or both")
@@ -85,6 +87,8 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
     sets = (arguments.sets or zoo.sets_in(folder)) if folder else []
     if arguments.what == "general":
         yield from ((f"general-{name}", partial(general.read_set, folder, name)) for name in sets)
+    if arguments.what == "doctor":
+        yield from ((f"doctor-{name}", partial(doctor.measure, folder, name)) for name in sets)
     if arguments.what == "peers":
         yield from of_peers(arguments)
     if arguments.what == "service":

@@ -16,6 +16,7 @@ from tests.benchmarks.cells import (
     trained,
     training_cells,
 )
+from tests.benchmarks.doctor_page import doctor_text
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_readings, draw_samples
 from tests.benchmarks.faults_page import faults_text
 from tests.benchmarks.folders_page import folders_text
@@ -52,6 +53,8 @@ def write_pages() -> None:
         write_labels(results("labels-"))
     if results("peers-"):
         write_peers(results("peers-"), results("general-"))
+    if results("doctor-"):
+        (DOCS / "doctor.md").write_text(doctor_text(HEAD, results("doctor-")), encoding="utf-8")
     for result in results("memory"):
         (DOCS / "memory.md").write_text(memory_text(HEAD, result), encoding="utf-8")
     for result in results("folders"):
