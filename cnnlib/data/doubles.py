@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from cnnlib.codec.images import Shape, open_picture, read_picture
 from cnnlib.core.errors import SampleError
@@ -20,6 +21,7 @@ BITS = SMALL.height * (SMALL.width - 1)
 STEP = 8  # grey levels from a pixel to its right neighbour, above which it counts as brighter
 BANDS = 8  # of a hash; two hashes that differ in fewer bits agree in a whole band
 DISTANCE = BANDS - 1  # differing bits, at most
+FAINT = 40  # grey levels from the darkest to the brightest, below which a picture is compared byte for byte only
 DIFFERENCE = 7.0  # root of the mean squared difference of the small versions in grey levels, at most
 
 
@@ -51,7 +53,7 @@ def find_doubles(samples: Sequence[Sample], progress: Callable[..., Any] | None 
     unique = [*firsts.values()]
     smalls = on_all_cores(_small, unique)
     pixels = np.array([*(progress(smalls, total=len(unique)) if progress else smalls)], np.uint8)
-    near = [Double(unique[number], unique[first], False) for number, first in _near(pixels).items()]
+    near = [Double(unique[number], unique[first], False) for number, first in nearly_alike(pixels).items()]
     places = {sample.path: place for place, sample in enumerate(samples)}
     return sorted([*exact, *near], key=lambda double: places[double.sample.path])
 
@@ -63,14 +65,25 @@ def _small(sample: Sample) -> np.ndarray:
         return np.zeros((SMALL.height, SMALL.width, SMALL.channels), np.uint8)
 
 
-def _near(pixels: np.ndarray) -> dict[int, int]:
-    """For each of uint8 (n, height, width, 3) that is nearly as an earlier one: the first such number."""
+def small_of(picture: np.ndarray) -> np.ndarray:
+    """The small version, uint8 (16, 17, 3), of a decoded picture, uint8 (height, width, channels)."""
+    image = Image.fromarray(picture.squeeze()).convert("RGB")
+    return np.asarray(image.resize((SMALL.width, SMALL.height), Image.Resampling.BOX))
+
+
+def nearly_alike(pixels: np.ndarray) -> dict[int, int]:
+    """For each of small versions, uint8 (n, 16, 17, 3), that is nearly as an earlier one: the first such number.
+
+    Faint ones are left out: there any two texts differ too little.
+    """
     found: dict[int, int] = {}
     if not len(pixels):
         return found
+    faint = np.ptp(pixels, axis=(1, 2, 3)) < FAINT
     hashes = _hashes(pixels)
     for band in hashes.T:
         for group in _groups(band):
+            group = group[~faint[group]]
             for place, number in enumerate(group[1:], 1):
                 earlier = group[:place]
                 bits = np.bitwise_count(hashes[earlier] ^ hashes[number]).sum(axis=1)

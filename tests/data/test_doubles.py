@@ -80,3 +80,9 @@ def test_text_of_the_grey_of_its_ground_is_told_apart(tmp_path: Path) -> None:
 
 def test_folder_without_pictures_has_no_doubles(tmp_path: Path) -> None:
     assert doubles_in(tmp_path) == []
+
+
+def test_faint_pictures_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    for seed in range(10):
+        save(captcha("3k7a", seed).convert("L").point(lambda level: 120 + level // 12), tmp_path / f"a_{seed}.png")
+    assert doubles_in(tmp_path) == []
