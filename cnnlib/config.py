@@ -147,6 +147,11 @@ class SampleConfig(Config):
         description="2: read each picture a second time, cut to its content; 3: and inside a wide margin; the surest "
         "reading counts",
     )
+    unlabelled_image_dir: FolderPaths | None = Field(
+        default=None,
+        description="folder of pictures without labels, with its sub-folders, or a list of them: what a training reads "
+        "surely there teaches it too",
+    )
     channels: Channels = Field(default=1, description="1: pictures are read in grey; 3: in colour")
     resize: Flag = Field(default=False, description="resize pictures of another size; 0: refuse them")
     split_seed: Seed = Field(default=0, description="seed of the split into training, verification and test pictures")
@@ -204,7 +209,12 @@ class SampleConfig(Config):
     @property
     def origin_dirs(self) -> tuple[Path, ...]:
         """The folders of `origin_image_dir`, one or more. Pictures are imported into the first."""
-        return (self.origin_image_dir,) if isinstance(self.origin_image_dir, Path) else self.origin_image_dir
+        return _listed(self.origin_image_dir)
+
+    @property
+    def unlabelled_dirs(self) -> tuple[Path, ...]:
+        """The folders of `unlabelled_image_dir`, none without that key."""
+        return _listed(self.unlabelled_image_dir or ())
 
     @property
     def dirs_to_split(self) -> tuple[Path, ...]:
@@ -220,6 +230,10 @@ class SampleConfig(Config):
     def alphabet(self) -> Alphabet:
         """The alphabet, from `char_set` or from `labels_json_file`. Raises ConfigError as `load_labels` does."""
         return load_labels(self.labels_json_file) if self.use_labels_json_file else Alphabet(tuple(self.char_set))
+
+
+def _listed(folders: Path | tuple[Path, ...]) -> tuple[Path, ...]:
+    return (folders,) if isinstance(folders, Path) else folders
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
@@ -260,6 +274,7 @@ def load_sample_config(path: Path | str = SAMPLE_CONFIG, *, with_labels: bool = 
     config = check_keys(read_sample_keys(Path(path)), Path(path), SampleConfig)
     _check_folders(config)
     _check_lengths(config)
+    _check_sources(config)
     try:
         _ = config.alphabet if with_labels else None  # reads the labels file
     except ConfigError as error:
@@ -322,6 +337,12 @@ def _check_kind(content: dict[str, Any], path: Path, kind: type[Config]) -> None
     of_other = 2 * len(content.keys() & {*_keys(other)}) > len(content)
     got = WHAT_IT_IS[other] if of_other else f"a file with keys such as {excerpt(', '.join(unknown[:3]))}"
     raise ConfigError(f"{display_path(path)}: expected {WHAT_IT_IS[kind]}; got {got}")
+
+
+def _check_sources(config: SampleConfig) -> None:
+    """Raise ConfigError for pictures without labels beside drawn ones, which all have labels."""
+    if config.generator and config.unlabelled_dirs:
+        raise ConfigError(f"{config.name}: keys 'generator', 'unlabelled_image_dir': expected one of them; got both")
 
 
 def _check_lengths(config: SampleConfig) -> None:

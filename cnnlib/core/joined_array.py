@@ -12,6 +12,14 @@ class JoinedArray:
         self._parts, self._rows = parts, rows  # int64 (n,), counted through all parts
         self._starts = np.cumsum([0, *map(len, parts)])
 
+    @classmethod
+    def join(cls, arrays: Sequence["JoinedArray"]) -> "JoinedArray":
+        """The rows of several, one behind the other."""
+        parts = [part for array in arrays for part in array._parts]
+        firsts = np.cumsum([0, *(array._starts[-1] for array in arrays)])
+        rows = [array._rows + first for array, first in zip(arrays, firsts, strict=False)]
+        return cls(parts, np.concatenate([*rows, np.zeros(0, np.int64)]).astype(np.int64))
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -17,6 +17,7 @@ from cnnlib.codec.filenames import label_of, pictures_of
 from cnnlib.codec.images import open_picture, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
+from cnnlib.core.joined_array import JoinedArray
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.texts import Texts
@@ -67,6 +68,7 @@ class TrainingData:
     verification: Dataset
     skipped: dict[str, str]
     source: Source | None = None  # if it is not `training`
+    unlabelled: JoinedArray | None = None  # pictures that `source` has besides
 
 
 def load_training(config: SampleConfig) -> TrainingData:
@@ -87,13 +89,7 @@ def load_folder(folder: Path, config: SampleConfig) -> Folder:
     """
     names, fingerprints = _scan(folder, config.image_suffix)
     labels = _encode(names, config.alphabet, config.max_captcha, folder)
-
-    def read(number: int) -> np.ndarray:
-        return open_picture(read_picture(folder / names[number]), config.shape)
-
-    cache = cache_of(config.cache_dir, folder, config.shape)
-    bar = partial(progress_bar, unit=" pictures", unit_scale=True, desc="Decoding", leave=False)
-    pictures, reasons = pack(cache, fingerprints, config.shape, read, bar)
+    pictures, reasons = decode(folder, names, fingerprints, config)
     _check_unusable(folder, names, reasons)
     usable = np.delete(np.arange(len(names)), [*reasons])
     skipped = {names[number]: reasons[number] for number in sorted(reasons)}
@@ -102,18 +98,37 @@ def load_folder(folder: Path, config: SampleConfig) -> Folder:
 
 def _scan(folder: Path, suffix: str) -> tuple[Texts, np.ndarray]:
     """Names of the pictures, sorted, and fingerprints of their files, uint64 (n,)."""
-    names, fingerprints = list[str](), array("Q")
-    for name in sorted(entry.name for entry in scan_pictures(folder, suffix)):
-        with suppress(FileNotFoundError):  # deleted meanwhile
-            stat = (folder / name).stat()
-            fingerprints.append(fingerprint(name, stat.st_size, stat.st_mtime_ns))
-            names.append(name)
+    names, fingerprints = take_fingerprints(folder, sorted(entry.name for entry in scan_pictures(folder, suffix)))
     if len(names) < 2:
         raise SampleError(
             f"{display_path(folder)}: expected 2 or more {pictures_of(suffix)}; got {len(names)}; fill it with "
             "gen_image/gen_sample_by_captcha.py and verify_and_split_data.py"
         )
-    return Texts(names), np.array(fingerprints)
+    return names, fingerprints
+
+
+def take_fingerprints(folder: Path, names: Iterable[str]) -> tuple[Texts, np.ndarray]:
+    """Those of the files that are still there, and their fingerprints, uint64 (n,)."""
+    present, fingerprints = list[str](), array("Q")
+    for name in names:
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            stat = (folder / name).stat()
+            fingerprints.append(fingerprint(name, stat.st_size, stat.st_mtime_ns))
+            present.append(name)
+    return Texts(present), np.array(fingerprints)
+
+
+def decode(
+    folder: Path, names: Sequence[str], fingerprints: np.ndarray, config: SampleConfig
+) -> tuple[JoinedArray, dict[int, str]]:
+    """The pictures of a folder, kept in `cache_dir`, and why some can't be decoded, by number."""
+
+    def read(number: int) -> np.ndarray:
+        return open_picture(read_picture(folder / names[number]), config.shape)
+
+    cache = cache_of(config.cache_dir, folder, config.shape)
+    bar = partial(progress_bar, unit=" pictures", unit_scale=True, desc="Decoding", leave=False)
+    return pack(cache, fingerprints, config.shape, read, bar)
 
 
 def _encode(names: Sequence[str], alphabet: Alphabet, length: int, folder: Path) -> np.ndarray:
@@ -161,6 +176,11 @@ def hash_names(parts: Sequence[Dataset]) -> str:
     return digest.hexdigest()
 
 
+def pictures_in(size: int, paired: bool) -> int:
+    """How many pictures a batch of `size` has: half as many, in two views each, if it is `paired`."""
+    return (size + 1) // 2 if paired else size
+
+
 def batches(
     source: Source,
     size: int,
@@ -178,7 +198,7 @@ def batches(
     on as if it had not stopped. `replica`, a number and their count, has its share of each batch, and pairs of its own.
     """
     size //= replica[1]
-    count = (size + 1) // 2 if paired else size
+    count = pictures_in(size, paired)
 
     def places(step: int) -> np.ndarray:
         return (step * replica[1] + replica[0]) * count + np.arange(count)

@@ -52,6 +52,7 @@ class Evaluator:
         pictures = tf.TensorSpec(model.input_shape, tf.uint8)  # of any batch size, so that one trace does for all
         labels = tf.TensorSpec((None, network.length), tf.int32)
         self._predict = tf.function(self._predict_batch, input_signature=[pictures, labels])
+        self._answer = tf.function(self._answer_batch, input_signature=[pictures])
 
     def predict(self, data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
         """Predictions for the pictures with these numbers, integers (n,), in their order. Workers share the work."""
@@ -70,6 +71,11 @@ class Evaluator:
                 prediction = self.decode(probabilities)
                 predictions.append(LabelledPrediction(data.path(number), label, prediction, confidence, loss))
         return predictions
+
+    def read(self, pictures: np.ndarray) -> list[Prediction]:
+        """Predictions for uint8 (n, height, width, channels) without labels, read in this process."""
+        parts = np.split(pictures, range(self.batch_size, len(pictures), self.batch_size))
+        return [self.decode(answer) for part in parts if len(part) for answer in self._answer(part).numpy()]
 
     def decode(self, probabilities: np.ndarray) -> Prediction:
         """The prediction of float32 (rows, classes) probabilities."""
@@ -108,6 +114,9 @@ class Evaluator:
     def _predict_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         scores = self.model(pictures, training=False)
         return self.network.loss(labels, scores), tf.nn.softmax(scores)
+
+    def _answer_batch(self, pictures: Any) -> Any:
+        return tf.nn.softmax(self.model(pictures, training=False))
 
 
 def _row(each: LabelledPrediction) -> tuple[Any, ...]:

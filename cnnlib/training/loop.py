@@ -37,7 +37,9 @@ from cnnlib.training.reporting import (
 from cnnlib.training.resume import begin, resume
 from cnnlib.training.save import draw_curves, save, save_as_onnx, save_for_serving
 from cnnlib.training.scalars import Scalars
+from cnnlib.training.self_training import TEACH_STEPS, teach
 from cnnlib.training.trainer import LINE_STEPS, Trainer
+from cnnlib.training.unlabelled import load_with_unlabelled, unlabelled_lines
 
 Say = Callable[[str], None]
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -67,8 +69,10 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
 
 
 def _loader(config: SampleConfig) -> Callable[[SampleConfig], TrainingData]:
-    """What loads the pictures: those of a folder, or those that a generator draws."""
-    return load_drawn if config.generator else load_training
+    """What loads the pictures: those of a folder, perhaps with others without labels, or what a generator draws."""
+    if config.generator:
+        return load_drawn
+    return load_with_unlabelled if config.unlabelled_dirs else load_training
 
 
 def _silence(_: str) -> None:
@@ -92,8 +96,10 @@ def introduce(trainer: Trainer, say: Say) -> None:
     say(trainer.precision)
     for line in skipped_lines(trainer.config.train_image_dir, trainer.skipped):
         say(line)
-    pictures = len(trainer.source), len(trainer.verification)
+    pictures = trainer.training_pictures, len(trainer.verification)
     for line in plan_lines(trainer.config, trainer.model.count_params(), pictures, trainer.plan):
+        say(line)
+    for line in unlabelled_lines(trainer.source):
         say(line)
     say(f"augmentation {trainer.plan.strength:.2g}" if trainer.network.augmented else "No augmentation")
 
@@ -160,6 +166,7 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
     with bar, _scalars(trainer, say) as trainer.scalars:
         if first:
             trainer.record_evaluation()  # on today's pictures, which may differ from those of the save
+            teach(trainer, say, at_once=True)
         for pictures, labels, keys in trainer.batches():
             if trainer.ended() or agreed(stop.signal, progress.step):
                 break
@@ -205,6 +212,8 @@ def do_what_is_due(trainer: Trainer, labels: tf.Tensor, loss: tf.Tensor, probabi
             say(f"{len(trainer.progress.suspects)} labels look wrong so far")
     if saving and not trainer.ended():
         save_step(trainer, say)
+    if step % TEACH_STEPS == 0 and not trainer.ended():
+        teach(trainer, say)
 
 
 def check_finite(trainer: Trainer, loss: float) -> None:

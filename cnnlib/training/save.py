@@ -113,7 +113,7 @@ def _card(trainer: Trainer) -> ModelCard:
         max_captcha=config.max_captcha,
         step=progress.step,
         training_seconds=round(progress.seconds, 1),
-        training_pictures=len(trainer.source),
+        training_pictures=trainer.training_pictures,
         verification_pictures=verified.pictures,
         verification_picture_accuracy=verified.picture,
         verification_character_accuracy=verified.character,

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from cnnlib.config import SampleConfig
@@ -115,8 +114,9 @@ class Trainer:
         if self.distribution.workers > 1:
             parts = loaded.training, loaded.verification
             digest = hashlib.sha256(dataset.hash_names(parts).encode())
-            for part in parts:
-                digest.update(part.take(np.arange(0, len(part), -(-len(part) // COMPARED)))[0].tobytes())
+            for pictures in (*(part.pictures for part in parts), loaded.unlabelled):
+                if pictures is not None:
+                    digest.update(pictures[:: -(-len(pictures) // COMPARED)].tobytes())
             self.distribution.check_same("the pictures", digest.hexdigest())
         return loaded
 
@@ -155,6 +155,16 @@ class Trainer:
             )
 
         return self.distribution.batches(share)
+
+    @property
+    def training_pictures(self) -> int:
+        """How many labelled pictures, or drawn ones, it trains on."""
+        return len(self.source if self.config.generator else self.training)
+
+    def place_of(self, step: int) -> int:
+        """The first place of a step, counted as `batches` counts them."""
+        share = dataset.pictures_in(self.config.train_batch_size // self.distribution.replicas, self.plan.paired)
+        return step * self.distribution.replicas * share
 
     def ended(self) -> bool:
         """Whether no step is left, or the goal is reached."""

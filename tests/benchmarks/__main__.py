@@ -4,6 +4,7 @@ examples:
   python -m tests.benchmarks headline
   python -m tests.benchmarks zoo --zoo path/to/tars
   python -m tests.benchmarks labels --zoo path/to/tars --sets first second
+  python -m tests.benchmarks unlabelled --zoo path/to/tars --labels 300
   python -m tests.benchmarks general --zoo path/to/tars
   python -m tests.benchmarks peers --looks path/to/other/tars --zoo path/to/tars
   python -m tests.benchmarks doctor --zoo path/to/tars --sets first second
@@ -36,6 +37,7 @@ WHAT = (
     "headline",
     "zoo",
     "labels",
+    "unlabelled",
     "general",
     "peers",
     "doctor",
@@ -49,6 +51,7 @@ WHAT = (
     "pages",
 )
 STARTS = (("--warm-start", "auto"), ("--warm-start", "none"))
+UNLABELLED = 1400  # pictures beside the labelled ones
 
 
 def main() -> int:
@@ -65,7 +68,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
-    if arguments.what in ("zoo", "labels", "general", "doctor") and not arguments.zoo:
+    if arguments.what in ("zoo", "labels", "unlabelled", "general", "doctor") and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
     if arguments.what == "peers" and not (arguments.zoo or arguments.looks):
         parser.error("peers needs --looks, --zoo or both")
@@ -109,6 +112,11 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         "headline": headline.RUNS,
         "zoo": [zoo.run_of(folder, name) for name in sets],
         "labels": [zoo.run_of(folder, *one) for one in itertools.product(sets, arguments.labels, STARTS)],
+        "unlabelled": [
+            run
+            for name, labels in itertools.product(sets, arguments.labels)
+            for run in (zoo.run_of(folder, name, labels, STARTS[0]), zoo.run_of(folder, name, labels, (), UNLABELLED))
+        ],
     }
     yield from ((run.name, partial(perform, run)) for run in runs.get(arguments.what, ()))
 

@@ -31,8 +31,10 @@ def pictures_of(zoo: Path, name: str) -> list[Path]:
     return sorted(folder.iterdir(), key=lambda path: hashlib.sha256(path.name.encode()).digest())
 
 
-def run_of(zoo: Path, name: str, labels: int | None = None, options: tuple[str, ...] = ()) -> Run:
-    """The training on all but the held back pictures of a set, or on `labels` of them."""
+def run_of(
+    zoo: Path, name: str, labels: int | None = None, options: tuple[str, ...] = (), unlabelled: int | None = None
+) -> Run:
+    """The training on all but the held back pictures of a set, or on `labels` of them, `unlabelled` others beside."""
 
     def prepare(folder: Path) -> Config:
         path, proposed = folder / "base.json", folder / "proposed.json"
@@ -60,14 +62,19 @@ def run_of(zoo: Path, name: str, labels: int | None = None, options: tuple[str, 
         checked = load_sample_config(proposed)
         held_back = pictures_of(zoo, name)[:HELD_BACK]  # after the proposal: never seen by it
         copy([path for path in held_back if testable(path, checked)], test)
-        return config
+        if unlabelled is None:
+            return config
+        others, first = folder / "unlabelled", HELD_BACK + (labels or 0)
+        copy_unnamed(pictures_of(zoo, name)[first : first + unlabelled], others)
+        return config | {"unlabelled_image_dir": str(others)}
 
-    parts = ("zoo" if labels is None else "labels", name, *([] if labels is None else [str(labels)]))
+    kind = "zoo" if labels is None else "labels" if unlabelled is None else "unlabelled"
+    parts = (kind, name, *([] if labels is None else [str(labels)]))
     return Run(
         "-".join([*parts, *(one.strip("-/").replace("/", "-") for one in options)]),
         prepare,
         options=options,
-        about={"set": name, "labels": labels, "options": list(options)},
+        about={"set": name, "labels": labels, "options": list(options), "unlabelled": unlabelled or 0},
     )
 
 
@@ -75,6 +82,13 @@ def testable(path: Path, config: SampleConfig) -> bool:
     """Whether a picture can be read; a label that the training could not know is a mistake like others."""
     found, size = judge(inspect(path), config), (config.image_width, config.image_height)
     return found.label is not None and found.size is not None and (config.resize or found.size == size)
+
+
+def copy_unnamed(pictures: list[Path], folder: Path) -> None:
+    """Copy pictures under names that say nothing of their labels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(pictures):
+        shutil.copy2(path, folder / f"picture{number:05}{path.suffix}")
 
 
 def copy(pictures: list[Path], folder: Path) -> None:

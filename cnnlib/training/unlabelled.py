@@ -1,0 +1,146 @@
+"""Pictures without labels beside labelled ones: which of them count, and how they come into the batches."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix
+from cnnlib.config import SampleConfig
+from cnnlib.core.errors import SampleError
+from cnnlib.core.joined_array import JoinedArray
+from cnnlib.core.paths import display_path
+from cnnlib.data.doubles import SMALL, nearly_alike, small_of
+from cnnlib.data.folders import scan_pictures
+from cnnlib.data.sources import list_source
+from cnnlib.training.dataset import TrainingData, decode, load_training, take_fingerprints
+from cnnlib.training.order import picture_numbers
+from cnnlib.training.pictures import Dataset
+
+UNLABELLED_SHARE = 2 / 3  # of a batch, at most (Sohn et al. 2020 take more, for larger batches)
+COUNTED = 10  # pictures without labels for each labelled one, that make a training longer
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Which pictures without labels train from a place on, int64 (n,), and how they were read, as classes."""
+
+    place: int
+    numbers: np.ndarray
+    labels: np.ndarray  # int32 (n, length)
+
+
+class HalfLabelled:
+    """Labelled pictures, and others that train once a network reads them surely. A `Source` of the steps."""
+
+    def __init__(self, labelled: Dataset, pictures: JoinedArray, left_out: int) -> None:
+        """`left_out` is how many pictures without labels don't count, see `load_with_unlabelled`."""
+        self.labelled, self.pictures, self.left_out = labelled, pictures, left_out
+        blank = np.zeros((len(pictures), labelled.label_length), np.int32)
+        self._known, self._labels = np.zeros(len(pictures), bool), blank
+        self._taught = [Taught(0, np.zeros(0, np.int64), blank[:0])]
+
+    def __len__(self) -> int:
+        return len(self.labelled) + min(len(self.pictures), COUNTED * len(self.labelled))
+
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """Height, width and channels."""
+        return self.labelled.picture_shape
+
+    @property
+    def label_length(self) -> int:
+        """The length that labels are filled up to."""
+        return self.labelled.label_length
+
+    def learn(self, numbers: np.ndarray, labels: np.ndarray, sure: np.ndarray, place: int) -> int:
+        """Take how pictures were read, int64 (n,) and int32 (n, length), as labels from a place on, where `sure`.
+
+        A picture that is not read surely any more counts no longer. Returns how many count.
+        """
+        self._known[numbers], self._labels[numbers] = sure, labels
+        known = np.flatnonzero(self._known)
+        self._taught = [*self._taught[-1:], Taught(place, known, self._labels[known])]
+        return len(known)
+
+    def stream(self, places: Iterable[np.ndarray], seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pictures and labels of the places of each step, those without labels of their own first."""
+        for step_places in places:
+            yield self._take(int(step_places[0]), len(step_places), seed)
+
+    def _take(self, place: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        taught = next(each for each in reversed(self._taught) if each.place <= place or each is self._taught[0])
+        all_of_them = len(taught.numbers) + len(self.labelled)
+        guessed = min(int(UNLABELLED_SHARE * count), count * len(taught.numbers) // all_of_them)
+        pictures, labels = self.labelled.take(_numbers(place // count, count - guessed, len(self.labelled), seed))
+        if not guessed:
+            return pictures, labels
+        rows = _numbers(place // count, guessed, len(taught.numbers), seed)
+        others = self.pictures[taught.numbers[rows]], taught.labels[rows]
+        return np.concatenate([others[0], pictures]), np.concatenate([others[1], labels])
+
+
+def _numbers(turn: int, count: int, of: int, seed: int) -> np.ndarray:
+    return picture_numbers(turn * count + np.arange(count), of, seed)
+
+
+def load_with_unlabelled(config: SampleConfig) -> TrainingData:
+    """The pictures of `train_image_dir`, and those of `unlabelled_image_dir` beside them.
+
+    Of the latter, those don't count that are labelled, or that are in the test set, be it in another file format.
+    Raises SampleError as `load_training` does, and when none counts.
+    """
+    data = load_training(config)
+    known = _smalls_of([data.training.pictures, data.verification.pictures, _test_pictures(config)])
+    parts, left_out = [], 0
+    for folder in config.unlabelled_dirs:
+        pictures, unusable = _load(folder, _names_below(folder), config)
+        alike = nearly_alike(np.concatenate([known, _smalls_of([pictures])]))
+        seen = {number for number, first in alike.items() if first < len(known) <= number}
+        fresh = np.array([row for row in range(len(pictures)) if len(known) + row not in seen], np.int64)
+        parts.append(pictures.select(fresh))
+        left_out += unusable + len(pictures) - len(fresh)
+    joined = JoinedArray.join(parts)
+    if not len(joined):
+        folders = ", ".join(map(display_path, config.unlabelled_dirs))
+        raise SampleError(f"{folders}: expected pictures that are not labelled yet, nor in the test set; got none")
+    return replace(data, source=HalfLabelled(data.training, joined, left_out), unlabelled=joined)
+
+
+def unlabelled_lines(source: object) -> Iterator[str]:
+    """How many pictures without labels there are, if any."""
+    if isinstance(source, HalfLabelled):
+        left_out = (
+            f"; {source.left_out} more are labelled, in the test set, or can't be read" if source.left_out else ""
+        )
+        yield f"{len(source.pictures)} pictures without labels{left_out}"
+
+
+def _test_pictures(config: SampleConfig) -> JoinedArray:
+    names = sorted(entry.name for entry in scan_pictures(config.test_image_dir, config.image_suffix))
+    return _load(config.test_image_dir, names, config)[0]
+
+
+def _names_below(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        raise SampleError(f"{display_path(folder)}: expected a folder of pictures; there is none")
+    entries = list_source(folder).entries
+    return [
+        str(entry.name) for entry in entries if has_suffix(entry.name, ANY_SUFFIX) and (folder / entry.name).is_file()
+    ]
+
+
+def _load(folder: Path, names: Sequence[str], config: SampleConfig) -> tuple[JoinedArray, int]:
+    """The pictures of these names that can be decoded, and how many can't."""
+    present, fingerprints = take_fingerprints(folder, names)
+    if not len(present):
+        return JoinedArray.join([]), 0
+    pictures, reasons = decode(folder, present, fingerprints, config)
+    return pictures.select(np.delete(np.arange(len(present)), [*reasons])), len(reasons)
+
+
+def _smalls_of(parts: Sequence[JoinedArray]) -> np.ndarray:
+    """The small versions of all pictures, uint8 (n, 16, 17, 3)."""
+    smalls = [small_of(part[number : number + 1][0]) for part in parts for number in range(len(part))]
+    return np.array(smalls, np.uint8).reshape(-1, SMALL.height, SMALL.width, SMALL.channels)
