@@ -1,17 +1,22 @@
 """Label pictures by hand, on a page in the browser. A model types in beforehand what it reads.
 
 FOLDER is a folder of pictures, with its sub-folders, or a zip file. It stays as it is. Copies named by their labels
-go into origin_image_dir, for verify_and_split_data.py. What was said is kept beside the config, so the next start
-goes on.
+go into origin_image_dir. What was said is kept beside the config, so the next start goes on. A training on the labels
+so far is started from the page, or with --train. It writes the config if there is none.
+
+With a suspects.csv in place of FOLDER, labels that are likely wrong are shown again, and corrected where they are.
 
 examples:
   python label_pictures.py
   python label_pictures.py my_pictures/
   python label_pictures.py my_pictures.zip --config conf/my_config.json
+  python label_pictures.py my_pictures/ --train
+  python label_pictures.py model/report/suspects.csv
 """
 
 import hashlib
 import os
+import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -20,25 +25,35 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
-from cnnlib.cli import DONE, add_allow_host_argument, argument_parser, port_number, script
+from cnnlib.cli import DONE, add_allow_host_argument, config_file, plain_parser, port_number, script
 from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix
-from cnnlib.config import SampleConfig, load_sample_config
+from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.api_contract import api_token
-from cnnlib.core.errors import ModelError, SampleError
-from cnnlib.core.paths import display_path
+from cnnlib.core.errors import SampleError
+from cnnlib.core.paths import PROJECT_ROOT, display_path
+from cnnlib.core.printable import printable
 from cnnlib.data.sources import list_source
-from cnnlib.inference.compatibility import requirements_of
-from cnnlib.inference.recognizer import Recognizer
+from cnnlib.labelling import rounds
+from cnnlib.labelling.filing import Copies, Renames
 from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.model_in_use import ModelInUse
+from cnnlib.labelling.round_state import RoundFolder, Rounds
 from cnnlib.labelling.session import Labelling
+from cnnlib.labelling.suspects import suspects_in
 from cnnlib.web.label_app import create_label_app
 from cnnlib.web.server import serve
 
+ASIDE = "aside"  # folder beside the sets, for labelled pictures that can't be read
+OWN_CONFIG = "conf/FOLDER_config.json"
+
 
 def parser() -> ArgumentParser:
-    parser = argument_parser(__doc__, place=False)
-    text = "pictures: a folder or a zip file (default: api_image_dir, what the recognition API received)"
+    parser = plain_parser(__doc__)
+    text = f"config file, which may be missing (default: {OWN_CONFIG}; without FOLDER {display_path(SAMPLE_CONFIG)})"
+    parser.add_argument("--config", type=config_file, metavar="PATH", help=text)
+    text = "a folder, a zip file, or a suspects.csv (default: api_image_dir, what the recognition API received)"
     parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help=text)
+    parser.add_argument("--train", action="store_true", help="open no page; train on the labels so far")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=port_number, default=6200, help="port to listen on (default: %(default)s)")
     add_allow_host_argument(parser)
@@ -48,17 +63,40 @@ def parser() -> ArgumentParser:
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
-    config = load_sample_config(arguments.config)
+    path = arguments.config or config_of(arguments.folder)
+    config = rounds.open_config(path)
     folder = arguments.folder or config.api_image_dir
-    labelling = open_labelling(config, Path(arguments.config), folder)
-    progress = labelling.progress()
-    place, target, journal = map(display_path, (folder, labelling.target, labelling.journal.path))
-    print(f"{place}: {progress.done} labelled, {progress.aside} set aside, {progress.left} left")
-    print(f"Labelled copies go into {target}, the journal is {journal}")
+    if arguments.train:
+        rounds.run(path, folder, Journal(journal_path(path, folder)), say)
+        return DONE
+    second_look = folder.suffix == ".csv"
+    labelling = look_again(config, path, folder) if second_look else open_labelling(config, path, folder)
+    progress, journal = labelling.progress(), display_path(labelling.journal.path)
+    print(f"{display_path(folder)}: {progress.done} labelled, {progress.aside} set aside, {progress.left} left")
+    place = "stay where they are" if second_look else f"are copied into {display_path(config.origin_dirs[0])}"
+    print(f"Labelled pictures {place}, the journal is {journal}")
     token, hosts = api_token(), (arguments.host, *arguments.allow_host)
-    make_app = partial(create_label_app, lambda: labelling, token, hosts)
+    command = [sys.executable, __file__, str(folder), "--config", str(path), "--train"]
+    training = None if second_look else Rounds(command, RoundFolder.of(config))
+    make_app = partial(create_label_app, lambda: labelling, training, token, hosts)
     serve(make_app, arguments.host, arguments.port, "/", token=bool(token))
     return DONE
+
+
+def say(line: str) -> None:
+    print(printable(line), flush=True)  # what the scripts of the round say comes between
+
+
+def config_of(folder: Path | None) -> Path:
+    """The config for a folder of pictures: one of its own, but for the folders of the suite's own config."""
+    if folder is None or folder.suffix == ".csv":
+        return SAMPLE_CONFIG
+    suite = load_sample_config(SAMPLE_CONFIG, with_labels=False)
+    received = suite.api_image_dir, suite.online_image_dir, suite.local_image_dir
+    if any(os.path.realpath(folder) == os.path.realpath(own) for own in received):
+        return SAMPLE_CONFIG
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(os.path.realpath(folder)).stem).strip("._") or "pictures"
+    return PROJECT_ROOT / "conf" / f"{name}_config.json"
 
 
 def open_labelling(config: SampleConfig, config_path: Path, folder: Path) -> Labelling:
@@ -68,21 +106,25 @@ def open_labelling(config: SampleConfig, config_path: Path, folder: Path) -> Lab
     if not files:
         raise SampleError(f"{display_path(folder)}: expected pictures; got none")
     journal = Journal(journal_path(config_path, folder))
-    return Labelling(files, journal, config.origin_dirs[0], sets[1:], open_recognizer(config))
+    return Labelling(files, journal, Copies(config.origin_dirs[0], sets[1:]), ModelInUse(config.model_save_dir))
+
+
+def look_again(config: SampleConfig, config_path: Path, table: Path) -> Labelling:
+    """The labelling of the pictures in a suspects.csv, where they are, the likeliest wrong label first.
+
+    Raises SampleError when it is no such table, or the journal is broken.
+    """
+    journal = Journal(journal_path(config_path, table))
+    filing = Renames(PROJECT_ROOT, config.train_image_dir.with_name(ASIDE))
+    sets = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
+    reader = ModelInUse(config.model_save_dir)
+    return Labelling(suspects_in(table, sets, filing, journal), journal, filing, reader, at_random=False)
 
 
 def journal_path(config_path: Path, folder: Path) -> Path:
     """The journal of a folder, beside the config: another folder has another one."""
     digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:8]
     return config_path.with_name(f"{config_path.stem}_labels_{digest}.jsonl")
-
-
-def open_recognizer(config: SampleConfig) -> Recognizer:
-    """The model of the config, or the general one while it has none."""
-    try:
-        return Recognizer(config.model_save_dir, requirements=requirements_of(config))
-    except ModelError:
-        return Recognizer.general()
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ from cnnlib.core.progress import progress_bar
 from cnnlib.core.stderr import muted_stderr
 from cnnlib.data import config_proposal, doctor, doctor_report, importing
 from cnnlib.data import verify_and_split as splitting
-from cnnlib.data.folders import first_picture, labels_in, locked, scan_labels
+from cnnlib.data.folders import first_picture, locked
 from cnnlib.data.listing import list_skipped, stems
 from cnnlib.data.reporting import (
     as_json,
@@ -56,7 +56,7 @@ from cnnlib.data.reporting import (
     start_folder,
 )
 from cnnlib.data.samples import Sample, doubt_labels, inspect, inspect_folder, judge
-from cnnlib.data.verify_and_split import SetSizes
+from cnnlib.data.verify_and_split import SetSizes, moved_labels, set_sizes
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 
 SHEET_PICTURES = 24
@@ -136,18 +136,6 @@ def question(samples: list[Sample], known: Sequence[str], config: SampleConfig, 
     accepted = str(config.alphabet) if known else ""
     looks = [[*look] for _, look in groupby(samples, lambda sample: sample.folder)] if config.has_looks else [samples]
     return [sample for look in looks for sample in doubt_labels(look, known, accepted)]
-
-
-def moved_labels(config: SampleConfig) -> list[str]:
-    """The labels of the pictures in training and test set."""
-    folders = (config.train_image_dir, config.test_image_dir)
-    return [label for folder in folders for label in labels_in(folder, config.image_suffix)]
-
-
-def set_sizes(config: SampleConfig) -> SetSizes:
-    """The numbers of pictures in training and test set."""
-    folders = (config.train_image_dir, config.test_image_dir)
-    return SetSizes(*(sum(1 for _ in scan_labels(folder, config.image_suffix)) for folder in folders))
 
 
 def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:

@@ -22,6 +22,7 @@ from cnnlib.core.progress import progress_bar
 from cnnlib.data import packed
 from cnnlib.data.sources import list_source
 from cnnlib.inference.model_card import held, load_card, load_model, save_model
+from cnnlib.labelling.filing import Copies
 from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.session import Label, Labelling
 from cnnlib.web.received_pictures import ReceivedPictures
@@ -88,7 +89,7 @@ def label_pictures(folder: Path) -> None:
     """Label the pictures of `pictures/` that are left. The first label is taken back and given again."""
     files = list_source(folder / "pictures").entries
     reader: Any = FixedReader()
-    labelling = Labelling(files, Journal(folder / "labels.jsonl"), folder / "origin", [], reader)
+    labelling = Labelling(files, Journal(folder / "labels.jsonl"), Copies(folder / "origin", []), reader)
     begins = labelling.journal.last is None
     while question := labelling.next_question("tab"):
         labelling.label(question.number, Label("10" if begins else "01"))
@@ -100,7 +101,10 @@ def label_pictures(folder: Path) -> None:
 class FixedReader:
     """Reads the same on every picture, without a model."""
 
-    characters, lengths = "01", (1, 2)
+    characters, lengths, version = "01", (1, 2), "fixed"
+
+    def refresh(self) -> None:
+        """It stays the same."""
 
     def recognize(self, *_: object) -> Prediction:
         return Prediction("00", 0.5, (0.5, 0.5))

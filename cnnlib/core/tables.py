@@ -67,6 +67,12 @@ def _harmless(row: Sequence[object]) -> list[object]:
     return [_guarded(cell) if isinstance(cell, str) and not isinstance(cell, Number) else cell for cell in row]
 
 
+def plain_cell(text: str) -> str:
+    """The text that a cell was made from."""
+    unguarded = text.removeprefix(GUARD)
+    return unguarded if _guarded(unguarded) == text else text
+
+
 def _guarded(text: str) -> str:
     """The text, with a guard when a spreadsheet would take it for a formula, blanks and controls in front or not."""
     start = text.lstrip("".join(map(chr, range(33))) + "\u00a0\u3000\ufeff")

@@ -24,7 +24,7 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
-from cnnlib.data.folders import Name, in_order, list_names
+from cnnlib.data.folders import Name, in_order, labels_in, list_names, scan_labels
 from cnnlib.data.samples import SERIAL_DIGITS, Sample, digest_of, inspect_folder, judge
 
 TEST_SHARE = 0.05  # 19:1
@@ -54,14 +54,27 @@ class SetSizes:
         folder. From two pictures on it has at least one.
         """
         total = len(names) + self.training + self.test
-        goal = _test_count(total) if total > 1 else 0
-        count = max(0, min(goal - self.test, _test_count(len(names)), len(names)))
+        goal = test_count(total) if total > 1 else 0
+        count = max(0, min(goal - self.test, test_count(len(names)), len(names)))
         self.training, self.test = self.training + len(names) - count, self.test + count
         return set(random.Random(seed).sample(in_order(names), count))
 
 
-def _test_count(pictures: int) -> int:
+def test_count(pictures: int) -> int:
+    """How many of so many pictures are for the test."""
     return max(1, int(pictures * TEST_SHARE + 0.5))
+
+
+def moved_labels(config: SampleConfig) -> list[str]:
+    """The labels of the pictures in training and test set."""
+    folders = (config.train_image_dir, config.test_image_dir)
+    return [label for folder in folders for label in labels_in(folder, config.image_suffix)]
+
+
+def set_sizes(config: SampleConfig) -> SetSizes:
+    """The numbers of pictures in training and test set."""
+    folders = (config.train_image_dir, config.test_image_dir)
+    return SetSizes(*(sum(1 for _ in scan_labels(folder, config.image_suffix)) for folder in folders))
 
 
 class FilesByContent:

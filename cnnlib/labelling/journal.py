@@ -31,6 +31,7 @@ class Entry:
     confidence: float = 0.0
     seconds: float = 0.0
     tab: str = ""
+    model: str = ""  # that gave the reading
     at_random: bool = True  # whether the picture came in the random order, and so tells about all others
 
 

@@ -2,27 +2,24 @@
 
 import hashlib
 import itertools
-import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.characters import escape_odd
-from cnnlib.codec.filenames import checked_label, file_name, plain_suffix
-from cnnlib.codec.images import decode_picture, suffix_of
+from cnnlib.codec.filenames import checked_label
+from cnnlib.codec.images import decode_picture
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_atomically
-from cnnlib.data.samples import SERIAL_DIGITS
 from cnnlib.data.sources import Entry as File
 from cnnlib.evaluation.metrics import interval
 from cnnlib.inference.hints import NO_HINTS, Hints
-from cnnlib.inference.recognizer import Recognizer
+from cnnlib.labelling.filing import Filing
 from cnnlib.labelling.journal import Entry, Journal
+from cnnlib.labelling.model_in_use import Reader
 
 NARROWED_FROM = 50  # labels, from which on only their characters and lengths are read
 LEASE_S = 120  # for which a picture that one tab shows is shown by no other
@@ -44,13 +41,14 @@ class UnusualError(SampleError):
 class Question:
     """A picture that waits for its label, by its number, with its name and how the model reads it.
 
-    `said` is the label that was taken back, if it had one.
+    `said` is the label that was taken back, if it had one, and `label` the one in its name.
     """
 
     number: int
     name: str
     reading: Prediction
     said: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,8 @@ class Label:
 class Progress:
     """How far a labelling is: pictures done, set aside and left, how many a minute, and what was read right.
 
-    `right` is the share of pictures at random whose label the reading had, with its 95% interval; None without any.
+    `right` is the share of pictures at random whose label the reading of today's model had, with its 95% interval;
+    None without any.
     """
 
     done: int
@@ -85,24 +84,24 @@ class Progress:
 
 
 class Labelling:
-    """The labelling of some picture files. Copies go to `target`, under names that hold the label; no file changes.
+    """The labelling of some picture files. What it does to files is up to its filing.
 
     Threads, and several people, may share it. What a killed labelling has in its journal is found again.
     """
 
     def __init__(
-        self, files: Sequence[File], journal: Journal, target: Path, sets: Sequence[Path], recognizer: Recognizer
+        self, files: Sequence[File], journal: Journal, filing: Filing, reader: Reader, *, at_random: bool = True
     ) -> None:
-        """`sets` are the other folders into which copies may have been moved since."""
-        self.files = sorted(files, key=_at_random)
-        self.journal, self.target, self.recognizer = journal, target, recognizer
-        self._sets = (target, *sets)
+        """`at_random`: the files come in an order at random, always the same; else in their own."""
+        self.files = sorted(files, key=_at_random) if at_random else list(files)
+        self.journal, self.filing, self.reader = journal, filing, reader
         self._numbers = {str(file.name): number for number, file in enumerate(self.files)}
+        self._tells = at_random
         self._lock = threading.RLock()
         self._leases: dict[int, tuple[str, float]] = {}
         self._unreadable: dict[int, str] = {}
         self._doubted: set[int] = set()
-        self._readings: dict[int, tuple[Hints, Prediction]] = {}
+        self._readings: dict[int, tuple[str, Hints, Prediction]] = {}
         self._times: list[float] = []
         self._finish_last()
 
@@ -133,13 +132,14 @@ class Labelling:
 
     def _questions(self, tab: str, numbers: Iterable[int], *, lease: bool = True) -> Iterator[Question]:
         """Of these pictures those that nothing was said about, and that no other tab shows."""
+        self.reader.refresh()
         now, hints = time.monotonic(), self.hints()
         for number in numbers:
             name, (holder, until) = self._name(number), self._leases.get(number, (tab, 0.0))
             if name in self.journal.standing or number in self._unreadable or (holder != tab and until > now):
                 continue
             try:
-                question = Question(number, name, self._read(number, hints))
+                question = self._question(number, hints)
             except SampleError as error:
                 self._unreadable[number] = str(error)
                 continue
@@ -147,12 +147,16 @@ class Labelling:
                 self._lease(number, tab)
             yield question
 
+    def _question(self, number: int, hints: Hints, said: str | None = None) -> Question:
+        name = self._name(number)
+        return Question(number, name, self._read(number, hints), said, self.filing.label(name))
+
     def _read(self, number: int, hints: Hints) -> Prediction:
-        """How the model reads a picture. It is read again when more is known. Raises SampleError."""
-        known, reading = self._readings.get(number, (None, None))
-        if reading is None or known != hints:
-            reading = self.recognizer.recognize(decode_picture(self.files[number].read()), hints)
-            self._readings[number] = (hints, reading)
+        """How the model reads a picture. It is read again when more is known, or by a new model. Raises SampleError."""
+        version, known, reading = self._readings.get(number, (None, None, None))
+        if reading is None or (version, known) != (self.reader.version, hints):
+            reading = self.reader.recognize(decode_picture(self.files[number].read()), hints)
+            self._readings[number] = (self.reader.version, hints, reading)
         return reading
 
     def _lease(self, number: int, tab: str) -> None:
@@ -170,18 +174,24 @@ class Labelling:
             if not sure:
                 self._check_usual(text)
             data = self.files[number].read()
-            copy = file_name(text, hashlib.sha256(data).hexdigest()[:SERIAL_DIGITS], plain_suffix(suffix_of(data)))
+            copy = self.filing.name(self._name(number), text, data)
             shown, at_random = (label.reading, label.confidence, label.seconds), number not in self._doubted
-            entry = Entry("label", self._name(number), text, copy, *shown, label.tab, label.at_random and at_random)
-            self.journal.append(entry)
-            self._write(entry, data)
+            said_by, at_random = (label.tab, self.reader.version), label.at_random and at_random and self._tells
+            entry = Entry("label", self._name(number), text, copy, *shown, *said_by, at_random)
+            self._note(entry, data)
             self._times.append(time.monotonic())
+
+    def _note(self, entry: Entry, data: bytes) -> None:
+        self.journal.append(entry)
+        self.filing.put(entry, data)
 
     def set_aside(self, number: int, seconds: float, tab: str) -> None:
         """Say that a picture can't be read. Raises TakenError, and OSError when it can't be saved."""
         with self._lock:
             self._check_free(number)
-            self.journal.append(Entry("aside", self._name(number), seconds=seconds, tab=tab))
+            data = self.files[number].read()
+            copy = self.filing.name(self._name(number), None, data)
+            self._note(Entry("aside", self._name(number), copy=copy, seconds=seconds, tab=tab), data)
 
     def undo(self, tab: str) -> Question | None:
         """Take back what this tab said last, or anyone if it said nothing, and ask again; None when nothing was said.
@@ -193,13 +203,12 @@ class Labelling:
             last = next((entry for entry in reversed(known) if entry.tab == tab), known[-1] if known else None)
             if last is None:
                 return None
-            if last.copy and not (self.target / last.copy).exists() and self._is_saved(last.copy):
-                raise SampleError(f"{last.picture}: its copy is in the sets already, under the label {last.label}")
-            self.journal.append(Entry("undo", last.picture, copy=last.copy, tab=tab))
-            self._remove(last.copy)
+            self.filing.check_there(last)
+            self.journal.append(Entry("undo", last.picture, last.label, last.copy, tab=tab))
+            self.filing.take_back(last, self.journal.standing.values())
             number = self._numbers[last.picture]
             self._lease(number, tab)
-            return Question(number, last.picture, self._read(number, self.hints()), last.label or None)
+            return self._question(number, self.hints(), last.label or None)
 
     def data(self, number: int) -> bytes:
         """The bytes of a picture. Raises SampleError."""
@@ -208,11 +217,11 @@ class Labelling:
     def hints(self) -> Hints:
         """What the labels so far say about the texts, once there are enough of them."""
         labels = self._labels()
-        characters = "".join(each for each in self.recognizer.characters if each in {*"".join(labels)})
+        characters = "".join(each for each in self.reader.characters if each in {*"".join(labels)})
         if len(labels) < NARROWED_FROM or not characters:
             return NO_HINTS
         fewest, most = min(map(len, labels)), max(map(len, labels))
-        fits = fewest <= self.recognizer.lengths[1] and most >= self.recognizer.lengths[0]
+        fits = fewest <= self.reader.lengths[1] and most >= self.reader.lengths[0]
         return Hints(characters, fewest, most) if fits else Hints(characters)
 
     def progress(self) -> Progress:
@@ -220,7 +229,9 @@ class Labelling:
         with self._lock:
             standing, labels = self.journal.standing, self._labels()
             asked = [
-                entry for entry in standing.values() if entry.action == "label" and entry.at_random and entry.reading
+                entry
+                for entry in standing.values()
+                if entry.action == "label" and entry.at_random and entry.reading and entry.model == self.reader.version
             ]
             share = sum(entry.label == entry.reading for entry in asked) / max(1, len(asked))
             return Progress(
@@ -239,25 +250,12 @@ class Labelling:
         return [(self._name(number), reason) for number, reason in sorted(self._unreadable.items())]
 
     def _finish_last(self) -> None:
-        """Write the copy of the last label, or remove that of one taken back, which a kill may have prevented."""
+        """Do to the files what was said last, or take it back, which a kill may have prevented."""
         last = self.journal.last
         if last and last.action == "undo":
-            self._remove(last.copy)
-        elif last and last.copy and last.picture in self._numbers and not self._is_saved(last.copy):
-            self._write(last, self.files[self._numbers[last.picture]].read())
-
-    def _remove(self, copy: str) -> None:
-        """Remove a copy, unless a label that stands has it: the same picture may be there twice."""
-        if copy and not any(entry.copy == copy for entry in self.journal.standing.values()):
-            (self.target / copy).unlink(missing_ok=True)
-
-    def _write(self, entry: Entry, data: bytes) -> None:
-        self.target.mkdir(parents=True, exist_ok=True)
-        if not os.path.lexists(self.target / entry.copy):  # else it is this picture under this label
-            write_atomically(self.target / entry.copy, data)
-
-    def _is_saved(self, copy: str) -> bool:
-        return any((folder / copy).exists() for folder in self._sets)
+            self.filing.take_back(last, self.journal.standing.values())
+        elif last and last.picture in self._numbers and not self.filing.is_put(last):
+            self.filing.put(last, self.files[self._numbers[last.picture]].read())
 
     def _name(self, number: int) -> str:
         return str(self.files[number].name)
@@ -267,7 +265,7 @@ class Labelling:
 
     def _check_free(self, number: int) -> None:
         said = self.journal.standing.get(self._name(number))
-        if said and (not said.copy or self._is_saved(said.copy)):  # else saving failed, and is tried again
+        if said and self.filing.is_put(said):  # else saving failed, and is tried again
             raise TakenError(f"{self._name(number)}: something was said about it already; undo that to change it")
 
     def _check_usual(self, text: str) -> None:

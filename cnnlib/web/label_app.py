@@ -9,6 +9,7 @@ from flask import Flask, Response, jsonify, render_template, request
 
 from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
+from cnnlib.labelling.round_state import Rounds
 from cnnlib.labelling.session import Label, Labelling, Question, TakenError, UnusualError
 from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.api_errors import ApiError, answer_errors_in_json
@@ -22,9 +23,12 @@ TAB_LIMIT, TEXT_LIMIT = 64, 1000  # characters of a tab's name, and of a label o
 
 
 def create_label_app(
-    make_labelling: Callable[[], Labelling], token: str | None = None, hosts: Sequence[str] = ()
+    make_labelling: Callable[[], Labelling],
+    rounds: Rounds | None = None,
+    token: str | None = None,
+    hosts: Sequence[str] = (),
 ) -> Flask:
-    """A Flask application with the page, over the labelling that `make_labelling` gives.
+    """A Flask application with the page, over the labelling that `make_labelling` gives; `rounds` train on its labels.
 
     With a `token`, every request needs it. Without one, requests over a loopback address have to name this machine, or
     one of `hosts`, as Host.
@@ -43,6 +47,21 @@ def create_label_app(
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
+
+    @app.get("/round")
+    def round_state() -> Response:
+        return _round(rounds)
+
+    @app.post("/round")
+    def start_round() -> Response:
+        _object()  # so that no form of another site can send it
+        with _refused():
+            if rounds is None:
+                raise SampleError("this server trains nothing")
+            if not labelling.progress().done:
+                raise SampleError("expected labels to train on; got none")
+            rounds.start()
+        return _round(rounds)
 
     @app.get("/question")
     def question() -> Response:
@@ -150,6 +169,12 @@ def _state(labelling: Labelling, question: Question | None) -> Response:
     return jsonify({"question": question and _shown(question), "progress": asdict(labelling.progress())})
 
 
+def _round(rounds: Rounds | None) -> Response:
+    """Whether a training can be started, and how far the one under way is, or the last one."""
+    state = rounds and rounds.state()
+    return jsonify({"can_train": rounds is not None, "state": asdict(state) if state else None})
+
+
 def _grid(labelling: Labelling, tab: str) -> Response:
     """How far it is, and the next page of the grid."""
     questions = [_shown(question) for question in labelling.grid(tab)]
@@ -163,6 +188,7 @@ def _shown(question: Question) -> dict[str, Any]:
         "name": question.name,
         "text": reading.text,
         "said": question.said,
+        "label": question.label,
         "confidence": round(reading.confidence, 6),
         "doubtful": [share < DOUBTFUL for share in reading.character_confidences],
         "least": min(range(len(reading.text)), key=reading.character_confidences.__getitem__, default=0),

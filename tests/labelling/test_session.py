@@ -11,7 +11,8 @@ from cnnlib.core.errors import SampleError
 from cnnlib.data.folders import list_entries
 from cnnlib.data.sources import list_source
 from cnnlib.inference.hints import NO_HINTS, Hints
-from cnnlib.labelling import session
+from cnnlib.labelling import filing, session
+from cnnlib.labelling.filing import Copies
 from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.session import Label, Labelling, Question, TakenError, UnusualError
 from tests.helpers import draw, fill
@@ -20,10 +21,13 @@ from tests.helpers import draw, fill
 class Reader:
     """Reads 00 on every picture, and remembers what it was told about the texts."""
 
-    characters, lengths = "0123", (1, 4)
+    characters, lengths, version = "0123", (1, 4), "general"
 
     def __init__(self) -> None:
         self.hints: list[Hints] = []
+
+    def refresh(self) -> None:
+        """It stays the same."""
 
     def recognize(self, _: Any, hints: Hints) -> Prediction:
         self.hints.append(hints)
@@ -40,7 +44,7 @@ def opened(tmp_path: Path) -> Open:
     def open_labelling(reader: Any = None) -> Labelling:
         files = list_source(tmp_path / "pictures").entries
         journal, sets = Journal(tmp_path / "labels.jsonl"), [tmp_path / "train", tmp_path / "test"]
-        return Labelling(files, journal, tmp_path / "origin", sets, reader or Reader())
+        return Labelling(files, journal, Copies(tmp_path / "origin", sets), reader or Reader())
 
     return open_labelling
 
@@ -137,7 +141,7 @@ def test_copy_that_a_kill_prevented_is_written_at_the_next_start(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(session, "write_atomically", killed)
+        patch.setattr(filing, "write_atomically", killed)
         with pytest.raises(KeyboardInterrupt):
             label(labelling, "10")
     assert labels_in(tmp_path / "origin") == ["01"]
@@ -162,7 +166,7 @@ def test_copy_whose_removal_a_kill_prevented_is_removed_at_the_next_start(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Labelling, "_remove", killed)
+        patch.setattr(Copies, "take_back", killed)
         with pytest.raises(KeyboardInterrupt):
             labelling.undo("tab")
     assert labels_in(tmp_path / "origin") == ["01"]
@@ -179,7 +183,7 @@ def test_full_disk_loses_nothing_and_the_label_can_be_given_again(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for place in ("session.write_atomically", "journal.os.fsync"):
+    for place in ("filing.write_atomically", "journal.os.fsync"):
         with monkeypatch.context() as patch:
             patch.setattr(f"cnnlib.labelling.{place}", full)
             question = question or asked(labelling)

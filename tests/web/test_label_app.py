@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -11,20 +11,27 @@ from playwright.sync_api import Page, expect
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.filenames import label_of
+from cnnlib.core.errors import SampleError
 from cnnlib.data.folders import list_entries
+from cnnlib.data.sources import Entry as File
 from cnnlib.data.sources import list_source
-from cnnlib.labelling import session
+from cnnlib.labelling import filing, session
+from cnnlib.labelling.filing import Copies, Renames
 from cnnlib.labelling.journal import Journal
-from cnnlib.labelling.session import Labelling
+from cnnlib.labelling.round_state import RoundState
+from cnnlib.labelling.session import Label, Labelling
 from cnnlib.web.label_app import create_label_app
-from tests.helpers import fill, running
+from tests.helpers import draw, fill, running
 from tests.web.test_page import browser, needs_browser, page  # noqa: F401 (fixtures)
 
 
 class Reader:
     """Reads 0l0l on every picture, and is least sure of the third character."""
 
-    characters, lengths = "01l", (1, 8)
+    characters, lengths, version = "01l", (1, 8), "general"
+
+    def refresh(self) -> None:
+        """It stays the same."""
 
     def recognize(self, *_: Any) -> Prediction:
         return Prediction("0l0l", 0.25, (0.95, 0.8, 0.4, 0.99))
@@ -35,7 +42,8 @@ def labelling(tmp_path: Path) -> Labelling:
     fill(tmp_path / "pictures", 4)
     files = list_source(tmp_path / "pictures").entries
     reader: Any = Reader()
-    return Labelling(files, Journal(tmp_path / "labels.jsonl"), tmp_path / "origin", [tmp_path / "train"], reader)
+    copies = Copies(tmp_path / "origin", [tmp_path / "train"])
+    return Labelling(files, Journal(tmp_path / "labels.jsonl"), copies, reader)
 
 
 @pytest.fixture
@@ -114,7 +122,7 @@ def test_full_disk_is_said(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(session, "write_atomically", full)
+    monkeypatch.setattr(filing, "write_atomically", full)
     answer = app.test_client().post("/label", json={"number": 0, "text": "01"})
     assert (answer.status_code, answer.json["error_code"]) == (507, "2004")
     assert "No space left on device" in answer.json["message"]
@@ -254,3 +262,92 @@ def test_grid_is_worked_through_with_keys(shown: Page, labels: Any) -> None:
     shown.keyboard.press("Enter")
     expect(shown.locator("#count")).to_contain_text("3 of 4")
     assert labels() == ["0l0l", "0l0l", "0l1l"]
+
+
+class Trained:
+    """Rounds that are never run: `told` is how far the last one is."""
+
+    def __init__(self) -> None:
+        self.told: RoundState | None = None
+        self.started = 0
+
+    def start(self) -> None:
+        if self.told and self.told.running:
+            raise SampleError("a training on these labels is under way")
+        self.started += 1
+        self.told = RoundState(True, 0, 0, (), "")
+
+    def state(self) -> RoundState | None:
+        return self.told
+
+
+def test_training_is_started_once_there_are_labels_and_never_twice(labelling: Labelling) -> None:
+    rounds: Any = Trained()
+    client = create_label_app(lambda: labelling, rounds).test_client()
+    assert client.get("/round").json == {"can_train": True, "state": None}
+    assert "expected labels to train on; got none" in client.post("/round", json={}).json["message"]
+    labelling.label(0, Label("01"))
+    assert client.post("/round").status_code == 400, "a form of another site has no JSON"
+    assert client.post("/round", json={}).json["state"]["running"]
+    refused = client.post("/round", json={})
+    assert (refused.status_code, rounds.started) == (422, 1)
+    assert "under way" in refused.json["message"]
+
+
+def test_server_without_rounds_trains_nothing(app: Flask) -> None:
+    client = app.test_client()
+    assert client.get("/round").json["can_train"] is False
+    assert client.post("/round", json={}).status_code == 422
+
+
+@needs_browser
+def test_training_is_started_and_shown_on_the_page(labelling: Labelling, page: Page) -> None:  # noqa: F811
+    rounds: Any = Trained()
+    labelling.label(0, Label("01"))
+    with running(create_label_app(lambda: labelling, rounds)) as address:
+        page.goto(address)
+        page.get_by_role("button", name="Train on these").click()
+        expect(page.locator("#round-state")).to_have_text("The training begins")
+        assert page.locator("#train").is_disabled()
+        rounds.told = RoundState(True, 120, 400, (0.0, 0.25, 0.5), "…")
+        expect(page.locator("#round-state")).to_have_text("step 120 of 400, 50% of some verification pictures")
+        expect(page.locator("#line")).to_have_attribute("points", "0,24 50,18.25 100,12.5")
+        rounds.told = RoundState(False, 400, 400, (0.0, 0.9), "The new model reads 92.0% of 25 verification pictures")
+        expect(page.locator("#round-state")).to_contain_text("The new model reads 92.0%")
+        expect(page.locator("#train")).to_be_enabled()
+
+
+@needs_browser
+def test_page_of_a_server_without_rounds_has_no_button_for_them(shown: Page) -> None:
+    expect(shown.locator("#train")).to_be_hidden()
+
+
+@needs_browser
+def test_second_look_keeps_a_label_or_takes_the_reading(tmp_path: Path, page: Page) -> None:  # noqa: F811
+    pictures = [draw("01", tmp_path / "train" / f"0l11_{number}.png", seed=number) for number in (1, 2)]
+    files = [
+        File(PurePosixPath(path.relative_to(tmp_path)), lambda name: (tmp_path / name).read_bytes())
+        for path in pictures
+    ]
+    journal, renames = Journal(tmp_path / "labels.jsonl"), Renames(tmp_path, tmp_path / "aside")
+    reader: Any = Reader()
+    labelling = Labelling(files, journal, renames, reader, at_random=False)
+    with running(create_label_app(lambda: labelling)) as address:
+        page.goto(address)
+        expect(page.locator("#about")).to_contain_text("labelled 0l11, read as 0l0l, 25% sure")
+        assert cells(page) == "0l11"
+        expect(page.locator("#cells .here")).to_have_text("1")
+        assert page.locator(".cell.doubtful").count() == 2
+        page.keyboard.press("Enter")
+        expect(page.locator("#count")).to_contain_text("1 of 2")
+        page.keyboard.press("ArrowDown")
+        expect(page.locator("#end")).to_be_visible()
+    assert sorted(path.name for path in list_entries(tmp_path / "train")) == ["0l0l_2.png", "0l11_1.png"]
+
+
+@needs_browser
+def test_first_look_has_no_reading_to_take(shown: Page, labels: Any) -> None:
+    expect(shown.locator("#take")).to_be_hidden()
+    shown.keyboard.press("ArrowDown")
+    expect(shown.locator("#count")).to_contain_text("0 of 4")
+    assert labels() == []

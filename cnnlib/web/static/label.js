@@ -70,16 +70,29 @@ function show({ question: asked, progress }) {
   byId("work").hidden = !asked;
   byId("end").hidden = Boolean(asked);
   if (!asked) return;
-  cells = [...(asked.said ?? asked.text)].map((character, index) => ({
-    character, doubtful: asked.said === null && asked.doubtful[index],
+  const known = asked.said ?? asked.label;
+  cells = [...(known ?? asked.text)].map((character, index) => ({
+    character, doubtful: known === null ? asked.doubtful[index] : character !== [...asked.text][index],
   }));
-  place = asked.said === null ? asked.least : 0;
+  place = known === null ? asked.least : Math.max(0, cells.findIndex(({ doubtful }) => doubtful));
+  byId("take").hidden = byId("take-key").hidden = asked.label === null;
   showPicture(asked.number);
-  const source = asked.said === null ? `${percent(asked.confidence)} sure` : "as you wrote it";
-  byId("about").textContent = `${source} · ${asked.name}`;
+  byId("about").textContent = `${aboutOf(asked)} · ${asked.name}`;
   draw();
   shownAt = performance.now();
   byId("typing").focus({ preventScroll: true });
+}
+
+function aboutOf({ said, label, text, confidence }) {
+  if (label !== null) return `labelled ${label}, read as ${text}, ${percent(confidence)} sure`;
+  return said === null ? `${percent(confidence)} sure` : "as you wrote it";
+}
+
+/** In a second look: the reading is right, not the label. */
+function takeReading() {
+  if (question.label === null) return;
+  cells = [...question.text].map((character) => ({ character, doubtful: false }));
+  accept();
 }
 
 /** The picture comes by a request of its own, since an image can't send the token. */
@@ -186,6 +199,36 @@ function showProgress(progress) {
     ? `so far ${progress.alphabet}, length ${least === most ? least : `${least} to ${most}`}` : "";
 }
 
+/** The training on these labels: whether one can be started, how far it is, and how it ended. */
+const ROUND_MS = 3000;
+let roundTimer = null;
+
+async function showRound(body) {
+  clearTimeout(roundTimer);
+  try {
+    const { can_train: can, state } = await (await request("/round", body)).json();
+    byId("round").hidden = !can;
+    byId("train").disabled = Boolean(state?.running);
+    byId("round-state").textContent = state ? spoken(state) : "";
+    drawCurve(state?.curve ?? []);
+    if (state?.running) roundTimer = setTimeout(showRound, ROUND_MS);
+  } catch (error) {
+    byId("round-state").textContent = error.message;
+  }
+}
+
+function spoken({ running, step, steps, curve, said }) {
+  if (!running) return said;
+  if (!step) return "The training begins";
+  return `step ${step} of ${steps}, ${percent(curve.at(-1) ?? 0)} of some verification pictures`;
+}
+
+function drawCurve(curve) {
+  const points = curve.map((share, index) => `${(100 * index) / Math.max(1, curve.length - 1)},${24 - 23 * share}`);
+  byId("line").setAttribute("points", points.join(" "));
+  byId("curve").toggleAttribute("hidden", curve.length < 2);
+}
+
 function draw() {
   byId("cells").replaceChildren(...[...cells, null].map((cell, index) => {
     const box = document.createElement("span");
@@ -223,6 +266,7 @@ function accept() {
 const keys = {
   Enter: accept,
   Escape: () => send("/aside"),
+  ArrowDown: takeReading,
   ArrowLeft: () => { place = Math.max(0, place - 1); draw(); },
   ArrowRight: () => { place = Math.min(cells.length, place + 1); draw(); },
   Home: () => { place = 0; draw(); },
@@ -255,9 +299,11 @@ byId("typing").addEventListener("input", (event) => {  // characters, also those
 byId("typing").addEventListener("compositionend", (event) => { write(event.target.value); event.target.value = ""; });
 byId("cells").addEventListener("focus", () => byId("typing").focus());
 byId("accept").addEventListener("click", accept);
+byId("take").addEventListener("click", takeReading);
 byId("aside").addEventListener("click", () => send("/aside"));
 byId("undo").addEventListener("click", () => send("/undo"));
 byId("accept-all").addEventListener("click", acceptAll);
+byId("train").addEventListener("click", () => showRound({}));
 byId("one").addEventListener("click", () => setView(false));
 byId("grid").addEventListener("click", () => setView(true));
 byId("token-form").addEventListener("submit", (event) => {
@@ -265,6 +311,8 @@ byId("token-form").addEventListener("submit", (event) => {
   token = byId("token").value.trim();
   stored.set("token", token);
   begin();
+  showRound();
 });
 
 begin();
+showRound();

@@ -1,0 +1,129 @@
+"""What a label does to files: a copy of the picture, or another name for a picture that has a label already."""
+
+import hashlib
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from cnnlib.codec.filenames import file_name, label_of, plain_suffix, stem_in, suffix_in
+from cnnlib.codec.images import suffix_of
+from cnnlib.core.errors import SampleError
+from cnnlib.core.files import write_atomically
+from cnnlib.core.paths import display_path
+from cnnlib.data.samples import SERIAL_DIGITS
+from cnnlib.labelling.journal import Entry
+
+
+class Filing(Protocol):
+    """Where labels go. Each call may be repeated, as after a kill."""
+
+    def label(self, picture: str) -> str | None:
+        """The label that a picture of this name has already."""
+
+    def name(self, picture: str, text: str | None, data: bytes) -> str:
+        """The name of the file that a label makes, or that it makes to set a picture aside; empty for none."""
+
+    def put(self, entry: Entry, data: bytes) -> None:
+        """Make that file. Raises OSError, or SampleError when another one has its name."""
+
+    def is_put(self, entry: Entry) -> bool:
+        """Whether that was done."""
+
+    def check_there(self, entry: Entry) -> None:
+        """Raise SampleError when the file was moved elsewhere since, so that it can't be taken back."""
+
+    def take_back(self, entry: Entry, standing: Collection[Entry]) -> None:
+        """Undo that, unless another entry that stands has the same file."""
+
+
+class Copies:
+    """Copies named by their labels, in one folder. `sets` are others into which they may be moved later."""
+
+    def __init__(self, target: Path, sets: Sequence[Path]) -> None:
+        self.target, self._folders = target, (target, *sets)
+
+    def label(self, picture: str) -> str | None:  # noqa: ARG002
+        """None: these pictures have no labels."""
+        return None
+
+    def name(self, picture: str, text: str | None, data: bytes) -> str:  # noqa: ARG002
+        """The label and a hash of the content. What is set aside is not copied."""
+        if text is None:
+            return ""
+        return file_name(text, hashlib.sha256(data).hexdigest()[:SERIAL_DIGITS], plain_suffix(suffix_of(data)))
+
+    def put(self, entry: Entry, data: bytes) -> None:
+        """Write the copy, unless it is there: then it is this picture under this label."""
+        self.target.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(self.target / entry.copy):
+            write_atomically(self.target / entry.copy, data)
+
+    def is_put(self, entry: Entry) -> bool:
+        """Whether the copy is in one of the folders."""
+        return not entry.copy or any((folder / entry.copy).exists() for folder in self._folders)
+
+    def check_there(self, entry: Entry) -> None:
+        """Raise SampleError when the copy is in the sets."""
+        if entry.copy and not (self.target / entry.copy).exists() and self.is_put(entry):
+            raise SampleError(f"{entry.picture}: its copy is in the sets already, under the label {entry.label}")
+
+    def take_back(self, entry: Entry, standing: Collection[Entry]) -> None:
+        """Remove the copy. The same picture may be there twice."""
+        if entry.copy and not any(other.copy == entry.copy for other in standing):
+            (self.target / entry.copy).unlink(missing_ok=True)
+
+
+class Renames:
+    """Pictures of the sets, which get the right label where they are. Those that can't be read move to a folder."""
+
+    def __init__(self, root: Path, aside: Path) -> None:
+        """Names of pictures are paths, relative ones in `root`. What can't be read goes into `aside`."""
+        self.root, self._aside = root, aside
+
+    def label(self, picture: str) -> str | None:
+        """The label in its name."""
+        return label_of(Path(picture).name)
+
+    def name(self, picture: str, text: str | None, data: bytes) -> str:  # noqa: ARG002
+        """Its name with the new label and the old serial number."""
+        old = Path(picture).name
+        serial, suffix = stem_in(old).rpartition("_")[2], suffix_in(old).removeprefix(".")
+        return old if text is None else file_name(text, serial, suffix)
+
+    def put(self, entry: Entry, data: bytes) -> None:  # noqa: ARG002
+        """Give the picture its name."""
+        _rename(self.root / entry.picture, self._target(entry))
+
+    def is_put(self, entry: Entry) -> bool:
+        """Whether nothing has the old name any more, or the label is the old one."""
+        old = self.root / entry.picture
+        return self._target(entry) == old or not old.exists()
+
+    def check_there(self, entry: Entry) -> None:
+        """Raise SampleError when nothing has either name."""
+        if not self.find(entry.picture, entry).exists():
+            raise SampleError(f"{entry.picture}: it was moved away since")
+
+    def take_back(self, entry: Entry, standing: Collection[Entry]) -> None:  # noqa: ARG002
+        """Give the picture its old name."""
+        if self._target(entry).exists():
+            _rename(self._target(entry), self.root / entry.picture)
+
+    def find(self, picture: str, entry: Entry | None) -> Path:
+        """Where a picture is, given what was said about it."""
+        old = self.root / picture
+        return self._target(entry) if entry and not old.exists() else old
+
+    def _target(self, entry: Entry) -> Path:
+        old = self.root / entry.picture
+        return (old.parent if entry.label else self._aside) / entry.copy
+
+
+def _rename(path: Path, target: Path) -> None:
+    if path == target or not path.exists():
+        return
+    if target.exists():
+        raise SampleError(f"{display_path(target)}: already exists; {path.name} stays as it is")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(target)

@@ -1,0 +1,67 @@
+"""The model that types in beforehand: that of the config, or the general one. A newly trained one is taken at once."""
+
+from pathlib import Path
+from typing import Protocol
+
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.core.errors import ModelError
+from cnnlib.inference.hints import Hints
+from cnnlib.inference.model_card import load_card
+from cnnlib.inference.recognizer import Picture, Recognizer
+
+GENERAL = "general"
+
+
+class Reader(Protocol):
+    """What a labelling needs of a model."""
+
+    @property
+    def version(self) -> str:
+        """The name of the model, another one after each training."""
+
+    @property
+    def characters(self) -> str:
+        """Those that it reads."""
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """The fewest and the most characters that it reads."""
+
+    def refresh(self) -> None:
+        """Take another model, if there is one by now."""
+
+    def recognize(self, picture: Picture, hints: Hints) -> Prediction:
+        """Read a picture. Raises SampleError."""
+
+
+class ModelInUse:
+    """The model in a folder, or the general one while there is none that can be used; a `Reader`."""
+
+    def __init__(self, model_dir: Path) -> None:
+        self._model_dir, self.version = model_dir, GENERAL
+        self._recognizer = Recognizer.general()
+        self.refresh()
+
+    @property
+    def characters(self) -> str:
+        """Those that it reads."""
+        return self._recognizer.characters
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """The fewest and the most characters that it reads."""
+        return self._recognizer.lengths
+
+    def refresh(self) -> None:
+        """Take the model that a training has put into the folder, if it is another one. A broken one is passed over."""
+        try:
+            card = load_card(self._model_dir)
+            version = f"{card.step} {card.saved_at}"
+            if version != self.version:
+                self._recognizer, self.version = Recognizer(self._model_dir), version
+        except ModelError:
+            return
+
+    def recognize(self, picture: Picture, hints: Hints) -> Prediction:
+        """Read a picture. Raises SampleError."""
+        return self._recognizer.recognize(picture, hints)

@@ -1,0 +1,103 @@
+"""Where a round of labels and training keeps its things, how far it is, and how it is started."""
+
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import Timeout
+
+from cnnlib.config import SampleConfig
+from cnnlib.core.errors import SampleError
+from cnnlib.core.files import take_lock
+
+_STEPS = re.compile(r"cycle_stop (\d+) steps")
+_STEP = re.compile(r"^(\d+)th training", re.MULTILINE)
+_ACCURACY = re.compile(r"^\[Verification set\].* picture accuracy rate is ([\d.]+)", re.MULTILINE)
+TAIL_BYTES = 2**20  # of a log, which is read at its end
+
+
+@dataclass(frozen=True)
+class RoundFolder:
+    """Where a round keeps its training until it is done: beside the model of the config."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, config: SampleConfig) -> "RoundFolder":
+        """The folder of the rounds of a config."""
+        return cls(config.model_save_dir.with_name(f"{config.model_save_dir.name}_round"))
+
+    @property
+    def model(self) -> Path:
+        """The folder of the model in training."""
+        return self.path / "model"
+
+    @property
+    def log(self) -> Path:
+        """What the round says."""
+        return self.path / "round.log"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder for one round. Raises SampleError when another one is under way."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with take_lock(self.path / ".lock", 0):
+                yield
+        except Timeout as error:
+            raise SampleError("a training on these labels is under way") from error
+
+    def is_held(self) -> bool:
+        """Whether a round is under way, in whatever process."""
+        try:
+            with self.held():
+                return False
+        except SampleError:
+            return True
+
+
+@dataclass(frozen=True)
+class RoundState:
+    """How far a round is. `curve` has the share of verification pictures read right, a value for each ten steps."""
+
+    running: bool
+    step: int
+    steps: int
+    curve: tuple[float, ...]
+    said: str  # its last line
+
+
+class Rounds:
+    """The rounds of a config: what starts one, and how far it is."""
+
+    def __init__(self, command: Sequence[str], folder: RoundFolder) -> None:
+        self._command, self._folder = command, folder
+
+    def start(self) -> None:
+        """Start a round as a process of its own, which writes the log. Raises SampleError when one is under way."""
+        with self._folder.held():
+            log = self._folder.log.open("wb")
+        with log:
+            subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+    def state(self) -> RoundState | None:
+        """The state of the round under way, or of the last one; None before the first."""
+        try:
+            with self._folder.log.open("rb") as file:
+                file.seek(max(0, self._folder.log.stat().st_size - TAIL_BYTES))
+                said = file.read().decode("utf-8", "replace").replace("\r", "\n")
+        except OSError:
+            return None
+        return _state(said, self._folder.is_held())
+
+
+def _state(said: str, running: bool) -> RoundState:
+    lines = [line for line in said.splitlines() if line.strip()]
+    steps, step = _STEPS.findall(said), _STEP.findall(said)
+    curve = tuple(map(float, _ACCURACY.findall(said)))
+    return RoundState(
+        running, int(step[-1]) if step else 0, int(steps[-1]) if steps else 0, curve, lines[-1] if lines else ""
+    )

@@ -1,0 +1,137 @@
+"""A round: config, split and training on the labels so far. Then the new model is put where page and servers look.
+
+The training has a folder of its own and starts from the general model, so that the model in use stays until there is
+a better one. It runs as a process of its own, which outlives the page and its server.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cnnlib.config import SAMPLE_CONFIG, SampleConfig, check_keys, load_sample_config, read_sample_keys
+from cnnlib.core.errors import SampleError
+from cnnlib.core.files import write_atomically
+from cnnlib.core.paths import SHIPPED, display_path
+from cnnlib.data import config_proposal
+from cnnlib.data.folders import locked
+from cnnlib.data.samples import inspect_folder
+from cnnlib.data.verify_and_split import move, moved_labels, set_sizes, test_count
+from cnnlib.inference.model_card import held, load_card, load_model, save_model
+from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.round_state import RoundFolder
+
+ENDED = "The new model reads"  # begins the last line of a round that went well
+
+
+def default_keys(path: Path) -> dict[str, Any]:
+    """Keys of a config that is not written yet: the shipped ones, with folders of its own, named like the file."""
+    keys = read_sample_keys(SAMPLE_CONFIG)
+    folders = {key: re.sub(r"^(sample|model)/", rf"\1/{path.stem}/", keys[key]) for key in keys if key.endswith("_dir")}
+    return keys | folders | {"acc_stop": 1, "cycle_stop": "auto"}
+
+
+def open_config(path: Path) -> SampleConfig:
+    """The config at a path; a missing one as `fit_config` will write it, but for what follows from the labels."""
+    return load_sample_config(path) if path.exists() else check_keys(default_keys(path), path, SampleConfig)
+
+
+def fit_config(path: Path) -> SampleConfig:
+    """Write the config at a path, or widen the one that is there, so that it takes all labelled pictures.
+
+    An older one is kept as PATH.bak. Raises ConfigError when no config can, and SampleError without labelled pictures.
+    """
+    config, known = open_config(path), moved_labels(open_config(path))
+    samples = [sample for folder in config.dirs_to_split for sample in inspect_folder(folder)]
+    proposed = config_proposal.propose(samples, known, config, config_proposal.PIXEL_LIMIT)
+    if not proposed:
+        raise SampleError(f"{display_path(config.origin_dirs[0])}: expected labelled pictures; got none")
+    if not path.exists():
+        config_proposal.write(path, SAMPLE_CONFIG, default_keys(path) | proposed)
+    elif missing := config_proposal.disagreements(proposed, config):
+        config_proposal.write(path, path, missing)
+    return load_sample_config(path)
+
+
+def hold_back(config: SampleConfig, journal: Journal) -> int:
+    """Move labelled copies into the test set until it has its share; returns how many.
+
+    Only pictures that came at random: those of a grid are the surest, and would flatter the model.
+    """
+    origin, test = config.origin_dirs[0], config.test_image_dir
+    said = [entry for entry in journal.standing.values() if entry.action == "label" and entry.at_random]
+    at_random = sorted((entry.copy for entry in said if (origin / entry.copy).exists()), key=_by_hash)
+    sizes, waiting = set_sizes(config), sum(1 for folder in config.dirs_to_split for _ in _files(folder))
+    wanted = test_count(sizes.training + sizes.test + waiting) - sizes.test
+    with locked(origin, test):
+        for name in at_random[: max(0, wanted)]:
+            move(origin / name, test)
+    return len(at_random[: max(0, wanted)])
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else iter(())
+
+
+def _by_hash(name: str) -> bytes:
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+
+
+def run(path: Path, pictures: Path, journal: Journal, say: Callable[[str], None]) -> None:
+    """A whole round for the config at a path, on the labels of a journal; `pictures` teach without labels too.
+
+    Raises CaptchaError when something does not fit, and SampleError when a script ends with an error, which it said.
+    """
+    folder = RoundFolder.of(open_config(path))
+    with folder.held():
+        config = fit_config(path)
+        say(f"The config is {display_path(path)}; {hold_back(config, journal)} pictures more are for the test")
+        _script("verify_and_split_data.py", path, "--accept-labels")
+        shutil.rmtree(folder.model, ignore_errors=True)
+        _script("train_model.py", _own_config(path, config, folder, pictures))
+        swap_in(folder.model, config.model_save_dir)
+        card = load_card(config.model_save_dir)
+        share, count = card.verification_picture_accuracy, card.verification_pictures
+        say(f"{ENDED} {share:.1%} of {count} verification pictures; it is in {display_path(config.model_save_dir)}")
+
+
+def _script(name: str, config: Path, *options: str) -> None:
+    command = [sys.executable, str(SHIPPED / name), "--config", str(config), *options]
+    status = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
+    if status:
+        raise SampleError(f"{name} ended with status {status}; what it said is above")
+
+
+def _own_config(path: Path, config: SampleConfig, folder: RoundFolder, pictures: Path) -> Path:
+    """A copy of the config with the round's model folder, and the user's pictures as those without labels."""
+    keys = read_sample_keys(path) | {"model_save_dir": str(folder.model)}
+    keys |= {key: str(getattr(config, key)) for key in keys if key.endswith("_dir") and key != "model_save_dir"}
+    keys |= {"origin_image_dir": [*map(str, config.origin_dirs)]}
+    keys.pop("$schema", None)
+    if pictures.is_dir() and not config.unlabelled_dirs:
+        keys["unlabelled_image_dir"] = str(pictures.absolute())
+    own = folder.path / path.name
+    write_atomically(own, json.dumps(keys, ensure_ascii=False, indent=2).encode())
+    return own
+
+
+def swap_in(source: Path, target: Path) -> None:
+    """Replace the model in one folder by that of another, with its reports. Servers take it as they do any save."""
+    card = load_card(source)
+    files: dict[str, tuple[str, bytes]] = {
+        kind: (Path(file.name).suffix, load_model(source, kind)[1]) for kind, file in card.files.items()
+    }
+    with held(target):
+        save_model(target, card, files)
+    for path in source.iterdir():
+        with suppress(OSError):
+            if path.suffix == ".png":
+                shutil.copy2(path, target / path.name)
+            elif path.name == "report":
+                shutil.copytree(path, target / path.name, dirs_exist_ok=True)

@@ -1,0 +1,171 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import label_pictures
+from cnnlib.codec.filenames import label_of
+from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
+from cnnlib.core.errors import SampleError
+from cnnlib.data.folders import list_entries
+from cnnlib.data.sources import list_source
+from cnnlib.inference.model_card import load_card
+from cnnlib.labelling import rounds
+from cnnlib.labelling.filing import Copies
+from cnnlib.labelling.journal import Entry, Journal
+from cnnlib.labelling.model_in_use import GENERAL, ModelInUse
+from cnnlib.labelling.round_state import RoundFolder, Rounds
+from cnnlib.labelling.rounds import fit_config, hold_back, open_config, swap_in
+from cnnlib.labelling.session import Label, Labelling
+from tests.helpers import draw, eventually, fill, run_script, write_config
+
+SAID = """\
+Network columns: 973,415 parameters, 11 classes
+cycle_stop 400 steps of 128 pictures: each is seen 161.0 times, two views at once
+10th training >>>
+[Training set] The character accuracy rate is 0.10000 The picture accuracy rate is 0.01562 >>> loss 9.6720520035
+[Verification set] The character accuracy rate is 0.79644 The picture accuracy rate is 0.25000 >>> loss 2.7672019001
+20th training >>>
+[Training set] The character accuracy rate is 0.85007 The picture accuracy rate is 0.52344 >>> loss 2.6720520035
+[Verification set] The character accuracy rate is 0.79644 The picture accuracy rate is 0.60000 >>> loss 2.7672019001
+\r 10%|#  | 2560/51200 [00:10<01:00]\r 11%|#  | 2688/51200
+"""
+
+
+def test_missing_config_has_folders_of_its_own_and_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "my pictures.json"
+    config = open_config(path)
+    shipped = load_sample_config(SAMPLE_CONFIG)
+    assert config.origin_dirs[0] == shipped.origin_dirs[0].parent / path.stem / "origin"
+    assert config.model_save_dir == shipped.model_save_dir / path.stem
+    folders = [value for key, value in config.model_dump().items() if key.endswith("_image_dir") and value]
+    assert all(path.stem in str(folder) for folder in folders)
+    assert not path.exists()
+
+
+def test_config_is_written_for_the_labelled_pictures_and_widened_for_later_ones(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    keys = json.loads(path.read_text(encoding="utf-8"))
+    path.unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rounds, "default_keys", lambda _: keys)
+        with pytest.raises(SampleError, match="origin/: expected labelled pictures; got none"):
+            fit_config(path)
+        assert not path.exists()
+        for number, label in enumerate(("ab", "bcd", "ab")):
+            draw(label, tmp_path / f"sample/origin/{label}_{number}.png", size=(60, 24), seed=number)
+        config = fit_config(path)
+    assert (config.image_width, config.image_height, config.max_captcha) == (60, 24, 3)
+    assert str(config.alphabet) == "abcd"
+    assert config.cycle_stop == "auto"
+    before = path.read_bytes()
+    assert fit_config(path) == config
+    assert path.read_bytes() == before, "it fits already"
+    draw("xyzab", tmp_path / "sample/origin/xyzab_1.png", size=(60, 24))
+    assert fit_config(path).max_captcha == 5
+    assert path.with_name(f"{path.name}.bak").read_bytes() == before
+
+
+def said(config: SampleConfig, count: int, *, at_random: bool, seed: int) -> list[Entry]:
+    drawn = fill(config.origin_dirs[0], count, seed=seed)
+    return [
+        Entry("label", f"{seed} {path.name}", label_of(path.name), path.name, at_random=at_random) for path in drawn
+    ]
+
+
+def test_pictures_that_came_at_random_are_for_the_test_until_it_has_its_share(
+    config: SampleConfig, tmp_path: Path
+) -> None:
+    journal = Journal(tmp_path / "labels.jsonl")
+    chosen, surest = said(config, 30, at_random=True, seed=1), said(config, 170, at_random=False, seed=2)
+    for entry in (*chosen, *surest):
+        journal.append(entry)
+    count = rounds.test_count(200)
+    assert hold_back(config, journal) == count
+    held = {path.name for path in list_entries(config.test_image_dir)}
+    assert held < {entry.copy for entry in chosen}
+    assert hold_back(config, journal) == 0, "it has its share"
+    assert len(list_entries(config.origin_dirs[0])) + len(held) == 200
+
+
+def test_of_few_pictures_at_random_all_are_for_the_test(config: SampleConfig, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "labels.jsonl")
+    for entry in (*said(config, 2, at_random=True, seed=1), *said(config, 198, at_random=False, seed=2)):
+        journal.append(entry)
+    assert hold_back(config, journal) == 2
+
+
+def test_new_model_is_taken_by_what_reads_and_replaces_the_older_one(finished: SampleConfig, tmp_path: Path) -> None:
+    target = tmp_path / "in_use"
+    (finished.model_save_dir / "report").mkdir(exist_ok=True)
+    (finished.model_save_dir / "report" / "suspects.csv").write_text("none", encoding="utf-8")
+    reader = ModelInUse(target)
+    assert reader.version == GENERAL
+    swap_in(finished.model_save_dir, target)
+    reader.refresh()
+    assert reader.version.startswith("20 ")
+    assert reader.characters == "01"
+    assert load_card(target) == load_card(finished.model_save_dir)
+    assert (target / "report" / "suspects.csv").exists()
+    swap_in(finished.model_save_dir, target)
+    assert load_card(target) == load_card(finished.model_save_dir)
+    (target / "model_card.json").write_text("{", encoding="utf-8")
+    reader.refresh()
+    assert reader.characters == "01", "a broken model is passed over"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RoundFolder:
+    return RoundFolder(tmp_path / "round")
+
+
+def test_state_is_read_from_what_the_training_says(folder: RoundFolder) -> None:
+    started = Rounds([sys.executable, "-c", "print('ended')"], folder)
+    assert started.state() is None
+    folder.path.mkdir()
+    folder.log.write_bytes(SAID.encode())
+    state = started.state()
+    assert state
+    assert (state.running, state.step, state.steps, state.curve) == (False, 20, 400, (0.25, 0.6))
+    assert state.said == " 11%|#  | 2688/51200"
+    with folder.held():
+        state = started.state()
+        assert state
+        assert state.running
+        with pytest.raises(SampleError, match="under way"):
+            started.start()
+
+
+def test_started_round_is_a_process_of_its_own(folder: RoundFolder) -> None:
+    script = "import os, sys; print(os.getsid(0) == os.getpid()); print('failed', file=sys.stderr)"
+    started = Rounds([sys.executable, "-c", script], folder)
+    started.start()
+    assert eventually(lambda: folder.log.read_text(encoding="utf-8") == "True\nfailed\n")
+    state = started.state()
+    assert state
+    assert state.said == "failed"
+
+
+@pytest.mark.slow
+def test_round_trains_on_the_labels_and_the_page_reads_with_the_new_model(tmp_path: Path) -> None:
+    path = write_config(tmp_path, network="classic", cycle_stop=10, cycle_save=10)
+    config = load_sample_config(path)
+    pictures = tmp_path / "pictures"
+    fill(pictures, 60)
+    files = list_source(pictures).entries
+    journal = Journal(label_pictures.journal_path(path, pictures))
+    sets = config.train_image_dir, config.test_image_dir
+    reader = ModelInUse(config.model_save_dir)
+    labelling = Labelling(files, journal, Copies(config.origin_dirs[0], sets), reader)
+    for number, file in enumerate(labelling.files[:40]):
+        labelling.label(number, Label(label_of(file.name.name)))
+    done = run_script("label_pictures.py", pictures, "--config", path, "--train")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(rounds.ENDED)
+    assert "pictures without labels" in done.stdout
+    assert len(list_entries(config.test_image_dir)) + len(list_entries(config.train_image_dir)) == 40
+    assert list_entries(config.origin_dirs[0]) == []
+    labelling.next_question("tab")
+    assert reader.version.startswith("10 ")
+    assert labelling.progress().right is None, "of the new model nothing is known yet"
