@@ -30,6 +30,9 @@ class Filing(Protocol):
     def is_put(self, entry: Entry) -> bool:
         """Whether that was done."""
 
+    def may_change(self, entry: Entry) -> bool:
+        """Whether the label may be changed by asking about the picture again."""
+
     def check_there(self, entry: Entry) -> None:
         """Raise SampleError when the file was moved elsewhere since, so that it can't be taken back."""
 
@@ -62,6 +65,10 @@ class Copies:
     def is_put(self, entry: Entry) -> bool:
         """Whether the copy is in one of the folders."""
         return not entry.copy or any((folder / entry.copy).exists() for folder in self._folders)
+
+    def may_change(self, entry: Entry) -> bool:
+        """Whether the copy is where it was written."""
+        return (self.target / entry.copy).exists()
 
     def check_there(self, entry: Entry) -> None:
         """Raise SampleError when the copy is in the sets."""
@@ -99,6 +106,10 @@ class Renames:
         """Whether nothing has the old name any more, or the label is the old one."""
         old = self.root / entry.picture
         return self._target(entry) == old or not old.exists()
+
+    def may_change(self, entry: Entry) -> bool:  # noqa: ARG002
+        """Never: a second look is enough."""
+        return False
 
     def check_there(self, entry: Entry) -> None:
         """Raise SampleError when nothing has either name."""

@@ -12,13 +12,14 @@ from cnnlib.core.errors import SampleError, naming_file
 from cnnlib.core.files import sync_folder
 from cnnlib.core.paths import display_path
 
-Action = Literal["label", "aside", "undo"]
+Action = Literal["label", "aside", "undo", "again"]
 
 
 @dataclass(frozen=True)
 class Entry:
     """What was said about a picture: its label, that it can't be read, or that what was said does not count.
 
+    Some pictures are asked about again, to see whether the label is the same; `before` is the one that it had.
     `picture` is its place in the source, `copy` the name of its copy, `tab` who said it. `reading` and `confidence`
     were shown, and `seconds` passed until the answer.
     """
@@ -33,6 +34,7 @@ class Entry:
     tab: str = ""
     model: str = ""  # that gave the reading
     at_random: bool = True  # whether the picture came in the random order, and so tells about all others
+    before: str = ""
 
 
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
@@ -45,6 +47,7 @@ class Journal:
         """Read the file; a missing one has no entries. Raises SampleError when it can't be read or is no journal."""
         self.path = path
         self.last: Entry | None = None
+        self.again: dict[str, Entry] = {}  # by picture: what was said when it was asked about again
         self.standing: dict[str, Entry] = {}  # by picture: labels and set asides not taken back, the oldest first
         try:
             content = path.read_bytes()
@@ -83,6 +86,9 @@ class Journal:
 
     def _take(self, entry: Entry) -> None:
         self.last = entry
+        if entry.action == "again":
+            self.again[entry.picture] = entry
+            return
         self.standing.pop(entry.picture, None)
         if entry.action != "undo":
             self.standing[entry.picture] = entry

@@ -25,6 +25,7 @@ NARROWED_FROM = 50  # labels, from which on only their characters and lengths ar
 LEASE_S = 120  # for which a picture that one tab shows is shown by no other
 GRID_PICTURES = 48  # on a page
 GRID_CHOICE = 400  # pictures that the surest are chosen from
+AGAIN_ONE_IN, AGAIN_AFTER = 50, 20  # labels are asked about again, and so many labels later
 RECENT = 20  # labels, whose pace is shown
 PAUSE_S = 120  # between two labels, above which it was a pause
 
@@ -71,7 +72,7 @@ class Progress:
     """How far a labelling is: pictures done, set aside and left, how many a minute, and what was read right.
 
     `right` is the share of pictures at random whose label the reading of today's model had, with its 95% interval;
-    None without any.
+    None without any. Of the pictures that were asked about `again`, some labels `differed` from before.
     """
 
     done: int
@@ -81,6 +82,8 @@ class Progress:
     right: tuple[float, float, float] | None
     alphabet: str
     lengths: tuple[int, int] | None
+    again: int
+    differed: int
 
 
 class Labelling:
@@ -97,6 +100,9 @@ class Labelling:
         self.journal, self.filing, self.reader = journal, filing, reader
         self._numbers = {str(file.name): number for number, file in enumerate(self.files)}
         self._tells = at_random
+        self._to_ask_again = [
+            number for number, file in enumerate(self.files) if _at_random(file)[-1] % AGAIN_ONE_IN == 0
+        ]
         self._lock = threading.RLock()
         self._leases: dict[int, tuple[str, float]] = {}
         self._unreadable: dict[int, str] = {}
@@ -109,7 +115,22 @@ class Labelling:
         """The next picture for a tab of a browser, None when none is left. It is this tab's for `LEASE_S`."""
         with self._lock:
             doubted = sorted(self._doubted)
-            return next(self._questions(tab, itertools.chain(doubted, range(len(self.files)))), None)
+            fresh = self._questions(tab, itertools.chain(doubted, range(len(self.files))))
+            return self._asked_again(tab) or next(fresh, None)
+
+    def _asked_again(self, tab: str) -> Question | None:
+        """A picture that this tab labelled a while ago, to see whether it gives the same label; None if none is due.
+
+        Which ones come again follows from their names alone.
+        """
+        latest = {*list(self.journal.standing)[-AGAIN_AFTER:]}
+        for number in self._to_ask_again:
+            entry = self.journal.standing.get(self._name(number))
+            if entry is None or entry.picture in latest or entry.picture in self.journal.again:
+                continue
+            if entry.action == "label" and entry.at_random and entry.tab == tab and self.filing.may_change(entry):
+                return self._question(number, self.hints())
+        return None
 
     def grid(self, tab: str) -> list[Question]:
         """The surest of the next pictures, sorted by what is read, so that a wrong one stands out among its like.
@@ -170,6 +191,8 @@ class Labelling:
         """
         text = _checked(label.text)
         with self._lock:
+            if self._is_same_again(number, text, label.tab, sure=sure):
+                return
             self._check_free(number)
             if not sure:
                 self._check_usual(text)
@@ -180,6 +203,27 @@ class Labelling:
             entry = Entry("label", self._name(number), text, copy, *shown, *said_by, at_random)
             self._note(entry, data)
             self._times.append(time.monotonic())
+
+    def _is_same_again(self, number: int, text: str, tab: str, *, sure: bool) -> bool:
+        """Whether a picture was asked about again and has its label. With another one, its label is taken back.
+
+        Raises UnusualError for another label, unless it is `sure`.
+        """
+        before = self.journal.standing.get(self._name(number))
+        again = self._asked_again(tab)
+        if before is None or again is None or again.number != number:
+            return False
+        same = text == before.label
+        if not same and not sure:
+            raise UnusualError(f"before, you wrote {escape_odd(before.label)}; once more if this is right")
+        self.journal.append(Entry("again", before.picture, text, tab=tab, before=before.label))
+        if not same:
+            self._take_back(before, tab)
+        return same
+
+    def _take_back(self, entry: Entry, tab: str) -> None:
+        self.journal.append(Entry("undo", entry.picture, entry.label, entry.copy, tab=tab))
+        self.filing.take_back(entry, self.journal.standing.values())
 
     def _note(self, entry: Entry, data: bytes) -> None:
         self.journal.append(entry)
@@ -204,8 +248,7 @@ class Labelling:
             if last is None:
                 return None
             self.filing.check_there(last)
-            self.journal.append(Entry("undo", last.picture, last.label, last.copy, tab=tab))
-            self.filing.take_back(last, self.journal.standing.values())
+            self._take_back(last, tab)
             number = self._numbers[last.picture]
             self._lease(number, tab)
             return self._question(number, self.hints(), last.label or None)
@@ -242,6 +285,8 @@ class Labelling:
                 right=(share, *interval(share, len(asked))) if asked else None,
                 alphabet="".join(sorted({*"".join(labels)})),
                 lengths=(min(map(len, labels)), max(map(len, labels))) if labels else None,
+                again=len(self.journal.again),
+                differed=sum(entry.label != entry.before for entry in self.journal.again.values()),
             )
 
     @property

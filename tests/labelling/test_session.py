@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -335,3 +336,63 @@ def test_pictures_are_read_once_until_more_is_known(
     label(labelling, "01")
     labelling.grid("tab")
     assert len(reader.hints) == 7
+
+
+@pytest.fixture
+def every_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask about half of the labels again, two labels later."""
+    monkeypatch.setattr(session, "AGAIN_ONE_IN", 2)
+    monkeypatch.setattr(session, "AGAIN_AFTER", 2)
+
+
+def until_asked_again(labelling: Labelling) -> Question:
+    """Label pictures with 01 until one comes again; returns that question."""
+    done = set[str]()
+    while (question := asked(labelling)).name not in done:
+        done.add(question.name)
+        labelling.label(question.number, Label("01", "00", tab="tab"))
+    return question
+
+
+@pytest.mark.usefixtures("every_other")
+def test_some_labels_are_asked_about_again_once(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 20)
+    labelling = opened()
+    question = until_asked_again(labelling)
+    assert question.said is None, "the label that it has is not shown"
+    labelling.label(question.number, Label("01", tab="tab"))
+    progress = labelling.progress()
+    assert (progress.again, progress.differed) == (1, 0)
+    assert asked(opened()).name != question.name, "not a second time, also after a start anew"
+    labels = list_entries(tmp_path / "origin")
+    assert len(labels) == progress.done, "nothing is written twice"
+
+
+@pytest.mark.usefixtures("every_other")
+def test_another_label_the_second_time_counts_when_it_is_said_again(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 20)
+    labelling = opened()
+    question = until_asked_again(labelling)
+    with pytest.raises(UnusualError, match="before, you wrote 01; once more if this is right"):
+        labelling.label(question.number, Label("11", tab="tab"))
+    assert "11" not in labels_in(tmp_path / "origin")
+    labelling.label(question.number, Label("11", tab="tab"), sure=True)
+    progress = labelling.progress()
+    assert (progress.again, progress.differed) == (1, 1)
+    assert labels_in(tmp_path / "origin").count("11") == 1
+    assert len(list_entries(tmp_path / "origin")) == progress.done
+    assert opened().progress() == replace(progress, a_minute=None)
+
+
+@pytest.mark.usefixtures("every_other")
+def test_only_who_labelled_a_picture_is_asked_again_and_only_while_the_copy_is_there(
+    opened: Open, tmp_path: Path
+) -> None:
+    fill(tmp_path / "pictures", 20)
+    labelling = opened()
+    question = until_asked_again(labelling)
+    assert asked(labelling, "other").name != question.name
+    for copy in list_entries(tmp_path / "origin"):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        copy.rename(tmp_path / "train" / copy.name)
+    assert asked(labelling).name != question.name

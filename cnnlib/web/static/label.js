@@ -192,7 +192,8 @@ function showProgress(progress) {
   const pace = progress.a_minute ? `, ${progress.a_minute.toFixed(0)} a minute` : "";
   const right = progress.right
     ? `, ${percent(progress.right[0])} read right (${percent(progress.right[1])} to ${percent(progress.right[2])})` : "";
-  byId("count").textContent = `${progress.done} of ${total}${pace}${right}`;
+  const again = progress.again ? `, ${progress.differed} of ${progress.again} differed when asked again` : "";
+  byId("count").textContent = `${progress.done} of ${total}${pace}${right}${again}`;
   byId("bar").value = total ? (progress.done + progress.aside) / total : 0;
   const [least, most] = progress.lengths ?? [0, 0];
   byId("known").textContent = progress.lengths
