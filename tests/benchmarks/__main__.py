@@ -8,6 +8,7 @@ examples:
   python -m tests.benchmarks general --zoo path/to/tars
   python -m tests.benchmarks peers --looks path/to/other/tars --zoo path/to/tars
   python -m tests.benchmarks doctor --zoo path/to/tars --sets first second
+  python -m tests.benchmarks keystrokes --zoo path/to/tars --sets first second
   python -m tests.benchmarks speed
   python -m tests.benchmarks memory
   python -m tests.benchmarks service
@@ -26,7 +27,20 @@ from functools import partial
 from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
-from tests.benchmarks import doctor, faults, folders, general, headline, hostile, memory, peers, service, workers, zoo
+from tests.benchmarks import (
+    doctor,
+    faults,
+    folders,
+    general,
+    headline,
+    hostile,
+    keystrokes,
+    memory,
+    peers,
+    service,
+    workers,
+    zoo,
+)
 from tests.benchmarks.pages import write_pages
 from tests.benchmarks.runs import perform, stored
 from tests.fault_cases import CASES
@@ -41,6 +55,7 @@ WHAT = (
     "general",
     "peers",
     "doctor",
+    "keystrokes",
     "speed",
     "memory",
     "service",
@@ -68,7 +83,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
-    if arguments.what in ("zoo", "labels", "unlabelled", "general", "doctor") and not arguments.zoo:
+    if arguments.what in ("zoo", "labels", "unlabelled", "general", "doctor", "keystrokes") and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
     if arguments.what == "peers" and not (arguments.zoo or arguments.looks):
         parser.error("peers needs --looks, --zoo or both")
@@ -92,6 +107,8 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         yield from ((f"general-{name}", partial(general.read_set, folder, name)) for name in sets)
     if arguments.what == "doctor":
         yield from ((f"doctor-{name}", partial(doctor.measure, folder, name)) for name in sets)
+    if arguments.what == "keystrokes":
+        yield from ((f"keystrokes-{name}", partial(keystrokes.measure, folder, name)) for name in sets)
     if arguments.what == "peers":
         yield from of_peers(arguments)
     if arguments.what == "service":
