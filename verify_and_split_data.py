@@ -184,7 +184,9 @@ def separate(
         samples = with_free_names(samples, targets, earlier, moving)
     show_abnormal(samples, file)
     good = [sample.name for sample in samples if not sample.fault]
-    print("Start to separate the original image set: test set (5%) and training set (95%)")
+    total = sizes.training + sizes.test + len(good)
+    share = splitting.test_count(total) / total if total > 1 else splitting.TEST_SHARE
+    print(f"Start to separate the original image set: test set ({share:.0%}) and training set ({1 - share:.0%})")
     before = replace(sizes)
     if moving and good:
         sync_disk(folder)  # what was verified may be in memory alone, and be empty in the sets after a power cut

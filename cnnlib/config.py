@@ -100,7 +100,7 @@ class SampleConfig(Config):
         description="folder of labelled pictures to verify and split, or a list of folders, one for each look"
     )
     new_image_dir: FilePath = Field(description="folder of labelled pictures added later, to verify and split too")
-    train_image_dir: FilePath = Field(description="folder of training pictures; 5% of them are the verification set")
+    train_image_dir: FilePath = Field(description="folder of training pictures; 5% of them, or 10% of few, verify")
     test_image_dir: FilePath = Field(description="folder of test pictures, never trained on")
     api_image_dir: FilePath = Field(description="folder for pictures that the recognition API receives")
     online_image_dir: FilePath = Field(

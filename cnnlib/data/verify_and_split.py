@@ -27,7 +27,8 @@ from cnnlib.core.printable import printable
 from cnnlib.data.folders import Name, in_order, labels_in, list_names, scan_labels
 from cnnlib.data.samples import SERIAL_DIGITS, Sample, digest_of, inspect_folder, judge
 
-TEST_SHARE = 0.05  # 19:1
+TEST_SHARE, FEW_SHARE = 0.05, 0.1  # of the pictures, and of few: the accuracy on ten says next to nothing
+ENOUGH = 50  # pictures, for which the share of few is taken at most
 NAME_TAKEN = "Name taken"
 Progress = Callable[..., Any]  # wraps an iterator and takes its length as `total`, as tqdm does
 
@@ -50,8 +51,8 @@ class SetSizes:
     def draw_test(self, names: Sequence[Name], seed: int) -> set[Name]:
         """Draw the files of a folder that become test pictures, and count all `names` as moved.
 
-        The test set receives 5% of all pictures so far, even when you add a few at a time, but at most 5% of this
-        folder. From two pictures on it has at least one.
+        The test set receives its share of all pictures so far, even when you add a few at a time, but at most that
+        share of this folder. From two pictures on it has at least one.
         """
         total = len(names) + self.training + self.test
         goal = test_count(total) if total > 1 else 0
@@ -61,8 +62,8 @@ class SetSizes:
 
 
 def test_count(pictures: int) -> int:
-    """How many of so many pictures are for the test."""
-    return max(1, int(pictures * TEST_SHARE + 0.5))
+    """How many of so many pictures are for the test: 10% of up to 500, 50 of up to 1,000, and 5% of more."""
+    return max(1, int(max(pictures * TEST_SHARE, min(pictures * FEW_SHARE, ENOUGH)) + 0.5))
 
 
 def moved_labels(config: SampleConfig) -> list[str]:
@@ -267,7 +268,7 @@ def move_all(
 def spread(names: Sequence[Name], test: AbstractSet[Name], before: SetSizes) -> Iterator[Name]:
     """The names in an order that gives the test set its share at any time, rounded up.
 
-    A run that is killed on the way so leaves as many test pictures as the next one needs to reach 5%.
+    A run that is killed on the way so leaves as many test pictures as the next one needs to reach its share.
     """
     drawn = [name for name in names if name in test]
     others = [name for name in names if name not in test]

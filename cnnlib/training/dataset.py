@@ -28,8 +28,8 @@ from cnnlib.training.order import change_keys
 from cnnlib.training.pictures import Dataset
 from cnnlib.training.schedule import faded
 
-VERIFICATION_SHARE = 0.05
-VERIFICATION_LIMIT = 2000
+VERIFICATION_SHARE, FEW_SHARE = 0.05, 0.1  # of the pictures, and of few
+VERIFICATION_ENOUGH, VERIFICATION_LIMIT = 50, 2000  # pictures for which the share of few is taken, and in all, at most
 UNUSABLE_SHARE = 0.01  # of the pictures, above which a training doesn't begin
 SECOND_VIEW = np.uint32(2**32 - 1)  # minus the key of a picture is that of its second view
 REMEDY = "verify_and_split_data.py says what fits"
@@ -154,12 +154,13 @@ def _check_unusable(folder: Path, names: Sequence[str], reasons: dict[int, str])
 def choose_verification(names: Sequence[str], seed: int) -> np.ndarray:
     """Which of these names are the verification set, bool (n,): 5% by a hash of seed and name, 1 to 2,000.
 
-    At least one picture stays for training. A picture keeps its side when others are added. Only in folders of a few
-    dozen, or of more than 40,000, some move to training.
+    Of up to 500 pictures it is 10%, of up to 1,000 about 50. At least one picture stays for training. A picture keeps
+    its side when others are added, or moves to training.
     """
     hashed = (hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()[:8] for name in names)
     hashes = np.fromiter((int.from_bytes(digest, "big") for digest in hashed), np.uint64, len(names))
-    low = int((hashes < np.uint64(VERIFICATION_SHARE * 2**64)).sum())
+    share = max(VERIFICATION_SHARE, min(FEW_SHARE, VERIFICATION_ENOUGH / max(1, len(names))))
+    low = int((hashes < np.uint64(share * 2**64)).sum())
     count = max(1, min(low, VERIFICATION_LIMIT, len(names) - 1))
     chosen = np.zeros(len(names), bool)
     chosen[np.argsort(hashes, kind="stable")[:count]] = True
