@@ -12,18 +12,17 @@ from pathlib import Path
 import numpy as np
 
 from cnnlib.codec.filenames import file_name, suffix_in
-from cnnlib.config import SampleConfig, check_keys
+from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.core.progress import progress_bar
 from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.data.samples import Sample, judge
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 from cnnlib.training import devices
-from cnnlib.training.dataset import TrainingData, load_folder
+from cnnlib.training.dataset import load_folder
+from cnnlib.training.left_out import config_in, read_after_training, replace_keys, trainer_on
 from cnnlib.training.order import picture_numbers
 from cnnlib.training.pictures import Dataset
 from cnnlib.training.resume import start
-from cnnlib.training.trainer import Trainer
 
 PARTS = 3  # that the pictures are split into
 BATCH_SIZE = 64  # pictures of a step
@@ -65,29 +64,19 @@ def steps_for(pictures: int) -> int:
     return max(FEWEST_STEPS, VIEWS * pictures // BATCH_SIZE)
 
 
-def replace_keys(config: SampleConfig, **keys: object) -> SampleConfig:
-    """The config with other values of some keys."""
-    return check_keys(config.model_dump() | keys, config.name, SampleConfig)
-
-
 def fitting_config(config: SampleConfig, folder: Path, samples: Sequence[Sample]) -> SampleConfig:
     """The config of the trainings: everything below `folder`, with all characters of the labels in the alphabet."""
     known = str(config.alphabet)
     labels = (str(sample.label) for sample in samples if not sample.defects)
     others = sorted({character for label in labels for character in label} - set(known))
-    return replace_keys(
+    return config_in(
+        folder,
         config,
         train_image_dir=folder / "pictures",
-        model_save_dir=folder / "model",
-        cache_dir=folder / "cache",
-        log_dir=folder / "logs",
         char_set=known + "".join(others),
         use_labels_json_file=False,
         image_suffix="any",
         train_batch_size=BATCH_SIZE,
-        acc_stop=1.0,
-        strategy="one",
-        generator=None,
     )
 
 
@@ -108,32 +97,11 @@ def parts(config: SampleConfig, data: Dataset, stop: StopSignal, say: Say) -> It
     numbers = picture_numbers(np.arange(len(data)), len(data), config.split_seed)
     for part, left_out in enumerate(np.array_split(numbers, PARTS), 1):
         learned = np.setdiff1d(numbers, left_out)
-        trainer = train_briefly(config, data, learned, np.sort(left_out), stop, f"Part {part} of {PARTS}")
+        trainer = trainer_on(config, data, learned, np.sort(left_out))
+        start(trainer, "auto")
+        predictions = read_after_training(trainer, stop, f"Part {part} of {PARTS}")
         if stop.signal:
             return
-        predictions = trainer.evaluator.predict(trainer.verification, np.arange(len(left_out)))
         right = sum(each.prediction.text == each.label for each in predictions)
         say(f"Part {part} of {PARTS}: {right} of {len(predictions)} labels are read as they are")
         yield predictions
-
-
-def train_briefly(
-    config: SampleConfig, data: Dataset, learned: np.ndarray, left_out: np.ndarray, stop: StopSignal, title: str
-) -> Trainer:
-    """A training on the pictures `learned`, from the general model, which verifies with those `left_out`.
-
-    Both are ascending numbers of `data`. A signal ends it early.
-    """
-
-    def load(_: SampleConfig) -> TrainingData:
-        return TrainingData(data.select(learned), data.select(left_out), {})
-
-    trainer = Trainer(config, load)
-    start(trainer, "auto")
-    with progress_bar(total=trainer.plan.steps, unit=" steps", desc=title, leave=False) as bar:
-        for pictures, labels, keys in trainer.batches():
-            if stop.signal:
-                break
-            trainer.step(pictures, labels, keys)
-            bar.update()
-    return trainer

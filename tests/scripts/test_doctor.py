@@ -48,7 +48,8 @@ def test_without_tensorflow_the_files_alone_are_examined(config_path: Path, tmp_
         "sys.exit(verify_and_split_data.main(['--doctor', sys.argv[1]]))"
     )
     lines = run_python("-c", code, config_path).stdout.splitlines()
-    assert lines[0].startswith("[Warning] No network compares the labels: tensorflow: the package is not installed")
+    assert lines[0].startswith("[Warning] No network compares the labels: tensorflow")
+    assert ": the package is not installed; it comes with: pip install" in lines[0]
     assert lines[1] == "91 labelled pictures"
 
 
@@ -63,6 +64,7 @@ def test_networks_contradict_a_wrong_label(
     short: SampleConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cross_fitting, "FEWEST_STEPS", 60)
+    fill(short.test_image_dir, 120, seed=1)
     path = draw("00", short.train_image_dir / "drawn.png", seed=300)
     path.rename(path.with_name("11_wrong.png"))
     assert verify_and_split_data.examine(short) == 0

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -80,13 +79,13 @@ def test_no_part_is_read_by_a_network_that_learned_it(
     link(samples, config.train_image_dir)
     data = load_folder(config.train_image_dir, config).data
     split: list[tuple[set[int], set[int]]] = []
-    train = cross_fitting.train_briefly
+    make = cross_fitting.trainer_on
 
-    def record(config: SampleConfig, data: Dataset, learned: np.ndarray, left_out: np.ndarray, *rest: Any) -> Trainer:
+    def record(config: SampleConfig, data: Dataset, learned: np.ndarray, left_out: np.ndarray) -> Trainer:
         split.append((set(learned.tolist()), set(left_out.tolist())))
-        return train(cross_fitting.replace_keys(config, cycle_stop=1), data, learned, left_out, *rest)
+        return make(cross_fitting.replace_keys(config, cycle_stop=1), data, learned, left_out)
 
-    monkeypatch.setattr(cross_fitting, "train_briefly", record)
+    monkeypatch.setattr(cross_fitting, "trainer_on", record)
     read = [each.path.name for part in parts(config, data, StopSignal(silent), silent) for each in part]
     assert sorted(read) == list(data.names)
     assert [learned & left_out for learned, left_out in split] == [set(), set(), set()]
