@@ -4,9 +4,13 @@ Training stops after cycle_stop steps, or when the picture accuracy on the verif
 row. Ctrl-C saves first; start the script again to go on. A new training starts from the general model in model/general,
 as far as its layers fit, unless --warm-start names another model.
 
+--forecast says what more labels would bring, from trainings on parts of the labels. It draws report/forecast.png in
+model_save_dir and touches nothing else.
+
 examples:
   python train_model.py
   python train_model.py conf/my_config.json
+  python train_model.py --forecast conf/my_config.json
   python train_model.py --warm-start model/older/
   python train_model.py --export-only --onnx captcha.onnx
   python train_model.py --recognize sample/test/2e8j_17322d.png
@@ -123,6 +127,28 @@ class TrainModel:
         print_lines(export_lines(export_checkpoint(self.config, saved_model=saved_model, onnx=onnx)))
         return DONE
 
+    def forecast(self) -> int:
+        """Print and draw what more labels would bring; returns the exit status.
+
+        Raises CaptchaError when config or pictures can't be used, or there are too few.
+        """
+        with muted_stderr():
+            from cnnlib.training import forecasting
+        from cnnlib.training.reporting import print_line
+
+        measurement = forecasting.measure_parts(self.config, print_line)
+        if measurement.signal:
+            return SIGNAL_BASE + measurement.signal
+        forecasts = forecasting.forecast_labels(measurement, forecasting.targets(measurement.labels))
+        print_lines(forecasting.forecast_lines(self.config, measurement, forecasts))
+        folder = self.config.model_save_dir / "report"
+        forecasting.write_figures(folder / "forecast.json", measurement, forecasts)
+        picture = folder / "forecast.png"
+        with optional_output(picture):
+            forecasting.draw(picture, measurement)
+            print(f"The curve is in {display_path(picture)}")
+        return DONE
+
     def recognize_captcha(self, picture: Path | None = None) -> str:
         """Read one picture, by default the first of `test_image_dir`, and print label and prediction.
 
@@ -154,6 +180,7 @@ def parser() -> ArgumentParser:
     parser.add_argument(
         "--clear-cache", action="store_true", help="do not train; delete the decoded pictures in cache_dir"
     )
+    parser.add_argument("--forecast", action="store_true", help="do not train; say what more labels would bring")
     parser.add_argument("--export-only", action="store_true", help="do not train; export the checkpoint again")
     parser.add_argument(
         "--saved-model",
@@ -183,6 +210,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.recognize:
         model.recognize_captcha(arguments.recognize)
         return DONE
+    if arguments.forecast:
+        return model.forecast()
     if arguments.export_only:
         return model.export(arguments.saved_model, arguments.onnx)
     return model.train_cnn(arguments.warm_start)

@@ -73,6 +73,27 @@ def draw_errors(
     _save(figure, path)
 
 
+@plain_style()
+def draw_learning_curve(path: Path, measured: Curve, forecast: Sequence[tuple[int, float, float, float]]) -> None:
+    """Write a PNG of picture accuracies, 0 to 1, over numbers of labels, as the share misread; both axes logarithmic.
+
+    `measured` are dots. `forecast` is a line in a band: labels, likely, lowest and highest accuracy.
+    """
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    labels, likely, lowest, highest = (np.array(part) for part in zip(*forecast, strict=True))
+    dots = [(count, 100 * (1 - share)) for count, share in measured]
+    floor = _floor([*(value for _, value in dots), *(100 * (1 - highest)).tolist()])
+    axes.fill_between(labels, 100 * (1 - lowest), np.maximum(100 * (1 - highest), floor), alpha=0.2, color=COLOURS[0])
+    axes.plot(labels, np.maximum(100 * (1 - likely), floor), color=COLOURS[0], label="forecast, with its range")
+    counts, values = zip(*dots, strict=True)
+    axes.plot(counts, np.maximum(values, floor), "o", color=COLOURS[1], label="measured")
+    axes.set(title="Accuracy over labels", xlabel="labels learned", ylabel="pictures misread", xscale="log")
+    scale_errors(axes, floor)
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
 def _floor(values: Sequence[float]) -> float:
     """Where on a logarithmic axis of percent no error is drawn: below the smallest of `values` that is one."""
     return NONE_BELOW * min((value for value in values if value > 1e-9), default=1.0)

@@ -1,0 +1,133 @@
+"""What more labels would bring: trainings on parts of the labels, each of which reads other pictures, and a curve."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnlib.config import SampleConfig
+from cnnlib.core.errors import SampleError
+from cnnlib.core.files import write_atomically
+from cnnlib.core.paths import display_path
+from cnnlib.core.signals import StopSignal, catch_stop_signals
+from cnnlib.evaluation.learning_curve import Forecast, Measured, forecast
+from cnnlib.training import devices
+from cnnlib.training.dataset import VERIFICATION_SHARE, load_folder
+from cnnlib.training.left_out import config_in, read_after_training, trainer_on
+from cnnlib.training.order import picture_numbers
+from cnnlib.training.pictures import Dataset
+from cnnlib.training.resume import start
+from cnnlib.training.schedule import steps_for
+
+PARTS = (1 / 4, 1 / 2, 3 / 4)  # of the labels that are learned; the others are read
+FEWEST_LABELS = 80  # from which on the parts tell something
+READ_LIMIT = 2000  # pictures that are read after a training, at most
+CURVE_POINTS = 24  # for which the forecast is drawn
+GROWTH = (1, 1.5, 2, 4)  # of the labels, for which the accuracy is forecast
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The trainings on parts of `labels` labels, how long a step of theirs took, and what ended them early."""
+
+    labels: int
+    measured: list[Measured]
+    step_seconds: float
+    signal: int | None
+
+
+def measure_parts(config: SampleConfig, say: Say) -> Measurement:
+    """Train on each part of the pictures of `train_image_dir`, and read others.
+
+    Raises SampleError when there are too few, and ConfigError or SampleError as a training does.
+    """
+    with tempfile.TemporaryDirectory(prefix="captcha-forecast-") as name:
+        own = config_in(Path(name), config)
+        say(devices.use_gpu(config.enable_gpu))
+        data = load_folder(config.train_image_dir, own).data
+        if len(data) < FEWEST_LABELS:
+            folder = display_path(config.train_image_dir)
+            raise SampleError(f"{folder}: expected {FEWEST_LABELS} or more labelled pictures; got {len(data)}")
+        with catch_stop_signals(lambda _: say("Interrupted: nothing is forecast")) as stop:
+            return _measure(own, data, stop, say)
+
+
+def _measure(config: SampleConfig, data: Dataset, stop: StopSignal, say: Say) -> Measurement:
+    numbers = picture_numbers(np.arange(len(data)), len(data), config.split_seed)
+    measured, steps, begin = list[Measured](), 0, time.perf_counter()
+    for count in (round(part * len(data)) for part in PARTS):
+        learned, left_out = np.sort(numbers[:count]), np.sort(numbers[count:][:READ_LIMIT])
+        trainer = trainer_on(config, data, learned, left_out)
+        start(trainer, "auto")
+        predictions = read_after_training(trainer, stop, f"{count} labels")
+        if stop.signal:
+            break
+        right = sum(each.prediction.text == each.label for each in predictions)
+        measured.append(Measured(count, len(predictions), len(predictions) - right))
+        say(f"After a training on {count} labels: {right} of {len(predictions)} other pictures are read right")
+        steps += steps_of(config, count)
+    return Measurement(len(data), measured, (time.perf_counter() - begin) / max(1, steps), stop.signal)
+
+
+def steps_of(config: SampleConfig, learned: int) -> int:
+    """The steps of a training on so many pictures."""
+    return steps_for(learned, config.train_batch_size) if config.cycle_stop == "auto" else config.cycle_stop
+
+
+def learned_of(labels: int) -> int:
+    """How many of the labels of the training folder a training learns. The others are the verification set."""
+    return round(labels * (1 - VERIFICATION_SHARE))
+
+
+def targets(labels: int) -> list[int]:
+    """The numbers of labels for which the accuracy is forecast: those that there are, and round numbers above."""
+    digit = 10 ** max(1, len(str(labels)) - 2)
+    return [labels, *(round(labels * growth / digit) * digit for growth in GROWTH[1:])]
+
+
+def forecast_labels(measurement: Measurement, labels: list[int]) -> list[Forecast]:
+    """The forecast for each number of labels in the training folder."""
+    found = forecast(measurement.measured, [learned_of(count) for count in labels])
+    return [
+        Forecast(count, each.accuracy, each.lowest, each.highest) for count, each in zip(labels, found, strict=True)
+    ]
+
+
+def forecast_lines(config: SampleConfig, measurement: Measurement, forecasts: list[Forecast]) -> list[str]:
+    """What more labels likely bring, a line for each number of them."""
+    lines = []
+    for each in forecasts:
+        more = each.labels - measurement.labels
+        minutes = measurement.step_seconds * steps_of(config, learned_of(each.labels)) / 60
+        start = f"{more} more labels" if more else f"All {each.labels} labels"
+        lines.append(
+            f"{start}, a training of some {max(1, round(minutes))} minutes: {each.lowest:.1%} to {each.highest:.1%}"
+        )
+    return lines
+
+
+def write_figures(path: Path, measurement: Measurement, forecasts: list[Forecast]) -> None:
+    """Write what was measured and forecast as JSON. Raises OSError when it can't be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figures = {
+        "measured": [asdict(each) for each in measurement.measured],
+        "step_seconds": round(measurement.step_seconds, 3),
+        "forecast": [asdict(each) for each in forecasts],
+    }
+    write_atomically(path, (json.dumps(figures, indent=2) + "\n").encode())
+
+
+def draw(path: Path, measurement: Measurement) -> None:
+    """Draw the measurements and the curve through them. Raises ImportError without matplotlib, and OSError."""
+    from cnnlib.evaluation import plots  # takes a second
+
+    first, last = measurement.measured[0].labels, learned_of(targets(measurement.labels)[-1])
+    counts = np.geomspace(first, last, CURVE_POINTS).astype(int).tolist()
+    curve = [(each.labels, each.accuracy, each.lowest, each.highest) for each in forecast(measurement.measured, counts)]
+    plots.draw_learning_curve(path, [(each.labels, each.accuracy) for each in measurement.measured], curve)
