@@ -19,6 +19,8 @@ from tests.benchmarks import (
     drawings,
     folders,
     folders_page,
+    forecast,
+    forecast_page,
     general,
     pages,
     runs,
@@ -143,3 +145,17 @@ def test_spoiled_labels_are_counted_by_their_places_in_the_list() -> None:
     text = doctor_page.doctor_text("", [{"set": "small", "machine": "", "commit": "abc", **measured}])
     assert "| small | 100 | 2 | 1 | 1 | 1 | 1 | 1 of 1 | 0 of 0 | 0 of 1 | 0 of 0 | abc |\n" in text
     assert "1 of 2 are in the first 4%." in text
+
+
+def test_forecast_is_compared_with_what_was_read_then() -> None:
+    measured = [{"labels": 100, "pictures": 300, "misread": 30}, {"labels": 200, "pictures": 200, "misread": 10}]
+    truth = {"training_pictures": 1425, "picture_accuracy": 0.99, "samples": 400}
+    compared = forecast.compared(measured, truth)
+    low, high = compared["range"]
+    assert low < 0.99 < high < 1
+    text = forecast_page.forecast_text("", [{"set": "small", "machine": "", "commit": "abc", **compared}])
+    assert f"| small | 1,425 | {compared['forecast']:.1%} | {low:.1%} to {high:.1%} | 99.0% | " in text
+    assert "holds what was read right in 1 of 1 sets" in text
+    missed = {"set": "small", "machine": "", "commit": "abc", **compared, "picture_accuracy": 0.5}
+    assert "| 50.0% | " in forecast_page.forecast_text("", [missed])
+    assert "in 0 of 1 sets" in forecast_page.forecast_text("", [missed])

@@ -8,6 +8,7 @@ examples:
   python -m tests.benchmarks general --zoo path/to/tars
   python -m tests.benchmarks peers --looks path/to/other/tars --zoo path/to/tars
   python -m tests.benchmarks doctor --zoo path/to/tars --sets first second
+  python -m tests.benchmarks forecast --zoo path/to/tars --sets first second
   python -m tests.benchmarks keystrokes --zoo path/to/tars --sets first second
   python -m tests.benchmarks speed
   python -m tests.benchmarks memory
@@ -31,6 +32,7 @@ from tests.benchmarks import (
     doctor,
     faults,
     folders,
+    forecast,
     general,
     headline,
     hostile,
@@ -55,6 +57,7 @@ WHAT = (
     "general",
     "peers",
     "doctor",
+    "forecast",
     "keystrokes",
     "speed",
     "memory",
@@ -83,7 +86,8 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
-    if arguments.what in ("zoo", "labels", "unlabelled", "general", "doctor", "keystrokes") and not arguments.zoo:
+    of_zoo = ("zoo", "labels", "unlabelled", "general", "doctor", "forecast", "keystrokes")
+    if arguments.what in of_zoo and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
     if arguments.what == "peers" and not (arguments.zoo or arguments.looks):
         parser.error("peers needs --looks, --zoo or both")
@@ -107,6 +111,8 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         yield from ((f"general-{name}", partial(general.read_set, folder, name)) for name in sets)
     if arguments.what == "doctor":
         yield from ((f"doctor-{name}", partial(doctor.measure, folder, name)) for name in sets)
+    if arguments.what == "forecast":
+        yield from ((f"forecast-{name}", partial(forecast.measure, folder, name)) for name in sets)
     if arguments.what == "keystrokes":
         yield from ((f"keystrokes-{name}", partial(keystrokes.measure, folder, name)) for name in sets)
     if arguments.what == "peers":

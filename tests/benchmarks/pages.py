@@ -20,6 +20,7 @@ from tests.benchmarks.doctor_page import doctor_text
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_readings, draw_samples
 from tests.benchmarks.faults_page import faults_text
 from tests.benchmarks.folders_page import folders_text
+from tests.benchmarks.forecast_page import forecast_text
 from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.hostile_page import hostile_text
 from tests.benchmarks.memory_page import memory_text
@@ -55,6 +56,8 @@ def write_pages() -> None:
         write_peers(results("peers-"), results("general-"))
     if results("doctor-"):
         (DOCS / "doctor.md").write_text(doctor_text(HEAD, results("doctor-")), encoding="utf-8")
+    if results("forecast-"):
+        (DOCS / "forecast.md").write_text(forecast_text(HEAD, results("forecast-")), encoding="utf-8")
     for result in results("memory"):
         (DOCS / "memory.md").write_text(memory_text(HEAD, result), encoding="utf-8")
     for result in results("folders"):
