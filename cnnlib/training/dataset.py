@@ -159,12 +159,16 @@ def choose_verification(names: Sequence[str], seed: int) -> np.ndarray:
     """
     hashed = (hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()[:8] for name in names)
     hashes = np.fromiter((int.from_bytes(digest, "big") for digest in hashed), np.uint64, len(names))
-    share = max(VERIFICATION_SHARE, min(FEW_SHARE, VERIFICATION_ENOUGH / max(1, len(names))))
-    low = int((hashes < np.uint64(share * 2**64)).sum())
+    low = int((hashes < np.uint64(verification_share(len(names)) * 2**64)).sum())
     count = max(1, min(low, VERIFICATION_LIMIT, len(names) - 1))
     chosen = np.zeros(len(names), bool)
     chosen[np.argsort(hashes, kind="stable")[:count]] = True
     return chosen
+
+
+def verification_share(pictures: int) -> float:
+    """The share of so many pictures that verifies, about."""
+    return max(VERIFICATION_SHARE, min(FEW_SHARE, VERIFICATION_ENOUGH / max(1, pictures)))
 
 
 def hash_names(parts: Sequence[Dataset]) -> str:

@@ -16,7 +16,7 @@ from cnnlib.core.paths import display_path
 from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.evaluation.learning_curve import Forecast, Measured, forecast
 from cnnlib.training import devices
-from cnnlib.training.dataset import VERIFICATION_SHARE, load_folder
+from cnnlib.training.dataset import load_folder, verification_share
 from cnnlib.training.left_out import config_in, read_after_training, trainer_on
 from cnnlib.training.order import picture_numbers
 from cnnlib.training.pictures import Dataset
@@ -82,7 +82,7 @@ def steps_of(config: SampleConfig, learned: int) -> int:
 
 def learned_of(labels: int) -> int:
     """How many of the labels of the training folder a training learns. The others are the verification set."""
-    return round(labels * (1 - VERIFICATION_SHARE))
+    return round(labels * (1 - verification_share(labels)))
 
 
 def targets(labels: int) -> list[int]:

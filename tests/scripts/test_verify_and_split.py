@@ -38,11 +38,11 @@ def test_console_is_that_of_the_original(config_path: Path, tmp_path: Path) -> N
         "====The following 1 picture is abnormal====",
         "[Picture 0] [.DStore] [File extension is incorrect]",
         "========end",
-        "Start to separate the original image set: test set (5%) and training set (95%)",
+        "Start to separate the original image set: test set (10%) and training set (90%)",
         "A total of 100 images are allocated to the training set and test set, "
         "one of which is an anomaly and remains in the original directory",
-        "The number of test sets is: 5",
-        "The number of training sets is: 95",
+        "The number of test sets is: 10",
+        "The number of training sets is: 90",
         f">>> Start verification directory: [{sample}/new_train/]",
         f"[Warning] The directory {sample}/new_train/ cannot be found, it will be created soon",
         "Start to verify the original picture collection",
@@ -50,14 +50,14 @@ def test_console_is_that_of_the_original(config_path: Path, tmp_path: Path) -> N
         "====The following 0 pictures are abnormal====",
         "No abnormality found (0 pictures in total)",
         "========end",
-        "Start to separate the original image set: test set (5%) and training set (95%)",
+        "Start to separate the original image set: test set (10%) and training set (90%)",
         "A total of 0 images are allocated to the training set and test set, "
         "0 of which are anomalies and remain in the original directory",
         "The number of test sets is: 0",
         "The number of training sets is: 0",
     ]
-    assert len(names(tmp_path, "train")) == 95
-    assert len(names(tmp_path, "test")) == 5
+    assert len(names(tmp_path, "train")) == 90
+    assert len(names(tmp_path, "test")) == 10
     assert {path.name for path in (tmp_path / "sample" / "origin").iterdir()} - {".lock"} == {".DStore"}
 
 
@@ -88,7 +88,7 @@ def test_interrupted_run_leaves_the_share_of_the_test_set_as_it_should_be(
     monkeypatch.setattr(verify_and_split, "move", move)
     assert verify_and_split_data.main(["--config", str(config_path)]) == 0
     assert len(names(tmp_path, "train")) + len(names(tmp_path, "test")) == 200
-    assert 7 <= len(names(tmp_path, "test")) <= 13  # 5%; 15 where all test pictures go first
+    assert 17 <= len(names(tmp_path, "test")) <= 23  # 10%; 30 where all test pictures go first
 
 
 def test_dry_run_prints_the_split_and_changes_nothing(
@@ -112,7 +112,7 @@ def test_dry_run_prints_what_the_run_prints_about_both_folders(
         out = capsys.readouterr().out
         shares.append([line for line in out.splitlines() if line.startswith("The number of")])
     assert shares[0] == shares[1] != []
-    assert len(names(tmp_path, "test")) == 2, "one of each 25, at most: the first ones were not split"
+    assert len(names(tmp_path, "test")) == 6, "three of each 25, at most: the first ones were not split"
 
 
 def test_dry_run_prints_what_the_run_prints_about_taken_names(

@@ -8,7 +8,7 @@ import pytest
 from cnnlib.codec.images import open_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.training.dataset import VERIFICATION_LIMIT, batches, choose_verification, load_training
+from cnnlib.training.dataset import VERIFICATION_LIMIT, batches, choose_verification, load_training, verification_share
 from cnnlib.training.order import picture_numbers
 from tests.helpers import draw, fill
 
@@ -161,3 +161,9 @@ def test_every_seed_that_a_config_may_have_draws_changes(config: SampleConfig) -
     training = load_training(config).training
     drawn = [next(iter(batches(training, 8, range(1), seed, 1.0)))[0].numpy() for seed in (0, 2**31, 2**32 - 1)]
     assert len({pictures.tobytes() for pictures in drawn}) == 3
+
+
+@pytest.mark.parametrize(("count", "share"), [(20, 0.1), (500, 0.1), (800, 0.0625), (1000, 0.05), (30_000, 0.05)])
+def test_of_few_pictures_more_verify(count: int, share: float) -> None:
+    assert verification_share(count) == pytest.approx(share)
+    assert abs(len(verifying(count)) - share * count) < 4 * (share * count) ** 0.5
