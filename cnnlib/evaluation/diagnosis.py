@@ -1,9 +1,11 @@
 """Diagnose a training: accuracies, confusions, probably mislabelled pictures, and what to try next."""
 
+import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.files import write_atomically
@@ -16,15 +18,25 @@ SUSPECT_RATIO = 20  # lowest ratio of that confidence to the confidence of the l
 TINY = 1e-300  # a confidence that has a logarithm
 JUDGE_ACCURACY = 0.9  # lowest accuracy on training pictures that lets a network judge labels
 ACCURACY_GAP = 0.02  # smallest difference between two accuracies that is worth closing
+MISREAD_LIMIT = 40  # misread pictures that are shown
 
 
 @dataclass(frozen=True)
-class LabelledPrediction:
-    """A network's prediction for a labelled picture."""
+class LabelledReading:
+    """A labelled picture and what was read on it."""
 
     path: Path
     label: str
     prediction: Prediction
+
+
+Reading = TypeVar("Reading", bound=LabelledReading)
+
+
+@dataclass(frozen=True)
+class LabelledPrediction(LabelledReading):
+    """A network's prediction for a labelled picture."""
+
     label_confidence: float  # the network's confidence in the label, 0 to 1
     loss: float
 
@@ -55,6 +67,7 @@ class Diagnosis:
     confusions: list[tuple[str, str, int]]  # on the verification pictures
     suspects: list[LabelledPrediction]  # of both sets, found early or at the end of the training; highest loss first
     unread: int = 0  # training pictures that were left out
+    misread: Sequence[LabelledReading] = ()  # verification pictures, surest first, `MISREAD_LIMIT` at most
 
 
 def diagnose(
@@ -71,7 +84,13 @@ def diagnose(
     suspects = {each.path: each for each in (*earlier_suspects, *trained, *verified) if each.suspect}
     can_judge = training.picture >= JUDGE_ACCURACY
     ordered = sorted(suspects.values(), key=lambda suspect: -suspect.loss) if can_judge else []
-    return Diagnosis(training, verification, confused, ordered)
+    return Diagnosis(training, verification, confused, ordered, misread=surest_misread(verified))
+
+
+def surest_misread(readings: Iterable[Reading], limit: int = MISREAD_LIMIT) -> list[Reading]:
+    """The readings that are not the label and have the highest confidence, highest first. It keeps no others."""
+    misread = (each for each in readings if each.prediction.text != each.label)
+    return heapq.nsmallest(limit, misread, key=lambda each: -each.prediction.confidence)
 
 
 def accuracy_of(predictions: Sequence[LabelledPrediction]) -> Accuracy:
@@ -92,12 +111,16 @@ def write_suspects(suspects: Sequence[LabelledPrediction], table: Path) -> None:
     write_atomically(table, table_bytes(("picture", "label", "reading", "confidence", "loss"), rows))
 
 
-def advice(diagnosis: Diagnosis, goal_reached: bool = False) -> str:
-    """The one thing to try next. `goal_reached`: the training stopped at `acc_stop` before its last step."""
+def advice(diagnosis: Diagnosis, goal_reached: bool = False, *, tested: bool = False) -> str:
+    """The one thing to try next.
+
+    `goal_reached`: the training stopped at `acc_stop` before its last step. `tested`: the diagnosis has the accuracy on
+    the test pictures in place of that on the verification pictures.
+    """
     pictures = diagnosis.training.pictures + diagnosis.verification.pictures
     misread = (1 - diagnosis.training.picture) * diagnosis.training.pictures
     if len(diagnosis.suspects) >= max(5, 0.5 * misread, 0.01 * pictures):
-        return "look at the labels listed above: the network is, or was, confident of another text"
+        return "look at the labels that are probably wrong: the network is, or was, confident of another text"
     steps = "acc_stop 1, which takes all steps" if goal_reached else "more steps"
     if diagnosis.training.picture < 1 - ACCURACY_GAP:
         return f"{steps}: some training pictures are still misread"
@@ -106,4 +129,5 @@ def advice(diagnosis: Diagnosis, goal_reached: bool = False) -> str:
         return "more labelled pictures: the network reads its training pictures much better than others"
     if diagnosis.verification.picture < 1 - ACCURACY_GAP:
         return f"more labelled pictures and {steps}"
-    return "nothing: measure it with test_batch.py, then use it; add labelled pictures like those that it misreads"
+    measure = "" if tested else "measure it with test_batch.py, then "
+    return f"nothing: {measure}use it; add labelled pictures like those that it misreads"

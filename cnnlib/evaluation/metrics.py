@@ -8,6 +8,11 @@ from dataclasses import dataclass
 NO_CHARACTER = "∅"  # displayed where label or text has no character
 
 
+def visible(character: str) -> str:
+    """A character as something that can be seen: `NO_CHARACTER` for none, an open box for a space."""
+    return {"": NO_CHARACTER, " ": "␣"}.get(character, character)
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """Share of pictures and share of characters read right, 0 to 1, over `pictures` pictures."""

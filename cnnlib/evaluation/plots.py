@@ -13,7 +13,7 @@ import numpy as np
 from cnnlib.codec.images import Shape, decode_picture, to_array
 from cnnlib.core.environment import import_matplotlib
 from cnnlib.core.files import write_atomically
-from cnnlib.evaluation.metrics import NO_CHARACTER
+from cnnlib.evaluation.metrics import NO_CHARACTER, visible
 
 import_matplotlib()
 import matplotlib
@@ -219,15 +219,15 @@ def draw_confusions(path: Path, counts: Sequence[tuple[str, str, int]]) -> None:
     pairs = _pair_up(counts)[:BARS]
     figure = Figure(figsize=(8, 1.3 + 0.34 * max(3, len(pairs))), layout="constrained")
     axes = figure.add_subplot()
-    style: dict[str, Any] = {"family": _fonts("".join(_visible(a) + _visible(b) for a, b, _ in counts))}
+    style: dict[str, Any] = {"family": _fonts("".join(visible(a) + visible(b) for a, b, _ in counts))}
     style["parse_math"] = False
     longest = max(there + back for _, _, there, back in pairs)
     for row, (label, read, there, back) in enumerate(pairs):
         axes.barh(row, there, color=COLOURS[0], height=0.7)
         axes.barh(row, back, left=there, color=COLOURS[1], height=0.7)
-        text = f"{there}×" + (f"  and {_visible(read)} → {_visible(label)} {back}×" if back else "")
+        text = f"{there}×" + (f"  and {visible(read)} → {visible(label)} {back}×" if back else "")
         axes.text(there + back + longest / 80, row, text, va="center", **style)
-    names = [f"{_visible(label)} → {_visible(read)}" for label, read, _, _ in pairs]
+    names = [f"{visible(label)} → {visible(read)}" for label, read, _, _ in pairs]
     axes.set_yticks(range(len(pairs)), names, **style, fontsize="x-large")
     axes.set(xlabel="times", xlim=(0, 1.35 * longest), ylim=(len(pairs) - 0.4, -0.6))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -273,10 +273,6 @@ def draw_sheet(
         axes.imshow(to_array(picture, Shape(picture.height, picture.width, 3)))
         axes.text(0.5, -0.08, caption, transform=axes.transAxes, ha="center", color=colour, **style)
     _save(figure, path)
-
-
-def _visible(character: str) -> str:
-    return {"": NO_CHARACTER, " ": "␣"}.get(character, character)
 
 
 def _fonts(text: str) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cnnlib.codec.alphabet import Prediction
-from cnnlib.evaluation.diagnosis import LabelledPrediction, advice, diagnose, write_suspects
+from cnnlib.evaluation.diagnosis import MISREAD_LIMIT, LabelledPrediction, advice, diagnose, write_suspects
 from tests.evaluation.predictions import LABEL, diagnosis_of, predictions
 
 
@@ -88,6 +88,22 @@ def test_confusions_are_those_of_the_verification_pictures() -> None:
 )
 def test_advice_depends_on_what_is_misread(misread: int, verified: int, confidence: float, words: str) -> None:
     assert advice(diagnosis_of(misread, verified, confidence)).startswith(words)
+
+
+def test_tested_model_is_not_advised_to_be_tested() -> None:
+    assert advice(diagnosis_of(0, 99, 0.4), tested=True).startswith("nothing: use it")
+
+
+def test_misread_verification_pictures_are_kept_surest_first() -> None:
+    verified = [
+        *predictions("x", 1, 0.4),
+        *predictions(LABEL, 3),
+        *predictions("y", 1, 0.9),
+        *predictions("z", 50, 0.1),
+    ]
+    misread = diagnose(predictions(LABEL, 9), verified).misread
+    assert [each.path.name for each in misread[:3]] == ["y0.png", "x0.png", "z0.png"]
+    assert len(misread) == MISREAD_LIMIT
 
 
 def test_few_verification_pictures_do_not_prove_learning_by_heart() -> None:
