@@ -69,6 +69,11 @@ class Config(BaseModel):
         """The file's path for messages, or what else the config comes from."""
         return _shown(self._source)
 
+    @property
+    def file(self) -> Path | None:
+        """The file, or None when the config comes from elsewhere."""
+        return self._source if isinstance(self._source, Path) else None
+
 
 class CaptchaConfig(Config):
     """`captcha_config.json`: the pictures to draw."""
