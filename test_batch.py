@@ -1,7 +1,7 @@
 """Read every picture of test_image_dir once with the trained model; print the misread ones and the accuracy.
 
-The report goes into model_save_dir: report/test.json, report/misread.png with the pictures that were misread with the
-highest confidence, and report/confusion.png with the confused characters.
+The report goes into report/ in model_save_dir. index.html is a page with everything, for a browser. test.json holds the
+figures, misread.png the pictures that were misread with the highest confidence, confusion.png the confused characters.
 
 examples:
   python test_batch.py
@@ -9,7 +9,6 @@ examples:
   python test_batch.py conf/my_config.json
 """
 
-import heapq
 import json
 import sys
 import time
@@ -35,21 +34,21 @@ from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.data.folders import first_test_picture, list_labelled_names
 from cnnlib.evaluation import calibration, metrics
+from cnnlib.evaluation.diagnosis import MISREAD_LIMIT, LabelledReading, surest_misread
 from cnnlib.inference.compatibility import requirements_of
+from cnnlib.inference.model_card import load_card
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.original_calls import testing_config
+from cnnlib.report.page import PAGE, TestResult, write_page
+from cnnlib.report.training_record import load_record
 
 THRESHOLDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)  # confidences whose answers are counted
-DRAWN = 40  # misread pictures, and confusions, at most
+DRAWN = MISREAD_LIMIT  # misread pictures, and confusions, at most
 
 
 @dataclass(frozen=True)
-class Misread:
+class Misread(LabelledReading):
     """A test picture whose prediction is not its label."""
-
-    path: Path
-    label: str
-    prediction: Prediction
 
     @property
     def caption(self) -> str:
@@ -79,7 +78,7 @@ class TestBatch:
     def test_batch(self, show_all: bool = False, pictures: bool = True) -> dict[str, Any]:
         """Read the test folder, print and write the figures, and return them: accuracies are shares, 0 to 1.
 
-        `pictures` says whether misread.png and confusion.png are drawn.
+        `pictures` says whether misread.png and confusion.png are drawn. The page is written in any case.
         Raises ModelError without a model that fits the config, SampleError when a picture can't be used.
         """
         allow_any_character()
@@ -98,6 +97,7 @@ class TestBatch:
         figures = self.figures(labels, texts, seconds) | calibration_figures(labels, texts, confidences)
         self.report(figures)
         self.draw(worst if pictures else [], figures)
+        self.write_page(figures, worst)
         return figures
 
     def read(
@@ -110,17 +110,15 @@ class TestBatch:
         folder, texts, confidences = self.config.test_image_dir, list[str](), array("d")
         predictions = on_all_cores(partial(read, recognizer), (folder / name for name, _ in samples))
 
-        def misread() -> Iterator[Misread]:
+        def readings() -> Iterator[Misread]:
             counted = progress_bar(predictions, total=len(samples), unit=" pictures", leave=False)
             for (name, label), prediction in zip(samples, counted, strict=True):
                 is_right = prediction.text == label
                 texts.append(label if is_right else prediction.text)
                 confidences.append(prediction.confidence)
-                if not is_right:
-                    yield Misread(folder / name, label, prediction)
+                yield Misread(folder / name, label, prediction)
 
-        worst = heapq.nsmallest(DRAWN, misread(), key=lambda each: -each.prediction.confidence)
-        return texts, confidences, worst
+        return texts, confidences, surest_misread(readings(), DRAWN)
 
     def figures(self, labels: list[str], texts: list[str], seconds: float) -> dict[str, Any]:
         """What `report/test.json` holds."""
@@ -169,6 +167,15 @@ class TestBatch:
         drawn = {"Misread pictures": sheet, "confusions": matrix}
         lines = [f"{name}: {display_path(path)}" for name, path in drawn.items() if path.exists()]
         print(*lines, sep=", ", end="\n" if lines else "")
+
+    def write_page(self, figures: dict[str, Any], worst: list[Misread]) -> None:
+        """Write the page of the model, with what its training found, and say where it is."""
+        folder = self.config.model_save_dir / "report"
+        with optional_output(folder / PAGE):
+            step = load_card(self.config.model_save_dir).step
+            record = load_record(folder, step, self.config.train_image_dir)
+            page = write_page(self.config, record, TestResult(figures, worst))
+            print(f"The page of the model: {display_path(page)}")
 
     def draw_misread(self, sheet: Path, worst: list[Misread]) -> None:
         """Draw the pictures that were misread with the highest confidence."""

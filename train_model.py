@@ -21,7 +21,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
@@ -40,6 +40,11 @@ from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.inference.model_card import load_card, older_checkpoint
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.original_calls import training_config
+from cnnlib.report.page import PAGE, write_page
+from cnnlib.report.training_record import TrainingRecord, save_record
+
+if TYPE_CHECKING:
+    from cnnlib.training.reporting import Outcome
 
 
 class TrainModel:
@@ -94,8 +99,18 @@ class TrainModel:
             print_lines(diagnosis_lines(outcome.diagnosis, table, outcome.goal_reached))
         if outcome.step:
             print_lines(export_lines(load_card(folder)))
+            self._write_page(outcome)
             print(f"The model is in {display_path(folder)}; measure it with test_batch.py")
         return SIGNAL_BASE + outcome.signal if outcome.signal else DONE
+
+    def _write_page(self, outcome: "Outcome") -> None:
+        """Write what the training found and the page of the model into `report/`, and say where the page is."""
+        folder = self.config.model_save_dir / "report"
+        skipped = {printable(name): printable(reason) for name, reason in outcome.skipped.items()}
+        record = TrainingRecord(outcome.step, outcome.reason, outcome.goal_reached, outcome.diagnosis, skipped)
+        with optional_output(folder / PAGE):
+            save_record(record, folder)
+            print(f"The page of the model: {display_path(write_page(self.config, record))}")
 
     def _look_at_models(self, warm_start: str) -> None:
         """Check models that are there before TensorFlow is imported, which takes seconds; say what is not used."""

@@ -339,7 +339,7 @@ def testing(folder: Path, models: Path) -> Case:
 
     def finished(_case: Case) -> None:
         names = {path.name for path in (folder / "model" / "report").glob("[a-z]*")}
-        check(names == {"test.json", "misread.png", "confusion.png"}, f"the report is {sorted(names)}")
+        check(names == {"test.json", "misread.png", "confusion.png", "index.html"}, f"the report is {sorted(names)}")
 
     return Case(folder, fill_in, script("test_batch.py", folder / "sample_config.json"), holds, finished)
 

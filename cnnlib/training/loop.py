@@ -276,6 +276,7 @@ def _outcome(trainer: Trainer, signal: int | None, rate: float) -> Outcome:
         progress.best_accuracy,
         progress.best_step,
         worker=trainer.distribution.worker,
+        skipped=trainer.skipped,
     )
 
 

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Outcome:
     diagnosis: Diagnosis | None = None  # None when a signal stopped the training
     machine_gflops: float = 0.0  # of a matrix product in bfloat16, measured after the training
     worker: int = 0  # number of this process; worker 0 wrote the model
+    skipped: dict[str, str] = field(default_factory=dict)  # why pictures were not trained on, by their names
 
 
 def print_line(text: str) -> None:

@@ -28,14 +28,16 @@ def copied(trained: SimpleNamespace, tmp_path: Path) -> SampleConfig:
 def test_misread_pictures_are_drawn_unless_they_are_not_wanted(copied: SampleConfig) -> None:
     batch, report = batch_script.TestBatch(copied), copied.model_save_dir / "report"
     batch.test_batch(pictures=False)
-    assert [path.name for path in list_entries(report)] == ["test.json"]
+    assert [path.name for path in list_entries(report)] == ["index.html", "test.json"]
     batch.test_batch()
-    assert [path.name for path in list_entries(report)] == ["confusion.png", "misread.png", "test.json"]
+    assert [path.name for path in list_entries(report)] == [
+        *("confusion.png", "index.html", "misread.png", "test.json")
+    ]
     (picture,) = list_entries(copied.test_image_dir)
     text = Recognizer(copied.model_save_dir).recognize(picture).text
     picture.rename(picture.with_name(f"{text}_1.png"))
     batch.test_batch()
-    assert [path.name for path in list_entries(report)] == ["test.json"], "nothing is misread any more"
+    assert [path.name for path in list_entries(report)] == ["index.html", "test.json"], "nothing is misread any more"
 
 
 def test_case_is_ignored_where_the_config_says_so(copied: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +70,7 @@ def test_option_leaves_out_the_pictures(copied: SampleConfig, tmp_path: Path) ->
     path = tmp_path / "config.json"
     path.write_text(copied.model_dump_json())
     assert batch_script.main(["--config", str(path), "--no-pictures"]) == 0
-    assert [path.name for path in list_entries(copied.model_save_dir / "report")] == ["test.json"]
+    assert [path.name for path in list_entries(copied.model_save_dir / "report")] == ["index.html", "test.json"]
 
 
 def test_all_pictures_are_listed_when_asked_from_python(
