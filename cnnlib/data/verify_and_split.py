@@ -284,12 +284,12 @@ def spread(names: Sequence[Name], test: AbstractSet[Name], before: SetSizes) -> 
             yield others.pop()
 
 
-def move(path: Path, folder: Path) -> None:
-    """Move a file into a folder that the caller has locked, also to another device.
+def move(path: Path, folder: Path, name: str = "") -> None:
+    """Move a file into a folder that the caller has locked, also to another device, perhaps under another name.
 
     Raises SampleError when the folder already has the name. The file then stays where it is.
     """
-    target = folder / path.name
+    target = folder / (name or path.name)
     if target.exists():
         raise SampleError(f"{display_path(target)}: already exists; {display_path(path)} stays where it is")
     try:

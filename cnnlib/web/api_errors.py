@@ -10,7 +10,9 @@ UNKNOWN_MODEL = "1004"
 BAD_OPTION = "1005"
 MODEL_UNAVAILABLE = "1006"
 NO_SOURCE = "1007"
-
+BAD_LABEL = "1008"
+NOT_KEPT = "1009"
+NOT_SAVED = "1010"
 
 READING_PATHS = "READING_PATHS"  # key of an application's config: where pictures go, for those who ask elsewhere
 PATH_LIMIT = 200  # characters of a path in a message

@@ -20,6 +20,7 @@ from cnnlib.core.errors import ConfigError, ModelError, SampleError, SizeError
 from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
 from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, READING_PATHS, WRONG_SIZE, ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect
+from cnnlib.web.corrections import add_corrections
 from cnnlib.web.hosts import answer_known_names_only
 from cnnlib.web.model_registry import ModelRegistry, ServedModel, load_configs, load_models
 from cnnlib.web.monitoring import add_monitoring
@@ -51,6 +52,7 @@ def create_recognition_app(
         answer_known_names_only(app, hosts)
     protect(app, token, origins)
     add_openapi(app)
+    add_corrections(app, lambda name: models.named(name).config)
     add_page(app, next(iter(models.by_name.values())).config.remote_url, body_limit)
     pool = ThreadPoolExecutor(os.cpu_count(), "reader")  # reads the pictures of one request in parallel
 
@@ -140,11 +142,14 @@ def _answer_request(models: ModelRegistry, pool: ThreadPoolExecutor, name: str |
     readings = [*apply(read, itertools.count(1), parsed.pictures)]
     g.readings = [(reading.prediction.text, reading.prediction.confidence) for reading in readings]
     g.log_fields = {"pictures": len(readings), "model": readings[0].model.name}
+    answers = []
     for data, reading in zip(parsed.pictures, readings, strict=True):
         with counting():
             CONFIDENCE.labels(reading.model.name).observe(reading.prediction.confidence)
-        reading.model.received.save(data, reading.prediction.text)
-    answers = [*map(_answer, readings)]
+        answers.append(_answer(reading))
+        serial = reading.model.received.save(data, reading.prediction.text)
+        if parsed.kept:
+            answers[-1]["kept"] = serial and f"{reading.model.name}/{serial}"
     if parsed.answer:
         answers = [answer | {"answer": answer_of(answer["value"] or "")} for answer in answers]
     return jsonify(answers if parsed.as_list else answers[0])

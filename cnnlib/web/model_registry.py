@@ -82,6 +82,7 @@ class ServedModel:
             "verification_pictures": card.verification_pictures,
             "step": card.step,
             "saved_at": card.saved_at,
+            "keeps_pictures": self.config.api_save,
         }
 
     def _reload_if_changed(self) -> None:

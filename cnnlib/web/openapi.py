@@ -30,6 +30,10 @@ READING: Schema = {
             "type": ["string", "null"],
             "description": "on request: the answer to the sum that the value is; null if it is none",
         },
+        "kept": {
+            "type": ["string", "null"],
+            "description": "on request: the name of the kept picture, for POST /label; null if it is not kept",
+        },
     },
     "additionalProperties": False,
 }
@@ -37,7 +41,7 @@ ERROR: Schema = {
     "type": "object",
     "required": ["error_code", "message"],
     "properties": {
-        "error_code": {"type": "string", "description": "1001 to 1007, or the HTTP status"},
+        "error_code": {"type": "string", "description": "1001 to 1010, or the HTTP status"},
         "message": {"type": "string"},
     },
     "additionalProperties": False,
@@ -68,6 +72,7 @@ MODEL: Schema = {
         "verification_pictures": {"type": "integer"},
         "step": {"type": "integer"},
         "saved_at": {"type": "string"},
+        "keeps_pictures": {"type": "boolean", "description": "whether received pictures are kept (api_save)"},
     },
     "additionalProperties": False,
 }
@@ -93,6 +98,24 @@ OPTIONS: Schema = {
         "surest reading counts",
     },
     "answer": {"type": "boolean", "description": "whether the answers to sums are wanted"},
+    "kept": {"type": "boolean", "description": "whether the names of kept pictures are wanted, for POST /label"},
+}
+CORRECTION: Schema = {
+    "type": "object",
+    "required": ["kept", "label"],
+    "properties": {
+        "kept": {"type": "string", "description": "what POST /b answered"},
+        "label": {"type": "string", "description": "what the picture shows"},
+    },
+}
+FILED: Schema = {
+    "type": "object",
+    "required": ["label", "file"],
+    "properties": {
+        "label": {"type": "string", "description": "the label, as a training takes it"},
+        "file": {"type": "string", "description": "the name of the picture in new_image_dir"},
+    },
+    "additionalProperties": False,
 }
 REFUSALS = {
     "400": "no picture (1001), not a picture (1002), a bad option (1005), or invalid JSON or HTTP (400)",
@@ -102,12 +125,17 @@ REFUSALS = {
     "408": "the request took more than 30 seconds to arrive",
     "413": "the request is too large",
     "415": "the body is neither a form, nor a picture, nor JSON",
-    "422": "the picture has another size than the model's (1003)",
+    "409": "the server keeps no pictures, or the picture was split off already (1009)",
+    "410": "the picture is not kept any more (1009)",
+    "422": "the picture has another size than the model's (1003), or the text can't be a label (1008)",
     "431": "the request's headers are larger than 64 KiB",
     "502": "the captcha source gave no picture (1007)",
-    "503": "the model can't be loaded (1006), or too many wait for the captcha source (1007)",
+    "503": "the model can't be loaded (1006), too many wait for the captcha source (1007), or a split of the pictures "
+    "is under way (1010)",
+    "507": "the picture can't be moved, such as on a full disk (1010)",
 }
-READ_REFUSALS = [status for status in REFUSALS if status != "502"]
+READ_REFUSALS = [status for status in REFUSALS if status not in ("409", "410", "502", "507")]
+LABEL_REFUSALS = [status for status in REFUSALS if status not in ("415", "502")]
 
 
 def add_openapi(app: Flask) -> None:
@@ -140,6 +168,7 @@ def api_description() -> Schema:
         "paths": {
             "/b": {"post": {**operation, "operationId": "read", "parameters": options}},
             "/b/{name}": {"post": {**operation, "operationId": "readWith", "parameters": [name, *options]}},
+            "/label": {"post": _label_operation()},
             "/models": {"get": _get("The models", models, "401", "403")},
             "/fresh": {
                 "get": _get("A picture from the captcha source", picture, "401", "403", "502", "503"),
@@ -158,6 +187,17 @@ def api_description() -> Schema:
             "schemas": {"Reading": READING, "Error": ERROR, "Model": MODEL},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
+    }
+
+
+def _label_operation() -> Schema:
+    return {
+        "summary": "Say what a kept picture shows",
+        "description": "It is moved into new_image_dir under this label, for the next training. Said again, the last "
+        "label counts.",
+        "operationId": "label",
+        "requestBody": {"required": True, **_json(CORRECTION)},
+        "responses": {"200": {"description": "the label and the file", **_json(FILED)}, **_refusals(*LABEL_REFUSALS)},
     }
 
 

@@ -33,20 +33,24 @@ class ReceivedPictures:
         self._saved, self._saved_bytes = 0, math.inf  # since the last pruning; the first picture prunes what was left
         self._pruning = ThreadPoolExecutor(1, "pruning")  # so that no answer waits for it
 
-    def save(self, data: bytes, text: str) -> None:
-        """Save a picture under its prediction. A failure is only logged, so that the request is answered."""
+    def save(self, data: bytes, text: str) -> str | None:
+        """Save a picture under its prediction, and return its serial number, or None when it is not kept.
+
+        A failure is only logged, so that the request is answered.
+        """
         if not self._enabled:
-            return
+            return None
         try:
-            save_picture(self._folder, text, self._suffix, data)
+            path = save_picture(self._folder, text, self._suffix, data)
         except (OSError, UnicodeError) as error:  # UnicodeError: the file system's encoding lacks a character
             reason = getattr(error, "strerror", None) or error
             log.warning("%s: the received picture can't be saved: %s", self._folder, reason)
-            return
+            return None
         self._saved, self._saved_bytes = self._saved + 1, self._saved_bytes + len(data)
         if self._saved >= self._prune_interval or self._saved_bytes > self._limit_bytes / 20:
             self._saved, self._saved_bytes = 0, 0
             self._pruning.submit(self._prune)
+        return path.stem.rpartition("_")[2]
 
     def _prune(self) -> None:
         try:

@@ -21,7 +21,17 @@ TEXT_LIMIT = 20_000  # characters of a `char_set`, which is looked through for e
 PROMISED = " or ".join(PROMISES)
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 UNTOLD = ("", "application/octet-stream")  # types that say nothing about the body
-OPTIONS = ("model", "min_confidence", "char_set", "min_captcha", "max_captcha", "ignore_case", "views", "answer")
+OPTIONS = (
+    "model",
+    "min_confidence",
+    "char_set",
+    "min_captcha",
+    "max_captcha",
+    "ignore_case",
+    "views",
+    "answer",
+    "kept",
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,7 @@ class RecognitionRequest:
     min_confidence: float | str  # or a share of right texts, one of `PROMISES`
     hints: Hints = NO_HINTS
     answer: bool = False  # whether the answers to sums are wanted
+    kept: bool = False  # whether the names of kept pictures are wanted, for POST /label
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,7 @@ def _parse_options(given: Mapping[str, Any]) -> dict[str, Any]:
         "min_confidence": _min_confidence(given.get("min_confidence")),
         "hints": hints,
         "answer": _flag("answer", given),
+        "kept": _flag("kept", given),
     }
 
 
@@ -116,7 +128,7 @@ def _form_body(form: Form, hint: str = "") -> Body:
 
 def _json_body(request: Request) -> Body:
     """The picture or pictures of the key `image`."""
-    content = _json_object(request)
+    content = json_object(request, '{"image": "<base64>"}')
     image = content.get("image") or content.get(FIELD) or []
     as_list = isinstance(image, list)
     texts = image if as_list else [image]
@@ -141,7 +153,8 @@ def _check_pictures(body: Body) -> None:
         raise ApiError(400, NOT_A_PICTURE, fault)
 
 
-def _json_object(request: Request) -> dict[str, Any]:
+def json_object(request: Request, example: str) -> dict[str, Any]:
+    """The JSON object in the body. Raises ApiError with an `example` when there is none."""
     try:
         content = request.get_json(force=True, cache=False)
     except RecursionError as error:
@@ -149,7 +162,7 @@ def _json_object(request: Request) -> dict[str, Any]:
     except BadRequest as error:
         raise ApiError(400, "400", "expected JSON in UTF-8; got a body that can't be parsed") from error
     if not isinstance(content, dict):
-        raise ApiError(400, "400", 'expected a JSON object such as {"image": "<base64>"}')
+        raise ApiError(400, "400", f"expected a JSON object such as {example}")
     return content
 
 

@@ -109,6 +109,20 @@ def test_answer_to_a_sum_is_given_on_request(
     assert (unsure["answer"], unsure["candidate"]) == (None, "3+11=?")
 
 
+def test_kept_pictures_are_named_on_request(client: FlaskClient, api_config: SampleConfig, picture: Path) -> None:
+    assert "kept" not in client.post("/b", **form(picture.read_bytes())).json
+    answers = client.post("/b", **form(picture.read_bytes(), picture.read_bytes(), kept="true")).json
+    names = [path.name for path in api_config.api_image_dir.iterdir()]
+    serials = [answer["kept"].removeprefix("small/") for answer in answers]
+    assert len({*serials}) == 2
+    assert all(any(f"_{serial}." in name for name in names) for serial in serials)
+
+
+def test_picture_that_is_not_kept_has_no_name(api_config: SampleConfig, picture: Path) -> None:
+    client = client_of(loaded("small", api_config.model_copy(update={"api_save": False})))
+    assert client.post("/b", **form(picture.read_bytes(), kept="true")).json["kept"] is None
+
+
 def test_share_of_right_texts_stands_for_a_confidence(
     trained: SimpleNamespace, api_config: SampleConfig, picture: Path, tmp_path: Path
 ) -> None:

@@ -34,6 +34,11 @@ def test_limit_holds_while_pictures_arrive(api_config: SampleConfig) -> None:
     assert eventually(lambda: len([*api_config.api_image_dir.iterdir()]) == 5)
 
 
+def test_serial_number_of_a_kept_picture_is_returned(api_config: SampleConfig) -> None:
+    serial = ReceivedPictures(api_config.api_image_dir, "png", 1).save(b"x", "0_1")
+    assert [path.name for path in api_config.api_image_dir.iterdir()] == [f"0_1_{serial}.png"]
+
+
 def test_no_picture_is_kept_with_api_save_false(api_config: SampleConfig) -> None:
-    ServedModel("a", api_config.model_copy(update={"api_save": False})).received.save(b"x", "01")
+    assert ServedModel("a", api_config.model_copy(update={"api_save": False})).received.save(b"x", "01") is None
     assert not api_config.api_image_dir.exists()
