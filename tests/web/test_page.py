@@ -1,5 +1,6 @@
 """The page, in a real browser where Debian's Chromium is installed."""
 
+import csv
 import re
 import shutil
 import socket
@@ -14,7 +15,10 @@ import pytest
 from flask import Flask, Response, request
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig
+from cnnlib.data.folders import list_entries
+from cnnlib.web.received_pictures import prune
 from tests.helpers import free_port, running
 from tests.web.clients import client_of, loaded
 
@@ -164,6 +168,7 @@ def test_chosen_pictures_are_read_and_listed(page: Page, page_config: SampleConf
 def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, page_config: SampleConfig, text: str) -> None:
     with running(app_of(page_config)) as address:
         page.goto(address)
+        expect(page.locator("#fresh")).to_be_visible()
         for _ in range(10):
             page.keyboard.press("Tab")
             if page.evaluate("document.activeElement.id") == "fresh":
@@ -176,6 +181,7 @@ def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, page_confi
 @needs_browser
 def test_waiting_for_a_slow_source_is_shown(page: Page, page_config: SampleConfig, picture: Path, text: str) -> None:
     source, gate = Flask("slow"), threading.Event()
+    gate.set()
 
     @source.get("/")
     def give() -> Response:
@@ -189,6 +195,8 @@ def test_waiting_for_a_slow_source_is_shown(page: Page, page_config: SampleConfi
         page.goto(address)
         waiting = page.get_by_text("Waiting for the server")
         expect(waiting).to_be_hidden()
+        expect(page.locator("#fresh")).to_be_visible()  # the source has answered once
+        gate.clear()
         page.get_by_role("button", name="Fetch").click()
         expect(waiting).to_be_visible()
         gate.set()
@@ -299,6 +307,125 @@ def test_file_that_has_gone_or_is_too_large_is_named(page: Page, page_config: Sa
         expect(page.get_by_role("alert")).to_contain_text("large.png: expected at most 1047552 bytes; it has 1048076")
 
 
+@needs_browser
+def test_correction_files_the_picture_under_its_label(
+    page: Page, page_config: SampleConfig, picture: Path, tmp_path: Path
+) -> None:
+    config = page_config.model_copy(update={"new_image_dir": tmp_path / "new"})
+    with running(app_of(config)) as address:
+        page.goto(address)
+        page.get_by_label("Choose pictures").set_input_files(picture)
+        field = page.get_by_label("What it shows")
+        for label in ("10", "11"):
+            field.fill(label)
+            field.press("Enter")
+            expect(page.locator("#filed")).to_contain_text(f"Filed as {label}_")
+            expect(page.get_by_role("cell", name=label, exact=True)).to_be_visible()
+        (filed,) = list_entries(config.new_image_dir)
+        assert label_of(filed.name) == "11"
+        assert filed.read_bytes() == picture.read_bytes()
+        assert list_entries(config.api_image_dir) == []
+        field.fill("<b>")
+        field.press("Enter")
+        expect(page.locator("#refused")).to_contain_text("not in the alphabet: < b >")
+        expect(page.locator("#filed")).to_have_text("")
+
+
+@pytest.mark.slow
+@needs_browser
+def test_correction_of_a_picture_that_was_deleted_sends_it_once_more(
+    page: Page, page_config: SampleConfig, picture: Path, tmp_path: Path
+) -> None:
+    config = page_config.model_copy(update={"new_image_dir": tmp_path / "new"})
+    with running(app_of(config, token="sesame")) as address:
+        page.goto(address)
+        page.get_by_label("Token of this server").fill("sesame")
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_label("Choose pictures").set_input_files(picture)
+        expect(page.get_by_label("What it shows")).to_be_visible()
+        prune(config.api_image_dir, 0)
+        page.get_by_label("What it shows").fill("10")
+        page.get_by_role("button", name="File it").click()
+        expect(page.locator("#filed")).to_contain_text("Filed as 10_")
+        (filed,) = list_entries(config.new_image_dir)
+        assert filed.read_bytes() == picture.read_bytes()
+        assert list_entries(config.api_image_dir) == []
+
+
+@pytest.mark.slow
+@needs_browser
+def test_server_that_keeps_nothing_offers_no_correction(page: Page, page_config: SampleConfig, picture: Path) -> None:
+    with running(app_of(page_config.model_copy(update={"api_save": False}))) as address:
+        page.goto(address)
+        page.get_by_label("Choose pictures").set_input_files(picture)
+        expect(page.get_by_text("Readings can't be corrected here")).to_be_visible()
+        expect(page.get_by_label("What it shows")).to_be_hidden()
+
+
+@pytest.mark.slow
+@needs_browser
+def test_source_that_does_not_answer_is_not_offered(page: Page, page_config: SampleConfig) -> None:
+    config = page_config.model_copy(update={"remote_url": f"http://127.0.0.1:{free_port()}/"})
+    with running(app_of(config)) as address, page.expect_response("**/fresh") as answer:
+        page.goto(address)
+        assert answer.value.status == 502
+        expect(page.locator("#about")).to_be_visible()
+        expect(page.locator("#fresh")).to_be_hidden()
+
+
+@pytest.mark.slow
+@needs_browser
+def test_readings_of_several_files_are_counted_and_downloaded(
+    page: Page, page_config: SampleConfig, picture: Path, text: str, tmp_path: Path
+) -> None:
+    names = ["one.png", '=1+1,"<b>.png', "three.png"]
+    for name in names:
+        shutil.copy(picture, tmp_path / name)
+    with running(app_of(page_config)) as address:
+        page.goto(address)
+        page.evaluate(
+            """() => {
+              window.counts = [];
+              new MutationObserver(() => window.counts.push(document.querySelector("#count").textContent))
+                .observe(document.querySelector("#count"), { childList: true });
+            }"""
+        )
+        page.get_by_label("Choose pictures").set_input_files([tmp_path / name for name in names])
+        expect(page.get_by_role("row")).to_have_count(4)
+        expect(page.locator("#progress")).to_be_hidden()
+        assert page.evaluate("window.counts") == ["1 of 3", "2 of 3", "3 of 3"]
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download").click()
+        with Path(download.value.path()).open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = csv.reader(file)
+        assert header == ["file", "reading", "confidence", "label"]
+        assert [row[:2] for row in rows] == [["one.png", text], ["'=1+1,\"<b>.png", text], ["three.png", text]]
+        page.get_by_role("button", name="Show one.png").click()
+        expect(page.locator("#file")).to_have_text("one.png")
+
+
+@pytest.mark.slow
+@needs_browser
+def test_page_says_what_is_read_and_how_programs_ask(page: Page, page_config: SampleConfig) -> None:
+    with running(app_of(page_config)) as address:
+        page.goto(address)
+        expect(page.locator("#models")).to_contain_text("of the characters 01, on pictures of 32×16 pixels")
+        expect(page.locator("#curl")).to_have_text(f"curl -F image_file=@captcha.png {address}/b")
+        compile(page.locator("#python").inner_text(), "page", "exec")
+
+
+@pytest.mark.slow
+@needs_browser
+def test_doubtful_characters_are_marked(page: Page, page_config: SampleConfig, picture: Path) -> None:
+    reading = {"time": "1", "value": "0<", "speed_time(ms)": 1, "confidence": 0.5, "character_confidences": [0.99, 0.5]}
+    with running(app_of(page_config)) as address:
+        page.goto(address)
+        page.route("**/b", lambda route: route.fulfill(json={**reading, "kept": None}))
+        page.get_by_label("Choose pictures").set_input_files(picture)
+        expect(page.locator("dt.doubtful")).to_have_text("<")
+        expect(page.locator("#characters dt")).to_have_count(2)
+
+
 @pytest.mark.slow
 @needs_browser
 def test_page_without_scripts_says_what_it_needs(browser: Browser, page_config: SampleConfig) -> None:
@@ -321,7 +448,7 @@ def test_page_fits_a_phone_and_its_text_has_contrast(
         page.get_by_label("Choose pictures").set_input_files(picture)
         expect(page.get_by_role("row")).to_have_count(2)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        for selector in ("body", "#text small", "dd", "#fresh"):
+        for selector in ("body", "#figures", "#file", "dd", "#fresh", "#drop .button", "pre", "#correction button"):
             assert page.eval_on_selector(selector, CONTRAST) >= 4.5, selector
 
 

@@ -1,6 +1,8 @@
 "use strict";
 
-const ROW_LIMIT = 10;
+const ROW_LIMIT = 100;
+const SURE = 0.9;  // confidence, below which a character is doubtful
+const GONE = 410;  // status of a picture that the server has deleted
 const byId = (id) => document.getElementById(id);
 const showMessage = (text) => { byId("message").textContent = text; };
 const bodyLimit = Number(document.querySelector("main").dataset.bodyLimit);
@@ -14,15 +16,20 @@ const storedToken = {
 
 let token = storedToken.get();
 let pending = 0;
+let shown;  // the reading that the page shows
+const readings = [];  // of this page, the oldest first
+
+function send(path, options = {}) {
+  return fetch(path, { ...options, headers: token ? { Authorization: `Bearer ${token}` } : {} });
+}
 
 /** The server's response. Throws an error with the server's message, or with ours if the token is missing or wrong. */
-async function request(path, options = {}) {
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+async function request(path, options) {
   let response;
   pending += 1;
   byId("waiting").hidden = false;
   try {
-    response = await fetch(path, { ...options, headers });
+    response = await send(path, options);
   } catch {
     throw new Error("The server can't be reached.");
   } finally {
@@ -33,14 +40,15 @@ async function request(path, options = {}) {
   byId("token-form").hidden = response.status !== 401;
   if (response.status === 401) throw new Error(`The server ${token ? "doesn't take this" : "asks for its"} token.`);
   const answer = await response.json().catch(() => ({}));
-  throw new Error(answer.message || `The server answered ${response.status}.`);
+  throw Object.assign(new Error(answer.message || `The server answered ${response.status}.`), { status: response.status });
 }
 
 /** Read pictures one after the other. A picture that can't be read does not stop the others. */
 async function readAll(files) {
   const faults = [];
   showMessage("");
-  for (const file of files) {
+  for (const [index, file] of files.entries()) {
+    showProgress(index, files.length);
     try {
       await read(file);
     } catch (error) {
@@ -48,46 +56,83 @@ async function readAll(files) {
       showMessage(faults.join("\n"));
     }
   }
+  byId("progress").hidden = true;
+}
+
+function showProgress(done, all) {
+  byId("progress").hidden = all < 2;
+  byId("bar").max = all;
+  byId("bar").value = done;
+  byId("count").textContent = `${done + 1} of ${all}`;
 }
 
 async function read(file) {
-  const form = new FormData();
-  form.append("image_file", file, file.name || "pasted");
-  if (byId("model").value) form.append("model", byId("model").value);
   const limit = bodyLimit - 1024;  // the rest of the form needs less
   if (file.size > limit) throw new Error(`expected at most ${limit} bytes; it has ${file.size}`);
   await file.arrayBuffer().catch(() => { throw new Error("it can't be read any more"); });
   const start = performance.now();
-  const answer = await (await request("/b", { method: "POST", body: form })).json();
-  showPrediction(URL.createObjectURL(file), answer, performance.now() - start);
-}
-
-/** Show a prediction with a bar for each character, and add it to the table. */
-function showPrediction(url, answer, milliseconds) {
-  const characters = [...(answer.value ?? "")];
-  byId("picture").src = url;
-  byId("text").replaceChildren(characters.length ? answer.value : "(nothing)", element("small",
-    `${percent(answer.confidence)} sure, read in ${answer["speed_time(ms)"].toFixed(1)} ms, ` +
-    `answered in ${milliseconds.toFixed(0)} ms`));
-  byId("characters").replaceChildren(...characters.map((character, index) => {
-    const share = answer.character_confidences[index];
-    const meter = element("meter", percent(share));
-    meter.value = share;
-    meter.setAttribute("aria-hidden", "true");
-    const group = document.createElement("div");
-    group.append(element("dt", character), element("dd", meter, element("span", percent(share))));
-    return group;
-  }));
+  const answer = await recognize(file, byId("model").value);
+  const reading = { file, answer, url: URL.createObjectURL(file), milliseconds: performance.now() - start };
+  readings.push(reading);
+  addRow(reading);
+  show(reading);
   byId("announced").textContent = `Read ${answer.value || "nothing"}, ${percent(answer.confidence)} sure`;
-  byId("reading").hidden = byId("history").hidden = false;
-  addRow(url, answer);
 }
 
-function addRow(url, answer) {
+async function recognize(file, model) {
+  const form = new FormData();
+  form.append("image_file", file, file.name || "pasted");
+  form.append("kept", "true");
+  if (model) form.append("model", model);
+  return (await request("/b", { method: "POST", body: form })).json();
+}
+
+/** Show a reading with a bar for each character, and the field for its right label. */
+function show(reading) {
+  const { answer, file, url } = reading;
+  const characters = [...answer.value];
+  shown = reading;
+  byId("picture").src = url;
+  byId("file").textContent = file.name;
+  byId("text").textContent = answer.value || "(nothing)";
+  byId("figures").textContent = `${percent(answer.confidence)} sure, ` +
+    `read in ${answer["speed_time(ms)"].toFixed(1)} ms, answered in ${reading.milliseconds.toFixed(0)} ms`;
+  byId("characters").replaceChildren(
+    ...characters.map((character, index) => bar(character, answer.character_confidences[index])));
+  byId("copy").hidden = !navigator.clipboard;  // browsers have it over HTTPS and on this machine alone
+  byId("label").value = reading.label ?? answer.value;
+  byId("correction").hidden = !answer.kept;
+  byId("not-kept").hidden = Boolean(answer.kept);
+  byId("filed").textContent = byId("refused").textContent = "";
+  byId("reading").hidden = byId("history").hidden = false;
+}
+
+/** Say what was done with the reading, also to a screen reader. */
+function say(text) {
+  byId("filed").textContent = byId("announced").textContent = text;
+}
+
+function bar(character, share) {
+  const meter = element("meter", percent(share));
+  Object.assign(meter, { low: 0, high: SURE, optimum: 1, value: share });
+  meter.setAttribute("aria-hidden", "true");
+  const name = element("dt", character);
+  name.classList.toggle("doubtful", share < SURE);
+  const group = document.createElement("div");
+  group.append(name, element("dd", meter, element("span", percent(share))));
+  return group;
+}
+
+function addRow(reading) {
+  const { answer, file, url } = reading;
   const picture = new Image();
   picture.src = url;
-  picture.alt = "";
-  const row = element("tr", element("td", picture), element("td", answer.value ?? ""),
+  picture.alt = `Show ${file.name}`;
+  const button = element("button", picture);
+  button.type = "button";
+  button.addEventListener("click", () => show(reading));
+  reading.cell = element("td", answer.value);
+  const row = element("tr", element("td", button), element("td", file.name), reading.cell,
     element("td", percent(answer.confidence)), element("td", `${answer["speed_time(ms)"].toFixed(1)} ms`));
   const rows = byId("rows");
   rows.prepend(row);
@@ -103,18 +148,70 @@ function element(name, ...content) {
   return node;
 }
 
-async function listModels() {
+/** File the picture of a reading under a label. One that the server has deleted meanwhile is sent once more. */
+async function fileUnder(label, reading) {
+  const post = async () => {
+    const body = JSON.stringify({ kept: reading.answer.kept, label });
+    return (await request("/label", { method: "POST", body })).json();
+  };
+  try {
+    return await post();
+  } catch (error) {
+    if (error.status !== GONE) throw error;
+    const model = reading.answer.kept.split("/")[0];
+    reading.answer.kept = (await recognize(reading.file, model)).kept;
+    return post();
+  }
+}
+
+/** A cell of a CSV file: quoted, and with a guard where a spreadsheet would compute it. */
+function csvCell(text) {
+  const guarded = /^\s*[=+\-@|%＝＋－＠]/.test(text) ? `'${text}` : text;
+  return `"${guarded.replaceAll('"', '""')}"`;
+}
+
+function csv() {
+  const rows = readings.map(({ file, answer, label }) =>
+    [file.name, answer.value, answer.confidence.toFixed(6), label ?? ""].map(csvCell).join(","));
+  return `\ufeff${["file,reading,confidence,label", ...rows].join("\r\n")}\r\n`;
+}
+
+async function start() {
   try {
     const models = (await (await request("/models")).json()).filter(({ ready }) => ready);
-    byId("model").replaceChildren(byId("model").options[0], ...models.map(({ name, width, height }) => {
-      const option = element("option", `${name} (${width}×${height})`);
-      option.value = name;
-      return option;
-    }));
-    byId("model-choice").hidden = models.length < 2;
+    listModels(models);
+    byId("fresh").hidden = !(await send("/fresh").then(({ ok }) => ok, () => false));
   } catch (error) {
     showMessage(error.message);
   }
+}
+
+function listModels(models) {
+  byId("model").replaceChildren(byId("model").options[0], ...models.map(({ name, width, height }) => {
+    const option = element("option", `${name} (${width}×${height})`);
+    option.value = name;
+    return option;
+  }));
+  byId("model-choice").hidden = models.length < 2;
+  byId("models").replaceChildren(...models.flatMap((model) => [element("dt", model.name), element("dd", about(model))]));
+  const header = token ? '-H "Authorization: Bearer $CAPTCHA_API_TOKEN" ' : "";
+  const headers = token ? ',\n        headers={"Authorization": f"Bearer {os.environ[\'CAPTCHA_API_TOKEN\']}"}' : "";
+  byId("curl").textContent = `curl ${header}-F image_file=@captcha.png ${location.origin}/b`;
+  byId("python").textContent = `${token ? "import os\n\n" : ""}import requests
+
+with open("captcha.png", "rb") as picture:
+    answer = requests.post(
+        "${location.origin}/b", files={"image_file": picture}${headers}
+    )
+print(answer.json()["value"])`;
+  byId("about").hidden = models.length === 0;
+}
+
+function about({ characters, width, height, resize, min_length, max_length, picture_accuracy, verification_pictures }) {
+  const lengths = min_length < max_length ? `${min_length} to ${max_length}` : max_length;
+  const size = resize ? "any size" : `${width}×${height} pixels`;
+  return `${lengths} of the characters ${characters}, on pictures of ${size}. It read ${percent(picture_accuracy)} ` +
+    `of ${verification_pictures} pictures right that it was verified on.`;
 }
 
 byId("files").addEventListener("change", async (event) => {
@@ -132,13 +229,39 @@ byId("fresh").addEventListener("click", async () => {
   }
 });
 
+byId("copy").addEventListener("click", () => navigator.clipboard.writeText(shown.label ?? shown.answer.value).then(
+  () => say("Copied."),
+  () => { byId("refused").textContent = "The browser does not let this page copy."; }));
+
+byId("correction").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const reading = shown;
+  byId("filed").textContent = byId("refused").textContent = "";
+  try {
+    const { label, file } = await fileUnder(byId("label").value, reading);
+    reading.label = label;
+    reading.cell.textContent = label;
+    if (shown === reading) say(`Filed as ${file}, for the next training.`);
+  } catch (error) {
+    if (shown === reading) byId("refused").textContent = error.message;
+  }
+});
+
+byId("table").addEventListener("click", () => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
+  link.download = "readings.csv";
+  link.click();
+  URL.revokeObjectURL(link.href);
+});
+
 byId("token-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   token = byId("token").value.trim();
   storedToken.set(token);
   byId("token-form").hidden = true;
   showMessage("");
-  await listModels();
+  await start();
 });
 
 document.addEventListener("paste", (event) => readAll([...event.clipboardData.files]));
@@ -152,4 +275,4 @@ for (const name of ["dragover", "dragleave", "drop"]) {
   });
 }
 
-listModels();
+start();
