@@ -185,7 +185,7 @@ def separate(
     show_abnormal(samples, file)
     good = [sample.name for sample in samples if not sample.fault]
     total = sizes.training + sizes.test + len(good)
-    share = splitting.test_count(total) / total if total > 1 else splitting.TEST_SHARE
+    share = splitting.count_for_test(total) / total if total > 1 else splitting.TEST_SHARE
     print(f"Start to separate the original image set: test set ({share:.0%}) and training set ({1 - share:.0%})")
     before = replace(sizes)
     if moving and good:

@@ -55,13 +55,13 @@ class SetSizes:
         share of this folder. From two pictures on it has at least one.
         """
         total = len(names) + self.training + self.test
-        goal = test_count(total) if total > 1 else 0
-        count = max(0, min(goal - self.test, test_count(len(names)), len(names)))
+        goal = count_for_test(total) if total > 1 else 0
+        count = max(0, min(goal - self.test, count_for_test(len(names)), len(names)))
         self.training, self.test = self.training + len(names) - count, self.test + count
         return set(random.Random(seed).sample(in_order(names), count))
 
 
-def test_count(pictures: int) -> int:
+def count_for_test(pictures: int) -> int:
     """How many of so many pictures are for the test: 10% of up to 500, 50 of up to 1,000, and 5% of more."""
     return max(1, int(max(pictures * TEST_SHARE, min(pictures * FEW_SHARE, ENOUGH)) + 0.5))
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError
@@ -13,30 +12,8 @@ from cnnlib.inference.recognizer import Picture, Recognizer
 GENERAL = "general"
 
 
-class Reader(Protocol):
-    """What a labelling needs of a model."""
-
-    @property
-    def version(self) -> str:
-        """The name of the model, another one after each training."""
-
-    @property
-    def characters(self) -> str:
-        """Those that it reads."""
-
-    @property
-    def lengths(self) -> tuple[int, int]:
-        """The fewest and the most characters that it reads."""
-
-    def refresh(self) -> None:
-        """Take another model, if there is one by now."""
-
-    def recognize(self, picture: Picture, hints: Hints) -> Prediction:
-        """Read a picture. Raises SampleError."""
-
-
 class ModelInUse:
-    """The model in a folder, or the general one while there is none that can be used; a `Reader`."""
+    """The model in a folder, or the general one while there is none that can be used; a `Reader` of a labelling."""
 
     def __init__(self, model_dir: Path) -> None:
         self._model_dir, self.version = model_dir, GENERAL

@@ -22,7 +22,7 @@ from cnnlib.core.paths import SHIPPED, display_path
 from cnnlib.data import config_proposal
 from cnnlib.data.folders import locked
 from cnnlib.data.samples import inspect_folder
-from cnnlib.data.verify_and_split import move, moved_labels, set_sizes, test_count
+from cnnlib.data.verify_and_split import count_for_test, move, moved_labels, set_sizes
 from cnnlib.inference.model_card import held, load_card, load_model, save_model
 from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.round_state import RoundFolder
@@ -68,7 +68,7 @@ def hold_back(config: SampleConfig, journal: Journal) -> int:
     said = [entry for entry in journal.standing.values() if entry.action == "label" and entry.at_random]
     at_random = sorted((entry.copy for entry in said if (origin / entry.copy).exists()), key=_by_hash)
     sizes, waiting = set_sizes(config), sum(1 for folder in config.dirs_to_split for _ in _files(folder))
-    wanted = test_count(sizes.training + sizes.test + waiting) - sizes.test
+    wanted = count_for_test(sizes.training + sizes.test + waiting) - sizes.test
     with locked(origin, test):
         for name in at_random[: max(0, wanted)]:
             move(origin / name, test)

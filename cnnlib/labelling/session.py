@@ -7,6 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.characters import escape_odd
@@ -19,7 +22,6 @@ from cnnlib.evaluation.metrics import interval
 from cnnlib.inference.hints import NO_HINTS, Hints
 from cnnlib.labelling.filing import Filing
 from cnnlib.labelling.journal import Entry, Journal
-from cnnlib.labelling.model_in_use import Reader
 
 NARROWED_FROM = 50  # labels, from which on only their characters and lengths are read
 LEASE_S = 120  # for which a picture that one tab shows is shown by no other
@@ -28,6 +30,28 @@ GRID_CHOICE = 400  # pictures that the surest are chosen from
 AGAIN_ONE_IN, AGAIN_AFTER = 50, 20  # labels are asked about again, and so many labels later
 RECENT = 20  # labels, whose pace is shown
 PAUSE_S = 120  # between two labels, above which it was a pause
+
+
+class Reader(Protocol):
+    """What a labelling needs of a model."""
+
+    @property
+    def version(self) -> str:
+        """The name of the model, another one after each training."""
+
+    @property
+    def characters(self) -> str:
+        """Those that it reads."""
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """The fewest and the most characters that it reads."""
+
+    def refresh(self) -> None:
+        """Take another model, if there is one by now."""
+
+    def recognize(self, picture: Image.Image, hints: Hints) -> Prediction:
+        """Read a picture. Raises SampleError."""
 
 
 class TakenError(SampleError):

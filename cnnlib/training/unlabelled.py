@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix
+from cnnlib.codec.likeness import SMALL, nearly_alike, small_of
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.joined_array import JoinedArray
 from cnnlib.core.paths import display_path
-from cnnlib.data.doubles import SMALL, nearly_alike, small_of
 from cnnlib.data.folders import scan_pictures
 from cnnlib.data.sources import list_source
 from cnnlib.training.dataset import TrainingData, decode, load_training, take_fingerprints

@@ -15,7 +15,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.core import files
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data import config_proposal, samples, verify_and_split
-from cnnlib.data.verify_and_split import SetSizes, separate_duplicates
+from cnnlib.data.verify_and_split import SetSizes, count_for_test, separate_duplicates
 from tests.helpers import draw, fill, write_config
 
 
@@ -75,8 +75,8 @@ def test_vanished_picture_is_named_and_the_others_are_moved(
     assert moved_names(config) == {path.name for path in paths} - {lost.name}
     printed = capsys.readouterr().out
     assert lost.name in printed
-    assert "The number of test sets is: 2" in printed
-    assert "The number of training sets is: 37" in printed
+    assert "The number of test sets is: 4" in printed
+    assert "The number of training sets is: 35" in printed
 
 
 def test_duplicate_that_vanishes_from_the_sets_is_no_duplicate(config: SampleConfig) -> None:
@@ -97,7 +97,7 @@ def test_duplicate_that_vanishes_from_the_sets_is_no_duplicate(config: SampleCon
 def test_twenty_kills_leave_five_percent_test_pictures(
     config: SampleConfig, monkeypatch: pytest.MonkeyPatch, count: int, seed: int
 ) -> None:
-    chance = random.Random(seed)
+    chance, share = random.Random(seed), count_for_test(count) / count
     left = {Path(f"01_{number}.png") for number in range(count)}
     sizes = SetSizes()
     moves: list[Path] = []
@@ -118,11 +118,11 @@ def test_twenty_kills_leave_five_percent_test_pictures(
         with pytest.raises(KilledError):
             verify_and_split.move_all(sorted(left), test, (Path("train"), Path("test")), replace(sizes))
         total = sizes.training + sizes.test
-        assert abs(sizes.test - 0.05 * total) <= 1.5, "what is moved has its share at any time"
+        assert abs(sizes.test - share * total) <= 1.5, "what is moved has its share at any time"
     moves, most = [], count
     test = replace(sizes).draw_test(sorted(left), config.split_seed)
     verify_and_split.move_all(sorted(left), test, (Path("train"), Path("test")), replace(sizes))
-    assert (sizes.training + sizes.test, sizes.test) == (count, int(0.05 * count + 0.5))
+    assert (sizes.training + sizes.test, sizes.test) == (count, count_for_test(count))
 
 
 def test_backup_is_whole_or_not_there_when_it_is_killed(

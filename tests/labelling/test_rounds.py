@@ -81,7 +81,7 @@ def test_pictures_that_came_at_random_are_for_the_test_until_it_has_its_share(
     chosen, surest = said(config, 30, at_random=True, seed=1), said(config, 170, at_random=False, seed=2)
     for entry in (*chosen, *surest):
         journal.append(entry)
-    count = rounds.test_count(200)
+    count = rounds.count_for_test(200)
     assert hold_back(config, journal) == count
     held = {path.name for path in list_entries(config.test_image_dir)}
     assert held < {entry.copy for entry in chosen}
