@@ -77,7 +77,7 @@ def parser() -> ArgumentParser:
         metavar="SRC",
         help="copy the pictures of a folder, a zip file or a table of labels into origin_image_dir",
     )
-    instead.add_argument("--doctor", action="store_true", help="look for wrong labels in all sets; move nothing")
+    parser.add_argument("--doctor", action="store_true", help="look for wrong labels in all sets; move nothing")
     parser.add_argument("--accept-labels", action="store_true", help="take labels that are likely wrong as they are")
     return parser
 
@@ -85,6 +85,8 @@ def parser() -> ArgumentParser:
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
+    if arguments.doctor and (arguments.dry_run or arguments.write_config or arguments.source):
+        parser().error("--doctor goes without --dry-run, --write-config and --import")
     config = load_sample_config(arguments.config)
     if arguments.source:
         import_pictures(arguments.source, config, arguments.config, arguments.accept_labels)

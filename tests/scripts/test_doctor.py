@@ -53,6 +53,13 @@ def test_without_tensorflow_the_files_alone_are_examined(config_path: Path, tmp_
     assert lines[1] == "91 labelled pictures"
 
 
+@pytest.mark.parametrize("other", [["--dry-run"], ["--write-config", "new.json"], ["--import", "pictures"]])
+def test_what_moves_or_writes_is_refused_beside_it(other: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        verify_and_split_data.main(["--doctor", *other])
+    assert "--doctor goes without --dry-run, --write-config and --import" in capsys.readouterr().err
+
+
 def test_without_pictures_it_says_so(tmp_path: Path) -> None:
     run = run_script("verify_and_split_data.py", "--doctor", write_config(tmp_path))
     assert run.returncode == 2
