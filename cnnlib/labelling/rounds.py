@@ -17,7 +17,7 @@ from typing import Any
 
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, check_keys, load_sample_config, read_sample_keys
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_atomically
+from cnnlib.core.files import read_json_object, write_atomically
 from cnnlib.core.paths import SHIPPED, display_path
 from cnnlib.data import config_proposal
 from cnnlib.data.folders import locked
@@ -96,9 +96,11 @@ def run(path: Path, pictures: Path, journal: Journal, say: Callable[[str], None]
         shutil.rmtree(folder.model, ignore_errors=True)
         _script("train_model.py", _own_config(path, config, folder, pictures))
         swap_in(folder.model, config.model_save_dir)
-        card = load_card(config.model_save_dir)
-        share, count = card.verification_picture_accuracy, card.verification_pictures
-        say(f"{ENDED} {share:.1%} of {count} verification pictures; it is in {display_path(config.model_save_dir)}")
+        _script("test_batch.py", path)
+        test = read_json_object(config.model_save_dir / "report" / "test.json")
+        low, high = test["picture_accuracy_interval"]
+        accuracy = f"{test['picture_accuracy']:.1%} of {test['samples']} test pictures ({low:.0%} to {high:.0%})"
+        say(f"{ENDED} {accuracy}; it is in {display_path(config.model_save_dir)}")
 
 
 def _script(name: str, config: Path, *options: str) -> None:
