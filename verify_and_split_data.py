@@ -41,7 +41,7 @@ from cnnlib.core.files import sync_disk
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.stderr import muted_stderr
-from cnnlib.data import config_proposal, doctor, doctor_report, importing
+from cnnlib.data import config_proposal, doctor, importing
 from cnnlib.data import verify_and_split as splitting
 from cnnlib.data.folders import first_picture, locked
 from cnnlib.data.listing import list_skipped, stems
@@ -58,6 +58,7 @@ from cnnlib.data.reporting import (
 from cnnlib.data.samples import Sample, doubt_labels, inspect, inspect_folder, judge
 from cnnlib.data.verify_and_split import SetSizes, moved_labels, set_sizes
 from cnnlib.inference.compatibility import check_resumable, requirements_of
+from cnnlib.report import doctor as doctor_page
 
 SHEET_PICTURES = 24
 PROGRESS = partial(progress_bar, unit=" pictures", leave=False)
@@ -289,12 +290,12 @@ def examine(config: SampleConfig) -> int:
         raise SampleError(f"{config.name}: expected labelled pictures in its folders; got none")
     readings, signal = read_left_out(config, examination.samples)
     every = doctor.findings(examination, readings)
-    lines = doctor_report.summary_lines(examination, every)
+    lines = doctor_page.summary_lines(examination, every)
     folder = config.model_save_dir / "report"
     table, page = folder / "doctor.csv", folder / "doctor.html"
-    doctor_report.write_table(every, table)
-    doctor_report.write_page(lines, every, page)
-    for line in (*lines, *doctor_report.first_lines(every)):
+    doctor_page.write_table(every, table)
+    doctor_page.write_page(lines, every, page)
+    for line in (*lines, *doctor_page.first_lines(every)):
         print(line)
     print(f"All pictures, the most suspicious first: {display_path(table)}; to look at: {display_path(page)}")
     return SIGNAL_BASE + signal if signal else DONE

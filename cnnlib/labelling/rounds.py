@@ -32,8 +32,8 @@ ENDED = "The new model reads"  # begins the last line of a round that went well
 
 def default_keys(path: Path) -> dict[str, Any]:
     """Keys of a config that is not written yet: the shipped ones, with folders of its own, named like the file."""
-    keys = read_sample_keys(SAMPLE_CONFIG)
-    folders = {key: re.sub(r"^(sample|model)/", rf"\1/{path.stem}/", keys[key]) for key in keys if key.endswith("_dir")}
+    keys, name = read_sample_keys(SAMPLE_CONFIG), path.stem.removesuffix("_config")
+    folders = {key: re.sub(r"^(sample|model)/", rf"\1/{name}/", keys[key]) for key in keys if key.endswith("_dir")}
     return keys | folders | {"acc_stop": 1, "cycle_stop": "auto"}
 
 

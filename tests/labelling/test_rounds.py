@@ -42,6 +42,7 @@ def test_missing_config_has_folders_of_its_own_and_is_not_written(tmp_path: Path
     folders = [value for key, value in config.model_dump().items() if key.endswith("_image_dir") and value]
     assert all(path.stem in str(folder) for folder in folders)
     assert not path.exists()
+    assert open_config(tmp_path / "cage_config.json").model_save_dir == shipped.model_save_dir / "cage"
 
 
 def test_config_is_written_for_the_labelled_pictures_and_widened_for_later_ones(tmp_path: Path) -> None:

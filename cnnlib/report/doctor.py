@@ -1,6 +1,5 @@
 """What `--doctor` says: the lines of its summary, a table of all pictures, and a page with those to look at."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,19 +8,17 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 
 from cnnlib.codec.characters import escape_odd
-from cnnlib.codec.images import read_picture, suffix_of
-from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path, short_path
 from cnnlib.core.printable import printable
 from cnnlib.core.tables import number, table_bytes
 from cnnlib.data.doctor import Examination, Finding, case_slips
 from cnnlib.evaluation.metrics import align
+from cnnlib.report.pictures import picture_url
 
 LISTED = 10  # pictures on the console
 CARDS = 300  # pictures on the page, at most
 HEADER = ("picture", "label", "reading", "score", "confidence", "label confidence", "findings")
-MEDIA_TYPES = {"jpg": "image/jpeg"}  # those that are not image/ and the suffix
 
 
 def summary_lines(examination: Examination, every: Sequence[Finding]) -> list[str]:
@@ -89,7 +86,7 @@ def write_page(lines: Sequence[str], every: Sequence[Finding], path: Path) -> No
     """Write a page of the pictures to look at, which needs no other file. Raises OSError when it can't be written."""
     suspicious = [finding for finding in every if finding.suspicious]
     rest = [f"The first {CARDS} of {len(suspicious)} are shown; the table has all"] if len(suspicious) > CARDS else []
-    template = Environment(loader=PackageLoader("cnnlib.data"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = Environment(loader=PackageLoader("cnnlib.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     cards = [Card(finding) for finding in suspicious[:CARDS]]
     page = template.get_template("doctor.html").render(lines=[*map(printable, lines), *rest], cards=cards)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,15 +119,10 @@ class Card:
     def path(self) -> str:
         return display_path(self.finding.sample.path)
 
-    @cached_property
+    @property
     def picture(self) -> str:
-        """The file as a data URL; empty when it can't be read any more."""
-        try:
-            data = read_picture(self.finding.sample.path)
-            suffix = suffix_of(data)
-        except SampleError:
-            return ""
-        return f"data:{MEDIA_TYPES.get(suffix, f'image/{suffix}')};base64,{base64.b64encode(data).decode()}"
+        """The picture as a data: URL; empty when it can't be read any more."""
+        return picture_url(self.finding.sample.path)
 
     @property
     def label_parts(self) -> list[tuple[str, bool]]:

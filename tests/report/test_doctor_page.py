@@ -7,9 +7,9 @@ import pytest
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.config import SampleConfig
 from cnnlib.data.doctor import Examination, Finding, examine, findings
-from cnnlib.data.doctor_report import CARDS, first_lines, summary_lines, write_page, write_table
 from cnnlib.data.samples import Sample
 from cnnlib.evaluation.diagnosis import LabelledPrediction
+from cnnlib.report.doctor import CARDS, first_lines, summary_lines, write_page, write_table
 from tests.helpers import draw
 
 
