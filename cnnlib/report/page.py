@@ -71,7 +71,8 @@ def render(config: SampleConfig, card: ModelCard, training: TrainingRecord | Non
         interval=interval(accuracy.picture, accuracy.pictures),
         verified=verified,
         next_step=next_step(training, test),
-        command=serve_command(config),
+        command=command("serve", "webserver_recognize_api.py", config),
+        correct=command("label", "label_pictures.py", config, config.model_save_dir / "report" / "suspects.csv"),
         folders=[display_path(each) for each in (config.test_image_dir if test else train, train)],
         misread=[*map(shown, misread)],
         misread_count=round(accuracy.pictures * (1 - accuracy.picture)),
@@ -113,10 +114,13 @@ def next_step(training: TrainingRecord | None, test: TestResult | None) -> str:
     return "nothing: use it; add labelled pictures like those that it misreads"
 
 
-def serve_command(config: SampleConfig) -> str:
-    """The command that serves the model; "" when the config comes from no file."""
-    command = "cnnlib serve" if INSTALLED else "python webserver_recognize_api.py"
-    return f"{command} {shell_word(Path(short_path(config.file)))}" if config.file else ""
+def command(name: str, script: str, config: SampleConfig, *paths: Path) -> str:
+    """A command line for paths and the config of the model; "" when the config comes from no file."""
+    if not config.file:
+        return ""
+    start = f"cnnlib {name}" if INSTALLED else f"python {script}"
+    words = [shell_word(Path(short_path(path))) for path in paths]
+    return " ".join([start, *words, "--config", shell_word(Path(short_path(config.file)))])
 
 
 def _confusions(training: TrainingRecord | None, test: TestResult | None) -> list[tuple[str, str, int]]:

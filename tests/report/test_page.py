@@ -14,7 +14,7 @@ from cnnlib.codec.alphabet import Prediction
 from cnnlib.config import SampleConfig
 from cnnlib.evaluation.diagnosis import Diagnosis, LabelledPrediction, LabelledReading
 from cnnlib.evaluation.metrics import Accuracy
-from cnnlib.report.page import TestResult, next_step, serve_command, write_page
+from cnnlib.report.page import TestResult, command, next_step, write_page
 from cnnlib.report.training_record import TrainingRecord
 from test_batch import calibration_figures
 from tests.helpers import draw
@@ -153,8 +153,11 @@ def test_password_of_the_captcha_source_is_not_shown(configure: Callable[..., Sa
 
 
 def test_command_names_the_config(config: SampleConfig, tmp_path: Path) -> None:
-    assert serve_command(config) == f"python webserver_recognize_api.py {tmp_path}/sample_config.json"
-    assert serve_command(SampleConfig.model_validate(config.model_dump(by_alias=True))) == ""
+    named = f"--config {tmp_path}/sample_config.json"
+    assert command("serve", "webserver_recognize_api.py", config) == f"python webserver_recognize_api.py {named}"
+    table = config.model_save_dir / "report" / "suspects.csv"
+    assert command("label", "label_pictures.py", config, table) == f"python label_pictures.py {table} {named}"
+    assert command("label", "label_pictures.py", SampleConfig.model_validate(config.model_dump(by_alias=True))) == ""
 
 
 @pytest.mark.parametrize(
