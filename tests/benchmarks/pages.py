@@ -52,7 +52,7 @@ def write_pages() -> None:
         write_zoo(results("zoo-"), results("general-"))
     if results("labels-"):
         write_labels(results("labels-"))
-    if results("peers-"):
+    if results(f"peers-{OURS}-"):
         write_peers(results("peers-"), results("general-"))
     if results("doctor-"):
         (DOCS / "doctor.md").write_text(doctor_text(HEAD, results("doctor-")), encoding="utf-8")
