@@ -23,6 +23,7 @@ from tests.benchmarks.folders_page import folders_text
 from tests.benchmarks.forecast_page import forecast_text
 from tests.benchmarks.headline import LONG, UPPER_CASE
 from tests.benchmarks.hostile_page import hostile_text
+from tests.benchmarks.keystrokes_page import keystrokes_text
 from tests.benchmarks.memory_page import memory_text
 from tests.benchmarks.peers import OURS
 from tests.benchmarks.peers_page import peers_text, whole
@@ -54,6 +55,8 @@ def write_pages() -> None:
         write_labels(results("labels-"))
     if results(f"peers-{OURS}-"):
         write_peers(results("peers-"), results("general-"))
+    if results("keystrokes-"):
+        (DOCS / "keystrokes.md").write_text(keystrokes_text(HEAD, results("keystrokes-")), encoding="utf-8")
     if results("doctor-"):
         (DOCS / "doctor.md").write_text(doctor_text(HEAD, results("doctor-")), encoding="utf-8")
     if results("forecast-"):

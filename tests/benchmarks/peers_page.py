@@ -142,10 +142,11 @@ def cost_of(group: dict[str, list[Result]], reader: str, key: str) -> float:
 
 
 def bold_best(shares: Sequence[float | None]) -> Iterator[str]:
-    """The shares in percent, the best of them bold unless it is 0, empty cells where there is none."""
-    best = max(share for share in shares if share is not None)
+    """The shares in percent, the best of several bold unless it is 0, empty cells where there is none."""
+    known = [share for share in shares if share is not None]
+    best = f"{max(known):.1%}" if len(known) > 1 and any(known) else None
     texts = ["" if share is None else f"{share:.1%}" for share in shares]
-    return (f"**{text}**" if best and text == f"{best:.1%}" else text for text in texts)
+    return (f"**{text}**" if text == best else text for text in texts)
 
 
 def ahead(plain: dict[str, list[Result]], others: dict[str, list[Result]]) -> str:
