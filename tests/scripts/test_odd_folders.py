@@ -152,7 +152,7 @@ def test_import_ends_with_the_next_command(
     ]
     assert main(config_path, "--write-config", config_path) == 0
     assert main(config_path) == 0
-    assert len(list_entries(tmp_path / "sample" / "train")) == 38
+    assert len(list_entries(tmp_path / "sample" / "train")) == 36
     capsys.readouterr()
     assert main("--import", source, config_path) == 0
     assert capsys.readouterr().out.endswith(f"Copied 0 pictures into {origin.as_posix()}/; 40 were there already\n")

@@ -36,12 +36,12 @@ def test_every_script_ends_well_and_without_warnings(suite: SimpleNamespace) -> 
 
 def test_batch_test_reports_every_test_picture_once(suite: SimpleNamespace) -> None:
     figures = json.loads((suite.folder / "model" / "report" / "test.json").read_text(encoding="utf-8"))
-    assert figures["samples"] == 20
+    assert figures["samples"] == 40
     assert figures["picture_accuracy"] >= 0.8
     out = suite.runs[3].stdout
-    summary = r"It takes \d+\.\d+ seconds to identify 20 samples, with an accuracy rate of [\d.]+%"
+    summary = r"It takes \d+\.\d+ seconds to identify 40 samples, with an accuracy rate of [\d.]+%"
     assert len(re.findall(summary, out)) == 1
-    assert out.count("origin: ") == round(20 * (1 - figures["picture_accuracy"])), "the misread ones"
+    assert out.count("origin: ") == round(40 * (1 - figures["picture_accuracy"])), "the misread ones"
     assert figures["seconds"] > 0
     assert figures["characters"].keys() == {"0", "1"}
 

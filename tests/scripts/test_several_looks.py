@@ -50,7 +50,7 @@ def test_pictures_of_all_folders_are_moved_and_each_gives_test_pictures(looks: M
     assert run(looks()) == 0
     assert moved(config) == before
     seeds = Counter(path.stem.rpartition("_")[2][0] for path in list_entries(config.test_image_dir))
-    assert seeds == {"0": 2, "1": 2, "2": 2}
+    assert seeds == {"0": 4, "1": 4, "2": 4}
     assert pictures(*config.dirs_to_split) == Counter()
 
 

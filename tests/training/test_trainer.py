@@ -171,7 +171,7 @@ def test_evaluation_replaces_that_of_other_pictures_at_the_same_step(short: Samp
 @pytest.mark.parametrize(
     ("step", "accuracy", "checked", "due"),
     [
-        (14, 0.9, False, False),
+        (12, 0.9, False, False),
         (15, 0.9, False, True),
         (20, 0.9, False, True),
         (21, 0.9, False, False),
@@ -182,7 +182,7 @@ def test_evaluation_replaces_that_of_other_pictures_at_the_same_step(short: Samp
 def test_labels_are_checked_once_when_pictures_are_read_and_not_learned_by_heart(
     short: SampleConfig, step: int, accuracy: float, checked: bool, due: bool
 ) -> None:
-    trainer = Trainer(short.model_copy(update={"cycle_stop": 40}))  # after 14.25 steps each picture was seen 8 times
+    trainer = Trainer(short.model_copy(update={"cycle_stop": 40}))  # after 13 to 14 steps each picture was seen 8 times
     trainer.progress.step, trainer.progress.labels_checked = step, checked
     trainer.verified = Accuracy(100, accuracy, accuracy)
     assert trainer.suspects_due() == due
