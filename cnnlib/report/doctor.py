@@ -1,20 +1,19 @@
 """What `--doctor` says: the lines of its summary, a table of all pictures, and a page with those to look at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader
-
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.characters import escape_odd
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path, short_path
 from cnnlib.core.printable import printable
 from cnnlib.core.tables import number, table_bytes
 from cnnlib.data.doctor import Examination, Finding, case_slips
-from cnnlib.evaluation.metrics import align
-from cnnlib.report.pictures import picture_url
+from cnnlib.evaluation.diagnosis import LabelledReading
+from cnnlib.report.pictures import ShownReading, shown
+from cnnlib.report.rendering import render
 
 LISTED = 10  # pictures on the console
 CARDS = 300  # pictures on the page, at most
@@ -86,55 +85,23 @@ def write_page(lines: Sequence[str], every: Sequence[Finding], path: Path) -> No
     """Write a page of the pictures to look at, which needs no other file. Raises OSError when it can't be written."""
     suspicious = [finding for finding in every if finding.suspicious]
     rest = [f"The first {CARDS} of {len(suspicious)} are shown; the table has all"] if len(suspicious) > CARDS else []
-    template = Environment(loader=PackageLoader("cnnlib.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    cards = [Card(finding) for finding in suspicious[:CARDS]]
-    page = template.get_template("doctor.html").render(lines=[*map(printable, lines), *rest], cards=cards)
+    cards = [_card(finding) for finding in suspicious[:CARDS]]
+    page = render("doctor.html", lines=[*map(printable, lines), *rest], cards=cards)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page.encode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True)
 class Card:
-    """What the page shows of a picture."""
+    """What the page shows of a picture; where no network read it, the reading is the label."""
 
-    finding: Finding
+    reading: ShownReading
+    is_read: bool
+    causes: list[str]
 
-    @property
-    def label(self) -> str:
-        return escape_odd(str(self.finding.sample.label))
 
-    @property
-    def reading(self) -> str | None:
-        return self.finding.reading.prediction.text if self.finding.reading else None
-
-    @property
-    def confidence(self) -> str:
-        return f"{self.finding.reading.prediction.confidence:.1%}" if self.finding.reading else ""
-
-    @property
-    def causes(self) -> list[str]:
-        return [printable(cause) for cause in self.finding.causes]
-
-    @property
-    def path(self) -> str:
-        return display_path(self.finding.sample.path)
-
-    @property
-    def picture(self) -> str:
-        """The picture as a data: URL; empty when it can't be read any more."""
-        return picture_url(self.finding.sample.path)
-
-    @property
-    def label_parts(self) -> list[tuple[str, bool]]:
-        """The characters of the label, each with whether the reading has another one."""
-        return [(escape_odd(a), differs) for a, _, differs in self._pairs if a]
-
-    @property
-    def reading_parts(self) -> list[tuple[str, bool]]:
-        return [(b, differs) for _, b, differs in self._pairs if b]
-
-    @cached_property
-    def _pairs(self) -> list[tuple[str, str, bool]]:
-        label = str(self.finding.sample.label)
-        text = label if self.reading is None else self.reading
-        return [(a, b, a != b) for a, b in align(label, text)]
+def _card(finding: Finding) -> Card:
+    path, label = finding.sample.path, str(finding.sample.label)
+    reading = finding.reading or LabelledReading(path, label, Prediction(label, 1.0, ()))
+    named = replace(shown(reading), name=display_path(path))  # the folder tells the set
+    return Card(named, finding.reading is not None, [printable(cause) for cause in finding.causes])

@@ -7,17 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from cnnlib.cli import shell_word
 from cnnlib.config import SampleConfig
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import INSTALLED, display_path, short_path
 from cnnlib.core.printable import printable
 from cnnlib.evaluation.diagnosis import ACCURACY_GAP, JUDGE_ACCURACY, LabelledReading, advice
-from cnnlib.evaluation.metrics import Accuracy, interval, visible
+from cnnlib.evaluation.metrics import Accuracy, interval
 from cnnlib.inference.model_card import ModelCard, load_card
 from cnnlib.report.pictures import shown
+from cnnlib.report.rendering import render
 from cnnlib.report.training_record import RECORD, TrainingRecord
 
 PAGE = "index.html"
@@ -49,11 +48,11 @@ def write_page(config: SampleConfig, training: TrainingRecord | None, test: Test
     """
     path = config.model_save_dir / "report" / PAGE
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, render(config, load_card(config.model_save_dir), training, test).encode())
+    write_atomically(path, page_of(config, load_card(config.model_save_dir), training, test).encode())
     return path
 
 
-def render(config: SampleConfig, card: ModelCard, training: TrainingRecord | None, test: TestResult | None) -> str:
+def page_of(config: SampleConfig, card: ModelCard, training: TrainingRecord | None, test: TestResult | None) -> str:
     """The HTML of the page."""
     verified = Accuracy(
         card.verification_pictures, card.verification_picture_accuracy, card.verification_character_accuracy
@@ -62,7 +61,8 @@ def render(config: SampleConfig, card: ModelCard, training: TrainingRecord | Non
     diagnosis = training.diagnosis if training else None
     suspects = diagnosis.suspects if diagnosis else []
     misread = test.misread if test else diagnosis.misread if diagnosis else []
-    return _template().render(
+    return render(
+        "report.html",
         model=display_path(config.model_save_dir),
         saved_at=datetime.fromisoformat(card.saved_at).strftime("%d %B %Y, %H:%M %Z"),
         card=card,
@@ -88,18 +88,6 @@ def render(config: SampleConfig, card: ModelCard, training: TrainingRecord | Non
         settings=_settings(config),
         files=[name for name in FILES if (config.model_save_dir / "report" / name).exists()],
     )
-
-
-def _template() -> Any:
-    pages = Environment(
-        loader=PackageLoader("cnnlib.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters |= {"percent": lambda share: f"{share:.2%}", "visible": visible}
-    return pages.get_template("report.html")
 
 
 def next_step(training: TrainingRecord | None, test: TestResult | None) -> str:

@@ -39,8 +39,8 @@ def test_page_shows_the_picture_itself_and_escapes_every_text(tmp_path: Path, wr
     write_page(["<u>summary</u>"], [wrong, finding(tmp_path / "11_1.png", "11", "11")], tmp_path / "doctor.html")
     page = (tmp_path / "doctor.html").read_text(encoding="utf-8")
     assert page.count('<img src="data:image/png;base64,iVBOR') == page.count("<img") == 1
-    assert "&lt;<mark>b</mark>&gt;" in page
-    assert "&lt;<mark>i</mark>&gt;" in page
+    assert page.count('<span class="wrong"><bdi>b</bdi><bdi>i</bdi></span>') == 1
+    assert "Label <bdi>&lt;b&gt;</bdi>, read as <bdi>&lt;i&gt;</bdi>" in page
     assert "&lt;u&gt;summary&lt;/u&gt;" in page
     assert not re.search("<(b|i|u|script)>", page)
 
@@ -56,7 +56,7 @@ def test_page_needs_no_other_file_and_has_a_dark_mode(tmp_path: Path, wrong: Fin
 def test_page_has_a_limit_and_says_so(tmp_path: Path, wrong: Finding) -> None:
     write_page([], [wrong] * (CARDS + 5), tmp_path / "doctor.html")
     page = (tmp_path / "doctor.html").read_text(encoding="utf-8")
-    assert page.count("<dl>") == CARDS
+    assert page.count('class="pairs"') == CARDS
     assert f"The first {CARDS} of {CARDS + 5} are shown; the table has all" in page
 
 
@@ -65,7 +65,18 @@ def test_deleted_picture_is_listed_without_it(tmp_path: Path, wrong: Finding) ->
     write_page([], [wrong], tmp_path / "doctor.html")
     page = (tmp_path / "doctor.html").read_text(encoding="utf-8")
     assert "<img" not in page
-    assert "<mark>i</mark>" in page
+    assert "The picture is not there any more" in page
+    assert "<bdi>b</bdi><bdi>i</bdi>" in page
+
+
+def test_picture_that_no_network_read_has_its_label_alone(tmp_path: Path) -> None:
+    path = draw("01", tmp_path / "01_1.png")
+    unread = Finding(Sample(path.parent, path.name, "01", (32, 16)), ("twice",), False)
+    write_page([], [unread], tmp_path / "doctor.html")
+    page = (tmp_path / "doctor.html").read_text(encoding="utf-8")
+    assert "<span><bdi>0</bdi></span>" in page
+    assert "read as" not in page.replace("how a network reads", "")
+    assert "% sure" not in page
 
 
 def test_summary_counts_each_kind(config: SampleConfig) -> None:
