@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from cnnlib.core.files import take_lock
 _STEPS = re.compile(r"cycle_stop (\d+) steps")
 _STEP = re.compile(r"^(\d+)th training", re.MULTILINE)
 _ACCURACY = re.compile(r"^\[Verification set\].* picture accuracy rate is ([\d.]+)", re.MULTILINE)
+UNDER_WAY = "a training on these labels is under way"
 TAIL_BYTES = 2**20  # of a log, which is read at its end
 
 
@@ -48,7 +50,7 @@ class RoundFolder:
             with take_lock(self.path / ".lock", 0):
                 yield
         except Timeout as error:
-            raise SampleError("a training on these labels is under way") from error
+            raise SampleError(UNDER_WAY) from error
 
     def is_held(self) -> bool:
         """Whether a round is under way, in whatever process."""
@@ -75,13 +77,23 @@ class Rounds:
 
     def __init__(self, command: Sequence[str], folder: RoundFolder) -> None:
         self._command, self._folder = command, folder
+        self._process: subprocess.Popen[bytes] | None = None  # which takes seconds before it holds the folder
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start a round as a process of its own, which writes the log. Raises SampleError when one is under way."""
-        with self._folder.held():
-            log = self._folder.log.open("wb")
-        with log:
-            subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        with self._lock:
+            if self._is_running():
+                raise SampleError(UNDER_WAY)
+            self._folder.path.mkdir(parents=True, exist_ok=True)
+            with self._folder.log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                )
+
+    def _is_running(self) -> bool:
+        """Whether this process's round is under way, or that of another one."""
+        return (self._process is not None and self._process.poll() is None) or self._folder.is_held()
 
     def state(self) -> RoundState | None:
         """The state of the round under way, or of the last one; None before the first."""
@@ -91,7 +103,7 @@ class Rounds:
                 said = file.read().decode("utf-8", "replace").replace("\r", "\n")
         except OSError:
             return None
-        return _state(said, self._folder.is_held())
+        return _state(said, self._is_running())
 
 
 def _state(said: str, running: bool) -> RoundState:

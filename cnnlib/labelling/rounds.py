@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.files import read_json_object, write_atomically
 from cnnlib.core.paths import SHIPPED, display_path
 from cnnlib.data import config_proposal
-from cnnlib.data.folders import locked
+from cnnlib.data.folders import locked, scan_labels
 from cnnlib.data.samples import inspect_folder
 from cnnlib.data.verify_and_split import count_for_test, move, moved_labels, set_sizes
 from cnnlib.inference.model_card import held, load_card, load_model, save_model
@@ -67,16 +67,13 @@ def hold_back(config: SampleConfig, journal: Journal) -> int:
     origin, test = config.origin_dirs[0], config.test_image_dir
     said = [entry for entry in journal.standing.values() if entry.action == "label" and entry.at_random]
     at_random = sorted((entry.copy for entry in said if (origin / entry.copy).exists()), key=_by_hash)
-    sizes, waiting = set_sizes(config), sum(1 for folder in config.dirs_to_split for _ in _files(folder))
+    sizes = set_sizes(config)
+    waiting = sum(1 for folder in config.dirs_to_split for _ in scan_labels(folder, config.image_suffix))
     wanted = count_for_test(sizes.training + sizes.test + waiting) - sizes.test
     with locked(origin, test):
         for name in at_random[: max(0, wanted)]:
             move(origin / name, test)
     return len(at_random[: max(0, wanted)])
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else iter(())
 
 
 def _by_hash(name: str) -> bytes:
@@ -113,9 +110,7 @@ def _script(name: str, config: Path, *options: str) -> None:
 def _own_config(path: Path, config: SampleConfig, folder: RoundFolder, pictures: Path) -> Path:
     """A copy of the config with the round's model folder, and the user's pictures as those without labels."""
     keys = read_sample_keys(path) | {"model_save_dir": str(folder.model)}
-    keys |= {key: str(getattr(config, key)) for key in keys if key.endswith("_dir") and key != "model_save_dir"}
-    keys |= {"origin_image_dir": [*map(str, config.origin_dirs)]}
-    keys.pop("$schema", None)
+    keys.pop("$schema", None)  # its link is relative to the folder of the config
     if pictures.is_dir() and not config.unlabelled_dirs:
         keys["unlabelled_image_dir"] = str(pictures.absolute())
     own = folder.path / path.name

@@ -27,7 +27,7 @@ def teach(trainer: Trainer, say: Callable[[str], None], *, at_once: bool = False
     The steps between are those whose batches may be made already. So it does not depend on how fast batches are made.
     """
     source, step = trainer.source, trainer.progress.step
-    if not isinstance(source, HalfLabelled):
+    if not isinstance(source, HalfLabelled) or not len(source.pictures):
         return
     count, seed = len(source.pictures), trainer.config.split_seed
     places = step // TEACH_STEPS * READ_LIMIT + np.arange(min(count, READ_LIMIT))

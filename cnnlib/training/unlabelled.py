@@ -89,7 +89,8 @@ def load_with_unlabelled(config: SampleConfig) -> TrainingData:
     """The pictures of `train_image_dir`, and those of `unlabelled_image_dir` beside them.
 
     Of the latter, those don't count that are labelled, or that are in the test set, be it in another file format.
-    Raises SampleError as `load_training` does, and when none counts.
+    There may be none that counts, as when all are labelled. Raises SampleError as `load_training` does, and when there
+    is no such folder.
     """
     data = load_training(config)
     known = _smalls_of([data.training.pictures, data.verification.pictures, _test_pictures(config)])
@@ -102,10 +103,8 @@ def load_with_unlabelled(config: SampleConfig) -> TrainingData:
         parts.append(pictures.select(fresh))
         left_out += unusable + len(pictures) - len(fresh)
     joined = JoinedArray.join(parts)
-    if not len(joined):
-        folders = ", ".join(map(display_path, config.unlabelled_dirs))
-        raise SampleError(f"{folders}: expected pictures that are not labelled yet, nor in the test set; got none")
-    return replace(data, source=HalfLabelled(data.training, joined, left_out), unlabelled=joined)
+    source = HalfLabelled(data.training, joined, left_out)
+    return replace(data, source=source, unlabelled=joined if len(joined) else None)
 
 
 def unlabelled_lines(source: object) -> Iterator[str]:

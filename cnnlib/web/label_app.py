@@ -40,13 +40,75 @@ def create_label_app(
     if not token:
         answer_known_names_only(app, hosts)
     protect(app, token, ())
+    _add_page(app)
+    _add_questions(app, labelling)
+    _add_answers(app, labelling)
+    _add_rounds(app, labelling, rounds)
+    return app
 
+
+def _add_page(app: Flask) -> None:
     @app.get("/")
     def page() -> Response:
         response = Response(render_template("label.html"), mimetype="text/html")
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
+
+
+def _add_questions(app: Flask, labelling: Labelling) -> None:
+    """What the page shows: a question, a page of the grid, a picture."""
+
+    @app.get("/question")
+    def question() -> Response:
+        return _state(labelling, labelling.next_question(_asking_tab()))
+
+    @app.get("/grid")
+    def grid() -> Response:
+        return _grid(labelling, _asking_tab())
+
+    @app.get("/picture/<int:number>")
+    def picture(number: int) -> Response:
+        if number >= len(labelling.files):
+            raise ApiError(404, "404", "there is no picture of this number")
+        try:
+            data = labelling.data(number)
+            return Response(data, mimetype=f"image/{suffix_of(data).replace('jpg', 'jpeg')}")
+        except SampleError as error:
+            raise ApiError(404, "404", str(error)) from error
+
+
+def _add_answers(app: Flask, labelling: Labelling) -> None:
+    """What is said on the page. Each is answered with what it shows next."""
+
+    @app.post("/label")
+    def label() -> Response:
+        said = _said(labelling)
+        with _refused():
+            labelling.label(said["number"], _label(said), sure=said.get("sure") is True)
+        return _state(labelling, labelling.next_question(said["tab"]))
+
+    @app.post("/aside")
+    def aside() -> Response:
+        said = _said(labelling)
+        with _refused():
+            labelling.set_aside(said["number"], _number(said, "seconds"), said["tab"])
+        return _state(labelling, labelling.next_question(said["tab"]))
+
+    @app.post("/accept")
+    def accept() -> Response:
+        return _grid(labelling, _accept(labelling, _object()))
+
+    @app.post("/undo")
+    def undo() -> Response:
+        tab = str(_object().get("tab", ""))[:TAB_LIMIT]
+        with _refused():
+            asked_again = labelling.undo(tab)
+        return _state(labelling, asked_again or labelling.next_question(tab))
+
+
+def _add_rounds(app: Flask, labelling: Labelling, rounds: Rounds | None) -> None:
+    """The training on the labels so far: how far it is, and its start."""
 
     @app.get("/round")
     def round_state() -> Response:
@@ -63,50 +125,9 @@ def create_label_app(
             rounds.start()
         return _round(rounds)
 
-    @app.get("/question")
-    def question() -> Response:
-        return _state(labelling, labelling.next_question(request.args.get("tab", "")[:TAB_LIMIT]))
 
-    @app.get("/picture/<int:number>")
-    def picture(number: int) -> Response:
-        if number >= len(labelling.files):
-            raise ApiError(404, "404", "there is no picture of this number")
-        try:
-            data = labelling.data(number)
-            return Response(data, mimetype=f"image/{suffix_of(data).replace('jpg', 'jpeg')}")
-        except SampleError as error:
-            raise ApiError(404, "404", str(error)) from error
-
-    @app.post("/label")
-    def label() -> Response:
-        said = _said(labelling)
-        with _refused():
-            labelling.label(said["number"], _label(said), sure=said.get("sure") is True)
-        return _state(labelling, labelling.next_question(said["tab"]))
-
-    @app.post("/aside")
-    def aside() -> Response:
-        said = _said(labelling)
-        with _refused():
-            labelling.set_aside(said["number"], _number(said, "seconds"), said["tab"])
-        return _state(labelling, labelling.next_question(said["tab"]))
-
-    @app.get("/grid")
-    def grid() -> Response:
-        return _grid(labelling, request.args.get("tab", "")[:TAB_LIMIT])
-
-    @app.post("/accept")
-    def accept() -> Response:
-        return _grid(labelling, _accept(labelling, _object()))
-
-    @app.post("/undo")
-    def undo() -> Response:
-        tab = str(_object().get("tab", ""))[:TAB_LIMIT]
-        with _refused():
-            asked_again = labelling.undo(tab)
-        return _state(labelling, asked_again or labelling.next_question(tab))
-
-    return app
+def _asking_tab() -> str:
+    return request.args.get("tab", "")[:TAB_LIMIT]
 
 
 def _object() -> dict[str, Any]:

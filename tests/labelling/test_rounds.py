@@ -15,7 +15,7 @@ from cnnlib.labelling import rounds
 from cnnlib.labelling.filing import Copies
 from cnnlib.labelling.journal import Entry, Journal
 from cnnlib.labelling.model_in_use import GENERAL, ModelInUse
-from cnnlib.labelling.round_state import RoundFolder, Rounds
+from cnnlib.labelling.round_state import RoundFolder, Rounds, RoundState
 from cnnlib.labelling.rounds import fit_config, hold_back, open_config, swap_in
 from cnnlib.labelling.session import Label, Labelling
 from tests.helpers import draw, eventually, fill, run_script, write_config
@@ -116,9 +116,29 @@ def test_new_model_is_taken_by_what_reads_and_replaces_the_older_one(finished: S
     assert reader.characters == "01", "a broken model is passed over"
 
 
+@pytest.mark.parametrize("given", [None, "unlabelled", ["one", "two"]])
+def test_round_trains_with_the_same_config_in_a_folder_of_its_own(
+    tmp_path: Path, folder: RoundFolder, given: str | list[str] | None
+) -> None:
+    path = write_config(tmp_path, **({"unlabelled_image_dir": given} if given else {}))
+    config, pictures = load_sample_config(path), tmp_path / "pictures"
+    pictures.mkdir()
+    folder.path.mkdir()
+    own = load_sample_config(rounds._own_config(path, config, folder, pictures))
+    assert own.unlabelled_dirs == (config.unlabelled_dirs or (pictures,)), "a choice of the user's stays"
+    changed = {"model_save_dir": folder.model, "unlabelled_image_dir": own.unlabelled_image_dir}
+    assert own.model_dump() == config.model_dump() | changed
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> RoundFolder:
     return RoundFolder(tmp_path / "round")
+
+
+def stated(started: Rounds) -> RoundState:
+    state = started.state()
+    assert state
+    return state
 
 
 def test_state_is_read_from_what_the_training_says(folder: RoundFolder) -> None:
@@ -143,9 +163,27 @@ def test_started_round_is_a_process_of_its_own(folder: RoundFolder) -> None:
     started = Rounds([sys.executable, "-c", script], folder)
     started.start()
     assert eventually(lambda: folder.log.read_text(encoding="utf-8") == "True\nfailed\n")
-    state = started.state()
-    assert state
-    assert state.said == "failed"
+    assert eventually(lambda: not stated(started).running)
+    assert stated(started).said == "failed"
+
+
+def test_round_is_under_way_from_its_start_on(folder: RoundFolder) -> None:
+    started = Rounds([sys.executable, "-c", "import sys; sys.stdin.read(); import time; time.sleep(60)"], folder)
+    started.start()
+    process = started._process
+    assert process
+    try:
+        assert stated(started).running, "before it holds its folder"
+        with pytest.raises(SampleError, match="under way"):
+            started.start()
+    finally:
+        process.kill()
+        process.wait()
+    assert not stated(started).running
+    started.start()
+    assert started._process
+    started._process.kill()
+    started._process.wait()
 
 
 @pytest.mark.slow

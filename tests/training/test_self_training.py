@@ -63,15 +63,22 @@ def test_pictures_of_all_folders_count_unless_they_are_labelled_or_in_the_test_s
     assert (len(load(half).pictures), load(half).left_out) == (19, 4)
 
 
-def test_folders_without_a_picture_that_counts_are_refused(half: SampleConfig) -> None:
+def test_folder_that_is_missing_is_refused(half: SampleConfig) -> None:
+    shutil.rmtree(half.unlabelled_dirs[1])
+    with pytest.raises(SampleError, match=r"second/: expected a folder of pictures; there is none"):
+        load(half)
+
+
+def test_training_goes_on_where_all_pictures_have_labels(half: SampleConfig) -> None:
     for folder in half.unlabelled_dirs:
         shutil.rmtree(folder)
         shutil.copytree(half.train_image_dir, folder)
-    with pytest.raises(SampleError, match=r"first/, .*second/: expected pictures that are not labelled yet, nor in th"):
-        load(half)
-    shutil.rmtree(folder)
-    with pytest.raises(SampleError, match=r"second/: expected a folder of pictures; there is none"):
-        load(half)
+    trainer, lines = Trainer(half, load_with_unlabelled), list[str]()
+    introduce(trainer, lines.append)
+    assert "0 pictures without labels; 80 more are labelled, in the test set, or can't be read" in lines
+    assert trainer.plan == Trainer(half).plan
+    teach(trainer, lambda line: pytest.fail(line))
+    assert len(next(iter(trainer.batches()))[0]) == half.train_batch_size
 
 
 def streamed(source: HalfLabelled, steps: range, size: int = 12) -> Batches:
