@@ -178,7 +178,9 @@ def test_page_says_who_is_ahead_and_shows_losses() -> None:
     assert "|  | ours | ddddocr |\n" in text
     assert "| as it is, mean of 2 sets | **50.0%** | **50.0%** |\n" in text
     assert "| as it is, mean of 1 sets beside the eleven | **75.0%** | 50.0% |\n" in text
-    assert "| alphabet and lengths known, case ignored, mean of 2 sets | **55.0%** |  |\n" in text
+    assert "| alphabet and lengths known, case ignored, mean of 2 sets | 55.0% |  |\n" in text, (
+        "the best of one is not marked"
+    )
     assert "| processor milliseconds a picture | 2.0 | 7.0 |\n| memory of a process, MB | 100 | 120 |\n" in text
     assert "| all 2 | as it is | 1 | 0 | 1 | 50.0% | 50.0% |\n" in text
     assert "| easy | 400 | **75.0%** | 50.0% | +25.0 |\n| hard | 400 | 25.0% | **50.0%** | −25.0 |\n" in text
@@ -186,6 +188,7 @@ def test_page_says_who_is_ahead_and_shows_losses() -> None:
     assert "| easycaptcha_arith | 400 | **10.0%** | **10.0%** | +0.0 |\n" in text
     assert "only ours" not in text
     assert [*peers_page.bold_best([0.0, None, 0.0])] == ["0.0%", "", "0.0%"]
+    assert [*peers_page.bold_best([0.5, None, 0.25])] == ["**50.0%**", "", "25.0%"]
 
 
 def test_page_and_picture_are_written_from_results(folder: Path) -> None:
