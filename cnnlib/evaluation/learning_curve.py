@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CURVES = 100_000  # that are drawn
+CURVES = 300_000  # that are drawn; some hundreds of them explain three measurements
 RATES = (0.3, 2.0)  # exponents, evenly
 RESTS = (1e-4, 0.05)  # shares misread with endless labels, evenly on a logarithmic scale
 STARTS = (1e-3, 1.0)  # shares misread beyond the rest at the fewest labels, likewise
@@ -52,17 +52,21 @@ def forecast(measured: Sequence[Measured], labels: Sequence[int]) -> list[Foreca
     rate, offset = (chance.uniform(low, high, CURVES) for low, high in (RATES, OFFSETS))
     rest, start = (np.exp(chance.uniform(math.log(low), math.log(high), CURVES)) for low, high in (RESTS, STARTS))
 
-    def misread(count: int) -> np.ndarray:
-        """The share misread by a training on each curve."""
+    def training() -> np.ndarray:
+        """By how much the share misread by a training is off each curve, as a factor."""
+        return np.exp(chance.normal(0, CHANCE, CURVES))
+
+    def misread(count: int, factor: np.ndarray) -> np.ndarray:
         fallen = ((count / fewest + offset) / (1 + offset)) ** -rate
-        return np.minimum((rest + start * fallen) * np.exp(chance.normal(0, CHANCE, CURVES)), 1 - 1e-9)
+        return np.minimum((rest + start * fallen) * factor, 1 - 1e-9)
 
     weights = np.zeros(CURVES)
     for each in measured:
-        share = misread(each.labels)
+        share = misread(each.labels, training())
         weights += each.misread * np.log(share) + (each.pictures - each.misread) * np.log1p(-share)
     weights = np.exp(weights - weights.max())
-    return [_summed_up(count, misread(count), weights) for count in labels]
+    new = training()
+    return [_summed_up(count, misread(count, new), weights) for count in labels]
 
 
 def _summed_up(labels: int, misread: np.ndarray, weights: np.ndarray) -> Forecast:

@@ -36,8 +36,13 @@ def test_range_holds_the_truth_as_often_as_it_says() -> None:
 def test_more_labels_never_make_it_worse_and_few_pictures_make_it_wide() -> None:
     sure = forecast([Measured(100, 3000, 600), Measured(200, 3000, 300)], [200, 400, 1600])
     assert [each.accuracy for each in sure] == sorted(each.accuracy for each in sure)
-    unsure = forecast([Measured(100, 30, 6), Measured(200, 30, 3)], [400])[0]
-    assert unsure.highest - unsure.lowest > 1.5 * (sure[1].highest - sure[1].lowest)
+    widths = []
+    for pictures in (10, 30, 100, 3000):
+        (found,) = forecast([Measured(100, pictures, pictures // 5), Measured(200, pictures, pictures // 10)], [400])
+        widths.append(found.highest - found.lowest)
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] > 1.5 * widths[-1]
+    assert widths[1] > 1.3 * widths[-1]
 
 
 def test_no_error_is_no_promise_of_perfection() -> None:
@@ -48,3 +53,11 @@ def test_no_error_is_no_promise_of_perfection() -> None:
 def test_a_forecast_is_the_same_each_time() -> None:
     measured = [Measured(100, 300, 60), Measured(200, 200, 20)]
     assert forecast(measured, [400]) == forecast(measured, [400])
+
+
+def test_forecast_rises_with_the_labels_without_jumps() -> None:
+    measured = [Measured(75, 225, 164), Measured(150, 150, 76), Measured(225, 75, 26)]
+    found = forecast(measured, [*range(270, 1300, 50)])
+    for figure in ("lowest", "accuracy", "highest"):
+        shares = [getattr(each, figure) for each in found]
+        assert shares == sorted(shares), figure
