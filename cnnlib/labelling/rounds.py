@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, suffix_in
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, check_keys, load_sample_config, read_sample_keys
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import read_json_object, write_atomically
@@ -22,6 +23,7 @@ from cnnlib.core.paths import SHIPPED, display_path
 from cnnlib.data import config_proposal
 from cnnlib.data.folders import locked, scan_labels
 from cnnlib.data.samples import inspect_folder
+from cnnlib.data.sources import list_source
 from cnnlib.data.verify_and_split import count_for_test, move, moved_labels, set_sizes
 from cnnlib.inference.model_card import held, load_card, load_model, save_model
 from cnnlib.labelling.journal import Journal
@@ -111,11 +113,27 @@ def _own_config(path: Path, config: SampleConfig, folder: RoundFolder, pictures:
     """A copy of the config with the round's model folder, and the user's pictures as those without labels."""
     keys = read_sample_keys(path) | {"model_save_dir": str(folder.model)}
     keys.pop("$schema", None)  # its link is relative to the folder of the config
-    if pictures.is_dir() and not config.unlabelled_dirs:
-        keys["unlabelled_image_dir"] = str(pictures.absolute())
+    if not config.unlabelled_dirs:
+        keys["unlabelled_image_dir"] = str(_unpacked(pictures, folder).absolute())
     own = folder.path / path.name
     write_atomically(own, json.dumps(keys, ensure_ascii=False, indent=2).encode())
     return own
+
+
+def _unpacked(pictures: Path, folder: RoundFolder) -> Path:
+    """The folder of the user's pictures. Those of a zip file are written into the round's folder."""
+    if pictures.is_dir():
+        return pictures
+    target = folder.path / "pictures"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for entry in list_source(pictures).entries:
+        if not has_suffix(entry.name, ANY_SUFFIX):
+            continue
+        with suppress(SampleError):
+            data = entry.read()
+            (target / f"{hashlib.sha256(data).hexdigest()}{suffix_in(entry.name.name)}").write_bytes(data)
+    return target
 
 
 def swap_in(source: Path, target: Path) -> None:

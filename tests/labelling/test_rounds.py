@@ -1,6 +1,7 @@
 import json
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -128,6 +129,22 @@ def test_round_trains_with_the_same_config_in_a_folder_of_its_own(
     assert own.unlabelled_dirs == (config.unlabelled_dirs or (pictures,)), "a choice of the user's stays"
     changed = {"model_save_dir": folder.model, "unlabelled_image_dir": own.unlabelled_image_dir}
     assert own.model_dump() == config.model_dump() | changed
+
+
+def test_pictures_of_a_zip_file_teach_too(tmp_path: Path, folder: RoundFolder) -> None:
+    drawn = fill(tmp_path / "pictures", 3)
+    with ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        for path in drawn:
+            archive.write(path, f"some/{path.name}")
+        archive.writestr("readme.txt", "about these pictures")
+    path = write_config(tmp_path)
+    for _ in range(2):  # the second round finds what the first one left
+        folder.path.mkdir(exist_ok=True)
+        own = rounds._own_config(path, load_sample_config(path), folder, tmp_path / "pictures.zip")
+        (unpacked,) = load_sample_config(own).unlabelled_dirs
+        contents = sorted(path.read_bytes() for path in unpacked.iterdir())
+        assert contents == sorted(path.read_bytes() for path in drawn)
+        assert not any(label_of(path.name) for path in unpacked.iterdir() if "_" in path.name)
 
 
 @pytest.fixture
