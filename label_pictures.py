@@ -22,6 +22,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
@@ -77,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Labelled pictures {place}, the journal is {journal}")
     token, hosts = api_token(), (arguments.host, *arguments.allow_host)
     command = [sys.executable, __file__, str(folder), "--config", str(path), "--train"]
+    if not second_look:
+        Thread(target=labelling.leave_out_doubles, daemon=True).start()
     training = None if second_look else Rounds(command, RoundFolder.of(config))
     make_app = partial(create_label_app, lambda: labelling, training, token, hosts)
     serve(make_app, arguments.host, arguments.port, "/", token=bool(token))

@@ -102,6 +102,7 @@ class FixedReader:
     """Reads the same on every picture, without a model."""
 
     characters, lengths, version = "01", (1, 2), "fixed"
+    trained = False
 
     def refresh(self) -> None:
         """It stays the same."""

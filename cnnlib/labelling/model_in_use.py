@@ -21,6 +21,11 @@ class ModelInUse:
         self.refresh()
 
     @property
+    def trained(self) -> bool:
+        """Whether it is a model of its own for these pictures, not the general one."""
+        return self.version != GENERAL
+
+    @property
     def characters(self) -> str:
         """Those that it reads."""
         return self._recognizer.characters

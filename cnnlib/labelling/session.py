@@ -1,6 +1,5 @@
 """A labelling: which picture comes next, how it reads, and where its label goes."""
 
-import hashlib
 import itertools
 import threading
 import time
@@ -22,12 +21,15 @@ from cnnlib.evaluation.metrics import interval
 from cnnlib.inference.hints import NO_HINTS, Hints
 from cnnlib.labelling.filing import Filing
 from cnnlib.labelling.journal import Entry, Journal
+from cnnlib.labelling.order import Order, doubles_among
 
 NARROWED_FROM = 50  # labels, from which on only their characters and lengths are read
 LEASE_S = 120  # for which a picture that one tab shows is shown by no other
 GRID_PICTURES = 48  # on a page
 GRID_CHOICE = 400  # pictures that the surest are chosen from
-AGAIN_ONE_IN, AGAIN_AFTER = 50, 20  # labels are asked about again, and so many labels later
+DOUBT_CHOICE = 100  # pictures that the least sure is chosen from
+EVEN_ONE_IN = 10  # pictures that come one by one is not chosen
+AGAIN_AFTER = 20  # labels later a picture is asked about again
 RECENT = 20  # labels, whose pace is shown
 PAUSE_S = 120  # between two labels, above which it was a pause
 
@@ -38,6 +40,10 @@ class Reader(Protocol):
     @property
     def version(self) -> str:
         """The name of the model, another one after each training."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has learned pictures of this kind, so that its confidence tells what is worth a label."""
 
     @property
     def characters(self) -> str:
@@ -96,7 +102,8 @@ class Progress:
     """How far a labelling is: pictures done, set aside and left, how many a minute, and what was read right.
 
     `right` is the share of pictures at random whose label the reading of today's model had, with its 95% interval;
-    None without any. Of the pictures that were asked about `again`, some labels `differed` from before.
+    None without any. Of the pictures that were asked about `again`, some labels `differed` from before. `doubles` are
+    left out, because another picture is nearly the same.
     """
 
     done: int
@@ -108,6 +115,7 @@ class Progress:
     lengths: tuple[int, int] | None
     again: int
     differed: int
+    doubles: int
 
 
 class Labelling:
@@ -120,27 +128,57 @@ class Labelling:
         self, files: Sequence[File], journal: Journal, filing: Filing, reader: Reader, *, at_random: bool = True
     ) -> None:
         """`at_random`: the files come in an order at random, always the same; else in their own."""
-        self.files = sorted(files, key=_at_random) if at_random else list(files)
+        self._order = Order(files, at_random=at_random)
+        self.files = self._order.files
         self.journal, self.filing, self.reader = journal, filing, reader
         self._numbers = {str(file.name): number for number, file in enumerate(self.files)}
-        self._tells = at_random
-        self._to_ask_again = [
-            number for number, file in enumerate(self.files) if _at_random(file)[-1] % AGAIN_ONE_IN == 0
-        ]
         self._lock = threading.RLock()
         self._leases: dict[int, tuple[str, float]] = {}
         self._unreadable: dict[int, str] = {}
-        self._doubted: set[int] = set()
+        self._doubted: set[int] = set()  # chosen because of their readings
+        self._doubles: set[int] = set()
         self._readings: dict[int, tuple[str, Hints, Prediction]] = {}
         self._times: list[float] = []
         self._finish_last()
 
     def next_question(self, tab: str) -> Question | None:
-        """The next picture for a tab of a browser, None when none is left. It is this tab's for `LEASE_S`."""
+        """The next picture for a tab of a browser, None when none is left. It is this tab's for `LEASE_S`.
+
+        Those that were read wrong come first. Once the model has learned pictures of this kind, the least sure of the
+        next ones comes, but for each tenth time.
+        """
         with self._lock:
-            doubted = sorted(self._doubted)
-            fresh = self._questions(tab, itertools.chain(doubted, range(len(self.files))))
-            return self._asked_again(tab) or next(fresh, None)
+            again = self._asked_again(tab)
+            if again:
+                return again
+            self.reader.refresh()
+            doubted = next(self._questions(tab, sorted(self._doubted)), None)
+            return doubted or self._least_sure(tab) or next(self._questions(tab, self._evenly()), None)
+
+    def _least_sure(self, tab: str) -> Question | None:
+        """Of the next pictures the one that the model doubts most; None where one at random is due."""
+        if not (self._order.at_random and self.reader.trained) or self._is_even_due():
+            return None
+        found = itertools.islice(self._questions(tab, self._choosable(), lease=False), DOUBT_CHOICE)
+        least = min(found, key=lambda question: question.reading.confidence, default=None)
+        if least:
+            self._doubted.add(least.number)
+            self._lease(least.number, tab)
+        return least
+
+    def _choosable(self) -> Iterator[int]:
+        """The pictures that may be chosen for their readings, and were not yet."""
+        kept_out = self._doubted.union(self._order.apart)
+        return (number for number in range(len(self.files)) if number not in kept_out)
+
+    def _is_even_due(self) -> bool:
+        standing = self.journal.standing.values()
+        evenly = sum(entry.at_random and entry.model == self.reader.version for entry in standing)
+        return EVEN_ONE_IN * evenly <= len(self._doubted)
+
+    def _evenly(self) -> Iterable[int]:
+        """All pictures, not chosen for their readings: with a trained model those first that never are."""
+        return itertools.chain(self._order.apart if self.reader.trained else (), range(len(self.files)))
 
     def _asked_again(self, tab: str) -> Question | None:
         """A picture that this tab labelled a while ago, to see whether it gives the same label; None if none is due.
@@ -148,7 +186,7 @@ class Labelling:
         Which ones come again follows from their names alone.
         """
         latest = {*list(self.journal.standing)[-AGAIN_AFTER:]}
-        for number in self._to_ask_again:
+        for number in self._order.again:
             entry = self.journal.standing.get(self._name(number))
             if entry is None or entry.picture in latest or entry.picture in self.journal.again:
                 continue
@@ -162,7 +200,8 @@ class Labelling:
         They are this tab's for `LEASE_S`.
         """
         with self._lock:
-            numbers = (number for number in range(len(self.files)) if number not in self._doubted)
+            self.reader.refresh()
+            numbers = self._choosable()
             found = itertools.islice(self._questions(tab, numbers, lease=False), GRID_CHOICE)
             read = [question for question in found if question.reading.text]
             surest = sorted(read, key=lambda question: -question.reading.confidence)[:GRID_PICTURES]
@@ -177,11 +216,11 @@ class Labelling:
 
     def _questions(self, tab: str, numbers: Iterable[int], *, lease: bool = True) -> Iterator[Question]:
         """Of these pictures those that nothing was said about, and that no other tab shows."""
-        self.reader.refresh()
         now, hints = time.monotonic(), self.hints()
         for number in numbers:
             name, (holder, until) = self._name(number), self._leases.get(number, (tab, 0.0))
-            if name in self.journal.standing or number in self._unreadable or (holder != tab and until > now):
+            passed_over = number in self._unreadable or number in self._doubles or (holder != tab and until > now)
+            if passed_over or name in self.journal.standing:
                 continue
             try:
                 question = self._question(number, hints)
@@ -222,11 +261,18 @@ class Labelling:
                 self._check_usual(text)
             data = self.files[number].read()
             copy = self.filing.name(self._name(number), text, data)
-            shown, at_random = (label.reading, label.confidence, label.seconds), number not in self._doubted
-            said_by, at_random = (label.tab, self.reader.version), label.at_random and at_random and self._tells
+            shown, said_by = (label.reading, label.confidence, label.seconds), (label.tab, self.reader.version)
+            at_random = label.at_random and self._comes_evenly(number)
             entry = Entry("label", self._name(number), text, copy, *shown, *said_by, at_random)
             self._note(entry, data)
             self._times.append(time.monotonic())
+
+    def _comes_evenly(self, number: int) -> bool:
+        """Whether a picture tells about all others: it is never chosen, or none was chosen before it."""
+        if number in self._doubted or not self._order.at_random:
+            return False
+        said = self.journal.standing.values()
+        return number in self._order.apart or all(entry.at_random for entry in said if entry.action == "label")
 
     def _is_same_again(self, number: int, text: str, tab: str, *, sure: bool) -> bool:
         """Whether a picture was asked about again and has its label. With another one, its label is taken back.
@@ -304,14 +350,25 @@ class Labelling:
             return Progress(
                 done=len(labels),
                 aside=len(standing) - len(labels),
-                left=len(self.files) - len(standing.keys() & self._numbers.keys()) - len(self._unreadable),
+                left=self._count_left(),
                 a_minute=self._pace(),
                 right=(share, *interval(share, len(asked))) if asked else None,
                 alphabet="".join(sorted({*"".join(labels)})),
                 lengths=(min(map(len, labels)), max(map(len, labels))) if labels else None,
                 again=len(self.journal.again),
                 differed=sum(entry.label != entry.before for entry in self.journal.again.values()),
+                doubles=len(self._doubles),
             )
+
+    def _count_left(self) -> int:
+        said = {self._numbers[name] for name in self.journal.standing if name in self._numbers}
+        return len(self.files) - len(said | self._unreadable.keys() | self._doubles)
+
+    def leave_out_doubles(self) -> None:
+        """Ask about only one of pictures that are nearly the same. It decodes all, and may run beside the questions."""
+        doubles = doubles_among(self.files)
+        with self._lock:
+            self._doubles = {number for number in doubles if self._name(number) not in self.journal.standing}
 
     @property
     def unreadable(self) -> list[tuple[str, str]]:
@@ -355,11 +412,6 @@ class Labelling:
         gaps = [after - before for before, after in itertools.pairwise(recent)]
         working = [gap for gap in gaps if gap < PAUSE_S]
         return 60 * len(working) / sum(working) if sum(working) else None
-
-
-def _at_random(file: File) -> bytes:
-    """A key that puts files into an order at random, always the same. So the first labels tell about all pictures."""
-    return hashlib.sha256(str(file.name).encode("utf-8", "surrogateescape")).digest()
 
 
 def _checked(text: str) -> str:

@@ -21,6 +21,7 @@ class Reader:
     """Reads 10 on every picture."""
 
     characters, lengths, version = "01", (1, 4), "1"
+    trained = False
 
     def refresh(self) -> None:
         """It stays the same."""

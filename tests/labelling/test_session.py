@@ -12,7 +12,7 @@ from cnnlib.core.errors import SampleError
 from cnnlib.data.folders import list_entries
 from cnnlib.data.sources import list_source
 from cnnlib.inference.hints import NO_HINTS, Hints
-from cnnlib.labelling import filing, session
+from cnnlib.labelling import filing, order, session
 from cnnlib.labelling.filing import Copies
 from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.session import Label, Labelling, Question, TakenError, UnusualError
@@ -23,6 +23,7 @@ class Reader:
     """Reads 00 on every picture, and remembers what it was told about the texts."""
 
     characters, lengths, version = "0123", (1, 4), "general"
+    trained = False
 
     def __init__(self) -> None:
         self.hints: list[Hints] = []
@@ -341,7 +342,7 @@ def test_pictures_are_read_once_until_more_is_known(
 @pytest.fixture
 def every_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask about half of the labels again, two labels later."""
-    monkeypatch.setattr(session, "AGAIN_ONE_IN", 2)
+    monkeypatch.setattr(order, "AGAIN_ONE_IN", 2)
     monkeypatch.setattr(session, "AGAIN_AFTER", 2)
 
 

@@ -29,6 +29,7 @@ class Reader:
     """Reads 0l0l on every picture, and is least sure of the third character."""
 
     characters, lengths, version = "01l", (1, 8), "general"
+    trained = False
 
     def refresh(self) -> None:
         """It stays the same."""

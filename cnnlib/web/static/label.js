@@ -193,7 +193,8 @@ function showProgress(progress) {
   const right = progress.right
     ? `, ${percent(progress.right[0])} read right (${percent(progress.right[1])} to ${percent(progress.right[2])})` : "";
   const again = progress.again ? `, ${progress.differed} of ${progress.again} differed when asked again` : "";
-  byId("count").textContent = `${progress.done} of ${total}${pace}${right}${again}`;
+  const doubles = progress.doubles ? `, ${progress.doubles} left out that another one is nearly the same as` : "";
+  byId("count").textContent = `${progress.done} of ${total}${pace}${right}${again}${doubles}`;
   byId("bar").value = total ? (progress.done + progress.aside) / total : 0;
   const [least, most] = progress.lengths ?? [0, 0];
   byId("known").textContent = progress.lengths

@@ -1,0 +1,157 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.data.sources import list_source
+from cnnlib.inference.hints import Hints
+from cnnlib.labelling import order, session
+from cnnlib.labelling.filing import Copies
+from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.order import Order, doubles_among
+from cnnlib.labelling.session import Label, Labelling, Question
+from tests.helpers import draw, fill
+
+FILES = 40
+
+
+class Trained:
+    """Has learned such pictures, and is as sure of each as its number of black pixels says."""
+
+    characters, lengths, version, trained = "01", (1, 4), "1", True
+
+    def refresh(self) -> None:
+        """It stays the same."""
+
+    def recognize(self, picture: Image.Image, _: Hints) -> Prediction:
+        confidence = picture.convert("L").histogram()[0] / (picture.width * picture.height)
+        return Prediction("00", confidence, (confidence, confidence))
+
+
+Open = Callable[..., Labelling]
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens the labelling of pictures of which a quarter is kept apart."""
+    monkeypatch.setattr(order, "APART_ONE_IN", 4)
+    monkeypatch.setattr(order, "AGAIN_ONE_IN", 256)
+
+    def open_labelling(count: int = FILES, *, trained: bool = True) -> Labelling:
+        for number in range(count):
+            draw(f"{number % 2}{number // 2 % 2}", tmp_path / "pictures" / f"{number}.png", seed=number)
+        reader: Any = Trained()
+        reader.trained = trained
+        files, journal = list_source(tmp_path / "pictures").entries, Journal(tmp_path / "labels.jsonl")
+        return Labelling(files, journal, Copies(tmp_path / "origin", []), reader)
+
+    return open_labelling
+
+
+def answer(labelling: Labelling) -> Question:
+    question = labelling.next_question("tab")
+    assert question
+    labelling.label(question.number, Label("00", "00", tab="tab"))
+    return question
+
+
+def test_least_sure_of_the_next_pictures_comes_first(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "DOUBT_CHOICE", 5)
+    labelling = opened()
+    answer(labelling)  # one at random is due
+    free = [number for number in range(FILES) if number not in labelling._order.apart]
+    sure = {number: labelling._read(number, labelling.hints()).confidence for number in free}
+    question = answer(labelling)
+    assert question.number == min(free[:5], key=sure.__getitem__)
+    free.remove(question.number)
+    assert answer(labelling).number == min(free[:5], key=sure.__getitem__)
+
+
+def test_page_that_is_loaded_again_shows_its_doubtful_picture(opened: Open) -> None:
+    labelling = opened()
+    answer(labelling)
+    first, again, other = (labelling.next_question(tab) for tab in ("tab", "tab", "other"))
+    assert first
+    assert again
+    assert other
+    assert first.number == again.number != other.number
+
+
+def test_each_tenth_comes_at_random_and_only_those_tell_about_all(opened: Open) -> None:
+    labelling = opened()
+    asked = [answer(labelling) for _ in range(22)]
+    apart = [place for place, question in enumerate(asked) if question.number in labelling._order.apart]
+    assert apart == [0, 11]
+    said = [*labelling.journal.standing.values()]
+    assert [place for place, entry in enumerate(said) if entry.at_random] == apart
+
+
+def test_before_a_training_pictures_come_at_random_and_all_tell(opened: Open) -> None:
+    labelling = opened(10, trained=False)
+    assert [answer(labelling).number for _ in range(10)] == [*range(10)]
+    assert all(entry.at_random for entry in labelling.journal.standing.values())
+
+
+def test_after_a_page_of_the_grid_only_pictures_kept_apart_tell(opened: Open) -> None:
+    labelling = opened(trained=False)
+    page = labelling.grid("tab")
+    assert page
+    assert not {question.number for question in page} & {*labelling._order.apart}
+    labelling.label(page[0].number, Label("00", at_random=False))
+    for _ in range(12):
+        answer(labelling)
+    entries = [*labelling.journal.standing.values()][1:]
+    apart = {labelling._name(number) for number in labelling._order.apart}
+    assert {entry.picture for entry in entries if entry.at_random} == {entry.picture for entry in entries} & apart
+
+
+def test_all_pictures_come_in_the_end(opened: Open) -> None:
+    labelling = opened()
+    assert {answer(labelling).number for _ in range(FILES)} == {*range(FILES)}
+    assert labelling.next_question("tab") is None
+
+
+def test_order_follows_from_the_names_alone(tmp_path: Path) -> None:
+    fill(tmp_path, 30)
+    files = list_source(tmp_path).entries
+    one, other = Order(files, at_random=True), Order(files[::-1], at_random=True)
+    assert [file.name for file in one.files] == [file.name for file in other.files] != [file.name for file in files]
+    assert (one.again, one.apart) == (other.again, other.apart)
+    plain = Order(files, at_random=False)
+    assert (plain.files, plain.again, plain.apart) == (files, [], [])
+
+
+def test_nearly_the_same_pictures_are_asked_about_once(opened: Open, tmp_path: Path) -> None:
+    labelling = opened(6)
+    shutil.copy2(tmp_path / "pictures" / "0.png", tmp_path / "pictures" / "copy.png")
+    with Image.open(tmp_path / "pictures" / "1.png") as picture:
+        picture.convert("RGB").save(tmp_path / "pictures" / "again.jpg", quality=95)
+    (tmp_path / "pictures" / "text.png").write_text("no picture")
+    labelling = opened(6)
+    labelling.leave_out_doubles()
+    asked = [answer(labelling).name for _ in range(6)]
+    assert labelling.next_question("tab") is None
+    assert len({*asked} & {"0.png", "copy.png"}) == len({*asked} & {"1.png", "again.jpg"}) == 1
+    progress = labelling.progress()
+    assert (progress.done, progress.left, progress.doubles) == (6, 0, 2)
+
+
+def test_double_that_has_a_label_already_keeps_it(opened: Open, tmp_path: Path) -> None:
+    opened(2)
+    shutil.copy2(tmp_path / "pictures" / "0.png", tmp_path / "pictures" / "copy.png")
+    labelling = opened(2)
+    for _ in range(3):
+        answer(labelling)
+    labelling.leave_out_doubles()
+    progress = labelling.progress()
+    assert (progress.done, progress.left, progress.doubles) == (3, 0, 0)
+
+
+def test_files_that_are_no_pictures_are_no_doubles(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_text(f"no picture {name}")
+    assert doubles_among(list_source(tmp_path).entries) == set()
