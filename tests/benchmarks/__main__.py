@@ -10,6 +10,7 @@ examples:
   python -m tests.benchmarks doctor --zoo path/to/tars --sets first second
   python -m tests.benchmarks forecast --zoo path/to/tars --sets first second
   python -m tests.benchmarks keystrokes --zoo path/to/tars --sets first second
+  python -m tests.benchmarks replay --zoo path/to/tars --sets first second
   python -m tests.benchmarks speed
   python -m tests.benchmarks memory
   python -m tests.benchmarks service
@@ -39,6 +40,7 @@ from tests.benchmarks import (
     keystrokes,
     memory,
     peers,
+    replay,
     service,
     workers,
     zoo,
@@ -59,6 +61,7 @@ WHAT = (
     "doctor",
     "forecast",
     "keystrokes",
+    "replay",
     "speed",
     "memory",
     "service",
@@ -86,7 +89,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
-    of_zoo = ("zoo", "labels", "unlabelled", "general", "doctor", "forecast", "keystrokes")
+    of_zoo = ("zoo", "labels", "unlabelled", "general", "doctor", "forecast", "keystrokes", "replay")
     if arguments.what in of_zoo and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
     if arguments.what == "peers" and not (arguments.zoo or arguments.looks):
@@ -115,6 +118,8 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         yield from ((f"forecast-{name}", partial(forecast.measure, folder, name)) for name in sets)
     if arguments.what == "keystrokes":
         yield from ((f"keystrokes-{name}", partial(keystrokes.measure, folder, name)) for name in sets)
+    if arguments.what == "replay":
+        yield from ((f"replay-{name}", partial(replay.measure, folder, name)) for name in sets)
     if arguments.what == "peers":
         yield from of_peers(arguments)
     if arguments.what == "service":

@@ -27,6 +27,7 @@ from tests.benchmarks.keystrokes_page import keystrokes_text
 from tests.benchmarks.memory_page import memory_text
 from tests.benchmarks.peers import OURS
 from tests.benchmarks.peers_page import peers_text, whole
+from tests.benchmarks.replay_page import replay_text
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
 from tests.benchmarks.workers_page import workers_text
@@ -61,6 +62,8 @@ def write_pages() -> None:
         (DOCS / "doctor.md").write_text(doctor_text(HEAD, results("doctor-")), encoding="utf-8")
     if results("forecast-"):
         (DOCS / "forecast.md").write_text(forecast_text(HEAD, results("forecast-")), encoding="utf-8")
+    if results("replay-"):
+        (DOCS / "replay.md").write_text(replay_text(HEAD, results("replay-")), encoding="utf-8")
     for result in results("memory"):
         (DOCS / "memory.md").write_text(memory_text(HEAD, result), encoding="utf-8")
     for result in results("folders"):
