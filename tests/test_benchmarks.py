@@ -101,6 +101,7 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
     pages.write_pages()
     written = sorted(tmp_path.glob("*.md"))
     assert [path.name for path in written] == [
+        "doctor.md",
         "faults.md",
         "few_labels.md",
         "folders.md",
