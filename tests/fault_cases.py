@@ -387,6 +387,23 @@ def labelling(folder: Path) -> Case:
     return Case(folder, fill_in, driver("label", folder), holds, finished)
 
 
+def looking_again(folder: Path) -> Case:
+    def fill_in(_case: Case) -> None:
+        names = [path.name for path in fill(folder / "train", LABELLED)]
+        table = "".join(f"train/{name}\n" for name in names)
+        (folder / "suspects.csv").write_text(f"picture\n{table}", encoding="utf-8")
+
+    def holds(case: Case) -> None:
+        now, before = (Counter(below(files, "train", "aside").values()) for files in (files_in([folder]), case.before))
+        check(now == before, "a picture is lost, torn or doubled")
+
+    def finished(case: Case) -> None:
+        check(samples(files_in([folder])) == samples(case.clean), "a label is not the new one")
+        check(len(below(files_in([folder]), "aside")) == 1, "the picture that can't be read is not set aside")
+
+    return Case(folder, fill_in, driver("look-again", folder), holds, finished)
+
+
 # Models.
 
 
@@ -554,6 +571,7 @@ CASES: dict[str, tuple[Callable[..., Case], Callable[[Path], AbstractContextMana
     "ship a model": (shipping, trained_models),
     "keep received pictures": (receiving, None),
     "label pictures": (labelling, None),
+    "second look at labels": (looking_again, None),
     "report of the batch test": (testing, trained_models),
     "table of the stress test": (stressing, serving),
     "train": (training, None),

@@ -22,9 +22,10 @@ from cnnlib.core.progress import progress_bar
 from cnnlib.data import packed
 from cnnlib.data.sources import list_source
 from cnnlib.inference.model_card import held, load_card, load_model, save_model
-from cnnlib.labelling.filing import Copies
+from cnnlib.labelling.filing import Copies, Renames
 from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.session import Label, Labelling
+from cnnlib.labelling.suspects import suspects_in
 from cnnlib.web.received_pictures import ReceivedPictures
 
 FIRST_SERIAL = 1_700_000_000_000_000_000
@@ -98,6 +99,19 @@ def label_pictures(folder: Path) -> None:
         begins = False
 
 
+def look_again(folder: Path) -> None:
+    """A second look at the pictures of `train/` that a table names: each gets a new label, and one is set aside."""
+    journal, renames = Journal(folder / "labels.jsonl"), Renames(folder, folder / "aside")
+    files, reader = suspects_in(folder / "suspects.csv", [folder / "train"], renames, journal), FixedReader()
+    any_reader: Any = reader
+    labelling = Labelling(files, journal, renames, any_reader, at_random=False)
+    while question := labelling.next_question("tab"):
+        if question.number:
+            labelling.label(question.number, Label(f"{question.label}1"))
+        else:
+            labelling.set_aside(question.number, 1.0, "tab")
+
+
 class FixedReader:
     """Reads the same on every picture, without a model."""
 
@@ -111,12 +125,20 @@ class FixedReader:
         return Prediction("00", 0.5, (0.5, 0.5))
 
 
+DRIVERS = {
+    "save": save,
+    "export": export,
+    "receive": receive,
+    "pack": pack_pictures,
+    "label": label_pictures,
+    "look-again": look_again,
+}
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     name, folder = argv or sys.argv[1:]
-    {"save": save, "export": export, "receive": receive, "pack": pack_pictures, "label": label_pictures}[name](
-        Path(folder)
-    )
+    DRIVERS[name](Path(folder))
     return DONE
 
 
