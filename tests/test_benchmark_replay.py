@@ -11,7 +11,7 @@ from cnnlib.codec.filenames import label_of
 from cnnlib.data.folders import list_entries
 from cnnlib.data.sources import list_source
 from cnnlib.inference.hints import Hints
-from cnnlib.labelling import session
+from cnnlib.labelling import queue
 from cnnlib.labelling.filing import Copies
 from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.session import Labelling
@@ -57,7 +57,7 @@ def test_person_labels_rightly_until_enough_or_for_so_long(person: Person, tmp_p
 def test_wrong_ones_of_a_page_are_labelled_one_by_one_and_a_bad_page_costs_more(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "GRID_PICTURES", 8)
+    monkeypatch.setattr(queue, "GRID_PICTURES", 8)
     right = sum(label == "00" for label in person.labels.values())
     person.work_through_page()
     assert person.pages == 1

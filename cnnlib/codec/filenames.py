@@ -12,6 +12,7 @@ _RESERVED = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
 _ESCAPED = re.compile(r"%([0-7][0-9A-Fa-f])")
 _SUFFIX_ALIASES = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "mpo": "jpg"}
 PICTURE_SUFFIXES = ("png", "jpg", "gif", "bmp", "webp")
+SERIAL_DIGITS = 16  # of a digest that is the serial number in a picture's name
 ANY_SUFFIX = "any"  # in a config: pictures of all these formats
 
 

@@ -17,7 +17,15 @@ from threading import Lock
 from typing import Any
 
 from cnnlib.codec.characters import escape_odd
-from cnnlib.codec.filenames import ANY_SUFFIX, checked_label, file_name, has_suffix, label_of, unescape
+from cnnlib.codec.filenames import (
+    ANY_SUFFIX,
+    SERIAL_DIGITS,
+    checked_label,
+    file_name,
+    has_suffix,
+    label_of,
+    unescape,
+)
 from cnnlib.codec.images import decode_picture, is_empty, suffix_of
 from cnnlib.config import SampleConfig
 from cnnlib.config_fields import LABEL_LIMIT
@@ -29,7 +37,7 @@ from cnnlib.data import plausibility
 from cnnlib.data.folders import labels_in, locked
 from cnnlib.data.label_tables import TABLE_SUFFIXES, PictureIndex, Table, read_table, single_label
 from cnnlib.data.name_shapes import is_serial_column, read_names, strip_copy_mark
-from cnnlib.data.samples import SERIAL_DIGITS, digest_of
+from cnnlib.data.samples import digest_of
 from cnnlib.data.sources import Entry, Source, list_source
 from cnnlib.data.verify_and_split import FilesByContent
 

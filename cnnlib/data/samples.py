@@ -20,7 +20,6 @@ from cnnlib.data.name_shapes import NamedLabel, read_names
 
 A_LINK, NO_FILE = "A link, not a file", "Not a file"
 DIGEST_BYTES = 16
-SERIAL_DIGITS = 16  # of a digest that is the serial number in a picture's name
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnnlib.codec.filenames import file_name, has_suffix, label_of, suffix_in
+from cnnlib.codec.filenames import SERIAL_DIGITS, file_name, has_suffix, label_of, suffix_in
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.data.folders import Name, in_order, labels_in, list_names, scan_labels
-from cnnlib.data.samples import SERIAL_DIGITS, Sample, digest_of, inspect_folder, judge
+from cnnlib.data.samples import Sample, digest_of, inspect_folder, judge
 
 TEST_SHARE, FEW_SHARE = 0.05, 0.1  # of the pictures, and of few: the accuracy on ten says next to nothing
 ENOUGH = 50  # pictures, for which the share of few is taken at most

@@ -6,12 +6,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from cnnlib.codec.filenames import file_name, label_of, plain_suffix, stem_in, suffix_in
+from cnnlib.codec.filenames import SERIAL_DIGITS, file_name, label_of, plain_suffix, stem_in, suffix_in
 from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
-from cnnlib.data.samples import SERIAL_DIGITS
 from cnnlib.labelling.journal import Entry
 
 

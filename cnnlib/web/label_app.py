@@ -9,8 +9,10 @@ from flask import Flask, Response, jsonify, render_template, request
 
 from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
+from cnnlib.labelling.known_texts import UnusualError
+from cnnlib.labelling.queue import Question
 from cnnlib.labelling.round_state import Rounds
-from cnnlib.labelling.session import Label, Labelling, Question, TakenError, UnusualError
+from cnnlib.labelling.session import Label, Labelling, TakenError
 from cnnlib.web import BODY_LIMIT_BYTES
 from cnnlib.web.api_errors import ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect

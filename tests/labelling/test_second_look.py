@@ -10,7 +10,8 @@ from cnnlib.core.tables import plain_cell, table_bytes
 from cnnlib.data.folders import list_entries
 from cnnlib.labelling.filing import Renames
 from cnnlib.labelling.journal import Entry, Journal
-from cnnlib.labelling.session import Label, Labelling, Question
+from cnnlib.labelling.queue import Question
+from cnnlib.labelling.session import Label, Labelling
 from cnnlib.labelling.suspects import suspects_in
 from tests.helpers import draw
 

@@ -12,10 +12,12 @@ from cnnlib.core.errors import SampleError
 from cnnlib.data.folders import list_entries
 from cnnlib.data.sources import list_source
 from cnnlib.inference.hints import NO_HINTS, Hints
-from cnnlib.labelling import filing, order, session
+from cnnlib.labelling import filing, known_texts, order, queue, session
 from cnnlib.labelling.filing import Copies
 from cnnlib.labelling.journal import Journal
-from cnnlib.labelling.session import Label, Labelling, Question, TakenError, UnusualError
+from cnnlib.labelling.known_texts import KnownTexts, UnusualError
+from cnnlib.labelling.queue import Question
+from cnnlib.labelling.session import Label, Labelling, TakenError
 from tests.helpers import draw, fill
 
 
@@ -126,7 +128,7 @@ def test_two_tabs_see_different_pictures_and_one_label_counts(
     with pytest.raises(TakenError):
         labelling.set_aside(first.number, 1.0, "second")
     assert labels_in(tmp_path / "origin") == ["01"]
-    monkeypatch.setattr(session, "LEASE_S", -1)
+    monkeypatch.setattr(queue, "LEASE_S", -1)
     asked(labelling, "second")
     assert asked(labelling, "third").number == second.number, "of a closed tab, after a while"
 
@@ -222,7 +224,7 @@ def test_same_picture_twice_makes_one_copy_which_stays_for_the_other(opened: Ope
 def test_labels_narrow_the_readings_and_new_things_are_asked_about(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "NARROWED_FROM", 3)
+    monkeypatch.setattr(known_texts, "NARROWED_FROM", 3)
     fill(tmp_path / "pictures", 8)
     reader = Reader()
     labelling = opened(reader)
@@ -242,11 +244,11 @@ def test_labels_narrow_the_readings_and_new_things_are_asked_about(
 def test_lengths_that_the_model_does_not_read_do_not_narrow(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "NARROWED_FROM", 1)
+    monkeypatch.setattr(known_texts, "NARROWED_FROM", 1)
     fill(tmp_path / "pictures", 2)
     labelling = opened()
     label(labelling, "0123012301")
-    assert labelling.hints() == Hints("0123")
+    assert KnownTexts(labelling.journal).hints("0123", (1, 4)) == Hints("0123")
 
 
 @pytest.mark.parametrize("text", ["", " 01", "01 ", "\u200b", "0" * 65, "a\nb"])
@@ -271,7 +273,7 @@ def test_file_that_is_no_picture_is_passed_over(opened: Open, tmp_path: Path) ->
     labelling = opened()
     label(labelling, "01")
     assert labelling.next_question("tab") is None
-    assert [name for name, _ in labelling.unreadable] == ["text.png"]
+    assert [labelling.queue.order.names[number] for number in labelling.queue.unreadable] == ["text.png"]
     assert labelling.progress().left == 0
 
 
@@ -306,7 +308,7 @@ class Unsure(Reader):
 def test_grid_has_the_surest_sorted_by_their_readings(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "GRID_PICTURES", 3)
+    monkeypatch.setattr(queue, "GRID_PICTURES", 3)
     fill(tmp_path / "pictures", 8)
     labelling = opened(Unsure())
     page = labelling.grid("tab")
@@ -327,7 +329,7 @@ def test_grid_has_the_surest_sorted_by_their_readings(
 def test_pictures_are_read_once_until_more_is_known(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "NARROWED_FROM", 1)
+    monkeypatch.setattr(known_texts, "NARROWED_FROM", 1)
     fill(tmp_path / "pictures", 4)
     reader = Reader()
     labelling = opened(reader)
@@ -343,7 +345,7 @@ def test_pictures_are_read_once_until_more_is_known(
 def every_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask about half of the labels again, two labels later."""
     monkeypatch.setattr(order, "AGAIN_ONE_IN", 2)
-    monkeypatch.setattr(session, "AGAIN_AFTER", 2)
+    monkeypatch.setattr(queue, "AGAIN_AFTER", 2)
 
 
 def until_asked_again(labelling: Labelling) -> Question:

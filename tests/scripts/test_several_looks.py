@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 import verify_and_split_data
-from cnnlib.codec.filenames import file_name, label_of
+from cnnlib.codec.filenames import SERIAL_DIGITS, file_name, label_of
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.data.folders import list_entries
-from cnnlib.data.samples import SERIAL_DIGITS, Sample, digest_of
+from cnnlib.data.samples import Sample, digest_of
 from tests.helpers import draw, fill, write_config
 
 Pictures = Counter[tuple[str, bytes]]  # labels and bytes

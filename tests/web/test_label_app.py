@@ -15,7 +15,7 @@ from cnnlib.core.errors import SampleError
 from cnnlib.data.folders import list_entries
 from cnnlib.data.sources import Entry as File
 from cnnlib.data.sources import list_source
-from cnnlib.labelling import filing, session
+from cnnlib.labelling import filing, known_texts
 from cnnlib.labelling.filing import Copies, Renames
 from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.round_state import RoundState
@@ -194,7 +194,7 @@ def test_all_pictures_are_labelled_without_a_mouse(shown: Page, labels: Any) -> 
 def test_unusual_label_counts_when_it_is_accepted_again(
     shown: Page, labels: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "NARROWED_FROM", 1)
+    monkeypatch.setattr(known_texts, "NARROWED_FROM", 1)
     shown.keyboard.press("Enter")
     expect(shown.locator("#count")).to_contain_text("1 of 4")
     shown.keyboard.type("x")

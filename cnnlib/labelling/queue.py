@@ -1,0 +1,203 @@
+"""Which picture comes next to whom, and how the model reads it."""
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.codec.images import decode_picture
+from cnnlib.core.errors import SampleError
+from cnnlib.data.sources import Entry as File
+from cnnlib.inference.hints import Hints
+from cnnlib.labelling.filing import Filing
+from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.known_texts import KnownTexts
+from cnnlib.labelling.order import Order
+
+LEASE_S = 120  # for which a picture that one tab shows is shown by no other
+GRID_PICTURES = 48  # on a page
+GRID_CHOICE = 400  # pictures that the surest are chosen from
+DOUBT_CHOICE = 100  # pictures that the least sure is chosen from
+EVEN_ONE_IN = 10  # pictures that come one by one is not chosen
+AGAIN_AFTER = 20  # labels later a picture is asked about again
+
+
+class Reader(Protocol):
+    """What a labelling needs of a model."""
+
+    @property
+    def version(self) -> str:
+        """The name of the model, another one after each training."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has learned pictures of this kind, so that its confidence tells what is worth a label."""
+
+    @property
+    def characters(self) -> str:
+        """Those that it reads."""
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """The fewest and the most characters that it reads."""
+
+    def refresh(self) -> None:
+        """Take another model, if there is one by now."""
+
+    def recognize(self, picture: Image.Image, hints: Hints) -> Prediction:
+        """Read a picture. Raises SampleError."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A picture that waits for its label, by its number, with its name and how the model reads it.
+
+    `said` is the label that was taken back, if it had one, and `label` the one in its name.
+    """
+
+    number: int
+    name: str
+    reading: Prediction
+    said: str | None = None
+    label: str | None = None
+
+
+class Queue:
+    """The pictures of a labelling that nothing was said about in its journal. It is not safe for threads.
+
+    A picture that was asked is its tab's for `LEASE_S`.
+    """
+
+    def __init__(
+        self, files: Sequence[File], journal: Journal, filing: Filing, reader: Reader, *, at_random: bool
+    ) -> None:
+        """`at_random`: the files come in an order at random, always the same; else in their own."""
+        by_name = {str(file.name): file for file in files}
+        self.order = Order([*by_name], at_random=at_random)
+        self.files = [by_name[name] for name in self.order.names]
+        self.reader, self.doubles = reader, set[int]()  # pictures that another one is nearly the same as
+        self.unreadable: dict[int, str] = {}  # files that are no pictures, as far as they were looked at: the reason
+        self._journal, self._filing, self._known = journal, filing, KnownTexts(journal)
+        self._leases: dict[int, tuple[str, float]] = {}
+        self._chosen: set[int] = set()  # because of their readings
+        self._readings: dict[int, tuple[str, Hints, Prediction]] = {}
+
+    def next(self, tab: str) -> Question | None:
+        """The next picture for a tab; None when none is left.
+
+        Those that were read wrong come first. Once the model has learned pictures of this kind, the least sure of the
+        next ones comes, but for each tenth time.
+        """
+        again = self.asked_again(tab)
+        if again:
+            return again
+        self.reader.refresh()
+        chosen = next(self._waiting(tab, sorted(self._chosen)), None) or self._least_sure(tab)
+        question = chosen or next(self._waiting(tab, self._evenly()), None)
+        if question:
+            self._lease(question.number, tab)
+        return question
+
+    def surest(self, tab: str) -> list[Question]:
+        """The surest of the next pictures, for a page of the grid."""
+        self.reader.refresh()
+        found = itertools.islice(self._waiting(tab, self._choosable()), GRID_CHOICE)
+        read = [question for question in found if question.reading.text]
+        surest = sorted(read, key=lambda question: -question.reading.confidence)[:GRID_PICTURES]
+        for question in surest:
+            self._lease(question.number, tab)
+        return surest
+
+    def asked_again(self, tab: str) -> Question | None:
+        """A picture that this tab labelled a while ago, to see whether it gives the same label; None if none is due.
+
+        Which ones come again follows from their names alone.
+        """
+        latest = {*list(self._journal.standing)[-AGAIN_AFTER:]}
+        for number in self.order.again:
+            entry = self._journal.standing.get(self.order.names[number])
+            if entry is None or entry.picture in latest or entry.picture in self._journal.again:
+                continue
+            if entry.action == "label" and entry.at_random and entry.tab == tab and self._filing.may_change(entry):
+                return self._question(number, self._hints())
+        return None
+
+    def ask(self, number: int, tab: str, said: str | None = None) -> Question:
+        """This picture for a tab, whose label `said` was taken back. Raises SampleError."""
+        self._lease(number, tab)
+        return self._question(number, self._hints(), said)
+
+    def choose(self, numbers: Iterable[int]) -> None:
+        """Note that pictures were read wrong: they come before all others."""
+        self._chosen.update(numbers)
+
+    def comes_evenly(self, number: int) -> bool:
+        """Whether a picture tells about all others: it is never chosen, or none was chosen before it."""
+        if number in self._chosen or not self.order.at_random:
+            return False
+        said = self._journal.standing.values()
+        return number in self.order.apart or all(entry.at_random for entry in said if entry.action == "label")
+
+    def left(self) -> int:
+        """How many pictures wait."""
+        said = {number for number in range(len(self.files)) if self.order.names[number] in self._journal.standing}
+        return len(self.files) - len(said | self.unreadable.keys() | self.doubles)
+
+    def _waiting(self, tab: str, numbers: Iterable[int]) -> Iterator[Question]:
+        """Of these pictures those that nothing was said about, and that no other tab shows."""
+        now, hints = time.monotonic(), self._hints()
+        for number in numbers:
+            holder, until = self._leases.get(number, (tab, 0.0))
+            passed_over = number in self.unreadable or number in self.doubles or (holder != tab and until > now)
+            if passed_over or self.order.names[number] in self._journal.standing:
+                continue
+            try:
+                yield self._question(number, hints)
+            except SampleError as error:
+                self.unreadable[number] = str(error)
+
+    def _least_sure(self, tab: str) -> Question | None:
+        """Of the next pictures the one that the model doubts most; None where one at random is due."""
+        if not (self.order.at_random and self.reader.trained) or self._is_even_due():
+            return None
+        found = itertools.islice(self._waiting(tab, self._choosable()), DOUBT_CHOICE)
+        least = min(found, key=lambda question: question.reading.confidence, default=None)
+        if least:
+            self.choose([least.number])
+        return least
+
+    def _is_even_due(self) -> bool:
+        said = self._journal.standing.values()
+        evenly = sum(entry.at_random and entry.model == self.reader.version for entry in said)
+        return EVEN_ONE_IN * evenly <= len(self._chosen)
+
+    def _choosable(self) -> Iterator[int]:
+        """The pictures that may be chosen for their readings, and were not yet."""
+        kept_out = self._chosen.union(self.order.apart)
+        return (number for number in range(len(self.files)) if number not in kept_out)
+
+    def _evenly(self) -> Iterable[int]:
+        """All pictures, not chosen for their readings: with a trained model those first that never are."""
+        return itertools.chain(self.order.apart if self.reader.trained else (), range(len(self.files)))
+
+    def _question(self, number: int, hints: Hints, said: str | None = None) -> Question:
+        name = self.order.names[number]
+        return Question(number, name, self._read(number, hints), said, self._filing.label(name))
+
+    def _hints(self) -> Hints:
+        return self._known.hints(self.reader.characters, self.reader.lengths)
+
+    def _read(self, number: int, hints: Hints) -> Prediction:
+        """How the model reads a picture. It is read again when more is known, or by a new model. Raises SampleError."""
+        version, known, reading = self._readings.get(number, (None, None, None))
+        if reading is None or (version, known) != (self.reader.version, hints):
+            reading = self.reader.recognize(decode_picture(self.files[number].read()), hints)
+            self._readings[number] = (self.reader.version, hints, reading)
+        return reading
+
+    def _lease(self, number: int, tab: str) -> None:
+        self._leases[number] = (tab, time.monotonic() + LEASE_S)
