@@ -109,6 +109,7 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
         "keystrokes.md",
         "memory.md",
         "peers.md",
+        "replay.md",
         "service.md",
         "statistics.md",
         "workers.md",
