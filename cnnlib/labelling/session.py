@@ -207,9 +207,6 @@ class Labelling:
         elif last and last.picture in self._numbers and not self.filing.is_put(last):
             self.filing.put(last, self.files[self._numbers[last.picture]].read())
 
-    def _name(self, number: int) -> str:
-        return str(self.files[number].name)
-
     def _check_free(self, number: int) -> None:
         said = self.journal.standing.get(self._names[number])
         if said and self.filing.is_put(said):  # else saving failed, and is tried again

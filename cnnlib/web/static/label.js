@@ -193,7 +193,7 @@ function showProgress(progress) {
   const right = progress.right
     ? `, ${percent(progress.right[0])} read right (${percent(progress.right[1])} to ${percent(progress.right[2])})` : "";
   const again = progress.again ? `, ${progress.differed} of ${progress.again} differed when asked again` : "";
-  const doubles = progress.doubles ? `, ${progress.doubles} left out that another one is nearly the same as` : "";
+  const doubles = progress.doubles ? `, ${progress.doubles} passed over, nearly the same as others` : "";
   byId("count").textContent = `${progress.done} of ${total}${pace}${right}${again}${doubles}`;
   byId("bar").value = total ? (progress.done + progress.aside) / total : 0;
   const [least, most] = progress.lengths ?? [0, 0];
