@@ -33,14 +33,17 @@ class Progress:
     labels_checked: bool = False  # whether wrong labels were looked for
     suspects: list[LabelledPrediction] = field(default_factory=list)  # by file name: training pictures found then
     names_hash: str = ""  # of the names, and so the labels, of all its pictures
+    start: dict[str, np.ndarray] = field(default_factory=dict, compare=False)  # weights that it started from, by path
 
 
 def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:
-    """An .npz of weights and averaged weights by path, optimizer variables by number, and the progress."""
+    """An .npz of weights, averaged weights and the start's by path, optimizer variables by number, and the progress."""
     arrays = {f"weights/{variable.path}": variable.numpy() for variable in model.weights}
     arrays |= {f"averaged/{variable.path}": variable.numpy() for variable in averaged.weights}
     arrays |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(_plain(optimizer).variables)}
+    arrays |= {f"start/{path}": value for path, value in progress.start.items()}
     plain = vars(progress) | {"suspects": json.dumps([_row(suspect) for suspect in progress.suspects])}
+    del plain["start"]
     arrays |= {f"progress/{name}": np.array(value) for name, value in plain.items()}
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
@@ -74,6 +77,7 @@ def unpack(
             if "progress/suspects" in arrays
             else [],
             arrays["progress/names_hash"].item() if "progress/names_hash" in arrays else "",
+            {name.removeprefix("start/"): arrays[name] for name in arrays if name.startswith("start/")},
         )
 
 

@@ -25,6 +25,7 @@ from cnnlib.training import devices
 from cnnlib.training.dataset import TrainingData, load_training
 from cnnlib.training.distribution import Distribution, distribute
 from cnnlib.training.drawn import load_drawn
+from cnnlib.training.mixing import mix_with_start
 from cnnlib.training.reporting import (
     Outcome,
     heard_line,
@@ -180,6 +181,8 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
             signal = agreed(stop.signal)
             if signal:
                 say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
+            elif progress.step > first:
+                mix_with_start(trainer, say)
             trainer.record_evaluation()
             save_step(trainer, say, final=not signal)
     rate = (progress.step - first) * size / max(progress.seconds - before, 1e-9)

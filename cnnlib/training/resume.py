@@ -46,13 +46,14 @@ def start(trainer: Trainer, warm_start: str) -> str:
     if warm_start == "none" or (warm_start == "auto" and not has_file(folder, "weights")):
         return random
     try:
-        sentence = transfer_weights(folder, trainer.model, trainer.network, trainer.config.alphabet)
+        transfer = transfer_weights(folder, trainer.model, trainer.network, trainer.config.alphabet)
     except NothingFitsError:
         if warm_start == "auto":
             return random
         raise
     trainer.averaged.set_weights(trainer.model.get_weights())
-    return sentence
+    trainer.progress.start = transfer.weights
+    return transfer.sentence
 
 
 def general_model(network: str) -> Path:

@@ -204,6 +204,10 @@ class Trainer:
         if self.verified.picture >= progress.best_accuracy:
             progress.best_accuracy, progress.best_step = self.verified.picture, progress.step
 
+    def forget_evaluation(self) -> None:
+        """Evaluate this step anew: its averaged weights have changed."""
+        self._verified_step = -1
+
     def record(self, figures: Mapping[str, float]) -> None:
         """Write figures of this step for TensorBoard, during a run."""
         if self.scalars:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -33,8 +34,16 @@ def pack(model: keras.Model) -> bytes:
     return content.getvalue()
 
 
-def transfer_weights(folder: Path, model: keras.Model, network: CNN, alphabet: Alphabet) -> str:
-    """Put the weights of the model in `folder` into `model`, the Keras model of `network`; returns a sentence about it.
+@dataclass(frozen=True)
+class Transfer:
+    """What was taken from a model: a sentence about it, and the weights that were taken whole, float16 by path."""
+
+    sentence: str
+    weights: dict[str, np.ndarray]
+
+
+def transfer_weights(folder: Path, model: keras.Model, network: CNN, alphabet: Alphabet) -> Transfer:
+    """Put the weights of the model in `folder` into `model`, the Keras model of `network`; returns what was taken.
 
     Layers are fitted as the network's class says. The scores keep the rows of the characters that both alphabets have.
     A network that is no relative gives its shared layers alone.
@@ -42,7 +51,7 @@ def transfer_weights(folder: Path, model: keras.Model, network: CNN, alphabet: A
     """
     card, content = load_model(folder, "weights")
     pairs = shared_classes(card.alphabet, alphabet)
-    transferred = {}
+    transferred, whole = {}, {}
     limit_bytes = max(SPARE_BYTES, GROWTH * HALF().nbytes * model.count_params())
     with _naming_folder(folder), open_arrays(content, limit_bytes) as arrays:
         for weight in model.weights:
@@ -54,6 +63,8 @@ def transfer_weights(folder: Path, model: keras.Model, network: CNN, alphabet: A
                 weight.assign(value)
                 shared = len(pairs[0]) / alphabet.classes if _axis(weight.path, network) == "alphabet" else 1
                 transferred[weight.path] = shared * value.size
+                if shared == 1:
+                    whole[weight.path] = value.astype(HALF)
     if not transferred:
         raise NothingFitsError(
             f"{display_path(folder)}: expected a model with layers like {network.name}'s; none fits; "
@@ -62,7 +73,7 @@ def transfer_weights(folder: Path, model: keras.Model, network: CNN, alphabet: A
     share = sum(transferred.values()) / model.count_params()
     characters = len(pairs[0]) - 1 if "classes/kernel" in transferred else 0
     known = f"{characters} of {len(alphabet)} characters"
-    return f"Warm start from {display_path(folder)}: {share:.0%} of the weights, {known}"
+    return Transfer(f"Warm start from {display_path(folder)}: {share:.0%} of the weights, {known}", whole)
 
 
 @contextmanager

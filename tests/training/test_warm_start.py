@@ -52,7 +52,7 @@ def pictures(shape: Shape) -> np.ndarray:
 def test_same_network_reads_the_same_before_any_step(older: SimpleNamespace) -> None:
     cnn = network(Shape(24, 48, 3))
     model = cnn.model()
-    sentence = warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
+    sentence = warm_start.transfer_weights(older.folder, model, cnn, LETTERS).sentence
     assert "100% of the weights, 4 of 4 characters" in sentence
     same = pictures(Shape(24, 48, 3))
     np.testing.assert_allclose(model(same), older.model(same), atol=0.02)
@@ -71,7 +71,7 @@ def test_characters_keep_their_rows_in_another_alphabet(older: SimpleNamespace) 
     model = cnn.model()
     fresh = model.get_layer("classes").bias.numpy() + 7
     model.get_layer("classes").bias.assign(fresh)
-    sentence = warm_start.transfer_weights(older.folder, model, cnn, alphabet)
+    sentence = warm_start.transfer_weights(older.folder, model, cnn, alphabet).sentence
     assert "2 of 3 characters" in sentence
     ours, theirs = model.get_layer("classes"), older.model.get_layer("classes")
     np.testing.assert_allclose(ours.kernel.numpy()[:, [1, 2, 3]], theirs.kernel.numpy()[:, [3, 1, 4]], atol=1e-3)
@@ -84,7 +84,7 @@ def test_fresh_rows_of_characters_do_not_count_as_carried_over(older: SimpleName
     model = cnn.model()
     rows = model.get_layer("classes").count_params()
     share = 1 - rows * (1 - 2 / alphabet.classes) / model.count_params()
-    sentence = warm_start.transfer_weights(older.folder, model, cnn, alphabet)
+    sentence = warm_start.transfer_weights(older.folder, model, cnn, alphabet).sentence
     assert f"{share:.0%} of the weights, 1 of 4001 characters" in sentence
     assert share < 0.6
 
@@ -92,7 +92,7 @@ def test_fresh_rows_of_characters_do_not_count_as_carried_over(older: SimpleName
 def test_another_size_takes_the_convolutions_and_stretches_the_other_layers(older: SimpleNamespace) -> None:
     cnn = network(Shape(60, 100, 3))
     model = cnn.model()
-    assert "100% of the weights" in warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
+    assert "100% of the weights" in warm_start.transfer_weights(older.folder, model, cnn, LETTERS).sentence
     old, new = (each.get_layer("fold").kernel.numpy() for each in (older.model, model))
     assert new.shape[0] == 4 != old.shape[0]
     np.testing.assert_allclose(new.sum(axis=0), old.sum(axis=0), atol=0.02)
@@ -102,7 +102,7 @@ def test_positions_take_only_the_stages_of_columns(older: SimpleNamespace) -> No
     cnn = network(Shape(24, 48, 3), name="positions")
     model = cnn.model()
     fresh = model.get_layer("classes").kernel.numpy()
-    sentence = warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
+    sentence = warm_start.transfer_weights(older.folder, model, cnn, LETTERS).sentence
     assert "0 of 4 characters" in sentence
     ours, theirs = (each.get_layer("block4_second").kernel.numpy() for each in (model, older.model))
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
@@ -114,7 +114,7 @@ def test_network_with_one_layer_for_all_positions_keeps_its_characters_too(tmp_p
     old_cnn, new_cnn = (network(Shape(24, 48), alphabet, "classic") for alphabet in (LETTERS, Alphabet(tuple("zdb"))))
     old, new = old_cnn.model(), new_cnn.model()
     save_model(tmp_path, card("classic", "positions", 1), {"weights": (".npz", warm_start.pack(old))})
-    assert "2 of 3 characters" in warm_start.transfer_weights(tmp_path, new, new_cnn, Alphabet(tuple("zdb")))
+    assert "2 of 3 characters" in warm_start.transfer_weights(tmp_path, new, new_cnn, Alphabet(tuple("zdb"))).sentence
     ours, theirs = (each.get_layer("classes").kernel.numpy().reshape(1024, 2, -1) for each in (new, old))
     np.testing.assert_allclose(ours[:, :, [1, 2, 3]], theirs[:, :, [3, 1, 4]], atol=1e-3)
 
@@ -137,7 +137,10 @@ def test_subclass_of_a_network_takes_all_of_its_layers(older: SimpleNamespace) -
 
     cnn = Wider(Shape(24, 48, 3), LETTERS.classes, 2)
     model = cnn.model()
-    assert "100% of the weights, 4 of 4 characters" in warm_start.transfer_weights(older.folder, model, cnn, LETTERS)
+    assert (
+        "100% of the weights, 4 of 4 characters"
+        in warm_start.transfer_weights(older.folder, model, cnn, LETTERS).sentence
+    )
 
 
 def test_network_with_layers_of_its_own_trains_from_random_weights_by_default(

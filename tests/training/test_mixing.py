@@ -1,0 +1,124 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnlib.config import SampleConfig
+from cnnlib.inference.model_card import load_card
+from cnnlib.training.loop import train
+from cnnlib.training.mixing import SHARES, mix_with_start
+from cnnlib.training.resume import resume, start
+from cnnlib.training.trainer import Trainer
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def again(finished: SampleConfig, configure: Callable[..., SampleConfig]) -> Callable[..., SampleConfig]:
+    """A config like that of a finished training, with another model folder and keys changed."""
+    keys = finished.model_dump(exclude_unset=True) | {"model_save_dir": str(finished.model_save_dir / "again")}
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in keys.items()}
+    return lambda **changes: configure(**plain | changes)
+
+
+def weights(trainer: Trainer) -> dict[str, np.ndarray]:
+    return {weight.path: weight.numpy() for weight in trainer.averaged.weights}
+
+
+def spoil(trainer: Trainer, noise: float) -> None:
+    """Move the averaged weights away from where they are, each at random, but for the batch statistics."""
+    chance = np.random.default_rng(1)
+    for weight in trainer.averaged.trainable_weights:
+        value = weight.numpy()
+        weight.assign(value + noise * value.std() * chance.standard_normal(value.shape))
+
+
+def test_mix_with_the_least_loss_is_taken(finished: SampleConfig, lines: list[str]) -> None:
+    trainer = Trainer(finished)
+    assert resume(trainer)
+    good = weights(trainer)
+    trainer.progress.start = {path: value.astype(np.float16) for path, value in good.items()}
+    spoil(trainer, 2.0)
+    spoiled, loss = weights(trainer), trainer.evaluator.evaluate().loss
+    trainer.record_evaluation()
+    mix_with_start(trainer, lines.append)
+    assert trainer.evaluator.evaluate().loss < loss
+    assert lines[0].startswith("Weights: 80% of the end and 20% of the start; verification loss ")
+    for path, value in weights(trainer).items():
+        np.testing.assert_allclose(value, 0.8 * spoiled[path] + 0.2 * good[path], atol=0.01)
+    before = trainer.verified
+    trainer.record_evaluation()
+    assert trainer.verified.picture >= before.picture, "it is evaluated anew, and reads no fewer"
+
+
+def test_end_stays_where_it_reads_best(finished: SampleConfig, lines: list[str]) -> None:
+    trainer = Trainer(finished)
+    assert resume(trainer)
+    good = weights(trainer)
+    chance = np.random.default_rng(1)
+    trainer.progress.start = {path: chance.standard_normal(value.shape) for path, value in good.items()}
+    mix_with_start(trainer, lines.append)
+    assert lines == []
+    assert all((value == good[path]).all() for path, value in weights(trainer).items())
+
+
+def test_mix_that_reads_fewer_pictures_is_not_taken_however_small_its_loss(
+    finished: SampleConfig, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(finished)
+    assert resume(trainer)
+    trainer.progress.start = weights(trainer)
+    found = iter([(0.9, 3.0), (0.95, 2.0), (0.85, 0.5)])
+    evaluated = trainer.evaluator.evaluate()
+
+    def evaluate() -> object:
+        picture, loss = next(found)
+        return replace(evaluated, accuracy=replace(evaluated.accuracy, picture=picture), loss=loss)
+
+    monkeypatch.setattr(trainer.evaluator, "evaluate", evaluate)
+    assert SHARES == (1.0, 0.9, 0.8)
+    mix_with_start(trainer, lines.append)
+    assert lines == ["Weights: 90% of the end and 10% of the start; verification loss 2 in place of 3"]
+
+
+def test_training_from_random_weights_has_nothing_to_mix_with(finished: SampleConfig, lines: list[str]) -> None:
+    trainer = Trainer(finished)
+    assert resume(trainer)
+    spoil(trainer, 2.0)
+    spoiled = weights(trainer)
+    mix_with_start(trainer, lines.append)
+    assert lines == []
+    assert all((value == spoiled[path]).all() for path, value in weights(trainer).items())
+
+
+def test_start_is_kept_across_saves_and_mixed_in_once_at_the_end(
+    finished: SampleConfig, again: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch, lines: list[str]
+) -> None:
+    mixed: list[tuple[int, set[str]]] = []
+
+    def note(trainer: Trainer, _: object) -> None:
+        mixed.append((trainer.progress.step, {*trainer.progress.start}))
+
+    monkeypatch.setattr("cnnlib.training.loop.mix_with_start", note)
+    from_older = str(finished.model_save_dir)
+    train(again(cycle_stop=10), lines.append, from_older)
+    assert mixed[0][0] == 10
+    assert "classes/kernel" in mixed[0][1]
+    train(again(cycle_stop=10), lines.append, from_older)
+    assert len(mixed) == 1, "a finished training stays as it is"
+    config = again(cycle_stop=20)
+    train(config, lines.append, from_older)
+    assert mixed == [mixed[0], (20, mixed[0][1])]
+    assert load_card(config.model_save_dir).step == 20
+
+
+def test_rows_of_new_characters_are_not_mixed(finished: SampleConfig, again: Callable[..., SampleConfig]) -> None:
+    trainer = Trainer(again(char_set="012"))
+    start(trainer, str(finished.model_save_dir))
+    assert "map/kernel" in trainer.progress.start
+    assert "classes/kernel" not in trainer.progress.start
