@@ -171,8 +171,9 @@ def write_labels(found: Sequence[Result]) -> None:
         (name, start, *(accuracy_in_time(by_count[count]) if count in by_count else "" for count in counts))
         for name, lines in by_set.items()
         for start, by_count in lines.items()
+        if by_count
     ]
-    draw_labels(DOCS / "few_labels.png", by_set)
+    draw_labels(DOCS / "few_labels.png", {name: lines for name, lines in by_set.items() if all(lines.values())})
     text = (
         "# Accuracy from few labels\n\n"
         + HEAD
