@@ -27,6 +27,7 @@ from tests.benchmarks import (
     workers_page,
     zoo,
 )
+from tests.benchmarks.unlabelled_page import unlabelled_text
 from tests.helpers import draw, fill
 
 
@@ -163,3 +164,15 @@ def test_forecast_is_compared_with_what_was_read_then() -> None:
     missed = {"set": "small", "machine": "", "commit": "abc", **compared, "picture_accuracy": 0.5}
     assert "| 50.0% | " in forecast_page.forecast_text("", [missed])
     assert "in 0 of 1 sets" in forecast_page.forecast_text("", [missed])
+
+
+def test_page_on_pictures_without_labels_compares_with_the_same_labels_alone() -> None:
+    about = {"set": "cage", "labels": 300, "interval": [0.6, 0.8], "step": 360, "seconds": 60, "commit": "abc"}
+    alone = about | {"picture_accuracy": 0.7, "samples": 400, "options": ["--warm-start", "auto"], "machine": "one"}
+    other = alone | {"picture_accuracy": 0.0, "options": ["--warm-start", "none"]}
+    taught = alone | {"picture_accuracy": 0.85, "options": [], "unlabelled": 1400}
+    row = next(line for line in unlabelled_text("", [taught], [alone, other]).splitlines() if line.startswith("| cage"))
+    assert row.startswith("| cage | 300 | 70.00% (60.0% to 80.0%), 360 steps, 1.0 min, abc | 1,400 | 85.00% ")
+    assert row.endswith("| 0.50 |")
+    perfect = [alone | {"picture_accuracy": 1.0}]
+    assert "| 0.00 |" in unlabelled_text("", [taught | {"picture_accuracy": 1.0}], perfect), "no division by none"

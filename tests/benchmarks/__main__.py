@@ -50,7 +50,6 @@ from tests.benchmarks.runs import perform, stored
 from tests.fault_cases import CASES
 
 DEMO_CONFIG = PROJECT_ROOT / "conf" / "demo_sample_config.json"
-LABELS = (200, 500, 1000)
 WHAT = (
     "headline",
     "zoo",
@@ -83,7 +82,9 @@ def main() -> int:
     parser.add_argument("--readers", nargs="+", choices=peers.READERS, default=peers.READERS, help="of peers")
     parser.add_argument("--config", type=Path, default=DEMO_CONFIG, help="of the service's model (default: the demo's)")
     parser.add_argument("--sets", nargs="+", help="names of the sets (default: all tars)")
-    parser.add_argument("--labels", nargs="+", type=int, default=LABELS, help="how many labels (default: %(default)s)")
+    parser.add_argument(
+        "--labels", nargs="+", type=int, default=zoo.LABELS, help="how many labels (default: %(default)s)"
+    )
     text = "in the folders, from few to many (default: %(default)s)"
     parser.add_argument("--pictures", nargs="+", type=int, default=folders.SIZES, help=text)
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")

@@ -30,7 +30,9 @@ from tests.benchmarks.peers_page import peers_text, whole
 from tests.benchmarks.replay_page import replay_text
 from tests.benchmarks.runs import RESULTS, WORK, Result, Run, stored
 from tests.benchmarks.service_page import service_rows
+from tests.benchmarks.unlabelled_page import unlabelled_text
 from tests.benchmarks.workers_page import workers_text
+from tests.benchmarks.zoo import LABELS
 
 DOCS = PROJECT_ROOT / "docs" / "benchmarks"
 GENERAL = ("picture_accuracy", "case_ignored", "alphabet_known")  # figures of the general model
@@ -52,8 +54,12 @@ def write_pages() -> None:
         write_statistics(headline)
     if results("zoo-") or results("general-"):
         write_zoo(results("zoo-"), results("general-"))
-    if results("labels-"):
-        write_labels(results("labels-"))
+    labelled = results("labels-")
+    if labelled:
+        write_labels([one for one in labelled if one["labels"] in LABELS])
+    if results("unlabelled-"):
+        text = unlabelled_text(HEAD, results("unlabelled-"), labelled)
+        (DOCS / "unlabelled.md").write_text(text, encoding="utf-8")
     if results(f"peers-{OURS}-"):
         write_peers(results("peers-"), results("general-"))
     if results("keystrokes-"):

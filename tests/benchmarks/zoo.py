@@ -11,6 +11,7 @@ from cnnlib.data.folders import list_entries
 from cnnlib.data.samples import inspect, judge
 from tests.benchmarks.runs import WORK, Config, Run, call, shipped_config, write_config
 
+LABELS = (200, 500, 1000)  # of trainings on few
 HELD_BACK = 400  # pictures that are reported on
 
 
