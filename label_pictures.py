@@ -64,6 +64,8 @@ def parser() -> ArgumentParser:
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
+    if arguments.train and arguments.folder and arguments.folder.suffix == ".csv":
+        parser().error("--train needs the folder or zip file that was labelled, not a table")
     path = arguments.config or config_of(arguments.folder)
     config = rounds.open_config(path)
     folder = arguments.folder or config.api_image_dir

@@ -79,6 +79,7 @@ def parser() -> ArgumentParser:
         help="copy the pictures of a folder, a zip file or a table of labels into origin_image_dir",
     )
     parser.add_argument("--doctor", action="store_true", help="look for wrong labels in all sets; move nothing")
+    parser.add_argument("--no-test", action="store_true", help="move all into train_image_dir; the test set stays")
     parser.add_argument("--accept-labels", action="store_true", help="take labels that are likely wrong as they are")
     return parser
 
@@ -99,13 +100,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.write_config:
         write_config(arguments.write_config, arguments.config, config, known, arguments.accept_labels)
     else:
-        split(config, known, moving=not arguments.dry_run, accept_labels=arguments.accept_labels)
+        sizes = replace(set_sizes(config), drawing=not arguments.no_test)
+        split(config, known, sizes, moving=not arguments.dry_run, accept_labels=arguments.accept_labels)
     return DONE
 
 
-def split(config: SampleConfig, known: Sequence[str], *, moving: bool, accept_labels: bool) -> None:
-    """Check and move the pictures of all folders. `known` are the labels of pictures that were moved earlier."""
-    sizes = set_sizes(config)
+def split(config: SampleConfig, known: Sequence[str], sizes: SetSizes, *, moving: bool, accept_labels: bool) -> None:
+    """Check and move the pictures of all folders. `known` and `sizes` are of pictures that were moved earlier."""
     samples: list[Sample] = []
     for folder, stem in zip(config.dirs_to_split, stems(config.dirs_to_split), strict=True):
         start_folder(folder, config, moving)
@@ -187,8 +188,7 @@ def separate(
         samples = with_free_names(samples, targets, earlier, moving)
     show_abnormal(samples, file)
     good = [sample.name for sample in samples if not sample.fault]
-    total = sizes.training + sizes.test + len(good)
-    share = splitting.count_for_test(total) / total if total > 1 else splitting.TEST_SHARE
+    share = sizes.test_share(len(good))
     print(f"Start to separate the original image set: test set ({share:.0%}) and training set ({1 - share:.0%})")
     before = replace(sizes)
     if moving and good:

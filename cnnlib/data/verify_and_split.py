@@ -43,10 +43,21 @@ def check_folder(folder: Path, config: SampleConfig, progress: Callable[..., Any
 
 @dataclass
 class SetSizes:
-    """Number of pictures in the training and the test set. In a dry run those that would be moved are counted too."""
+    """Number of pictures in the training and the test set. In a dry run those that would be moved are counted too.
+
+    Without `drawing`, no more become test pictures.
+    """
 
     training: int = 0
     test: int = 0
+    drawing: bool = True
+
+    def test_share(self, more: int) -> float:
+        """The share of the test set when so many pictures more are moved."""
+        total = self.training + self.test + more
+        if not self.drawing:
+            return self.test / max(1, total)
+        return count_for_test(total) / total if total > 1 else TEST_SHARE
 
     def draw_test(self, names: Sequence[Name], seed: int) -> set[Name]:
         """Draw the files of a folder that become test pictures, and count all `names` as moved.
@@ -55,7 +66,7 @@ class SetSizes:
         share of this folder. From two pictures on it has at least one.
         """
         total = len(names) + self.training + self.test
-        goal = count_for_test(total) if total > 1 else 0
+        goal = count_for_test(total) if total > 1 and self.drawing else 0
         count = max(0, min(goal - self.test, count_for_test(len(names)), len(names)))
         self.training, self.test = self.training + len(names) - count, self.test + count
         return set(random.Random(seed).sample(in_order(names), count))
@@ -75,7 +86,8 @@ def moved_labels(config: SampleConfig) -> list[str]:
 def set_sizes(config: SampleConfig) -> SetSizes:
     """The numbers of pictures in training and test set."""
     folders = (config.train_image_dir, config.test_image_dir)
-    return SetSizes(*(sum(1 for _ in scan_labels(folder, config.image_suffix)) for folder in folders))
+    training, test = (sum(1 for _ in scan_labels(folder, config.image_suffix)) for folder in folders)
+    return SetSizes(training, test)
 
 
 class FilesByContent:

@@ -26,7 +26,8 @@ class KnownTexts:
     def hints(self, characters: str, lengths: tuple[int, int]) -> Hints:
         """What they say to a model that reads these characters and lengths, once there are enough of them."""
         labels = self.labels
-        known = "".join(each for each in characters if each in {*"".join(labels)})
+        seen = {*"".join(labels)}
+        known = "".join(each for each in characters if each in seen)
         if len(labels) < NARROWED_FROM or not known:
             return NO_HINTS
         fewest, most = min(map(len, labels)), max(map(len, labels))

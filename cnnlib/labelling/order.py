@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from cnnlib.codec.images import decode_picture
-from cnnlib.codec.likeness import SMALL, nearly_alike, small_of
+from cnnlib.codec.images import open_picture
+from cnnlib.codec.likeness import SMALL, nearly_alike
 from cnnlib.core.errors import SampleError
 from cnnlib.core.parallel import on_all_cores
 
@@ -34,25 +35,38 @@ def _key(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
 
-def doubles_among(count: int, read: Callable[[int], bytes]) -> set[int]:
-    """The numbers of those pictures that are the same as an earlier one, or nearly. All are decoded, on all cores.
+@dataclass(frozen=True)
+class Doubles:
+    """Numbers of pictures that an earlier one is the same as, byte for byte or `near`ly."""
 
-    `read` gives the bytes of a number, and raises SampleError.
+    exact: frozenset[int] = frozenset()
+    near: frozenset[int] = frozenset()
+
+
+def doubles_among(numbers: Sequence[int], read: Callable[[int], bytes]) -> Doubles:
+    """The doubles among pictures, of which the first one in this order is none. All are decoded, on all cores.
+
+    `read` gives the bytes of a number, and raises SampleError. Files that are no pictures are no doubles.
     """
-    firsts, exact, smalls = dict[bytes, int](), set[int](), list[np.ndarray]()
-    for number, (digest, small) in enumerate(on_all_cores(lambda number: _seen(number, read), range(count))):
-        if firsts.setdefault(digest, number) != number:
+    places, firsts, exact, smalls = list[int](), set[bytes](), set[int](), list[np.ndarray]()
+    for number, found in zip(numbers, on_all_cores(lambda number: _seen(number, read), numbers), strict=True):
+        if found is None:
+            continue
+        digest, small = found
+        if digest in firsts:
             exact.add(number)
+            continue
+        firsts.add(digest)
+        places.append(number)
         smalls.append(small)
-    return exact | nearly_alike(np.array(smalls, np.uint8)).keys()
+    near = nearly_alike(np.array(smalls, np.uint8))
+    return Doubles(frozenset(exact), frozenset(places[place] for place in near))
 
 
-def _seen(number: int, read: Callable[[int], bytes]) -> tuple[bytes, np.ndarray]:
-    """A digest of a picture's bytes, and its small version, which is blank for one that can't be read."""
-    digest = str(number).encode()
+def _seen(number: int, read: Callable[[int], bytes]) -> tuple[bytes, np.ndarray] | None:
+    """A digest of a picture's bytes, and its small version; None for one that can't be read."""
     try:
         data = read(number)
-        digest = hashlib.sha256(data).digest()
-        return digest, small_of(np.asarray(decode_picture(data).convert("RGB")))
+        return hashlib.sha256(data).digest(), open_picture(data, SMALL)
     except SampleError:
-        return digest, np.zeros((SMALL.height, SMALL.width, SMALL.channels), np.uint8)
+        return None

@@ -16,13 +16,13 @@ from cnnlib.inference.hints import Hints
 from cnnlib.labelling.filing import Filing
 from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.known_texts import KnownTexts
-from cnnlib.labelling.order import Order
+from cnnlib.labelling.order import Doubles, Order
 
 LEASE_S = 120  # for which a picture that one tab shows is shown by no other
 GRID_PICTURES = 48  # on a page
 GRID_CHOICE = 400  # pictures that the surest are chosen from
 DOUBT_CHOICE = 100  # pictures that the least sure is chosen from
-EVEN_ONE_IN = 10  # pictures that come one by one is not chosen
+APART_EACH = 10  # labels, of which one is of a picture that is never chosen for its reading
 AGAIN_AFTER = 20  # labels later a picture is asked about again
 
 
@@ -54,7 +54,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Question:
-    """A picture that waits for its label, by its number, with its name and how the model reads it.
+    """A picture that waits for its label, by its number, with its name and how the model of a version reads it.
 
     `said` is the label that was taken back, if it had one, and `label` the one in its name.
     """
@@ -62,6 +62,7 @@ class Question:
     number: int
     name: str
     reading: Prediction
+    model: str
     said: str | None = None
     label: str | None = None
 
@@ -79,40 +80,38 @@ class Queue:
         by_name = {str(file.name): file for file in files}
         self.order = Order([*by_name], at_random=at_random)
         self.files = [by_name[name] for name in self.order.names]
-        self.reader, self.doubles = reader, set[int]()  # pictures that another one is nearly the same as
+        self.reader, self.doubles = reader, Doubles()
         self.unreadable: dict[int, str] = {}  # files that are no pictures, as far as they were looked at: the reason
         self._journal, self._filing, self._known = journal, filing, KnownTexts(journal)
         self._leases: dict[int, tuple[str, float]] = {}
         self._chosen: set[int] = set()  # because of their readings
         self._readings: dict[int, tuple[str, Hints, Prediction]] = {}
+        self._until_apart, self._version = 0, reader.version  # labels until a picture kept apart is due, of this model
 
     def next(self, tab: str) -> Question | None:
         """The next picture for a tab; None when none is left.
 
         Those that were read wrong come first. Once the model has learned pictures of this kind, the least sure of the
-        next ones comes, but for each tenth time.
+        next ones comes, but each tenth picture is one that is kept apart. Nearly the same pictures as others come last.
         """
-        again = self.asked_again(tab)
-        if again:
-            return again
-        self.reader.refresh()
-        chosen = next(self._waiting(tab, sorted(self._chosen)), None) or self._least_sure(tab)
-        question = chosen or next(self._waiting(tab, self._evenly()), None)
+        self._refresh()
+        hints = self._hints()
+        question = self.asked_again(tab, hints) or next(self._next_ones(tab, hints), None)
         if question:
             self._lease(question.number, tab)
         return question
 
     def surest(self, tab: str) -> list[Question]:
         """The surest of the next pictures, for a page of the grid."""
-        self.reader.refresh()
-        found = itertools.islice(self._waiting(tab, self._choosable()), GRID_CHOICE)
+        self._refresh()
+        found = itertools.islice(self._waiting(tab, self._choosable(), self._hints()), GRID_CHOICE)
         read = [question for question in found if question.reading.text]
         surest = sorted(read, key=lambda question: -question.reading.confidence)[:GRID_PICTURES]
         for question in surest:
             self._lease(question.number, tab)
         return surest
 
-    def asked_again(self, tab: str) -> Question | None:
+    def asked_again(self, tab: str, hints: Hints | None = None) -> Question | None:
         """A picture that this tab labelled a while ago, to see whether it gives the same label; None if none is due.
 
         Which ones come again follows from their names alone.
@@ -123,7 +122,7 @@ class Queue:
             if entry is None or entry.picture in latest or entry.picture in self._journal.again:
                 continue
             if entry.action == "label" and entry.at_random and entry.tab == tab and self._filing.may_change(entry):
-                return self._question(number, self._hints())
+                return self._question(number, hints or self._hints())
         return None
 
     def ask(self, number: int, tab: str, said: str | None = None) -> Question:
@@ -135,6 +134,10 @@ class Queue:
         """Note that pictures were read wrong: they come before all others."""
         self._chosen.update(numbers)
 
+    def note_said(self, number: int) -> None:
+        """Note that something was said about a picture."""
+        self._until_apart = APART_EACH - 1 if number in self.order.apart else self._until_apart - 1
+
     def comes_evenly(self, number: int) -> bool:
         """Whether a picture tells about all others: it is never chosen, or none was chosen before it."""
         if number in self._chosen or not self.order.at_random:
@@ -144,15 +147,40 @@ class Queue:
 
     def left(self) -> int:
         """How many pictures wait."""
-        said = {number for number in range(len(self.files)) if self.order.names[number] in self._journal.standing}
-        return len(self.files) - len(said | self.unreadable.keys() | self.doubles)
+        said = {number for number, name in enumerate(self.order.names) if name in self._journal.standing}
+        return len(self.files) - len(said | self.unreadable.keys() | self.doubles.exact)
 
-    def _waiting(self, tab: str, numbers: Iterable[int]) -> Iterator[Question]:
+    def _next_ones(self, tab: str, hints: Hints) -> Iterator[Question]:
+        """The pictures that may come next, the likeliest first."""
+        choosing = self.order.at_random and (self.reader.trained or bool(self._chosen))
+        if choosing and self._until_apart <= 0:
+            yield from self._waiting(tab, self.order.apart, hints)
+        yield from self._waiting(tab, sorted(self._chosen), hints)
+        if self.order.at_random and self.reader.trained:
+            yield from self._least_sure(tab, hints)
+        everything = range(len(self.files))
+        yield from self._waiting(tab, (number for number in everything if number not in self.doubles.near), hints)
+        yield from self._waiting(tab, everything, hints)
+
+    def _least_sure(self, tab: str, hints: Hints) -> Iterator[Question]:
+        """Of the next pictures the one that the model doubts most, if there are any."""
+        found = itertools.islice(self._waiting(tab, self._choosable(), hints), DOUBT_CHOICE)
+        least = min(found, key=lambda question: question.reading.confidence, default=None)
+        if least:
+            self.choose([least.number])
+            yield least
+
+    def _choosable(self) -> Iterator[int]:
+        """The pictures that may be chosen for their readings, and were not yet."""
+        kept_out = self._chosen.union(self.order.apart, self.doubles.near)
+        return (number for number in range(len(self.files)) if number not in kept_out)
+
+    def _waiting(self, tab: str, numbers: Iterable[int], hints: Hints) -> Iterator[Question]:
         """Of these pictures those that nothing was said about, and that no other tab shows."""
-        now, hints = time.monotonic(), self._hints()
+        now = time.monotonic()
         for number in numbers:
             holder, until = self._leases.get(number, (tab, 0.0))
-            passed_over = number in self.unreadable or number in self.doubles or (holder != tab and until > now)
+            passed_over = number in self.unreadable or number in self.doubles.exact or (holder != tab and until > now)
             if passed_over or self.order.names[number] in self._journal.standing:
                 continue
             try:
@@ -160,33 +188,16 @@ class Queue:
             except SampleError as error:
                 self.unreadable[number] = str(error)
 
-    def _least_sure(self, tab: str) -> Question | None:
-        """Of the next pictures the one that the model doubts most; None where one at random is due."""
-        if not (self.order.at_random and self.reader.trained) or self._is_even_due():
-            return None
-        found = itertools.islice(self._waiting(tab, self._choosable()), DOUBT_CHOICE)
-        least = min(found, key=lambda question: question.reading.confidence, default=None)
-        if least:
-            self.choose([least.number])
-        return least
-
-    def _is_even_due(self) -> bool:
-        said = self._journal.standing.values()
-        evenly = sum(entry.at_random and entry.model == self.reader.version for entry in said)
-        return EVEN_ONE_IN * evenly <= len(self._chosen)
-
-    def _choosable(self) -> Iterator[int]:
-        """The pictures that may be chosen for their readings, and were not yet."""
-        kept_out = self._chosen.union(self.order.apart)
-        return (number for number in range(len(self.files)) if number not in kept_out)
-
-    def _evenly(self) -> Iterable[int]:
-        """All pictures, not chosen for their readings: with a trained model those first that never are."""
-        return itertools.chain(self.order.apart if self.reader.trained else (), range(len(self.files)))
-
     def _question(self, number: int, hints: Hints, said: str | None = None) -> Question:
         name = self.order.names[number]
-        return Question(number, name, self._read(number, hints), said, self._filing.label(name))
+        reading = self._read(number, hints)
+        return Question(number, name, reading, self.reader.version, said, self._filing.label(name))
+
+    def _refresh(self) -> None:
+        """Take another model if there is one. Of a new one nothing is known, so a picture kept apart is due."""
+        self.reader.refresh()
+        if self.reader.version != self._version:
+            self._until_apart, self._version = 0, self.reader.version
 
     def _hints(self) -> Hints:
         return self._known.hints(self.reader.characters, self.reader.lengths)

@@ -90,10 +90,12 @@ def run(path: Path, pictures: Path, journal: Journal, say: Callable[[str], None]
     folder = RoundFolder.of(open_config(path))
     with folder.held():
         config = fit_config(path)
+        own = _own_config(path, config, folder, pictures)
         say(f"The config is {display_path(path)}; {hold_back(config, journal)} pictures more are for the test")
-        _script("verify_and_split_data.py", path, "--accept-labels")
+        enough = ("--no-test",) if set_sizes(config).test else ()  # others were chosen for their readings
+        _script("verify_and_split_data.py", path, "--accept-labels", *enough)
         shutil.rmtree(folder.model, ignore_errors=True)
-        _script("train_model.py", _own_config(path, config, folder, pictures))
+        _script("train_model.py", own)
         swap_in(folder.model, config.model_save_dir)
         _script("test_batch.py", path)
         test = read_json_object(config.model_save_dir / "report" / "test.json")
@@ -113,7 +115,7 @@ def _own_config(path: Path, config: SampleConfig, folder: RoundFolder, pictures:
     """A copy of the config with the round's model folder, and the user's pictures as those without labels."""
     keys = read_sample_keys(path) | {"model_save_dir": str(folder.model)}
     keys.pop("$schema", None)  # its link is relative to the folder of the config
-    if not config.unlabelled_dirs:
+    if pictures.exists() and not config.unlabelled_dirs:
         keys["unlabelled_image_dir"] = str(_unpacked(pictures, folder).absolute())
     own = folder.path / path.name
     write_atomically(own, json.dumps(keys, ensure_ascii=False, indent=2).encode())

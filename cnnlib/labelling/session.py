@@ -1,8 +1,6 @@
 """A labelling: what is said about each picture, where that goes, and how far it is."""
 
-import itertools
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +17,7 @@ from cnnlib.labelling.order import doubles_among
 from cnnlib.labelling.queue import Question, Queue, Reader
 
 RECENT = 20  # labels, whose pace is shown
-PAUSE_S = 120  # between two labels, above which it was a pause
+PAUSE_S = 120  # for a label, above which there was a pause
 
 
 class TakenError(SampleError):
@@ -28,8 +26,9 @@ class TakenError(SampleError):
 
 @dataclass(frozen=True)
 class Label:
-    """What is said about a picture: its text, and what its tab knew: the reading that it showed, and for how long.
+    """What is said about a picture: its text, and what its tab knew.
 
+    That is the reading that it showed, with the version of the model, and for how long; no model for none.
     `at_random`: the picture was not chosen for its reading, so it tells about all others.
     """
 
@@ -39,6 +38,7 @@ class Label:
     seconds: float = 0.0
     tab: str = ""
     at_random: bool = True
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Progress:
 
     `right` is the share of pictures at random whose label the reading of today's model had, with its 95% interval;
     None without any. Of the pictures that were asked about `again`, some labels `differed` from before. `doubles` are
-    left out, because another picture is nearly the same.
+    left out, because another file is the same.
     """
 
     done: int
@@ -77,7 +77,7 @@ class Labelling:
         self.journal, self.filing, self.reader, self._known = journal, filing, reader, KnownTexts(journal)
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._lock = threading.RLock()
-        self._times: list[float] = []
+        self._seconds: list[float] = []  # that labels took
         self._finish_last()
 
     def next_question(self, tab: str) -> Question | None:
@@ -113,11 +113,11 @@ class Labelling:
                 self._known.check_usual(text)
             data = self.files[number].read()
             copy = self.filing.name(self._names[number], text, data)
-            shown, said_by = (label.reading, label.confidence, label.seconds), (label.tab, self.reader.version)
+            shown, said_by = (label.reading, label.confidence, label.seconds), (label.tab, label.model)
             at_random = label.at_random and self.queue.comes_evenly(number)
             entry = Entry("label", self._names[number], text, copy, *shown, *said_by, at_random)
             self._note(entry, data)
-            self._times.append(time.monotonic())
+            self._seconds.append(label.seconds)
 
     def _is_same_again(self, number: int, text: str, tab: str, *, sure: bool) -> bool:
         """Whether a picture was asked about again and has its label. With another one, its label is taken back.
@@ -142,6 +142,7 @@ class Labelling:
 
     def _note(self, entry: Entry, data: bytes) -> None:
         self.journal.append(entry)
+        self.queue.note_said(self._numbers[entry.picture])
         self.filing.put(entry, data)
 
     def set_aside(self, number: int, seconds: float, tab: str) -> None:
@@ -177,7 +178,7 @@ class Labelling:
             asked = [
                 entry
                 for entry in standing.values()
-                if entry.action == "label" and entry.at_random and entry.reading and entry.model == self.reader.version
+                if entry.action == "label" and entry.at_random and entry.model == self.reader.version
             ]
             share = sum(entry.label == entry.reading for entry in asked) / max(1, len(asked))
             return Progress(
@@ -190,14 +191,19 @@ class Labelling:
                 lengths=(min(map(len, labels)), max(map(len, labels))) if labels else None,
                 again=len(self.journal.again),
                 differed=sum(entry.label != entry.before for entry in self.journal.again.values()),
-                doubles=len(self.queue.doubles),
+                doubles=len(self.queue.doubles.exact),
             )
 
     def leave_out_doubles(self) -> None:
-        """Ask about only one of pictures that are nearly the same. It decodes all, and may run beside the questions."""
-        doubles = doubles_among(len(self.files), self.data)
+        """Leave out files that are the same, and ask about nearly the same pictures last.
+
+        A picture that has a label comes before its likes. All are decoded; that may go on beside the questions.
+        """
+        said = self.journal.standing
+        numbers = sorted(range(len(self.files)), key=lambda number: self._names[number] not in said)
+        doubles = doubles_among(numbers, self.data)
         with self._lock:
-            self.queue.doubles = {number for number in doubles if self._names[number] not in self.journal.standing}
+            self.queue.doubles = doubles
 
     def _finish_last(self) -> None:
         """Do to the files what was said last, or take it back, which a kill may have prevented."""
@@ -214,10 +220,8 @@ class Labelling:
 
     def _pace(self) -> float | None:
         """Labels a minute of late, without pauses."""
-        recent = self._times[-RECENT:]
-        gaps = [after - before for before, after in itertools.pairwise(recent)]
-        working = [gap for gap in gaps if gap < PAUSE_S]
-        return 60 * len(working) / sum(working) if sum(working) else None
+        working = [seconds for seconds in self._seconds[-RECENT:] if 0 < seconds < PAUSE_S]
+        return 60 * len(working) / sum(working) if working else None
 
 
 def _checked(text: str) -> str:

@@ -163,8 +163,9 @@ def _accept(labelling: Labelling, page: dict[str, Any]) -> str:
 
 
 def _label(said: dict[str, Any], *, at_random: bool = True) -> Label:
-    text, reading = (str(said.get(key, ""))[:TEXT_LIMIT] for key in ("text", "reading"))
-    return Label(text, reading, _number(said, "confidence"), _number(said, "seconds"), said["tab"], at_random)
+    text, reading, model = (str(said.get(key, ""))[:TEXT_LIMIT] for key in ("text", "reading", "model"))
+    confidence, seconds = (_number(said, key) for key in ("confidence", "seconds"))
+    return Label(text, reading, confidence, seconds, said["tab"], at_random, model)
 
 
 def _number(said: dict[str, Any], key: str) -> float:
@@ -213,6 +214,7 @@ def _shown(question: Question) -> dict[str, Any]:
         "said": question.said,
         "label": question.label,
         "confidence": round(reading.confidence, 6),
+        "model": question.model,
         "doubtful": [share < DOUBTFUL for share in reading.character_confidences],
         "least": min(range(len(reading.text)), key=reading.character_confidences.__getitem__, default=0),
     }

@@ -59,7 +59,8 @@ class Person:
         question = self.labelling.next_question("tab")
         if question:
             reading = question.reading
-            said = Label(self.labels[question.name], reading.text, reading.confidence, ONE_S, "tab")
+            shown = (reading.text, reading.confidence, ONE_S, "tab", True, question.model)
+            said = Label(self.labels[question.name], *shown)
             self.labelling.label(question.number, said, sure=True)
             self.seconds += ONE_S
             self.one_by_one += 1
@@ -73,8 +74,8 @@ class Person:
             if question.number not in wrong:
                 text, confidence = question.reading.text, question.reading.confidence
                 self.labelling.label(question.number, Label(text, text, confidence, tab="tab", at_random=False))
-        self.seconds += PAGE_S
-        self.pages += 1
+        self.seconds += PAGE_S * bool(page)
+        self.pages += bool(page)
         self.wrong_on_pages += len(wrong)
         is_bad = len(wrong) > BAD_PAGE * len(page) or not page
         for _ in range(len(wrong) + AFTER_BAD_PAGE * is_bad):

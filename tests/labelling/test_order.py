@@ -12,7 +12,7 @@ from cnnlib.inference.hints import NO_HINTS, Hints
 from cnnlib.labelling import order, queue
 from cnnlib.labelling.filing import Copies
 from cnnlib.labelling.journal import Journal
-from cnnlib.labelling.order import Order, doubles_among
+from cnnlib.labelling.order import Doubles, Order, doubles_among
 from cnnlib.labelling.queue import Question
 from cnnlib.labelling.session import Label, Labelling
 from tests.helpers import draw
@@ -53,11 +53,16 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     return open_labelling
 
 
-def answer(labelling: Labelling) -> Question:
-    question = labelling.next_question("tab")
+def answer(labelling: Labelling, tab: str = "tab") -> Question:
+    question = labelling.next_question(tab)
     assert question
-    labelling.label(question.number, Label("00", "00", tab="tab"))
+    labelling.label(question.number, Label("00", "00", model=question.model, tab=tab))
     return question
+
+
+def apart_among(labelling: Labelling, asked: list[Question]) -> list[int]:
+    """The places of pictures kept apart among those that were asked."""
+    return [place for place, question in enumerate(asked) if question.number in labelling.queue.order.apart]
 
 
 def test_least_sure_of_the_next_pictures_comes_first(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,14 +90,15 @@ def test_page_that_is_loaded_again_shows_its_doubtful_picture(opened: Open) -> N
 def test_each_tenth_comes_at_random_and_only_those_tell_about_all(opened: Open) -> None:
     labelling = opened()
     asked = [answer(labelling) for _ in range(22)]
-    apart = [place for place, question in enumerate(asked) if question.number in labelling.queue.order.apart]
-    assert apart == [0, 11]
+    apart = apart_among(labelling, asked)
+    assert apart == [0, 10, 20]
     said = [*labelling.journal.standing.values()]
     assert [place for place, entry in enumerate(said) if entry.at_random] == apart
 
 
 def test_before_a_training_pictures_come_at_random_and_all_tell(opened: Open) -> None:
-    labelling = opened(10, trained=False)
+    labelling = opened(trained=False)
+    assert labelling.queue.order.apart[1] > 1, "so that the order shows whether these come first"
     assert [answer(labelling).number for _ in range(10)] == [*range(10)]
     assert all(entry.at_random for entry in labelling.journal.standing.values())
 
@@ -128,34 +134,107 @@ def test_order_follows_from_the_names_alone() -> None:
     assert (plain.names, plain.again, plain.apart) == (names, [], [])
 
 
-def test_nearly_the_same_pictures_are_asked_about_once(opened: Open, tmp_path: Path) -> None:
-    labelling = opened(6)
+def test_same_files_come_once_and_nearly_the_same_pictures_last(opened: Open, tmp_path: Path) -> None:
+    opened(6)
     shutil.copy2(tmp_path / "pictures" / "0.png", tmp_path / "pictures" / "copy.png")
     with Image.open(tmp_path / "pictures" / "1.png") as picture:
         picture.convert("RGB").save(tmp_path / "pictures" / "again.jpg", quality=95)
     (tmp_path / "pictures" / "text.png").write_text("no picture")
     labelling = opened(6)
     labelling.leave_out_doubles()
-    asked = [answer(labelling).name for _ in range(6)]
+    asked = [answer(labelling).name for _ in range(7)]
     assert labelling.next_question("tab") is None
-    assert len({*asked} & {"0.png", "copy.png"}) == len({*asked} & {"1.png", "again.jpg"}) == 1
+    assert len({*asked} & {"0.png", "copy.png"}) == 1
+    assert asked[-1] in ("1.png", "again.jpg")
+    assert {"1.png", "again.jpg"} <= {*asked}
     progress = labelling.progress()
-    assert (progress.done, progress.left, progress.doubles) == (6, 0, 2)
-
-
-def test_double_that_has_a_label_already_keeps_it(opened: Open, tmp_path: Path) -> None:
-    opened(2)
-    shutil.copy2(tmp_path / "pictures" / "0.png", tmp_path / "pictures" / "copy.png")
-    labelling = opened(2)
-    for _ in range(3):
-        answer(labelling)
-    labelling.leave_out_doubles()
-    progress = labelling.progress()
-    assert (progress.done, progress.left, progress.doubles) == (3, 0, 0)
+    assert (progress.done, progress.left, progress.doubles) == (7, 0, 1)
 
 
 def test_files_that_are_no_pictures_are_no_doubles(tmp_path: Path) -> None:
-    for name in ("a.png", "b.png"):
-        (tmp_path / name).write_text(f"no picture {name}")
+    for name in ("a.png", "b.png", "c.png"):
+        (tmp_path / name).write_text("")
     files = list_source(tmp_path).entries
-    assert doubles_among(2, lambda number: files[number].read()) == set()
+    assert doubles_among(range(3), lambda number: files[number].read()) == Doubles()
+
+
+def test_least_sure_ones_come_also_when_no_picture_kept_apart_is_left(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "APART_EACH", 2)
+    monkeypatch.setattr(queue, "DOUBT_CHOICE", FILES)
+    labelling = opened()
+    while {*labelling.queue.order.apart} - {*map(numbers(labelling).get, labelling.journal.standing)}:
+        answer(labelling)
+    left = [number for number, name in enumerate(labelling.queue.order.names) if name not in labelling.journal.standing]
+    sure = {number: labelling.queue._read(number, NO_HINTS).confidence for number in left}
+    assert len(left) > 5
+    assert [answer(labelling).number for _ in left] == sorted(left, key=sure.__getitem__)
+
+
+def numbers(labelling: Labelling) -> dict[str, int]:
+    return {name: number for number, name in enumerate(labelling.queue.order.names)}
+
+
+def test_picture_kept_apart_is_due_at_a_start_for_a_new_model_and_after_a_page_of_the_grid(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "GRID_PICTURES", 12)
+    labelling = opened()
+    assert apart_among(labelling, [answer(labelling) for _ in range(5)]) == [0]
+    labelling = opened()
+    assert apart_among(labelling, [answer(labelling) for _ in range(5)]) == [0]
+    reader: Any = labelling.reader
+    reader.version = "2"
+    assert apart_among(labelling, [answer(labelling) for _ in range(5)]) == [0]
+    page = labelling.grid("tab")
+    labelling.doubt(question.number for question in page[:2])
+    for question in page[2:]:
+        labelling.label(question.number, Label("00", "00", model=question.model, at_random=False))
+    asked = [answer(labelling) for _ in range(3)]
+    assert apart_among(labelling, asked) == [0], "before those that were read wrong"
+    assert {question.number for question in asked[1:]} == {question.number for question in page[:2]}
+
+
+def test_reading_counts_for_the_model_that_gave_it(opened: Open) -> None:
+    labelling = opened()
+    question = labelling.next_question("tab")
+    assert question
+    reader: Any = labelling.reader
+    reader.version = "2"
+    assert labelling.next_question("other")
+    labelling.label(question.number, Label("01", "00", model=question.model, tab="tab"))
+    assert labelling.progress().right is None
+
+
+def test_empty_reading_counts_as_wrong(opened: Open) -> None:
+    labelling = opened()
+    question = labelling.next_question("tab")
+    assert question
+    labelling.label(question.number, Label("01", "", model=question.model, tab="tab"))
+    right = labelling.progress().right
+    assert right
+    assert right[0] == 0
+
+
+def test_labelled_picture_is_the_one_of_its_likes_that_counts(opened: Open, tmp_path: Path) -> None:
+    labelling = opened(4)
+    names = {answer(labelling).name for _ in range(4)}
+    for name in names:
+        for copy in ("a", "z"):
+            shutil.copy2(tmp_path / "pictures" / name, tmp_path / "pictures" / f"{copy}{name}")
+    labelling = opened(4)
+    labelling.leave_out_doubles()
+    assert labelling.next_question("tab") is None
+    progress = labelling.progress()
+    assert (progress.done, progress.left, progress.doubles) == (4, 0, 8)
+
+
+def test_text_in_the_transparency_tells_pictures_apart(tmp_path: Path) -> None:
+    for number in range(4):
+        drawn = Image.open(draw(f"{number:02b}", tmp_path / "plain.png", seed=number)).convert("L")
+        picture = Image.new("RGBA", drawn.size, "red")
+        picture.putalpha(drawn.point(lambda level: 255 - level))
+        picture.save(tmp_path / f"{number}.png")
+    files = [file for file in list_source(tmp_path).entries if file.name.name != "plain.png"]
+    assert doubles_among(range(4), lambda number: files[number].read()) == Doubles()

@@ -203,6 +203,23 @@ def test_round_is_under_way_from_its_start_on(folder: RoundFolder) -> None:
     started._process.wait()
 
 
+@pytest.mark.parametrize(("at_random", "options"), [(2, ["--accept-labels", "--no-test"]), (0, ["--accept-labels"])])
+def test_pictures_that_were_chosen_for_their_readings_are_for_the_test_only_where_no_others_are(
+    config: SampleConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_random: int, options: list[str]
+) -> None:
+    path, journal = tmp_path / "sample_config.json", Journal(tmp_path / "labels.jsonl")
+    for entry in (*said(config, at_random, at_random=True, seed=1), *said(config, 98, at_random=False, seed=2)):
+        journal.append(entry)
+    calls = dict[str, list[str]]()
+    monkeypatch.setattr(rounds, "_script", lambda name, _, *options: calls.setdefault(name, [*options]))
+    monkeypatch.setattr(rounds, "swap_in", lambda *_: None)
+    figures = {"picture_accuracy_interval": [0.5, 1], "picture_accuracy": 1, "samples": 2}
+    monkeypatch.setattr(rounds, "read_json_object", lambda _: figures)
+    rounds.run(path, tmp_path / "gone.zip", journal, lambda _: None)
+    assert calls == {"verify_and_split_data.py": options, "train_model.py": [], "test_batch.py": []}
+    assert len(list_entries(config.test_image_dir)) == at_random
+
+
 @pytest.mark.slow
 def test_round_trains_on_the_labels_and_the_page_reads_with_the_new_model(tmp_path: Path) -> None:
     path = write_config(tmp_path, network="classic", cycle_stop=10, cycle_save=10)

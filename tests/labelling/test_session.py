@@ -1,4 +1,3 @@
-import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +60,8 @@ def asked(labelling: Labelling, tab: str = "tab") -> Question:
 
 def label(labelling: Labelling, text: str, *, tab: str = "tab", sure: bool = False) -> Question:
     question = asked(labelling, tab)
-    labelling.label(question.number, Label(text, question.reading.text, 0.5, 1.0, tab), sure=sure)
+    said = Label(text, question.reading.text, 0.5, 2.0, tab, model=question.model)
+    labelling.label(question.number, said, sure=sure)
     return question
 
 
@@ -277,12 +277,9 @@ def test_file_that_is_no_picture_is_passed_over(opened: Open, tmp_path: Path) ->
     assert labelling.progress().left == 0
 
 
-def test_progress_counts_what_was_read_right_and_the_pace(
-    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(tmp_path / "pictures", 5)
-    labelling, clock = opened(), itertools.count(0, 1)
-    monkeypatch.setattr(session.time, "monotonic", lambda: 2.0 * next(clock))
+def test_progress_counts_what_was_read_right_and_the_pace(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 6)
+    labelling = opened()
     assert labelling.progress().right is None
     for text in ("00", "01", "00", "11"):
         label(labelling, text)
@@ -291,8 +288,10 @@ def test_progress_counts_what_was_read_right_and_the_pace(
     assert progress.right[0] == 0.5
     assert progress.right[1] < 0.5 < progress.right[2]
     assert (progress.alphabet, progress.lengths) == ("01", (2, 2))
-    assert progress.a_minute
-    assert 5 < progress.a_minute < 30
+    assert progress.a_minute == 30
+    question = asked(labelling)
+    labelling.label(question.number, Label("11", "00", 0.5, session.PAUSE_S, "tab", model=question.model))
+    assert labelling.progress().a_minute == 30, "a pause does not count"
 
 
 class Unsure(Reader):

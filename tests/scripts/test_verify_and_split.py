@@ -61,6 +61,16 @@ def test_console_is_that_of_the_original(config_path: Path, tmp_path: Path) -> N
     assert {path.name for path in (tmp_path / "sample" / "origin").iterdir()} - {".lock"} == {".DStore"}
 
 
+def test_without_test_all_are_for_the_training_and_the_test_set_stays(config_path: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "sample" / "origin", 100)
+    fill(tmp_path / "sample" / "test", 5, seed=9)
+    run = run_script("verify_and_split_data.py", "--config", config_path, "--no-test")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "test set (5%) and training set (95%)" in run.stdout
+    assert "The number of test sets is: 0\nThe number of training sets is: 100\n" in run.stdout
+    assert (len(names(tmp_path, "train")), len(names(tmp_path, "test"))) == (100, 5)
+
+
 def test_later_samples_come_from_the_new_folder(config_path: Path, tmp_path: Path) -> None:
     fill(tmp_path / "sample" / "origin", 30, seed=1)
     verify_and_split_data.main(["--config", str(config_path)])

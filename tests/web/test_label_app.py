@@ -71,7 +71,7 @@ def test_picture_is_asked_labelled_set_aside_and_taken_back(app: Flask, labels: 
     assert asked["least"] == 2
     assert client.get(f"/picture/{asked['number']}").mimetype == "image/png"
     said = {"tab": "a", "number": asked["number"], "text": "0101", "reading": "0l0l", "confidence": 0.25}
-    after = client.post("/label", json=said | {"seconds": 1.5}).json
+    after = client.post("/label", json=said | {"seconds": 1.5, "model": asked["model"]}).json
     assert after["question"]["number"] != asked["number"]
     assert (after["progress"]["done"], after["progress"]["right"][0], labels()) == (1, 0, ["0101"])
     aside = client.post("/aside", json={"tab": "a", "number": after["question"]["number"]}).json
@@ -188,6 +188,27 @@ def test_all_pictures_are_labelled_without_a_mouse(shown: Page, labels: Any) -> 
     expect(shown.locator("#end")).to_be_visible()
     assert labels() == ["0l0l"] * 4
     expect(shown.locator("#count")).to_contain_text("100.0% read right")
+
+
+@needs_browser
+@pytest.mark.parametrize("last", ["one by one", "grid"])
+def test_last_label_is_taken_back_when_no_picture_is_left(shown: Page, labels: Any, last: str) -> None:
+    if last == "grid":
+        shown.locator("#grid").click()
+        expect(shown.locator(".tile")).to_have_count(4)
+        shown.keyboard.press("Enter")
+    for done in range(1, 5) if last == "one by one" else ():
+        shown.keyboard.press("Enter")
+        expect(shown.locator("#count")).to_contain_text(f"{done} of 4")
+    expect(shown.locator("#end")).to_be_visible()
+    if last == "grid":
+        shown.locator("#undo-last").click()
+    else:
+        shown.keyboard.press("Control+z")
+    expect(shown.locator("#work")).to_be_visible()
+    expect(shown.locator("#end")).to_be_hidden()
+    expect(shown.locator("#about")).to_contain_text("as you wrote it")
+    assert len(labels()) == 3
 
 
 @needs_browser

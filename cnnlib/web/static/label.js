@@ -46,7 +46,7 @@ async function send(path, more = {}) {
     show(await (await request(path, body)).json());
   } catch (error) {
     sure = error.code === "2002" ? more.text : "";
-    byId("message").textContent = error.message;
+    byId(question ? "message" : "end-message").textContent = error.message;
     if (error.code === "2001") await begin();
   } finally {
     busy = false;
@@ -66,7 +66,7 @@ function show({ question: asked, progress }) {
   question = asked;
   sure = "";
   showProgress(progress);
-  byId("message").textContent = "";
+  byId("message").textContent = byId("end-message").textContent = "";
   byId("work").hidden = !asked;
   byId("end").hidden = Boolean(asked);
   if (!asked) return;
@@ -119,7 +119,7 @@ async function beginGrid() {
 async function acceptAll() {
   const right = sheet.filter(({ wrong }) => !wrong);
   const seconds = (performance.now() - sheetShownAt) / 1000;
-  const pictures = right.map(({ number, text, confidence }) => ({ number, text, reading: text, confidence }));
+  const pictures = right.map(({ number, text, confidence, model }) => ({ number, text, reading: text, confidence, model }));
   if (sheet.length === 0) return;
   const wrong = sheet.filter((asked) => asked.wrong).map(({ number }) => number);
   await sendGrid("/accept", { tab, seconds, pictures, wrong });
@@ -179,9 +179,13 @@ function moveFocus(key) {
   tiles[Math.min(tiles.length - 1, Math.max(0, tiles.indexOf(document.activeElement) + step))].focus();
 }
 
-function setView(grid) {
+function pressView(grid) {
   byId("grid").setAttribute("aria-pressed", String(grid));
   byId("one").setAttribute("aria-pressed", String(!grid));
+}
+
+function setView(grid) {
+  pressView(grid);
   byId("work").hidden = byId("sheet").hidden = byId("end").hidden = true;
   question = grid ? null : question;
   if (grid) beginGrid(); else begin();
@@ -193,7 +197,7 @@ function showProgress(progress) {
   const right = progress.right
     ? `, ${percent(progress.right[0])} read right (${percent(progress.right[1])} to ${percent(progress.right[2])})` : "";
   const again = progress.again ? `, ${progress.differed} of ${progress.again} differed when asked again` : "";
-  const doubles = progress.doubles ? `, ${progress.doubles} passed over, nearly the same as others` : "";
+  const doubles = progress.doubles ? `, ${progress.doubles} left out, the same as others` : "";
   byId("count").textContent = `${progress.done} of ${total}${pace}${right}${again}${doubles}`;
   byId("bar").value = total ? (progress.done + progress.aside) / total : 0;
   const [least, most] = progress.lengths ?? [0, 0];
@@ -262,7 +266,8 @@ function nextDoubtful(step) {
 
 function accept() {
   const text = cells.map(({ character }) => character).join("");
-  send("/label", { text, reading: question.text, confidence: question.confidence, sure: text !== "" && sure === text });
+  const { text: reading, confidence, model } = question;
+  send("/label", { text, reading, confidence, model, sure: text !== "" && sure === text });
 }
 
 const keys = {
@@ -285,9 +290,10 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (!question || event.isComposing || event.target.id === "token") return;
+  if (inGrid() || event.isComposing || event.target.id === "token") return;
   const undone = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
   if (undone) { event.preventDefault(); send("/undo"); return; }
+  if (!question) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "BUTTON") return;
   if (event.key === "Tab") { event.preventDefault(); nextDoubtful(event.shiftKey ? -1 : 1); return; }
   if (keys[event.key]) { event.preventDefault(); if (!busy) keys[event.key](); }
@@ -304,6 +310,7 @@ byId("accept").addEventListener("click", accept);
 byId("take").addEventListener("click", takeReading);
 byId("aside").addEventListener("click", () => send("/aside"));
 byId("undo").addEventListener("click", () => send("/undo"));
+byId("undo-last").addEventListener("click", () => { pressView(false); send("/undo"); });
 byId("accept-all").addEventListener("click", acceptAll);
 byId("train").addEventListener("click", () => showRound({}));
 byId("one").addEventListener("click", () => setView(false));
