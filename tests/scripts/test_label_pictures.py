@@ -41,3 +41,20 @@ def test_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SampleError, match="empty/: expected pictures; got none"):
         open_folder(tmp_path, tmp_path / "empty")
+
+
+def test_same_files_of_a_zip_are_asked_about_once(tmp_path: Path) -> None:
+    (drawn,) = fill(tmp_path / "pictures", 1)
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        for name in ("a.png", "b.png"):
+            archive.write(drawn, name)
+    labelling = open_folder(tmp_path, tmp_path / "pictures.zip")
+    labelling.leave_out_doubles()
+    assert (labelling.progress().left, labelling.progress().doubles) == (1, 1)
+
+
+def test_table_of_suspects_is_no_folder_to_train_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        label_pictures.main([str(tmp_path / "suspects.csv"), "--train"])
+    assert ended.value.code == 2
+    assert "--train needs the folder or zip file that was labelled" in capsys.readouterr().err
