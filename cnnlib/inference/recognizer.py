@@ -80,8 +80,8 @@ class Recognizer:
 
         Raises ModelError when the model reads nothing that does.
         """
-        known = None if char_set is None else "".join(char_set)
-        return cls(GENERAL_MODEL, requirements=Requirements("Recognizer.general", char_set=known), hints=hints)
+        known = hints if char_set is None else Hints(char_set="".join(char_set)).over(hints)
+        return cls(GENERAL_MODEL, requirements=Requirements("Recognizer.general"), hints=known)
 
     @property
     def characters(self) -> str:
