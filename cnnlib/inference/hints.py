@@ -56,6 +56,11 @@ class Reading:
     views: int = 1
     temperature: float = 1.0  # of the confidence of a text
 
+    @property
+    def written(self) -> str:
+        """The characters that texts consist of."""
+        return "".join(dict.fromkeys(map(self._fold, self.characters)))
+
     def narrowed(self, hints: Hints) -> Reading:
         """Only what fits the hints. Raises ConfigError, with a line for each fault, when nothing does."""
         ignore_case = self.ignore_case if hints.ignore_case is None else hints.ignore_case

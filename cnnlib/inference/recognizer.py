@@ -85,8 +85,11 @@ class Recognizer:
 
     @property
     def characters(self) -> str:
-        """The characters that are read: the model's, or those of them that the config or call has."""
-        return self._reading.characters
+        """The characters of texts: the model's, or those of them that the config or call has.
+
+        Where case is ignored, letters are in lower case.
+        """
+        return self._reading.written
 
     @property
     def lengths(self) -> Lengths:

@@ -256,8 +256,14 @@ def test_general_model_reads_only_the_characters_it_is_given(tmp_path: Path) -> 
     assert cnnlib.Recognizer.general("0123456789").recognize(picture).text == "4271"
     assert set(Recognizer.general("ab").recognize(picture).text) <= {"a", "b"}
     assert len(Recognizer.general().characters) > 60
-    with pytest.raises(ModelError, match=r"Recognizer.general: char_set: expected characters that the model reads; got 地 天"):
+    with pytest.raises(ModelError, match="general: char_set: expected characters that the model reads; got 地 天"):
         Recognizer.general("天地")
+
+
+def test_characters_come_in_lower_case_where_case_is_ignored() -> None:
+    known = Recognizer.general("aAbC1", Hints(ignore_case=True))
+    assert sorted(known.characters) == ["1", "a", "b", "c"]
+    assert sorted(Recognizer.general("aAbC1").characters) == ["1", "A", "C", "a", "b"]
 
 
 def test_share_that_a_card_does_not_promise_is_refused_in_a_short_message(trained: SimpleNamespace) -> None:
