@@ -70,6 +70,13 @@ WHAT = (
     "workers",
     "pages",
 )
+OF_SETS = {  # what measures a set, by the beginning of its result's name
+    "general": general.read_set,
+    "doctor": doctor.measure,
+    "forecast": forecast.measure,
+    "keystrokes": keystrokes.measure,
+    "replay": replay.measure,
+}
 STARTS = (("--warm-start", "auto"), ("--warm-start", "none"))
 UNLABELLED = 1400  # pictures beside the labelled ones
 
@@ -90,7 +97,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="say what is missing and run nothing")
     parser.add_argument("--most", type=int, metavar="N", help="run at most N that are missing")
     arguments = parser.parse_args()
-    of_zoo = ("zoo", "labels", "unlabelled", "general", "doctor", "forecast", "keystrokes", "replay")
+    of_zoo = ("zoo", "labels", "unlabelled", *OF_SETS)
     if arguments.what in of_zoo and not arguments.zoo:
         parser.error(f"{arguments.what} needs --zoo")
     if arguments.what == "peers" and not (arguments.zoo or arguments.looks):
@@ -111,16 +118,9 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
     """Names of the results that `what` consists of, each with what measures it."""
     folder = arguments.zoo
     sets = (arguments.sets or zoo.sets_in(folder)) if folder else []
-    if arguments.what == "general":
-        yield from ((f"general-{name}", partial(general.read_set, folder, name)) for name in sets)
-    if arguments.what == "doctor":
-        yield from ((f"doctor-{name}", partial(doctor.measure, folder, name)) for name in sets)
-    if arguments.what == "forecast":
-        yield from ((f"forecast-{name}", partial(forecast.measure, folder, name)) for name in sets)
-    if arguments.what == "keystrokes":
-        yield from ((f"keystrokes-{name}", partial(keystrokes.measure, folder, name)) for name in sets)
-    if arguments.what == "replay":
-        yield from ((f"replay-{name}", partial(replay.measure, folder, name)) for name in sets)
+    if arguments.what in OF_SETS:
+        measure = OF_SETS[arguments.what]
+        yield from ((f"{arguments.what}-{name}", partial(measure, folder, name)) for name in sets)
     if arguments.what == "peers":
         yield from of_peers(arguments)
     if arguments.what == "service":

@@ -1,7 +1,7 @@
 """The pages and pictures of docs/benchmarks/, written from the stored results."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PIL import Image
 
@@ -42,6 +42,22 @@ HEAD = (
 )
 
 
+# What makes the text of a page, by the beginning of the names of its results, which is the page's name too.
+OF_SEVERAL: dict[str, Callable[[str, Sequence[Result]], str]] = {
+    "keystrokes": keystrokes_text,
+    "doctor": doctor_text,
+    "forecast": forecast_text,
+    "replay": replay_text,
+    "faults": faults_text,
+}
+OF_ONE: dict[str, Callable[[str, Result], str]] = {
+    "memory": memory_text,
+    "folders": folders_text,
+    "hostile-requests": hostile_text,
+    "workers": workers_text,
+}
+
+
 def results(prefix: str) -> list[Result]:
     """Stored results whose name starts so, by name."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(f"{prefix}*.json"))]
@@ -62,24 +78,12 @@ def write_pages() -> None:
         (DOCS / "unlabelled.md").write_text(text, encoding="utf-8")
     if results(f"peers-{OURS}-"):
         write_peers(results("peers-"), results("general-"))
-    if results("keystrokes-"):
-        (DOCS / "keystrokes.md").write_text(keystrokes_text(HEAD, results("keystrokes-")), encoding="utf-8")
-    if results("doctor-"):
-        (DOCS / "doctor.md").write_text(doctor_text(HEAD, results("doctor-")), encoding="utf-8")
-    if results("forecast-"):
-        (DOCS / "forecast.md").write_text(forecast_text(HEAD, results("forecast-")), encoding="utf-8")
-    if results("replay-"):
-        (DOCS / "replay.md").write_text(replay_text(HEAD, results("replay-")), encoding="utf-8")
-    for result in results("memory"):
-        (DOCS / "memory.md").write_text(memory_text(HEAD, result), encoding="utf-8")
-    for result in results("folders"):
-        (DOCS / "folders.md").write_text(folders_text(HEAD, result), encoding="utf-8")
-    for result in results("hostile-requests"):
-        (DOCS / "hostile_requests.md").write_text(hostile_text(HEAD, result), encoding="utf-8")
-    if results("faults-"):
-        (DOCS / "faults.md").write_text(faults_text(HEAD, results("faults-")), encoding="utf-8")
-    for result in results("workers"):
-        (DOCS / "workers.md").write_text(workers_text(HEAD, result), encoding="utf-8")
+    for prefix, text_of in OF_SEVERAL.items():
+        if found := results(f"{prefix}-"):
+            (DOCS / f"{prefix}.md").write_text(text_of(HEAD, found), encoding="utf-8")
+    for name, text_of_one in OF_ONE.items():
+        for result in results(name):
+            (DOCS / f"{name.replace('-', '_')}.md").write_text(text_of_one(HEAD, result), encoding="utf-8")
     if results("service-"):
         write_service({one["name"].removeprefix("service-"): one for one in results("service-")})
 
