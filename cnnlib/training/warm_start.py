@@ -1,7 +1,7 @@
 """Start a training from another model's weights, fitted to size, colours and alphabet."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,29 +51,39 @@ def transfer_weights(folder: Path, model: keras.Model, network: CNN, alphabet: A
     """
     card, content = load_model(folder, "weights")
     pairs = shared_classes(card.alphabet, alphabet)
-    transferred, whole = {}, {}
     limit_bytes = max(SPARE_BYTES, GROWTH * HALF().nbytes * model.count_params())
     with _naming_folder(folder), open_arrays(content, limit_bytes) as arrays:
-        for weight in model.weights:
-            usable = weight.path in arrays and _means_the_same(weight.path, network, card.network)
-            value = _fit(weight.path, arrays[weight.path], weight.numpy(), network, pairs) if usable else None
-            if value is not None:
-                if not np.isfinite(value).all():
-                    raise ModelError(f"{weight.path}: expected numbers; got infinite ones, or none (NaN)")
-                weight.assign(value)
-                shared = len(pairs[0]) / alphabet.classes if _axis(weight.path, network) == "alphabet" else 1
-                transferred[weight.path] = shared * value.size
-                if shared == 1:
-                    whole[weight.path] = value.astype(HALF)
-    if not transferred:
+        taken = dict(_fitting(arrays, model, network, card.network, pairs))
+    if not taken:
         raise NothingFitsError(
             f"{display_path(folder)}: expected a model with layers like {network.name}'s; none fits; "
             "--warm-start none starts from random weights"
         )
-    share = sum(transferred.values()) / model.count_params()
-    characters = len(pairs[0]) - 1 if "classes/kernel" in transferred else 0
-    known = f"{characters} of {len(alphabet)} characters"
+    for weight in model.weights:
+        if weight.path in taken:
+            weight.assign(taken[weight.path])
+    rows = len(pairs[0]) / alphabet.classes  # of the scores, the share that is not random
+    shares = {path: rows if _axis(path, network) == "alphabet" else 1 for path in taken}
+    share = sum(shares[path] * value.size for path, value in taken.items()) / model.count_params()
+    known = f"{len(pairs[0]) - 1 if 'classes/kernel' in taken else 0} of {len(alphabet)} characters"
+    whole = {path: value.astype(HALF) for path, value in taken.items() if shares[path] == 1}
     return Transfer(f"Warm start from {display_path(folder)}: {share:.0%} of the weights, {known}", whole)
+
+
+def _fitting(
+    arrays: Mapping[str, np.ndarray], model: keras.Model, network: CNN, other: str, pairs: tuple[list[int], list[int]]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Paths of the weights of `model` that `arrays` of the network `other` fit, each with its value.
+
+    Raises ModelError when one is no number.
+    """
+    for weight in model.weights:
+        usable = weight.path in arrays and _means_the_same(weight.path, network, other)
+        value = _fit(weight.path, arrays[weight.path], weight.numpy(), network, pairs) if usable else None
+        if value is not None:
+            if not np.isfinite(value).all():
+                raise ModelError(f"{weight.path}: expected numbers; got infinite ones, or none (NaN)")
+            yield weight.path, value
 
 
 @contextmanager
