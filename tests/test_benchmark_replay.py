@@ -78,7 +78,7 @@ def test_page_has_a_row_for_each_model() -> None:
     counts = {"one_by_one": 500, "pages": 30, "wrong_on_pages": 99, "labelled_minutes": 50.6, "pictures": 1800}
     about = {"set": "cage", "before": 200, "samples": 400, "commit": "abc", "machine": "a machine", "stages": stages}
     lines = replay_text("", [about | counts]).splitlines()
-    assert "| cage | general | 0 | 0 | 50.0% |  |" in lines
-    assert "| cage | own | 200 | 20 | 75.0% | 5.5 |" in lines
-    assert "| cage | own | 1,800 | 61 | 99.0% | 10.0 |" in lines
+    assert "| cage | general | 0 | 0 | 50.00% |  |" in lines
+    assert "| cage | own | 200 | 20 | 75.00% | 5.5 |" in lines
+    assert "| cage | own | 1,800 | 61 | 99.00% | 10.0 |" in lines
     assert "| cage | 1,800 | 51 | 500 | 30 | 99 | abc |" in lines

@@ -34,9 +34,9 @@ def replay_text(head: str, found: Sequence[Result]) -> str:
 
 
 def _rows(one: Result) -> Iterator[list[str]]:
-    yield [one["set"], "general", "0", "0", f"{one['before'] / one['samples']:.1%}", ""]
+    yield [one["set"], "general", "0", "0", f"{one['before'] / one['samples']:.2%}", ""]
     for stage in one["stages"]:
-        right, took = f"{stage['right'] / one['samples']:.1%}", f"{stage['training_seconds'] / 60:.1f}"
+        right, took = f"{stage['right'] / one['samples']:.2%}", f"{stage['training_seconds'] / 60:.1f}"
         yield [one["set"], "own", f"{stage['labels']:,}", f"{stage['minutes']:.0f}", right, took]
 
 
