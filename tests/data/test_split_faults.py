@@ -15,7 +15,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.core import files
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data import config_proposal, samples, verify_and_split
-from cnnlib.data.verify_and_split import SetSizes, count_for_test, separate_duplicates
+from cnnlib.data.verify_and_split import SetSizes, count_for_test, separate_duplicates, set_sizes
 from tests.helpers import draw, fill, write_config
 
 
@@ -48,7 +48,7 @@ def test_longest_names_are_moved_across_devices(
     draw("00", config.origin_image_dir / "a.png").rename(config.origin_image_dir / name)
     draw("01", config.origin_image_dir / "00_1.png", seed=1)
     across_devices(monkeypatch)
-    verify_and_split_data.split(config, [], moving=True, accept_labels=False)
+    verify_and_split_data.split(config, [], set_sizes(config), moving=True, accept_labels=False)
     assert moved_names(config) == {name, "00_1.png"}
     assert not any(files.is_temporary(path) for path in config.train_image_dir.iterdir())
 
@@ -71,7 +71,7 @@ def test_vanished_picture_is_named_and_the_others_are_moved(
         return original(*arguments)
 
     monkeypatch.setattr(module, name, vanish)
-    verify_and_split_data.split(config, [], moving=True, accept_labels=False)
+    verify_and_split_data.split(config, [], set_sizes(config), moving=True, accept_labels=False)
     assert moved_names(config) == {path.name for path in paths} - {lost.name}
     printed = capsys.readouterr().out
     assert lost.name in printed
