@@ -89,6 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if arguments.doctor and (arguments.dry_run or arguments.write_config or arguments.source):
         parser().error("--doctor goes without --dry-run, --write-config and --import")
+    if arguments.no_test and (arguments.doctor or arguments.write_config or arguments.source):
+        parser().error("--no-test goes without --doctor, --write-config and --import")
     config = load_sample_config(arguments.config)
     if arguments.source:
         import_pictures(arguments.source, config, arguments.config, arguments.accept_labels)

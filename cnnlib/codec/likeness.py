@@ -4,7 +4,7 @@ Captchas of one generator look alike, so the bounds are tight. A difference hash
 the pictures are compared. Of 22,400 pictures of eleven generators no two passed for the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,26 @@ def small_of(picture: np.ndarray) -> np.ndarray:
     """The small version, uint8 (16, 17, 3), of a decoded picture, uint8 (height, width, channels)."""
     image = Image.fromarray(picture.squeeze()).convert("RGB")
     return np.asarray(image.resize((SMALL.width, SMALL.height), Image.Resampling.BOX))
+
+
+def find_alike(pictures: Iterable[tuple[bytes, np.ndarray] | None]) -> tuple[dict[int, int], dict[int, int]]:
+    """The numbers of pictures that an earlier one is byte for byte the same as, and nearly, each with the first such.
+
+    A picture is a digest of its bytes and its small version; None is for a file that is none.
+    """
+    firsts, exact, numbers, smalls = dict[bytes, int](), dict[int, int](), list[int](), list[np.ndarray]()
+    for number, picture in enumerate(pictures):
+        if picture is None:
+            continue
+        digest, small = picture
+        first = firsts.setdefault(digest, number)
+        if first != number:
+            exact[number] = first
+            continue
+        numbers.append(number)
+        smalls.append(small)
+    near = nearly_alike(np.array(smalls, np.uint8))
+    return exact, {numbers[number]: numbers[first] for number, first in near.items()}
 
 
 def nearly_alike(pixels: np.ndarray) -> dict[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnlib.codec.images import open_picture, read_picture
-from cnnlib.codec.likeness import SMALL, nearly_alike
+from cnnlib.codec.likeness import SMALL, find_alike
 from cnnlib.core.errors import SampleError
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.data.samples import Sample
@@ -29,25 +29,15 @@ class Double:
 
 def find_doubles(samples: Sequence[Sample], progress: Callable[..., Any] | None = None) -> list[Double]:
     """The pictures of which an earlier one is the same, in their order. `progress` is as for `inspect_folder`."""
-    firsts: dict[bytes, Sample] = {}
-    for sample in samples:
-        if sample.size:
-            firsts.setdefault(sample.digest, sample)
-    exact = [
-        Double(sample, firsts[sample.digest], True)
-        for sample in samples
-        if sample.size and firsts[sample.digest] is not sample
-    ]
-    unique = [*firsts.values()]
-    smalls = on_all_cores(_small, unique)
-    pixels = np.array([*(progress(smalls, total=len(unique)) if progress else smalls)], np.uint8)
-    near = [Double(unique[number], unique[first], False) for number, first in nearly_alike(pixels).items()]
-    places = {sample.path: place for place, sample in enumerate(samples)}
-    return sorted([*exact, *near], key=lambda double: places[double.sample.path])
+    pictures = on_all_cores(_seen, samples)
+    exact, near = find_alike(progress(pictures, total=len(samples)) if progress else pictures)
+    firsts = sorted((exact | near).items())
+    return [Double(samples[number], samples[first], number in exact) for number, first in firsts]
 
 
-def _small(sample: Sample) -> np.ndarray:
+def _seen(sample: Sample) -> tuple[bytes, np.ndarray] | None:
+    """The digest of a sample and its small version; None for one that is no picture, or was deleted meanwhile."""
     try:
-        return open_picture(read_picture(sample.path), SMALL)
-    except SampleError:  # deleted meanwhile
-        return np.zeros((SMALL.height, SMALL.width, SMALL.channels), np.uint8)
+        return (sample.digest, open_picture(read_picture(sample.path), SMALL)) if sample.size else None
+    except SampleError:
+        return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnlib.codec.images import open_picture
-from cnnlib.codec.likeness import SMALL, nearly_alike
+from cnnlib.codec.likeness import SMALL, find_alike
 from cnnlib.core.errors import SampleError
 from cnnlib.core.parallel import on_all_cores
 
@@ -48,19 +48,8 @@ def doubles_among(numbers: Sequence[int], read: Callable[[int], bytes]) -> Doubl
 
     `read` gives the bytes of a number, and raises SampleError. Files that are no pictures are no doubles.
     """
-    places, firsts, exact, smalls = list[int](), set[bytes](), set[int](), list[np.ndarray]()
-    for number, found in zip(numbers, on_all_cores(lambda number: _seen(number, read), numbers), strict=True):
-        if found is None:
-            continue
-        digest, small = found
-        if digest in firsts:
-            exact.add(number)
-            continue
-        firsts.add(digest)
-        places.append(number)
-        smalls.append(small)
-    near = nearly_alike(np.array(smalls, np.uint8))
-    return Doubles(frozenset(exact), frozenset(places[place] for place in near))
+    exact, near = find_alike(on_all_cores(lambda number: _seen(number, read), numbers))
+    return Doubles(*(frozenset(numbers[place] for place in places) for places in (exact, near)))
 
 
 def _seen(number: int, read: Callable[[int], bytes]) -> tuple[bytes, np.ndarray] | None:

@@ -71,6 +71,16 @@ def test_without_test_all_are_for_the_training_and_the_test_set_stays(config_pat
     assert (len(names(tmp_path, "train")), len(names(tmp_path, "test"))) == (100, 5)
 
 
+@pytest.mark.parametrize("other", [["--doctor"], ["--write-config", "new.json"], ["--import", "pictures"]])
+def test_without_test_goes_with_a_split_alone(
+    config_path: Path, other: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        verify_and_split_data.main(["--config", str(config_path), "--no-test", *other])
+    assert ended.value.code == 2
+    assert "--no-test goes without" in capsys.readouterr().err
+
+
 def test_later_samples_come_from_the_new_folder(config_path: Path, tmp_path: Path) -> None:
     fill(tmp_path / "sample" / "origin", 30, seed=1)
     verify_and_split_data.main(["--config", str(config_path)])
