@@ -13,7 +13,7 @@ def replay_text(head: str, found: Sequence[Result]) -> str:
     """The page, from the results of some sets."""
     first, second = TRAIN_AT
     return (
-        "# From no label to a model\n\n"
+        "# A labelling played back\n\n"
         + head
         + "A person with pictures and no labels, played back on the [labelling page's](../labelling.md) own code from "
         f"known labels. A picture takes {ONE_S} seconds one by one, and a page of the sorted grid {PAGE_S}. No mistake "
