@@ -7,6 +7,7 @@ import numpy as np
 
 Rng = np.random.Generator
 Item = TypeVar("Item")
+Shares = Mapping[str, float]  # how often each kind is drawn; they need not add up to 1
 
 
 def pick(rng: Rng, items: Sequence[Item]) -> Item:

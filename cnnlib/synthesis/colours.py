@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnlib.synthesis.chance import Rng, pick_weighted
+from cnnlib.synthesis.chance import Rng, Shares, pick_weighted
 
 Colour = tuple[int, int, int]
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
 LEAST_DISTANCE = 75  # of an ink from its ground; yellow and white have 86, black and white 255
+LEAST_DISTANCE_OF_PALE = 50  # of one letter among others
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,6 @@ def near(rng: Rng, colour: Colour, spread: float) -> Colour:
 def blend(colour: Colour, other: Colour, share: float) -> Colour:
     """The mixture of two colours with this share of the other one."""
     return to_colour(np.array(colour) * (1 - share) + np.array(other) * share)
-
-
-def draw_colours(rng: Rng) -> Colours:
-    """Ground and ink. They are never too near each other for the eye."""
-    while True:
-        colours = KINDS[pick_weighted(rng, WEIGHTS)](rng)
-        if colours.distance >= LEAST_DISTANCE:
-            return colours
 
 
 def _dark_on_white(rng: Rng) -> Colours:
@@ -124,25 +117,35 @@ KINDS: dict[str, Callable[[Rng], Colours]] = {
     "one brightness": _one_brightness,
     "any two": _any_two,
 }
-WEIGHTS = dict(zip(KINDS, (0.22, 0.14, 0.22, 0.1, 0.05, 0.06, 0.05, 0.04, 0.12), strict=True))
+SHARES: Shares = dict(zip(KINDS, (0.22, 0.14, 0.22, 0.1, 0.05, 0.06, 0.05, 0.04, 0.12), strict=True))
+INK_SHARES: Shares = {"one": 0.68, "tones": 0.08, "mixed": 0.24}
+PEN_SHARES: Shares = {"ink": 0.36, "other": 0.17, "many": 0.22, "faint": 0.2, "ground": 0.05}
 
 
-def draw_inks(rng: Rng, colours: Colours, count: int) -> list[Colour]:
-    """The ink of each character: one for all, a few tones of one, or another colour for each."""
-    kind = pick_weighted(rng, {"one": 0.68, "tones": 0.08, "mixed": 0.24})
+def draw_colours(rng: Rng, shares: Shares = SHARES) -> Colours:
+    """Ground and ink. They are never too near each other for the eye."""
+    while True:
+        colours = KINDS[pick_weighted(rng, shares)](rng)
+        if colours.distance >= LEAST_DISTANCE:
+            return colours
+
+
+def draw_inks(rng: Rng, colours: Colours, count: int, shares: Shares = INK_SHARES) -> list[Colour]:
+    """The ink of each character: one for all, a few tones of one, or another colour for each, pale ones too."""
+    kind = pick_weighted(rng, shares)
     if kind == "one":
         return [colours.ink] * count
     if kind == "tones":
         return [near(rng, colours.ink, 45) for _ in range(count)]
-    return [random_colour(rng, colours.ground, 80) for _ in range(count)]
+    return [random_colour(rng, colours.ground, LEAST_DISTANCE_OF_PALE if kind == "pale" else 80) for _ in range(count)]
 
 
 Pen = Callable[[], Colour]
 
 
-def draw_pen(rng: Rng, colours: Colours) -> Pen:
+def draw_pen(rng: Rng, colours: Colours, shares: Shares = PEN_SHARES) -> Pen:
     """What gives the colour of each next stroke: the ink, another colour, many, a faint one, or the ground's."""
-    kind = pick_weighted(rng, {"ink": 0.36, "other": 0.17, "many": 0.22, "faint": 0.2, "ground": 0.05})
+    kind = pick_weighted(rng, shares)
     if kind == "many":
         return lambda: random_colour(rng)
     share = rng.uniform(0.15, 0.5)

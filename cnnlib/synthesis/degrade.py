@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from cnnlib.synthesis.chance import Rng
+from cnnlib.synthesis.chance import Rng, Shares
 from cnnlib.synthesis.colours import Colours, luma
 from cnnlib.synthesis.grounds import to_picture
 
@@ -20,7 +20,7 @@ LEAST_DISTANCE_TO_FADE = 130
 LEAST_DISTANCE_TO_COMPRESS = 45  # in grey; JPEG keeps a quarter of the pixels of a hue
 
 
-def degrade(rng: Rng, picture: Image.Image, colours: Colours, unit: float, clear: bool) -> Image.Image:
+def degrade(rng: Rng, picture: Image.Image, colours: Colours, unit: float, clear: bool, shares: Shares) -> Image.Image:
     """The picture after some of the changes, most often none or one. `unit` is the size of the letters in pixels.
 
     What takes colours away happens to `clear` texts alone, which have one ink and little around them.
@@ -30,9 +30,9 @@ def degrade(rng: Rng, picture: Image.Image, colours: Colours, unit: float, clear
     left_out = {*(() if in_grey else NEED_BRIGHTNESS), *(() if unit >= LARGE else NEED_SIZE)}
     left_out |= {*(() if colours.distance > LEAST_DISTANCE_TO_FADE else NEED_CONTRAST)}
     left_out |= {*(() if brightness > LEAST_DISTANCE_TO_COMPRESS else BLUR_HUES)}
-    chosen = [name for name, (share, _) in CHANGES.items() if rng.random() < share and name not in left_out]
+    chosen = [name for name in CHANGES if rng.random() < shares[name] and name not in left_out]
     for change in chosen[:MOST_CHANGES]:
-        picture = CHANGES[change][1](rng, picture, unit)
+        picture = CHANGES[change](rng, picture, unit)
     return picture
 
 
@@ -100,21 +100,24 @@ def compressed(rng: Rng, picture: Image.Image, _unit: float) -> Image.Image:
     return Image.open(encoded).convert("RGB")
 
 
-CHANGES: dict[
-    str, tuple[float, Callable[[Rng, Image.Image, float], Image.Image]]
-] = {  # share of the pictures, in order
-    "inverted": (0.03, inverted),
-    "edges": (0.02, edges),
-    "relief": (0.02, relief),
-    "blur": (0.16, blur),
-    "few_pixels": (0.1, few_pixels),
-    "faded": (0.05, faded),
-    "grain": (0.1, grain),
-    "grey": (0.1, grey),
-    "two_colours": (0.12, two_colours),
-    "few_colours": (0.05, few_colours),
-    "compressed": (0.35, compressed),
+CHANGES: dict[str, Callable[[Rng, Image.Image, float], Image.Image]] = {  # in order
+    each.__name__: each
+    for each in (
+        inverted,
+        edges,
+        relief,
+        blur,
+        few_pixels,
+        faded,
+        grain,
+        grey,
+        two_colours,
+        few_colours,
+        compressed,
+    )
 }
+_EACH = (0.03, 0.02, 0.02, 0.16, 0.1, 0.05, 0.1, 0.1, 0.12, 0.05, 0.35)
+SHARES: Shares = dict(zip(CHANGES, _EACH, strict=True))  # of the pictures
 NEED_BRIGHTNESS = ("edges", "relief", "grey", "two_colours")
 BLUR_HUES = ("compressed", "blur")
 NEED_SIZE = ("edges", "relief", "few_pixels")

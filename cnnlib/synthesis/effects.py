@@ -8,18 +8,16 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from cnnlib.synthesis.chance import Rng, pick, pick_weighted
+from cnnlib.synthesis.chance import Rng, Shares, pick
 from cnnlib.synthesis.colours import Colour, Colours, blend, random_colour, to_colour
 from cnnlib.synthesis.grounds import to_picture
 
 Effect = Callable[[Rng, Image.Image, Image.Image, Colours, float], None]
 
 
-def put_text(
-    rng: Rng, picture: Image.Image, text: Image.Image, colours: Colours, unit: float, kind: str | None = None
-) -> None:
+def put_text(rng: Rng, picture: Image.Image, text: Image.Image, colours: Colours, unit: float, kind: str) -> None:
     """Put the text on the picture with one effect or none. `unit` is the size of the letters in pixels."""
-    EFFECTS[kind or pick_weighted(rng, WEIGHTS)](rng, picture, text, colours, unit)
+    EFFECTS[kind](rng, picture, text, colours, unit)
 
 
 def none(_rng: Rng, picture: Image.Image, text: Image.Image, _colours: Colours, _unit: float) -> None:
@@ -105,8 +103,8 @@ def translucent(rng: Rng, picture: Image.Image, text: Image.Image, _colours: Col
 EFFECTS: dict[str, Effect] = {
     each.__name__: each for each in (none, soft_shadow, hard_shadow, twice, embossed, halo, shaded, grainy, translucent)
 }
-_SHARES = (0.64, 0.05, 0.06, 0.05, 0.025, 0.04, 0.06, 0.04, 0.035)
-WEIGHTS = dict(zip(EFFECTS, _SHARES, strict=True))
+_EACH = (0.64, 0.05, 0.06, 0.05, 0.025, 0.04, 0.06, 0.04, 0.035)
+SHARES: Shares = dict(zip(EFFECTS, _EACH, strict=True))
 
 
 def invert_bars(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:

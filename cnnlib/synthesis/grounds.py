@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnlib.synthesis.chance import Rng, log_uniform, pick_weighted
+from cnnlib.synthesis.chance import Rng, Shares, log_uniform
 from cnnlib.synthesis.colours import Colour, Colours, distance, near, random_colour, to_colour
 
 Size = tuple[int, int]
@@ -19,9 +19,9 @@ def to_picture(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).clip(0, 255).astype(np.uint8))
 
 
-def draw_ground(rng: Rng, colours: Colours, size: Size, kind: str | None = None) -> Image.Image:
-    """A ground of a kind, or of a random one."""
-    return GROUNDS[kind or pick_weighted(rng, WEIGHTS)](rng, colours, size)
+def draw_ground(rng: Rng, colours: Colours, size: Size, kind: str) -> Image.Image:
+    """A ground of a kind."""
+    return GROUNDS[kind](rng, colours, size)
 
 
 def _spread(rng: Rng, colours: Colours) -> float:
@@ -183,5 +183,5 @@ GROUNDS: dict[str, Callable[[Rng, Colours, Size], Image.Image]] = {
         bands,
     )
 }
-_SHARES = (0.5, 0.08, 0.05, 0.06, 0.06, 0.03, 0.08, 0.05, 0.03, 0.02, 0.03, 0.02, 0.02, 0.02)
-WEIGHTS = dict(zip(GROUNDS, _SHARES, strict=True))
+_EACH = (0.5, 0.08, 0.05, 0.06, 0.06, 0.03, 0.08, 0.05, 0.03, 0.02, 0.03, 0.02, 0.02, 0.02)
+SHARES: Shares = dict(zip(GROUNDS, _EACH, strict=True))

@@ -3,19 +3,20 @@
 The picture is made to fit the text, as a page's designer does, and not the text to fit the picture.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from cnnlib.synthesis.chance import Rng, log_uniform, pick, pick_weighted
-from cnnlib.synthesis.colours import Colours, draw_inks, random_colour
+from cnnlib.synthesis.chance import Rng, Shares, log_uniform, pick, pick_weighted
+from cnnlib.synthesis.colours import INK_SHARES, Colours, draw_inks, random_colour
 from cnnlib.synthesis.fonts import draw_font
 from cnnlib.synthesis.glyphs import (
     DETAIL_SIZE,
     DETAILED,
-    STYLE_WEIGHTS,
+    STYLE_SHARES,
     Glyph,
     Pose,
     draw_glyph,
@@ -29,6 +30,7 @@ THIN_MEAN, LEAST_DISTANCE_OF_THIN = 34, 130
 PALE = 190  # the darkest twentieth of a letter covers less of its pixels than that, of 255
 LEAST_WIDTH, LEAST_HEIGHT = 50, 18  # pixels of a picture
 LEAST_ASPECT, MOST_ASPECT = 1.3, 6.5  # of a picture
+SIZES = {"small": (14.0, 26.0), "medium": (24.0, 54.0), "large": (54.0, 96.0)}  # pixels of a letter
 MOST_WIDTH = 8.5  # of a text, in letter sizes; wider ones have narrower gaps and letters
 
 
@@ -43,15 +45,15 @@ class Text:
     one_ink: bool
 
 
-def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, style: str | None = None) -> Text:
+def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, shares: "LayoutShares") -> Text:
     """`label` in random fonts, places and turns, and in one style."""
-    style = style or pick_weighted(rng, STYLE_WEIGHTS)
-    kind = _gap_kind(rng, label)
-    size = draw_size(rng, style, len(label), kind)
-    offsets, turns = draw_baseline(rng, len(label), size)
-    masks = _masks(rng, label, fonts, size, colours)
+    style = pick_weighted(rng, shares.styles)
+    kind = _gap_kind(rng, label, shares.gaps)
+    size = draw_size(rng, style, len(label), kind, shares.sizes)
+    offsets, turns = draw_baseline(rng, len(label), size, shares.baselines)
+    masks = _masks(rng, label, _draw_fonts(rng, label, fonts, shares.fonts), size, colours)
     second = random_colour(rng, colours.ink, 100) if rng.random() < 0.5 else colours.ground
-    inks, poses = draw_inks(rng, colours, len(label)), draw_poses(rng, turns)
+    inks, poses = draw_inks(rng, colours, len(label), shares.inks), draw_poses(rng, turns, shares.turns)
     glyphs = [
         draw_glyph(rng, mask, style, ink, second, pose) for mask, ink, pose in zip(masks, inks, poses, strict=True)
     ]
@@ -61,20 +63,24 @@ def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, styl
     return Text(_arrange(glyphs, gaps, offsets, size), size, kind == "tight", style, len({*inks}) == 1)
 
 
-def draw_size(rng: Rng, style: str, length: int, gaps: str) -> int:
+def draw_size(rng: Rng, style: str, length: int, gaps: str, shares: Shares) -> int:
     """Pixels of the font. Few texts are large, as pages have few large pictures. What is hard to read is not small."""
-    low, high = pick_weighted(rng, {(14.0, 26.0): 0.2, (24.0, 54.0): 0.76, (54.0, 96.0): 0.04})
+    low, high = SIZES[pick_weighted(rng, shares)]
     least = DETAIL_SIZE if style in DETAILED else 22 if gaps == "tight" or length > 8 or style == "bold" else 0
     return int(max(log_uniform(rng, low, high), least, 26 if length < 3 else 0))
 
 
+def _draw_fonts(rng: Rng, label: str, fonts: Sequence[str], shares: Shares) -> list[str]:
+    """One font, two, or as many as characters."""
+    count = {"one": 1, "two": 2, "each": len(label)}[pick_weighted(rng, shares)]
+    return [draw_font(rng, fonts) for _ in range(count)]
+
+
 def _masks(rng: Rng, label: str, fonts: Sequence[str], size: int, colours: Colours) -> list[Image.Image]:
-    """The characters in one font, in two, or each in another."""
-    font, smooth = draw_font(rng, fonts), rng.random() > 0.06
-    mixed = pick_weighted(rng, {1: 0.72, 2: 0.1, len(label): 0.18})
-    chosen = [font] if mixed == 1 else [draw_font(rng, fonts) for _ in range(mixed)]
+    """The characters, each in one of the fonts."""
+    smooth = rng.random() > 0.06
     masks = [
-        mask_of(pick(rng, chosen), size, pick(rng, SHAPES.get(character, character)), smooth) for character in label
+        mask_of(pick(rng, fonts), size, pick(rng, SHAPES.get(character, character)), smooth) for character in label
     ]
     return [larger(mask) if is_pale(mask, colours) else mask for mask in masks]
 
@@ -86,10 +92,10 @@ def is_pale(mask: Image.Image, colours: Colours) -> bool:
     return thin or float((cover >= PALE).mean()) < 0.05
 
 
-def draw_poses(rng: Rng, turns: np.ndarray) -> list[Pose]:
+def draw_poses(rng: Rng, turns: np.ndarray, shares: Mapping[int, float]) -> list[Pose]:
     """How each character is turned and stretched, besides the turns of the baseline in degrees."""
     count = len(turns)
-    largest = pick_weighted(rng, {0: 0.34, 8: 0.2, 18: 0.22, 30: 0.16, 45: 0.08})
+    largest = pick_weighted(rng, shares)
     own = turns + rng.uniform(-largest, largest, count)
     slants: np.ndarray = np.full(count, rng.uniform(-0.35, 0.35) if rng.random() < 0.25 else 0.0)
     if rng.random() < 0.08:
@@ -103,10 +109,10 @@ def draw_poses(rng: Rng, turns: np.ndarray) -> list[Pose]:
     ]
 
 
-def _gap_kind(rng: Rng, label: str) -> str:
+def _gap_kind(rng: Rng, label: str, shares: Shares) -> str:
     """Tight, usual or wide. Words with thin letters are tight more often."""
     thin = sum(character in THIN for character in label) / len(label)
-    return pick_weighted(rng, {"tight": 0.26 + 0.6 * thin, "usual": 0.5, "wide": 0.16, "any": 0.08})
+    return pick_weighted(rng, {**shares, "tight": shares["tight"] + 0.6 * thin})
 
 
 def draw_gaps(rng: Rng, widths: Sequence[int], size: int, kind: str) -> np.ndarray:
@@ -123,11 +129,11 @@ def draw_gaps(rng: Rng, widths: Sequence[int], size: int, kind: str) -> np.ndarr
     return gaps
 
 
-def draw_baseline(rng: Rng, count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_baseline(rng: Rng, count: int, size: int, shares: Shares) -> tuple[np.ndarray, np.ndarray]:
     """How far each character is below the line, in pixels, and how far the baseline turns it, in degrees."""
     place: np.ndarray = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
-    kind = pick_weighted(rng, {name: weight for name, (weight, _) in BASELINES.items()})
-    offsets = BASELINES[kind][1](rng, place)
+    kind = pick_weighted(rng, shares)
+    offsets = BASELINES[kind](rng, place)
     turns: np.ndarray = np.zeros(count)
     if count > 2 and rng.random() < 0.5 and kind != "jitter":
         turns = -np.rad2deg(np.arctan2(np.gradient(offsets), np.gradient(place) * count * 0.35))
@@ -158,14 +164,31 @@ def _jitter(rng: Rng, place: np.ndarray) -> np.ndarray:
     return rng.uniform(-1, 1, len(place)) * pick(rng, (0.06, 0.15, 0.35, 0.6))
 
 
-BASELINES: dict[str, tuple[float, Callable[[Rng, np.ndarray], np.ndarray]]] = {  # share, offsets in letter sizes
-    "straight": (0.5, _straight),
-    "sloping": (0.08, _sloping),
-    "arc": (0.06, _arc),
-    "sine": (0.06, _sine),
-    "steps": (0.04, _steps),
-    "jitter": (0.26, _jitter),
+BASELINES: dict[str, Callable[[Rng, np.ndarray], np.ndarray]] = {  # offsets in letter sizes
+    "straight": _straight,
+    "sloping": _sloping,
+    "arc": _arc,
+    "sine": _sine,
+    "steps": _steps,
+    "jitter": _jitter,
 }
+GAP_SHARES: Shares = {"tight": 0.26, "usual": 0.5, "wide": 0.16, "any": 0.08}
+FONT_SHARES: Shares = {"one": 0.72, "two": 0.1, "each": 0.18}
+SIZE_SHARES: Shares = {"small": 0.2, "medium": 0.76, "large": 0.04}
+TURN_SHARES: Mapping[int, float] = {0: 0.34, 8: 0.2, 18: 0.22, 30: 0.16, 45: 0.08}  # largest turn in degrees: share
+BASELINE_SHARES: Shares = dict(zip(BASELINES, (0.5, 0.08, 0.06, 0.06, 0.04, 0.26), strict=True))
+
+
+class LayoutShares(NamedTuple):
+    """What the layout of a text is drawn from."""
+
+    styles: Shares = STYLE_SHARES
+    inks: Shares = INK_SHARES
+    gaps: Shares = GAP_SHARES
+    fonts: Shares = FONT_SHARES
+    sizes: Shares = SIZE_SHARES
+    baselines: Shares = BASELINE_SHARES
+    turns: Mapping[int, float] = TURN_SHARES
 
 
 def _arrange(glyphs: Sequence[Glyph], gaps: np.ndarray, offsets: np.ndarray, size: int) -> Image.Image:

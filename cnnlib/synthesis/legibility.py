@@ -1,5 +1,7 @@
 """Whether a person could still read a text: does it stand out of its ground, do strokes and specks leave it alone?"""
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
@@ -8,9 +10,15 @@ from cnnlib.synthesis.colours import to_colour
 LEAST_CONTRAST = 68  # of the text and what was there before, mean over its pixels, 0 to 255
 LEAST_CONTRAST_ANYWHERE = 38  # exceeded by nine tenths of the text
 LEAST_CONTRAST_TO_NOISE = 1.7  # of the text, for the standard deviation of what is around it
-MOST_HIDDEN = 0.12  # of the text's pixels
-MOST_CLUTTER = 0.28  # changed pixels beside the text, for each pixel of the text
 COVERED, UNCOVERED = 110, 25  # alpha, 0 to 255
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much strokes and specks may do to a text."""
+
+    hidden: float = 0.12  # of the text's pixels
+    clutter: float = 0.28  # changed pixels beside the text, for each pixel of the text
 
 
 def stands_out(before: Image.Image, after: Image.Image, text: Image.Image) -> bool:
@@ -27,7 +35,9 @@ def stands_out(before: Image.Image, after: Image.Image, text: Image.Image) -> bo
     return bool(changes.mean() >= least and (changes < LEAST_CONTRAST_ANYWHERE).mean() <= 0.1)
 
 
-def leaves_readable(before: Image.Image, after: Image.Image, text: Image.Image, contrast: float) -> bool:
+def leaves_readable(
+    before: Image.Image, after: Image.Image, text: Image.Image, contrast: float, limits: Limits
+) -> bool:
     """Whether what was drawn over the text hides little of it, and doesn't fill the place around it.
 
     `contrast` is that of the text and its ground, 0 to 255.
@@ -40,8 +50,8 @@ def leaves_readable(before: Image.Image, after: Image.Image, text: Image.Image, 
     inside, beside = cover > COVERED, cover < UNCOVERED
     size = max(1, int(inside.sum()))
     return bool(
-        (changes[inside] > 0.4 * contrast).sum() <= MOST_HIDDEN * size
-        and (changes[beside] > 0.4 * contrast).sum() <= MOST_CLUTTER * size
+        (changes[inside] > 0.4 * contrast).sum() <= limits.hidden * size
+        and (changes[beside] > 0.4 * contrast).sum() <= limits.clutter * size
     )
 
 

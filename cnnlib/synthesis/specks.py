@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnlib.synthesis.chance import Rng, log_uniform, pick_weighted
+from cnnlib.synthesis.chance import Rng, Shares, log_uniform
 from cnnlib.synthesis.colours import Pen
 
 
-def draw_specks(rng: Rng, picture: Image.Image, pen: Pen, unit: float, kind: str | None = None) -> None:
+def draw_specks(rng: Rng, picture: Image.Image, pen: Pen, unit: float, kind: str) -> None:
     """Draw specks of one kind. `unit` is the size of the letters in pixels."""
-    SPECKS[kind or pick_weighted(rng, WEIGHTS)](rng, picture, pen, unit)
+    SPECKS[kind](rng, picture, pen, unit)
 
 
 def _places(rng: Rng, picture: Image.Image, unit: float, most: float) -> np.ndarray:
@@ -67,5 +67,5 @@ def crosses(rng: Rng, picture: Image.Image, pen: Pen, unit: float) -> None:
 SPECKS: dict[str, Callable[[Rng, Image.Image, Pen, float], None]] = {
     each.__name__: each for each in (single_pixels, coloured_pixels, dots, dots_of_sizes, squares, crosses)
 }
-_SHARES = (0.28, 0.14, 0.24, 0.2, 0.07, 0.07)
-WEIGHTS = dict(zip(SPECKS, _SHARES, strict=True))
+_EACH = (0.28, 0.14, 0.24, 0.2, 0.07, 0.07)
+SHARES: Shares = dict(zip(SPECKS, _EACH, strict=True))

@@ -8,16 +8,16 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnlib.synthesis.chance import Rng, log_uniform, pick_weighted
+from cnnlib.synthesis.chance import Rng, Shares, log_uniform
 from cnnlib.synthesis.colours import Pen
 
 Points = np.ndarray  # (n, 2), pixels
 SMOOTH = 2  # smooth strokes are drawn this much larger
 
 
-def draw_strokes(rng: Rng, picture: Image.Image, pen: Pen, unit: float, kind: str | None = None) -> None:
+def draw_strokes(rng: Rng, picture: Image.Image, pen: Pen, unit: float, kind: str) -> None:
     """Draw strokes of one kind, with soft or with hard edges."""
-    stroke = STROKES[kind or pick_weighted(rng, WEIGHTS)]
+    stroke = STROKES[kind]
     if rng.random() < 0.5:
         stroke(rng, ImageDraw.Draw(picture), np.array(picture.size), pen, unit)
         return
@@ -150,5 +150,5 @@ STROKES: dict[str, Callable[[Rng, ImageDraw.ImageDraw, Points, Pen, float], None
         scribble,
     )
 }
-_SHARES = (0.17, 0.14, 0.06, 0.08, 0.07, 0.16, 0.1, 0.07, 0.07, 0.06, 0.02)
-WEIGHTS = dict(zip(STROKES, _SHARES, strict=True))
+_EACH = (0.17, 0.14, 0.06, 0.08, 0.07, 0.16, 0.1, 0.07, 0.07, 0.06, 0.02)
+SHARES: Shares = dict(zip(STROKES, _EACH, strict=True))

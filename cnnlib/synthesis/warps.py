@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from cnnlib.synthesis.chance import Rng, log_uniform, pick_weighted
+from cnnlib.synthesis.chance import Rng, Shares, log_uniform, pick_weighted
 
 CELLS = 26  # pieces of the longer side, at most
 LEAST_CELL = 5  # pixels
@@ -22,7 +22,7 @@ def warp(
     rng: Rng, picture: Image.Image, unit: float, strength: float = 1.0, kinds: Sequence[str] | None = None
 ) -> Image.Image:
     """The picture, moved by one or two fields. `unit` is the size of the letters in pixels."""
-    kinds = kinds or [pick_weighted(rng, WEIGHTS) for _ in range(1 if rng.random() < 0.7 else 2)]
+    kinds = kinds or [pick_weighted(rng, SHARES) for _ in range(1 if rng.random() < 0.7 else 2)]
     width, height = picture.size
     cell = max(LEAST_CELL, max(width, height) / CELLS)
     columns, rows = (np.linspace(0, side, max(2, round(side / cell) + 1)).round() for side in (width, height))
@@ -143,8 +143,8 @@ FIELDS: dict[str, Field] = {
     each.__name__: each
     for each in (ripple, wave, lens, pinch, twirl, elastic, strong_elastic, shear, perspective, barrel)
 }
-_SHARES = (0.24, 0.24, 0.06, 0.06, 0.04, 0.08, 0.1, 0.06, 0.06, 0.06)
-WEIGHTS = dict(zip(FIELDS, _SHARES, strict=True))
+_EACH = (0.24, 0.24, 0.06, 0.06, 0.04, 0.08, 0.1, 0.06, 0.06, 0.06)
+SHARES: Shares = dict(zip(FIELDS, _EACH, strict=True))
 
 
 def tear_rows(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:

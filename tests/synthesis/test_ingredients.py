@@ -9,7 +9,7 @@ from captcha.image import DEFAULT_FONTS
 from PIL import Image, ImageDraw, ImageFont
 
 from cnnlib.synthesis.colours import KINDS, LEAST_DISTANCE, Colours, draw_colours, draw_inks, draw_pen, luma
-from cnnlib.synthesis.degrade import CHANGES, degrade
+from cnnlib.synthesis.degrade import CHANGES, SHARES, degrade
 from cnnlib.synthesis.effects import EFFECTS, frame, invert_bars, put_text
 from cnnlib.synthesis.grounds import GROUNDS, draw_ground
 from cnnlib.synthesis.specks import SPECKS, draw_specks
@@ -67,7 +67,7 @@ def warped(kind: str, rng: Rng) -> Image.Image:
 
 
 def degraded(kind: str, rng: Rng) -> Image.Image:
-    return CHANGES[kind][1](rng, text_picture(), UNIT)
+    return CHANGES[kind](rng, text_picture(), UNIT)
 
 
 INGREDIENTS: dict[str, Callable[[Rng], Image.Image]] = {
@@ -142,10 +142,10 @@ def test_a_pen_keeps_its_colour_or_changes_it() -> None:
 def test_texts_of_many_inks_are_never_turned_into_black_and_white() -> None:
     rng = np.random.default_rng(4)
     for _ in range(200):
-        picture = np.asarray(degrade(rng, text_picture(), COLOURS, UNIT, clear=False), int)
+        picture = np.asarray(degrade(rng, text_picture(), COLOURS, UNIT, False, SHARES), int)
         assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 2
     blacks = 0
     for _ in range(200):
-        picture = np.asarray(degrade(rng, text_picture(), COLOURS, UNIT, clear=True), int)
+        picture = np.asarray(degrade(rng, text_picture(), COLOURS, UNIT, True, SHARES), int)
         blacks += len(np.unique(picture.reshape(-1, 3), axis=0)) == 2
     assert blacks > 5

@@ -2,7 +2,7 @@ import numpy as np
 from captcha.image import DEFAULT_FONTS
 from PIL import Image, ImageDraw, ImageFont
 
-from cnnlib.synthesis.legibility import fill, leaves_readable, stands_out
+from cnnlib.synthesis.legibility import Limits, fill, leaves_readable, stands_out
 
 
 def layer(ink: tuple[int, int, int]) -> Image.Image:
@@ -36,7 +36,7 @@ def test_a_text_does_not_stand_out_of_strong_noise() -> None:
 def test_an_empty_text_does_not_stand_out() -> None:
     ground, empty = Image.new("RGB", (120, 50)), Image.new("RGBA", (120, 50), (0, 0, 0, 0))
     assert not stands_out(ground, ground, empty)
-    assert not leaves_readable(ground, ground, empty, 200)
+    assert not leaves_readable(ground, ground, empty, 200, Limits())
 
 
 def test_a_thin_line_leaves_a_text_readable_and_a_bar_or_a_thicket_does_not() -> None:
@@ -46,7 +46,7 @@ def test_a_thin_line_leaves_a_text_readable_and_a_bar_or_a_thicket_does_not() ->
         after = before.copy()
         for number in range(count):
             ImageDraw.Draw(after).line((0, 25 - number, 120, 25 + number), (255, 0, 0), width)
-        assert leaves_readable(before, after, text, 255) == expected
+        assert leaves_readable(before, after, text, 255, Limits()) == expected
 
 
 def test_a_place_that_is_filled_around_the_letters_hides_them() -> None:
@@ -54,10 +54,20 @@ def test_a_place_that_is_filled_around_the_letters_hides_them() -> None:
     before = put(text, Image.new("RGB", (120, 50), "white"))
     after = before.copy()
     after.paste((200, 0, 0), (0, 0), text.getchannel("A").point(lambda value: 255 * (value == 0)))
-    assert not leaves_readable(before, after, text, 255)
+    assert not leaves_readable(before, after, text, 255, Limits())
 
 
 def test_fill_is_the_share_of_ink() -> None:
     half = Image.new("RGBA", (10, 10), (0, 0, 0, 0))
     half.paste((1, 2, 3, 255), (0, 0, 5, 10))
     assert fill(half) == 0.5
+
+
+def test_wider_limits_leave_more_over_a_text() -> None:
+    text = layer((0, 0, 0))
+    before = put(text, Image.new("RGB", (120, 50), "white"))
+    after = before.copy()
+    ImageDraw.Draw(after).line((0, 25, 120, 25), (255, 0, 0), 7)
+    assert not leaves_readable(before, after, text, 255, Limits(clutter=9))
+    assert not leaves_readable(before, after, text, 255, Limits(hidden=0.9))
+    assert leaves_readable(before, after, text, 255, Limits(hidden=0.9, clutter=9))
