@@ -149,8 +149,8 @@ class SampleConfig(Config):
     )
     views: Annotated[int, Field(ge=1, le=3), Expected("1, 2 or 3")] = Field(
         default=1,
-        description="2: read each picture a second time, cut to its content; 3: and inside a wide margin; the surest "
-        "reading counts",
+        description="2: read a picture that is not read surely a second time, cut to its content; 3: and inside a wide "
+        "margin; the surest reading counts",
     )
     unlabelled_image_dir: FolderPaths | None = Field(
         default=None,

@@ -279,7 +279,7 @@ def to_array(picture: Image.Image, shape: Shape) -> np.ndarray:
     return pixels[:, :, np.newaxis] if shape.channels == 1 else pixels
 
 
-def frame_content(picture: Image.Image, shape: Shape, margins: Sequence[float]) -> list[np.ndarray]:
+def frame_content(picture: Image.Image, shape: Shape, margins: Sequence[float]) -> Iterator[np.ndarray]:
     """Pixels as `to_array` gives them, of the picture's content inside each of the margins of its ground.
 
     The content is all that differs from the colour at the edges. A margin is a share of its sides. The picture may have
@@ -287,14 +287,13 @@ def frame_content(picture: Image.Image, shape: Shape, margins: Sequence[float]) 
     """
     flat = _flatten(picture).convert("RGB")
     box, ground = _content(flat)
-    content, arrays = flat.crop(box), []
+    content = flat.crop(box)
     for margin in margins:
         height, width = (round(side / (1 + 2 * margin)) for side in (shape.height, shape.width))
         framed = Image.new("RGB", (shape.width, shape.height), ground)
         resized = content.resize((width, height), Image.Resampling.BILINEAR)
         framed.paste(resized, ((shape.width - width) // 2, (shape.height - height) // 2))
-        arrays.append(to_array(framed, shape))
-    return arrays
+        yield to_array(framed, shape)
 
 
 def _content(picture: Image.Image) -> tuple[tuple[int, int, int, int], tuple[int, ...]]:

@@ -17,6 +17,7 @@ from cnnlib.evaluation.calibration import tempered
 
 MARGINS = (0.03, 0.15)  # around the content of a picture, in its second and third view, as a share of its sides
 VIEWS = 1 + len(MARGINS)  # of a picture, at most
+SURE = 0.5  # confidence from which on a picture is not looked at again
 TRACE = 1e-9  # of a probability that every class keeps before others are left out, so that a row is never all zeros
 
 
@@ -26,7 +27,8 @@ class Hints:
 
     `char_set` has the characters that they consist of. `min_captcha` and `max_captcha` are their fewest and most
     characters. With `ignore_case`, both cases of a letter are one, and texts come in lower case. With two `views`, a
-    picture is read a second time, cut to its content; with three also inside a wide margin. The surest reading counts.
+    picture that is not read with a confidence of a half is read a second time, cut to its content; with three also
+    inside a wide margin. The surest reading counts.
     """
 
     char_set: str | None = None

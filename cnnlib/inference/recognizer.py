@@ -20,7 +20,7 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import GENERAL_MODEL, display_path
 from cnnlib.core.printable import excerpt
 from cnnlib.inference.compatibility import Requirements, everything, narrow
-from cnnlib.inference.hints import MARGINS, NO_HINTS, Hints, Reading
+from cnnlib.inference.hints import MARGINS, NO_HINTS, SURE, VIEWS, Hints, Reading
 from cnnlib.inference.litert import LiteRT
 from cnnlib.inference.model_card import READING, load_model
 
@@ -78,10 +78,11 @@ class Recognizer:
     def general(cls, char_set: str | Sequence[str] | None = None, hints: Hints = NO_HINTS) -> Recognizer:
         """The general model that comes with the suite; with `char_set` or `hints`, it reads only what fits them.
 
+        It looks at what it can't read surely in three views, unless the hints say otherwise.
         Raises ModelError when the model reads nothing that does.
         """
         known = hints if char_set is None else Hints(char_set="".join(char_set)).over(hints)
-        return cls(GENERAL_MODEL, requirements=Requirements("Recognizer.general"), hints=known)
+        return cls(GENERAL_MODEL, requirements=Requirements("Recognizer.general"), hints=known.over(Hints(views=VIEWS)))
 
     @property
     def characters(self) -> str:
@@ -160,11 +161,15 @@ class Recognizer:
         return self._read(_open(picture), reading)
 
     def _read(self, picture: Image.Image | np.ndarray, reading: Reading) -> Prediction:
-        """The prediction, the surest where the reading takes several views."""
-        views = [self._array(picture)]
-        if margins := MARGINS[: reading.views - 1]:
-            views += frame_content(_as_pillow(picture), self._shape, margins)
-        return max((self._predict(view, reading) for view in views), key=lambda each: each.confidence)
+        """The prediction, the surest of the views that the reading takes. There are no more once one is sure."""
+        best = self._predict(self._array(picture), reading)
+        if best.confidence >= SURE or reading.views == 1:
+            return best
+        for view in frame_content(_as_pillow(picture), self._shape, MARGINS[: reading.views - 1]):
+            best = max(best, self._predict(view, reading), key=lambda each: each.confidence)
+            if best.confidence >= SURE:
+                break
+        return best
 
     def _array(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """The picture as uint8 (height, width, channels), as the model takes it."""

@@ -1,11 +1,10 @@
 """The model that types in beforehand: that of the config, or the general one. A newly trained one is taken at once."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError
-from cnnlib.inference.hints import VIEWS, Hints
+from cnnlib.inference.hints import Hints
 from cnnlib.inference.model_card import load_card
 from cnnlib.inference.recognizer import Picture, Recognizer
 
@@ -46,6 +45,5 @@ class ModelInUse:
             return
 
     def recognize(self, picture: Picture, hints: Hints) -> Prediction:
-        """Read a picture, with the general model in three views, which it reads better. Raises SampleError."""
-        known = replace(hints, views=VIEWS) if self.version == GENERAL else hints
-        return self._recognizer.recognize(picture, known)
+        """Read a picture. Raises SampleError."""
+        return self._recognizer.recognize(picture, hints)

@@ -94,8 +94,8 @@ OPTIONS: Schema = {
     "views": {
         "type": "integer",
         "enum": [*range(1, VIEWS + 1)],
-        "description": "2: each picture is read a second time, cut to its content; 3: and inside a wide margin; the "
-        "surest reading counts",
+        "description": "2: a picture that is not read surely is read a second time, cut to its content; 3: and inside "
+        "a wide margin; the surest reading counts",
     },
     "answer": {"type": "boolean", "description": "whether the answers to sums are wanted"},
     "kept": {"type": "boolean", "description": "whether the names of kept pictures are wanted, for POST /label"},

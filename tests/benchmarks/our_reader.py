@@ -29,7 +29,7 @@ def read_with_ours(picture: bytes, alphabet: str | None = None, lengths: tuple[i
 
 @cache
 def model() -> Recognizer:
-    return Recognizer(GENERAL_MODEL)
+    return Recognizer.general()
 
 
 def answer(question: Question) -> Answer:

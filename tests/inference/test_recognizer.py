@@ -12,6 +12,7 @@ from PIL import Image
 
 import cnnlib
 from cnnlib import recognition_object
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import Shape, open_picture
 from cnnlib.core.errors import ModelError, SampleError, SizeError
@@ -264,6 +265,44 @@ def test_characters_come_in_lower_case_where_case_is_ignored() -> None:
     known = Recognizer.general("aAbC1", Hints(ignore_case=True))
     assert sorted(known.characters) == ["1", "a", "b", "c"]
     assert sorted(Recognizer.general("aAbC1").characters) == ["1", "A", "C", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("confidences", "views", "looked", "read"),
+    [
+        ([0.9, 0.95, 0.99], 3, 1, "a"),
+        ([0.3, 0.6, 0.99], 3, 2, "b"),
+        ([0.3, 0.2, 0.4], 3, 3, "c"),
+        ([0.3, 0.2, 0.1], 3, 3, "a"),
+        ([0.3, 0.2, 0.99], 2, 2, "a"),
+        ([0.3, 0.6, 0.99], 1, 1, "a"),
+    ],
+)
+def test_a_picture_is_looked_at_until_it_is_read_surely(
+    recognizer: Recognizer,
+    pictures: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    confidences: list[float],
+    views: int,
+    looked: int,
+    read: str,
+) -> None:
+    seen: list[np.ndarray] = []
+
+    def predict(array: np.ndarray, _reading: object) -> Prediction:
+        seen.append(array)
+        number = len(seen) - 1
+        return Prediction("abc"[number], confidences[number], ())
+
+    monkeypatch.setattr(recognizer, "_predict", predict)
+    assert recognizer.recognize(pictures[0], Hints(views=views)).text == read
+    assert len({array.tobytes() for array in seen}) == len(seen) == looked
+
+
+def test_general_model_looks_three_times_unless_told_otherwise() -> None:
+    assert Recognizer.general()._reading.views == 3
+    assert Recognizer.general("0123", Hints(max_captcha=4))._reading.views == 3
+    assert Recognizer.general(hints=Hints(views=1))._reading.views == 1
 
 
 def test_share_that_a_card_does_not_promise_is_refused_in_a_short_message(trained: SimpleNamespace) -> None:
