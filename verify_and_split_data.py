@@ -1,4 +1,4 @@
-"""Verify labelled pictures and split them into training and test pictures, 19:1 of all pictures so far.
+"""Verify labelled pictures and split them into training and test pictures, 19:1, or 9:1 of few.
 
 Pictures in origin_image_dir and new_image_dir that fit the config move into train_image_dir and test_image_dir.
 origin_image_dir may be a list of folders, one for each look of the pictures.

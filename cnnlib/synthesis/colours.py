@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from cnnlib.synthesis.chance import Rng, Shares, pick_weighted
 
@@ -30,6 +31,11 @@ def to_colour(values: np.ndarray) -> Colour:
     """Three numbers as a colour. What is below 0 or above 255 is clipped."""
     red, green, blue = (min(255, max(0, int(value))) for value in values)
     return red, green, blue
+
+
+def to_picture(pixels: np.ndarray) -> Image.Image:
+    """Numbers (height, width, 3) as an RGB picture. What is below 0 or above 255 is clipped."""
+    return Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).clip(0, 255).astype(np.uint8))
 
 
 def luma(colour: Colour) -> float:
@@ -117,12 +123,9 @@ KINDS: dict[str, Callable[[Rng], Colours]] = {
     "one brightness": _one_brightness,
     "any two": _any_two,
 }
-SHARES: Shares = dict(zip(KINDS, (0.22, 0.14, 0.22, 0.1, 0.05, 0.06, 0.05, 0.04, 0.12), strict=True))
-INK_SHARES: Shares = {"one": 0.68, "tones": 0.08, "mixed": 0.24}
-PEN_SHARES: Shares = {"ink": 0.36, "other": 0.17, "many": 0.22, "faint": 0.2, "ground": 0.05}
 
 
-def draw_colours(rng: Rng, shares: Shares = SHARES) -> Colours:
+def draw_colours(rng: Rng, shares: Shares) -> Colours:
     """Ground and ink. They are never too near each other for the eye."""
     while True:
         colours = KINDS[pick_weighted(rng, shares)](rng)
@@ -130,7 +133,7 @@ def draw_colours(rng: Rng, shares: Shares = SHARES) -> Colours:
             return colours
 
 
-def draw_inks(rng: Rng, colours: Colours, count: int, shares: Shares = INK_SHARES) -> list[Colour]:
+def draw_inks(rng: Rng, colours: Colours, count: int, shares: Shares) -> list[Colour]:
     """The ink of each character: one for all, a few tones of one, or another colour for each, pale ones too."""
     kind = pick_weighted(rng, shares)
     if kind == "one":
@@ -143,7 +146,7 @@ def draw_inks(rng: Rng, colours: Colours, count: int, shares: Shares = INK_SHARE
 Pen = Callable[[], Colour]
 
 
-def draw_pen(rng: Rng, colours: Colours, shares: Shares = PEN_SHARES) -> Pen:
+def draw_pen(rng: Rng, colours: Colours, shares: Shares) -> Pen:
     """What gives the colour of each next stroke: the ink, another colour, many, a faint one, or the ground's."""
     kind = pick_weighted(rng, shares)
     if kind == "many":

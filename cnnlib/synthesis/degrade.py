@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from cnnlib.synthesis.chance import Rng, Shares
-from cnnlib.synthesis.colours import Colours, luma
-from cnnlib.synthesis.grounds import to_picture
+from cnnlib.synthesis.colours import Colours, luma, to_picture
 
 MOST_CHANGES = 2
 LARGE = 20  # pixels of a letter
@@ -116,8 +115,6 @@ CHANGES: dict[str, Callable[[Rng, Image.Image, float], Image.Image]] = {  # in o
         compressed,
     )
 }
-_EACH = (0.03, 0.02, 0.02, 0.16, 0.1, 0.05, 0.1, 0.1, 0.12, 0.05, 0.35)
-SHARES: Shares = dict(zip(CHANGES, _EACH, strict=True))  # of the pictures
 NEED_BRIGHTNESS = ("edges", "relief", "grey", "two_colours")
 BLUR_HUES = ("compressed", "blur")
 NEED_SIZE = ("edges", "relief", "few_pixels")

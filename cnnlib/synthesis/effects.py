@@ -8,9 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from cnnlib.synthesis.chance import Rng, Shares, pick
-from cnnlib.synthesis.colours import Colour, Colours, blend, random_colour, to_colour
-from cnnlib.synthesis.grounds import to_picture
+from cnnlib.synthesis.chance import Rng, pick
+from cnnlib.synthesis.colours import Colour, Colours, blend, random_colour, to_colour, to_picture
 
 Effect = Callable[[Rng, Image.Image, Image.Image, Colours, float], None]
 
@@ -103,8 +102,6 @@ def translucent(rng: Rng, picture: Image.Image, text: Image.Image, _colours: Col
 EFFECTS: dict[str, Effect] = {
     each.__name__: each for each in (none, soft_shadow, hard_shadow, twice, embossed, halo, shaded, grainy, translucent)
 }
-_EACH = (0.64, 0.05, 0.06, 0.05, 0.025, 0.04, 0.06, 0.04, 0.035)
-SHARES: Shares = dict(zip(EFFECTS, _EACH, strict=True))
 
 
 def invert_bars(rng: Rng, picture: Image.Image, unit: float) -> Image.Image:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
-from cnnlib.synthesis.chance import Rng, Shares
+from cnnlib.synthesis.chance import Rng
 from cnnlib.synthesis.colours import Colour
 
 MARGIN = 3  # pixels around a character, for styles that make it larger
@@ -221,7 +221,5 @@ STYLES: dict[str, Callable[[Rng, Image.Image, Colour, Colour], Image.Image]] = {
         cut_out,
     )
 }
-_EACH = (0.66, 0.06, 0.04, 0.04, 0.02, 0.025, 0.03, 0.03, 0.03, 0.02, 0.01, 0.01, 0.02)
-STYLE_SHARES: Shares = dict(zip(STYLES, _EACH, strict=True))
 DETAILED = ("hollow", "outlined", "halftone", "dots", "hatched", "pixels", "torn")  # what small letters can't show
 TWO_COLOURED = ("outlined", "hatched", "boxed", "cut_out")  # whose shape alone is no letter

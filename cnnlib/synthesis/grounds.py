@@ -8,15 +8,10 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnlib.synthesis.chance import Rng, Shares, log_uniform
-from cnnlib.synthesis.colours import Colour, Colours, distance, near, random_colour, to_colour
+from cnnlib.synthesis.chance import Rng, log_uniform
+from cnnlib.synthesis.colours import Colour, Colours, distance, near, random_colour, to_colour, to_picture
 
 Size = tuple[int, int]
-
-
-def to_picture(pixels: np.ndarray) -> Image.Image:
-    """Numbers (height, width, 3) as an RGB picture. What is below 0 or above 255 is clipped."""
-    return Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).clip(0, 255).astype(np.uint8))
 
 
 def draw_ground(rng: Rng, colours: Colours, size: Size, kind: str) -> Image.Image:
@@ -183,5 +178,3 @@ GROUNDS: dict[str, Callable[[Rng, Colours, Size], Image.Image]] = {
         bands,
     )
 }
-_EACH = (0.5, 0.08, 0.05, 0.06, 0.06, 0.03, 0.08, 0.05, 0.03, 0.02, 0.03, 0.02, 0.02, 0.02)
-SHARES: Shares = dict(zip(GROUNDS, _EACH, strict=True))

@@ -30,10 +30,10 @@ ALPHABETS = {  # name: share of the pictures, characters
 }
 ARITHMETIC_SHARE = 0.08
 THIN_SHARE = 0.08
-_USUAL_LENGTH, LENGTH_SPREAD = 5, 2.5  # most captchas have four to six characters
+_USUAL_LENGTH = 5  # most captchas have four to six characters
 
 
-def draw_label(rng: Rng, characters: str, lengths: range, length_spread: float = LENGTH_SPREAD) -> tuple[str, str]:
+def draw_label(rng: Rng, characters: str, lengths: range, length_spread: float) -> tuple[str, str]:
     """A label of these characters, with one of these lengths, and all characters that could have been in it."""
     if has_arithmetic(characters, lengths) and rng.random() < ARITHMETIC_SHARE:
         label = draw_expression(rng, characters, lengths)
@@ -43,12 +43,11 @@ def draw_label(rng: Rng, characters: str, lengths: range, length_spread: float =
     thin = [character for character in pool if character in THIN]
     if thin and rng.random() < THIN_SHARE:
         pool = [*pool, *thin * (len(pool) // len(thin))]
-    return "".join(pick(rng, pool) for _ in range(draw_length(rng, lengths, length_spread))), "".join(
-        dict.fromkeys(pool)
-    )
+    length = draw_length(rng, lengths, length_spread)
+    return "".join(pick(rng, pool) for _ in range(length)), "".join(dict.fromkeys(pool))
 
 
-def draw_length(rng: Rng, lengths: range, spread: float = LENGTH_SPREAD) -> int:
+def draw_length(rng: Rng, lengths: range, spread: float) -> int:
     """One of the lengths. Those near five are the most likely."""
     return pick_weighted(rng, {n: 1 / (1 + ((n - _USUAL_LENGTH) / spread) ** 2) for n in lengths})
 

@@ -5,18 +5,16 @@ The picture is made to fit the text, as a page's designer does, and not the text
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from cnnlib.synthesis.chance import Rng, Shares, log_uniform, pick, pick_weighted
-from cnnlib.synthesis.colours import INK_SHARES, Colours, draw_inks, random_colour
+from cnnlib.synthesis.colours import Colours, draw_inks, random_colour
 from cnnlib.synthesis.fonts import draw_font
 from cnnlib.synthesis.glyphs import (
     DETAIL_SIZE,
     DETAILED,
-    STYLE_SHARES,
     Glyph,
     Pose,
     draw_glyph,
@@ -24,6 +22,7 @@ from cnnlib.synthesis.glyphs import (
     mask_of,
 )
 from cnnlib.synthesis.labels import SHAPES, THIN
+from cnnlib.synthesis.manners import LayoutShares
 
 MOST_OVERLAP = 0.3  # of the narrower one of two characters
 THIN_MEAN, LEAST_DISTANCE_OF_THIN = 34, 130
@@ -45,7 +44,7 @@ class Text:
     one_ink: bool
 
 
-def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, shares: "LayoutShares") -> Text:
+def draw_text(rng: Rng, label: str, fonts: Sequence[str], colours: Colours, shares: LayoutShares) -> Text:
     """`label` in random fonts, places and turns, and in one style."""
     style = pick_weighted(rng, shares.styles)
     kind = _gap_kind(rng, label, shares.gaps)
@@ -172,23 +171,6 @@ BASELINES: dict[str, Callable[[Rng, np.ndarray], np.ndarray]] = {  # offsets in 
     "steps": _steps,
     "jitter": _jitter,
 }
-GAP_SHARES: Shares = {"tight": 0.26, "usual": 0.5, "wide": 0.16, "any": 0.08}
-FONT_SHARES: Shares = {"one": 0.72, "two": 0.1, "each": 0.18}
-SIZE_SHARES: Shares = {"small": 0.2, "medium": 0.76, "large": 0.04}
-TURN_SHARES: Mapping[int, float] = {0: 0.34, 8: 0.2, 18: 0.22, 30: 0.16, 45: 0.08}  # largest turn in degrees: share
-BASELINE_SHARES: Shares = dict(zip(BASELINES, (0.5, 0.08, 0.06, 0.06, 0.04, 0.26), strict=True))
-
-
-class LayoutShares(NamedTuple):
-    """What the layout of a text is drawn from."""
-
-    styles: Shares = STYLE_SHARES
-    inks: Shares = INK_SHARES
-    gaps: Shares = GAP_SHARES
-    fonts: Shares = FONT_SHARES
-    sizes: Shares = SIZE_SHARES
-    baselines: Shares = BASELINE_SHARES
-    turns: Mapping[int, float] = TURN_SHARES
 
 
 def _arrange(glyphs: Sequence[Glyph], gaps: np.ndarray, offsets: np.ndarray, size: int) -> Image.Image:

@@ -1,24 +1,15 @@
 """Whether a person could still read a text: does it stand out of its ground, do strokes and specks leave it alone?"""
 
-from dataclasses import dataclass
-
 import numpy as np
 from PIL import Image
 
 from cnnlib.synthesis.colours import to_colour
+from cnnlib.synthesis.manners import Limits
 
 LEAST_CONTRAST = 68  # of the text and what was there before, mean over its pixels, 0 to 255
 LEAST_CONTRAST_ANYWHERE = 38  # exceeded by nine tenths of the text
 LEAST_CONTRAST_TO_NOISE = 1.7  # of the text, for the standard deviation of what is around it
 COVERED, UNCOVERED = 110, 25  # alpha, 0 to 255
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much strokes and specks may do to a text."""
-
-    hidden: float = 0.12  # of the text's pixels
-    clutter: float = 0.28  # changed pixels beside the text, for each pixel of the text
 
 
 def stands_out(before: Image.Image, after: Image.Image, text: Image.Image) -> bool:

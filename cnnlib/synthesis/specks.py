@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnlib.synthesis.chance import Rng, Shares, log_uniform
+from cnnlib.synthesis.chance import Rng, log_uniform
 from cnnlib.synthesis.colours import Pen
 
 
@@ -67,5 +67,3 @@ def crosses(rng: Rng, picture: Image.Image, pen: Pen, unit: float) -> None:
 SPECKS: dict[str, Callable[[Rng, Image.Image, Pen, float], None]] = {
     each.__name__: each for each in (single_pixels, coloured_pixels, dots, dots_of_sizes, squares, crosses)
 }
-_EACH = (0.28, 0.14, 0.24, 0.2, 0.07, 0.07)
-SHARES: Shares = dict(zip(SPECKS, _EACH, strict=True))

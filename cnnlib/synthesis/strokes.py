@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnlib.synthesis.chance import Rng, Shares, log_uniform
+from cnnlib.synthesis.chance import Rng, log_uniform
 from cnnlib.synthesis.colours import Pen
 
 Points = np.ndarray  # (n, 2), pixels
@@ -150,5 +150,3 @@ STROKES: dict[str, Callable[[Rng, ImageDraw.ImageDraw, Points, Pen, float], None
         scribble,
     )
 }
-_EACH = (0.17, 0.14, 0.06, 0.08, 0.07, 0.16, 0.1, 0.07, 0.07, 0.06, 0.02)
-SHARES: Shares = dict(zip(STROKES, _EACH, strict=True))

@@ -9,9 +9,10 @@ from captcha.image import DEFAULT_FONTS
 from PIL import Image, ImageDraw, ImageFont
 
 from cnnlib.synthesis.colours import KINDS, LEAST_DISTANCE, Colours, draw_colours, draw_inks, draw_pen, luma
-from cnnlib.synthesis.degrade import CHANGES, SHARES, degrade
+from cnnlib.synthesis.degrade import CHANGES, degrade
 from cnnlib.synthesis.effects import EFFECTS, frame, invert_bars, put_text
 from cnnlib.synthesis.grounds import GROUNDS, draw_ground
+from cnnlib.synthesis.manners import FREE
 from cnnlib.synthesis.specks import SPECKS, draw_specks
 from cnnlib.synthesis.strokes import STROKES, draw_strokes
 from cnnlib.synthesis.warps import FIELDS, tear_rows, warp
@@ -122,18 +123,18 @@ def test_ink_and_ground_are_colours_that_can_be_told_apart(kind: str) -> None:
 
 def test_drawn_colours_are_never_too_near() -> None:
     rng = np.random.default_rng(2)
-    assert min(draw_colours(rng).distance for _ in range(500)) >= LEAST_DISTANCE
+    assert min(draw_colours(rng, FREE.colours).distance for _ in range(500)) >= LEAST_DISTANCE
 
 
 def test_inks_are_one_or_many() -> None:
     rng = np.random.default_rng(3)
-    numbers = [len({*draw_inks(rng, COLOURS, 5)}) for _ in range(200)]
+    numbers = [len({*draw_inks(rng, COLOURS, 5, FREE.layout.inks)}) for _ in range(200)]
     assert 0.55 < numbers.count(1) / 200 < 0.8
     assert numbers.count(5) > 40
 
 
 def test_a_pen_keeps_its_colour_or_changes_it() -> None:
-    pens = [draw_pen(np.random.default_rng(number), COLOURS) for number in range(100)]
+    pens = [draw_pen(np.random.default_rng(number), COLOURS, FREE.pens) for number in range(100)]
     numbers = [len({pen() for _ in range(8)}) for pen in pens]
     assert {1, 8} == {*numbers}
     assert sum(pen() == COLOURS.ink for pen in pens) > 20
@@ -142,10 +143,10 @@ def test_a_pen_keeps_its_colour_or_changes_it() -> None:
 def test_texts_of_many_inks_are_never_turned_into_black_and_white() -> None:
     rng = np.random.default_rng(4)
     for _ in range(200):
-        picture = np.asarray(degrade(rng, text_picture(), COLOURS, UNIT, False, SHARES), int)
+        picture = np.asarray(degrade(rng, text_picture(), COLOURS, UNIT, False, FREE.losses), int)
         assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 2
     blacks = 0
     for _ in range(200):
-        picture = np.asarray(degrade(rng, text_picture(), COLOURS, UNIT, True, SHARES), int)
+        picture = np.asarray(degrade(rng, text_picture(), COLOURS, UNIT, True, FREE.losses), int)
         blacks += len(np.unique(picture.reshape(-1, 3), axis=0)) == 2
     assert blacks > 5

@@ -15,7 +15,7 @@ EXPRESSION = re.compile(r"\d{1,3}([-+×÷*/]\d{1,3}){1,2}(=\??)?")
 
 def labels(config: CaptchaConfig, count: int) -> list[str]:
     rng = np.random.default_rng(1)
-    return [draw_label(rng, config.characters, config.lengths)[0] for _ in range(count)]
+    return [draw_label(rng, config.characters, config.lengths, 2.5)[0] for _ in range(count)]
 
 
 def is_expression(label: str) -> bool:
@@ -31,7 +31,7 @@ def test_labels_have_the_characters_and_lengths_of_the_config() -> None:
 def test_a_label_stays_in_the_alphabet_that_is_named_with_it() -> None:
     rng = np.random.default_rng(2)
     for _ in range(500):
-        label, alphabet = draw_label(rng, LOOKS.characters, LOOKS.lengths)
+        label, alphabet = draw_label(rng, LOOKS.characters, LOOKS.lengths, 2.5)
         assert {*label} <= {*alphabet} <= {*LOOKS.characters}
 
 
@@ -86,5 +86,5 @@ def test_alphabets_with_less_than_two_characters_are_left_out() -> None:
 
 def test_usual_lengths_are_drawn_most() -> None:
     rng = np.random.default_rng(3)
-    counts = Counter(draw_length(rng, range(1, 13)) for _ in range(4000))
+    counts = Counter(draw_length(rng, range(1, 13), 2.5) for _ in range(4000))
     assert counts[5] > 2 * counts[1] > counts[12] > 0

@@ -10,12 +10,12 @@ from cnnlib.synthesis.layout import (
     LEAST_WIDTH,
     MOST_OVERLAP,
     MOST_WIDTH,
-    LayoutShares,
     draw_false_letters,
     draw_gaps,
     draw_margins,
     draw_text,
 )
+from cnnlib.synthesis.manners import FREE
 
 COLOURS = Colours((255, 255, 255), (0, 0, 0))
 
@@ -24,7 +24,7 @@ def test_texts_are_as_wide_as_they_need_and_never_much_too_wide() -> None:
     for number in range(150):
         rng = np.random.default_rng(number)
         label = "mW4g8QaBmWmW"[: number % 12 + 1]
-        text = draw_text(rng, label, DEFAULT_FONTS, COLOURS, LayoutShares())
+        text = draw_text(rng, label, DEFAULT_FONTS, COLOURS, FREE.layout)
         assert text.picture.mode == "RGBA"
         assert text.picture.width <= MOST_WIDTH * text.size
         assert text.picture.getchannel("A").getextrema()[1] > 128
@@ -44,7 +44,7 @@ def test_gaps_differ_from_pair_to_pair_and_overlap_only_so_much() -> None:
 def test_thin_letters_are_tight_more_often() -> None:
     shares = []
     for label in ("lirtf", "WMABD"):
-        texts = [draw_text(np.random.default_rng(n), label, DEFAULT_FONTS, COLOURS, LayoutShares()) for n in range(300)]
+        texts = [draw_text(np.random.default_rng(n), label, DEFAULT_FONTS, COLOURS, FREE.layout) for n in range(300)]
         shares.append(sum(text.tight for text in texts) / 300)
     assert shares[0] > shares[1] + 0.15
 
@@ -61,7 +61,7 @@ def test_margins_keep_pictures_within_sizes_that_pages_have() -> None:
     for number in range(400):
         rng = np.random.default_rng(number)
         label = "a8WmQ3rT5bX7"[: number % 12 + 1]
-        text = draw_text(rng, label, DEFAULT_FONTS, COLOURS, LayoutShares())
+        text = draw_text(rng, label, DEFAULT_FONTS, COLOURS, FREE.layout)
         left, top, right, bottom = draw_margins(rng, text, len(label))
         width, height = text.picture.width + left + right, text.picture.height + top + bottom
         assert width >= LEAST_WIDTH - 1

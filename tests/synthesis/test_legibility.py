@@ -2,7 +2,8 @@ import numpy as np
 from captcha.image import DEFAULT_FONTS
 from PIL import Image, ImageDraw, ImageFont
 
-from cnnlib.synthesis.legibility import Limits, fill, leaves_readable, stands_out
+from cnnlib.synthesis.legibility import fill, leaves_readable, stands_out
+from cnnlib.synthesis.manners import FREE, Limits
 
 
 def layer(ink: tuple[int, int, int]) -> Image.Image:
@@ -36,7 +37,7 @@ def test_a_text_does_not_stand_out_of_strong_noise() -> None:
 def test_an_empty_text_does_not_stand_out() -> None:
     ground, empty = Image.new("RGB", (120, 50)), Image.new("RGBA", (120, 50), (0, 0, 0, 0))
     assert not stands_out(ground, ground, empty)
-    assert not leaves_readable(ground, ground, empty, 200, Limits())
+    assert not leaves_readable(ground, ground, empty, 200, FREE.limits)
 
 
 def test_a_thin_line_leaves_a_text_readable_and_a_bar_or_a_thicket_does_not() -> None:
@@ -46,7 +47,7 @@ def test_a_thin_line_leaves_a_text_readable_and_a_bar_or_a_thicket_does_not() ->
         after = before.copy()
         for number in range(count):
             ImageDraw.Draw(after).line((0, 25 - number, 120, 25 + number), (255, 0, 0), width)
-        assert leaves_readable(before, after, text, 255, Limits()) == expected
+        assert leaves_readable(before, after, text, 255, FREE.limits) == expected
 
 
 def test_a_place_that_is_filled_around_the_letters_hides_them() -> None:
@@ -54,7 +55,7 @@ def test_a_place_that_is_filled_around_the_letters_hides_them() -> None:
     before = put(text, Image.new("RGB", (120, 50), "white"))
     after = before.copy()
     after.paste((200, 0, 0), (0, 0), text.getchannel("A").point(lambda value: 255 * (value == 0)))
-    assert not leaves_readable(before, after, text, 255, Limits())
+    assert not leaves_readable(before, after, text, 255, FREE.limits)
 
 
 def test_fill_is_the_share_of_ink() -> None:
@@ -68,6 +69,6 @@ def test_wider_limits_leave_more_over_a_text() -> None:
     before = put(text, Image.new("RGB", (120, 50), "white"))
     after = before.copy()
     ImageDraw.Draw(after).line((0, 25, 120, 25), (255, 0, 0), 7)
-    assert not leaves_readable(before, after, text, 255, Limits(clutter=9))
-    assert not leaves_readable(before, after, text, 255, Limits(hidden=0.9))
+    assert not leaves_readable(before, after, text, 255, FREE.limits._replace(clutter=9))
+    assert not leaves_readable(before, after, text, 255, FREE.limits._replace(hidden=0.9))
     assert leaves_readable(before, after, text, 255, Limits(hidden=0.9, clutter=9))
