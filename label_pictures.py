@@ -14,15 +14,19 @@ examples:
   python label_pictures.py model/report/suspects.csv
 """
 
+import glob
 import hashlib
+import itertools
 import os
 import re
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from threading import Thread
+
+from filelock import Timeout
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
@@ -31,8 +35,10 @@ from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.api_contract import api_token
 from cnnlib.core.errors import SampleError
+from cnnlib.core.files import take_lock
 from cnnlib.core.paths import PROJECT_ROOT, display_path
 from cnnlib.core.printable import printable
+from cnnlib.data.listing import list_skipped
 from cnnlib.data.sources import list_source
 from cnnlib.labelling import rounds
 from cnnlib.labelling.filing import Copies, Renames
@@ -46,6 +52,7 @@ from cnnlib.web.server import serve
 
 ASIDE = "aside"  # folder beside the sets, for labelled pictures that can't be read
 OWN_CONFIG = "conf/FOLDER_config.json"
+SUITE_CONFIGS = ("captcha", "sample", "general", "general_captcha", "general_training", "demo_captcha", "demo_sample")
 
 
 def parser() -> ArgumentParser:
@@ -72,6 +79,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.train:
         rounds.run(path, folder, Journal(journal_path(path, folder)), say)
         return DONE
+    try:
+        with take_lock(journal_path(path, folder).with_suffix(".lock"), 0):
+            serve_page(arguments, path, config, folder)
+    except Timeout as error:
+        raise SampleError(f"{display_path(folder)}: another labelling of it is running; open its page") from error
+    return DONE
+
+
+def serve_page(arguments: Namespace, path: Path, config: SampleConfig, folder: Path) -> None:
+    """Serve the page over a folder, or a table of suspects, until Ctrl-C."""
     second_look = folder.suffix == ".csv"
     labelling = look_again(config, path, folder) if second_look else open_labelling(config, path, folder)
     progress, journal = labelling.progress(), display_path(labelling.journal.path)
@@ -85,7 +102,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     training = None if second_look else Rounds(command, RoundFolder.of(config))
     make_app = partial(create_label_app, lambda: labelling, training, token, hosts)
     serve(make_app, arguments.host, arguments.port, "/", token=bool(token))
-    return DONE
 
 
 def say(line: str) -> None:
@@ -93,7 +109,10 @@ def say(line: str) -> None:
 
 
 def config_of(folder: Path | None) -> Path:
-    """The config for a folder of pictures: one of its own, but for the folders of the suite's own config."""
+    """The config for a folder of pictures: one of its own, but for the folders of the suite's own config.
+
+    It is named like the folder, with a number where that name is the suite's or is used for other pictures.
+    """
     if folder is None or folder.suffix == ".csv":
         return SAMPLE_CONFIG
     suite = load_sample_config(SAMPLE_CONFIG, with_labels=False)
@@ -101,15 +120,31 @@ def config_of(folder: Path | None) -> Path:
     if any(os.path.realpath(folder) == os.path.realpath(own) for own in received):
         return SAMPLE_CONFIG
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(os.path.realpath(folder)).stem).strip("._") or "pictures"
-    return PROJECT_ROOT / "conf" / f"{name}_config.json"
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    paths = (PROJECT_ROOT / "conf" / f"{each}_config.json" for each in names if each not in SUITE_CONFIGS)
+    return next(path for path in paths if _is_free(path, folder))
+
+
+def _is_free(config_path: Path, folder: Path) -> bool:
+    """Whether a config is used for this folder, or for none: the journals beside it tell."""
+    pattern = journal_path(config_path, folder).name.rpartition("_")[0]
+    journals = [*config_path.parent.glob(f"{glob.escape(pattern)}_*.jsonl")]
+    return not journals or journal_path(config_path, folder) in journals
 
 
 def open_labelling(config: SampleConfig, config_path: Path, folder: Path) -> Labelling:
-    """The labelling of a folder's pictures. Raises SampleError when it has none, or the journal is broken."""
+    """The labelling of a folder's pictures; says what it passes over.
+
+    Raises SampleError when it has none, or the journal is broken.
+    """
     sets = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
-    files = [file for file in list_source(folder, sets).entries if has_suffix(file.name, ANY_SUFFIX)]
+    source = list_source(folder, sets)
+    files = [file for file in source.entries if has_suffix(file.name, ANY_SUFFIX)]
     if not files:
-        raise SampleError(f"{display_path(folder)}: expected pictures; got none")
+        reasons = "".join(f"\n{name}: {reason}" for name, reason in source.skipped[:3])
+        raise SampleError(f"{display_path(folder)}: expected pictures; got none{reasons}")
+    for line in list_skipped(source.skipped, config.log_dir / "label_skipped.txt"):
+        say(line)
     journal = Journal(journal_path(config_path, folder))
     return Labelling(files, journal, Copies(config.origin_dirs[0], sets[1:]), ModelInUse(config.model_save_dir))
 
@@ -127,9 +162,10 @@ def look_again(config: SampleConfig, config_path: Path, table: Path) -> Labellin
 
 
 def journal_path(config_path: Path, folder: Path) -> Path:
-    """The journal of a folder, beside the config: another folder has another one."""
+    """The journal of a folder or of a table, beside the config: another one has another journal."""
     digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:8]
-    return config_path.with_name(f"{config_path.stem}_labels_{digest}.jsonl")
+    kind = "looks" if folder.suffix == ".csv" else "labels"
+    return config_path.with_name(f"{config_path.stem}_{kind}_{digest}.jsonl")
 
 
 if __name__ == "__main__":

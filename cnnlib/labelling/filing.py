@@ -63,7 +63,7 @@ class Copies:
 
     def is_put(self, entry: Entry) -> bool:
         """Whether the copy is in one of the folders."""
-        return not entry.copy or any((folder / entry.copy).exists() for folder in self._folders)
+        return not entry.copy or any(os.path.lexists(folder / entry.copy) for folder in self._folders)
 
     def may_change(self, entry: Entry) -> bool:
         """Whether the copy is where it was written."""
@@ -76,8 +76,9 @@ class Copies:
 
     def take_back(self, entry: Entry, standing: Collection[Entry]) -> None:
         """Remove the copy. The same picture may be there twice."""
-        if entry.copy and not any(other.copy == entry.copy for other in standing):
-            (self.target / entry.copy).unlink(missing_ok=True)
+        copy = self.target / entry.copy
+        if entry.copy and os.path.lexists(copy) and not any(other.copy == entry.copy for other in standing):
+            copy.unlink(missing_ok=True)
 
 
 class Renames:

@@ -2,17 +2,29 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PlainValidator, TypeAdapter, ValidationError
 
 from cnnlib.core.errors import SampleError, naming_file
 from cnnlib.core.files import sync_folder
 from cnnlib.core.paths import display_path
 
 Action = Literal["label", "aside", "undo", "again"]
+START = b'{"action":'  # of each line; no text in a line can hold it
+
+
+def _text(value: object) -> str:
+    """A text as it is. Pydantic's own check refuses the names of files that are not UTF-8."""
+    if not isinstance(value, str):
+        raise ValueError("expected a text")
+    return value
+
+
+Text = Annotated[str, PlainValidator(_text)]
 
 
 @dataclass(frozen=True)
@@ -25,23 +37,23 @@ class Entry:
     """
 
     action: Action
-    picture: str
-    label: str = ""
-    copy: str = ""
-    reading: str = ""
+    picture: Text
+    label: Text = ""
+    copy: Text = ""
+    reading: Text = ""
     confidence: float = 0.0
     seconds: float = 0.0
-    tab: str = ""
-    model: str = ""  # that gave the reading
+    tab: Text = ""
+    model: Text = ""  # that gave the reading
     at_random: bool = True  # whether the picture came in the random order, and so tells about all others
-    before: str = ""
+    before: Text = ""
 
 
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
 
 
 class Journal:
-    """Entries in a file of JSON lines, none of which is ever changed. A line that a kill cut short is passed over."""
+    """Entries in a file of JSON lines, none of which is ever changed. A line that was cut short is passed over."""
 
     def __init__(self, path: Path) -> None:
         """Read the file; a missing one has no entries. Raises SampleError when it can't be read or is no journal."""
@@ -49,23 +61,27 @@ class Journal:
         self.last: Entry | None = None
         self.again: dict[str, Entry] = {}  # by picture: what was said when it was asked about again
         self.standing: dict[str, Entry] = {}  # by picture: labels and set asides not taken back, the oldest first
+        self._owed: list[Entry] = []  # that are to be written before the next one
         try:
             content = path.read_bytes()
         except FileNotFoundError:
             content = b""
         except OSError as error:
             raise SampleError(f"{display_path(path)}: can't be read: {error.strerror}") from error
-        *lines, self._torn = content.split(b"\n")
+        *lines, torn = content.split(b"\n")
+        self._is_torn = bool(torn)
         for number, line in enumerate(lines, 1):
             self._add(number, line)
 
     def _add(self, number: int, line: bytes) -> None:
         if not line:
             return
+        whole = line[max(0, line.rfind(START)) :]  # behind one that was cut short
         try:
-            self._take(_ENTRY.validate_json(line))
-        except ValidationError as error:
-            if b"}" in line:
+            self._take(_ENTRY.validate_python(json.loads(whole)))
+        except (ValidationError, ValueError) as error:
+            is_torn = START.startswith(whole) or (whole.startswith(START) and not whole.endswith(b"}"))
+            if not is_torn:
                 raise SampleError(
                     f"{display_path(self.path)}: line {number}: expected an entry of a labelling; got another line; "
                     "move the file away to begin anew"
@@ -73,16 +89,40 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Write an entry, and return once it is on the disk. Raises OSError, such as that of a full disk."""
-        line = json.dumps(asdict(entry), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        content = b"".join(map(_line, (*self._owed, entry)))
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with naming_file(self.path), self.path.open("ab") as file:
-            file.write((b"\n" if self._torn else b"") + line)
-            file.flush()
-            os.fsync(file.fileno())
-        if self.last is None:
+        is_new = not self.path.exists()
+        with naming_file(self.path):
+            self._write(content)
+        if is_new:
             sync_folder(self.path.parent)
-        self._torn = b""
+        self._owed.clear()
         self._take(entry)
+
+    def retract(self, entry: Entry) -> None:
+        """Take back an entry whose file could not be made. It is written now, or else before the next entry."""
+        undo = Entry("undo", entry.picture, entry.label, entry.copy, tab=entry.tab)
+        try:
+            self.append(undo)
+        except OSError:
+            self._owed.append(undo)
+            self._take(undo)
+
+    def _write(self, content: bytes) -> None:
+        """Add bytes to the file. Of what does not fit on the disk nothing stays, or a line that is passed over."""
+        with self.path.open("ab", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            rest = memoryview(b"\n" * self._is_torn + content)
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except OSError:
+                self._is_torn = True
+                with suppress(OSError):
+                    file.truncate(end)
+                raise
+        self._is_torn = False
 
     def _take(self, entry: Entry) -> None:
         self.last = entry
@@ -92,3 +132,12 @@ class Journal:
         self.standing.pop(entry.picture, None)
         if entry.action != "undo":
             self.standing[entry.picture] = entry
+
+
+def _line(entry: Entry) -> bytes:
+    """An entry as a line of JSON, in characters where they can be encoded."""
+    fields = asdict(entry)
+    try:
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(fields, separators=(",", ":")).encode() + b"\n"

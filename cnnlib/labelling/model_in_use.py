@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cnnlib.codec.alphabet import Prediction
-from cnnlib.core.errors import ModelError
+from cnnlib.core.errors import ModelError, SizeError
 from cnnlib.inference.hints import Hints
 from cnnlib.inference.model_card import load_card
 from cnnlib.inference.recognizer import Picture, Recognizer
@@ -16,7 +16,7 @@ class ModelInUse:
 
     def __init__(self, model_dir: Path) -> None:
         self._model_dir, self.version = model_dir, GENERAL
-        self._recognizer = Recognizer.general()
+        self._recognizer = self._general = Recognizer.general()
         self.refresh()
 
     @property
@@ -45,5 +45,11 @@ class ModelInUse:
             return
 
     def recognize(self, picture: Picture, hints: Hints) -> Prediction:
-        """Read a picture. Raises SampleError."""
-        return self._recognizer.recognize(picture, hints)
+        """Read a picture, with the general model where it has another size than the own one takes.
+
+        Raises SampleError.
+        """
+        try:
+            return self._recognizer.recognize(picture, hints)
+        except SizeError:
+            return self._general.recognize(picture)

@@ -2,7 +2,9 @@
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,7 +79,7 @@ class Queue:
         self, files: Sequence[File], journal: Journal, filing: Filing, reader: Reader, *, at_random: bool
     ) -> None:
         """`at_random`: the files come in an order at random, always the same; else in their own."""
-        by_name = {str(file.name): file for file in files}
+        by_name = dict(_named(files))
         self.order = Order([*by_name], at_random=at_random)
         self.files = [by_name[name] for name in self.order.names]
         self.reader, self.doubles = reader, Doubles()
@@ -122,7 +124,8 @@ class Queue:
             if entry is None or entry.picture in latest or entry.picture in self._journal.again:
                 continue
             if entry.action == "label" and entry.at_random and entry.tab == tab and self._filing.may_change(entry):
-                return self._question(number, hints or self._hints())
+                with suppress(SampleError):  # it is gone
+                    return self._question(number, hints or self._hints())
         return None
 
     def ask(self, number: int, tab: str, said: str | None = None) -> Question:
@@ -212,3 +215,12 @@ class Queue:
 
     def _lease(self, number: int, tab: str) -> None:
         self._leases[number] = (tab, time.monotonic() + LEASE_S)
+
+
+def _named(files: Iterable[File]) -> Iterator[tuple[str, File]]:
+    """Each file with its name. An archive may have a name twice: the second gets a number."""
+    seen: Counter[str] = Counter()
+    for file in files:
+        name = str(file.name)
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name} ({seen[name]})", file

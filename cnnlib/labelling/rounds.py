@@ -6,6 +6,7 @@ a better one. It runs as a process of its own, which outlives the page and its s
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, suffix_in
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, check_keys, load_sample_config, read_sample_keys
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import read_json_object, write_atomically
-from cnnlib.core.paths import SHIPPED, display_path
+from cnnlib.core.paths import GENERAL_MODEL, SHIPPED, display_path
 from cnnlib.data import config_proposal
 from cnnlib.data.folders import locked, scan_labels
 from cnnlib.data.samples import inspect_folder
@@ -87,7 +88,11 @@ def run(path: Path, pictures: Path, journal: Journal, say: Callable[[str], None]
 
     Raises CaptchaError when something does not fit, and SampleError when a script ends with an error, which it said.
     """
-    folder = RoundFolder.of(open_config(path))
+    config = open_config(path)
+    if os.path.realpath(config.model_save_dir) == os.path.realpath(GENERAL_MODEL):
+        message = "model_save_dir: expected a folder of your own; got that of the general model"
+        raise SampleError(f"{display_path(path)}: {message}")
+    folder = RoundFolder.of(config)
     with folder.held():
         config = fit_config(path)
         own = _own_config(path, config, folder, pictures)

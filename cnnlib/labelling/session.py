@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cnnlib.codec.characters import escape_odd
@@ -21,7 +22,7 @@ PAUSE_S = 120  # for a label, above which there was a pause
 
 
 class TakenError(SampleError):
-    """Something was said about the picture already, by another tab or person."""
+    """Something was said about the picture already, by another tab or person, or it can't be read any more."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,12 @@ class Labelling:
         """
         text = _checked(label.text)
         with self._lock:
+            data = self._read(number)
             if self._is_same_again(number, text, label.tab, sure=sure):
                 return
             self._check_free(number)
             if not sure:
                 self._known.check_usual(text)
-            data = self.files[number].read()
             copy = self.filing.name(self._names[number], text, data)
             shown, said_by = (label.reading, label.confidence, label.seconds), (label.tab, label.model)
             at_random = label.at_random and self.queue.comes_evenly(number)
@@ -140,32 +141,62 @@ class Labelling:
         self.journal.append(Entry("undo", entry.picture, entry.label, entry.copy, tab=tab))
         self.filing.take_back(entry, self.journal.standing.values())
 
+    def _read(self, number: int) -> bytes:
+        """The bytes of a picture. Raises TakenError when it is gone, and then it is not asked about again."""
+        try:
+            return self.files[number].read()
+        except SampleError as error:
+            self.queue.unreadable[number] = str(error)
+            raise TakenError(f"{self._names[number]}: {error}; here is the next one") from error
+
     def _note(self, entry: Entry, data: bytes) -> None:
+        """Write what was said, then make its file. Where that fails nothing was said."""
         self.journal.append(entry)
+        try:
+            self.filing.put(entry, data)
+        except (OSError, SampleError):
+            self.journal.retract(entry)
+            raise
         self.queue.note_said(self._numbers[entry.picture])
-        self.filing.put(entry, data)
 
     def set_aside(self, number: int, seconds: float, tab: str) -> None:
         """Say that a picture can't be read. Raises TakenError, and OSError when it can't be saved."""
         with self._lock:
             self._check_free(number)
-            data = self.files[number].read()
-            copy = self.filing.name(self._names[number], None, data)
-            self._note(Entry("aside", self._names[number], copy=copy, seconds=seconds, tab=tab), data)
+            copy = self.filing.name(self._names[number], None, b"")
+            self._note(Entry("aside", self._names[number], copy=copy, seconds=seconds, tab=tab), b"")
 
     def undo(self, tab: str) -> Question | None:
         """Take back what this tab said last, or anyone if it said nothing, and ask again; None when nothing was said.
 
-        Raises SampleError when the copy has been moved since, so that it would stay.
+        A picture that was set aside and is gone is not asked about. Raises SampleError when the copy has been moved
+        since, so that it would stay, or is the only one that is left.
         """
         with self._lock:
             known = [entry for entry in self.journal.standing.values() if entry.picture in self._numbers]
             last = next((entry for entry in reversed(known) if entry.tab == tab), known[-1] if known else None)
             if last is None:
                 return None
+            number = self._numbers[last.picture]
             self.filing.check_there(last)
+            if last.copy and self.filing.name(last.picture, last.label or None, self._source_of(last)) != last.copy:
+                raise SampleError(f"{last.picture}: it has changed since, so its copy under {last.label} stays")
             self._take_back(last, tab)
-            return self.queue.ask(self._numbers[last.picture], tab, last.label or None)
+            with suppress(SampleError):  # one that was set aside may be gone
+                return self.queue.ask(number, tab, last.label or None)
+            return None
+
+    def _source_of(self, entry: Entry) -> bytes:
+        """The picture that an entry is about. Raises SampleError when its copy is all that is left."""
+        try:
+            return self.files[self._numbers[entry.picture]].read()
+        except SampleError as error:
+            kept = f"its copy under {escape_odd(entry.label)} is all that is left, and stays"
+            raise SampleError(f"{entry.picture}: {error}; {kept}") from error
+
+    def name(self, number: int) -> str:
+        """The name of a picture. A number may be another picture's after a start anew, a name never is."""
+        return self._names[number]
 
     def data(self, number: int) -> bytes:
         """The bytes of a picture. Raises SampleError."""
@@ -206,12 +237,18 @@ class Labelling:
             self.queue.doubles = doubles
 
     def _finish_last(self) -> None:
-        """Do to the files what was said last, or take it back, which a kill may have prevented."""
+        """Do to the files what was said last, or take it back, which a kill may have prevented.
+
+        What can't be done any more does not count.
+        """
         last = self.journal.last
         if last and last.action == "undo":
             self.filing.take_back(last, self.journal.standing.values())
         elif last and last.picture in self._numbers and not self.filing.is_put(last):
-            self.filing.put(last, self.files[self._numbers[last.picture]].read())
+            try:
+                self.filing.put(last, self.files[self._numbers[last.picture]].read())
+            except (OSError, SampleError):
+                self.journal.retract(last)
 
     def _check_free(self, number: int) -> None:
         said = self.journal.standing.get(self._names[number])

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeGuard
 
 from flask import Flask, Response, jsonify, render_template, request
 
@@ -19,7 +19,7 @@ from cnnlib.web.auth import protect
 from cnnlib.web.hosts import answer_known_names_only
 from cnnlib.web.page import POLICY
 
-TAKEN, UNUSUAL, REFUSED, NOT_SAVED = "2001", "2002", "2003", "2004"  # error codes
+TAKEN, UNUSUAL, REFUSED, NOT_SAVED, OTHER = "2001", "2002", "2003", "2004", "2005"  # error codes
 DOUBTFUL = 0.9  # confidence of a character, below which it is marked
 TAB_LIMIT, TEXT_LIMIT = 64, 1000  # characters of a tab's name, and of a label or reading
 
@@ -140,26 +140,32 @@ def _object() -> dict[str, Any]:
 
 
 def _said(labelling: Labelling, said: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What a tab said about a picture. Raises ApiError when it names none."""
+    """What a tab said about a picture. Raises ApiError when it names none, or one that has another number by now."""
     said, count = _object() if said is None else said, len(labelling.files)
     number = said.get("number")
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < count:
         raise ApiError(400, "400", f"expected number to be a whole number below {count}")
+    if said.get("name") != labelling.name(number):
+        raise ApiError(409, OTHER, "the pictures have changed since this one was shown; nothing was saved")
     return {**said, "tab": str(said.get("tab", ""))[:TAB_LIMIT]}
 
 
 def _accept(labelling: Labelling, page: dict[str, Any]) -> str:
     """Label the `pictures` of a page of the grid, and doubt the `wrong` ones; returns the tab. Raises ApiError."""
     tab, pictures, wrong = str(page.get("tab", ""))[:TAB_LIMIT], page.get("pictures"), page.get("wrong", [])
-    if not isinstance(wrong, list) or not isinstance(pictures, list) or not all(isinstance(p, dict) for p in pictures):
-        raise ApiError(400, "400", "expected pictures to be a list of objects, and wrong to be a list of numbers")
+    if not (_are_objects(pictures) and _are_objects(wrong)):
+        raise ApiError(400, "400", "expected pictures and wrong to be lists of objects")
     accepted = [_said(labelling, each) for each in pictures]
-    labelling.doubt([_said(labelling, {"number": number})["number"] for number in wrong])
+    labelling.doubt([_said(labelling, each)["number"] for each in wrong])
     for each in accepted:
         label = _label({**each, "tab": tab, "seconds": _number(page, "seconds") / len(pictures)}, at_random=False)
-        with _refused(), suppress(TakenError):  # by another tab meanwhile
+        with _refused(), suppress(TakenError):  # by another tab meanwhile, or gone
             labelling.label(each["number"], label, sure=True)
     return tab
+
+
+def _are_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
 def _label(said: dict[str, Any], *, at_random: bool = True) -> Label:

@@ -1,4 +1,6 @@
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +43,81 @@ def test_line_that_was_cut_short_is_passed_over_and_others_are_not_lost(path: Pa
     assert [*torn.standing.values()] == [FIRST]
     torn.append(SECOND)
     assert [*Journal(path).standing.values()] == [FIRST, SECOND]
+
+
+def test_what_a_full_disk_cut_off_harms_neither_this_nor_later_entries(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(path)
+    journal.append(FIRST)
+    open_ = Path.open
+
+    class Full:
+        """A file on a disk that takes ten bytes more."""
+
+        def __init__(self, file: Any, can_truncate: bool) -> None:
+            self._file, self._can_truncate, self._room = file, can_truncate, 10
+
+        def __enter__(self) -> "Full":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._file.close()
+
+        def seek(self, *arguments: int) -> int:
+            return self._file.seek(*arguments)
+
+        def write(self, content: bytes) -> int:
+            if not self._room:
+                raise OSError(28, "No space left on device")
+            written, self._room = self._file.write(bytes(content)[: self._room]), 0
+            return written
+
+        def truncate(self, end: int) -> None:
+            if not self._can_truncate:
+                raise OSError(5, "Input/output error")
+            self._file.truncate(end)
+
+    for can_truncate in (True, False):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", lambda self, *a, can=can_truncate, **k: Full(open_(self, *a, **k), can))
+            with pytest.raises(OSError, match="No space left"):
+                journal.append(SECOND)
+        assert [*journal.standing.values()] == [*Journal(path).standing.values()] == [FIRST]
+    journal.append(SECOND)
+    assert [*Journal(path).standing.values()] == [FIRST, SECOND]
+
+
+def test_entry_behind_one_that_was_cut_short_is_found(path: Path) -> None:
+    Journal(path).append(FIRST)
+    line = path.read_bytes()
+    path.write_bytes(line[:40] + line)  # as older versions wrote after a full disk
+    assert [*Journal(path).standing.values()] == [FIRST]
+
+
+@pytest.mark.parametrize("name", [os.fsdecode("验证码.jpg".encode("gbk")), "a\ud800.png", 'a"{"action":.png'])
+def test_names_that_are_no_utf_8_are_kept_as_they_are(path: Path, name: str) -> None:
+    entry = Entry("label", name, "天地", "copy.png")
+    Journal(path).append(entry)
+    Journal(path).append(SECOND)
+    assert [*Journal(path).standing.values()] == [entry, SECOND]
+
+
+def test_what_could_not_be_taken_back_on_a_full_disk_is_taken_back_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(path)
+    journal.append(FIRST)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "_write", _full)
+        journal.retract(FIRST)
+    assert journal.standing == {}
+    journal.append(SECOND)
+    assert [*Journal(path).standing.values()] == [SECOND]
+
+
+def _full(_: bytes) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_line_whose_end_alone_is_missing_is_passed_over(path: Path) -> None:

@@ -9,6 +9,7 @@ import label_pictures
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.errors import SampleError
+from cnnlib.core.paths import GENERAL_MODEL
 from cnnlib.data.folders import list_entries
 from cnnlib.data.sources import list_source
 from cnnlib.inference.model_card import load_card
@@ -242,3 +243,11 @@ def test_round_trains_on_the_labels_and_the_page_reads_with_the_new_model(tmp_pa
     labelling.next_question("tab")
     assert reader.version.startswith("10 ")
     assert labelling.progress().right is None, "of the new model nothing is known yet"
+
+
+def test_round_never_trains_into_the_general_model(tmp_path: Path) -> None:
+    path = write_config(tmp_path, model_save_dir=str(GENERAL_MODEL))
+    with pytest.raises(
+        SampleError, match="model_save_dir: expected a folder of your own; got that of the general model"
+    ):
+        rounds.run(path, tmp_path, Journal(tmp_path / "labels.jsonl"), print)

@@ -398,3 +398,66 @@ def test_only_who_labelled_a_picture_is_asked_again_and_only_while_the_copy_is_t
         (tmp_path / "train").mkdir(exist_ok=True)
         copy.rename(tmp_path / "train" / copy.name)
     assert asked(labelling).name != question.name
+
+
+def test_label_whose_copy_can_not_be_written_does_not_count(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "pictures", 3)
+    labelling = opened()
+    question = asked(labelling)
+    with monkeypatch.context() as patch:
+        patch.setattr(filing, "write_atomically", _no_room)
+        with pytest.raises(OSError, match="No space left"):
+            labelling.label(question.number, Label("01"))
+    assert (labelling.progress().done, asked(labelling).number) == (0, question.number)
+    for text in ("10", "11", "00"):
+        label(labelling, text)
+    assert labels_in(tmp_path / "origin") == ["00", "10", "11"]
+    assert opened().progress().left == 0
+
+
+def _no_room(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_name_that_is_too_long_for_a_file_does_not_stop_the_next_start(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 2)
+    with pytest.raises(OSError, match="too long"):
+        label(opened(), "\N{GRINNING FACE}" * 64)
+    entry = session.Entry("label", asked(opened()).name, "x" * 300, "x" * 300 + ".png")
+    Journal(tmp_path / "labels.jsonl").append(entry)  # as a kill leaves it
+    labelling = opened()
+    assert (labelling.progress().done, labelling.progress().left) == (0, 2)
+
+
+def test_last_copy_of_a_picture_is_never_removed(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 2)
+    labelling = opened()
+    question = label(labelling, "01")
+    source = tmp_path / "pictures" / question.name
+    content = source.read_bytes()
+    source.unlink()
+    with pytest.raises(SampleError, match="its copy under 01 is all that is left, and stays"):
+        labelling.undo("tab")
+    draw("11", source, seed=77)
+    with pytest.raises(SampleError, match="it has changed since, so its copy under 01 stays"):
+        labelling.undo("tab")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    source.write_bytes(content)
+    assert labelling.undo("tab")
+    assert labels_in(tmp_path / "origin") == []
+
+
+def test_picture_that_is_to_be_asked_again_and_is_gone_is_passed_over(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order, "AGAIN_ONE_IN", 1)
+    monkeypatch.setattr(queue, "AGAIN_AFTER", 1)
+    fill(tmp_path / "pictures", 3)
+    labelling = opened()
+    first, second = label(labelling, "01"), label(labelling, "10")
+    assert asked(labelling).number == first.number, "asked about again"
+    labelling.queue._readings.clear()  # as for a new model
+    (tmp_path / "pictures" / first.name).unlink()
+    assert asked(labelling).name not in (first.name, second.name)

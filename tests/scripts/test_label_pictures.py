@@ -1,11 +1,19 @@
+import subprocess
+import warnings
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 import label_pictures
 from cnnlib.config import load_sample_config
 from cnnlib.core.errors import SampleError
+from cnnlib.core.files import take_lock
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.inference.hints import NO_HINTS
+from cnnlib.labelling.model_in_use import ModelInUse
 from cnnlib.labelling.session import Label, Labelling
 from tests.helpers import fill, write_config
 
@@ -41,6 +49,81 @@ def test_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SampleError, match="empty/: expected pictures; got none"):
         open_folder(tmp_path, tmp_path / "empty")
+
+
+def test_what_is_passed_over_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "broken.zip").write_bytes(b"PK\3\4 cut off")
+    with pytest.raises(SampleError, match=r"expected pictures; got none\nbroken\.zip: the archive can't be opened"):
+        open_folder(tmp_path, tmp_path / "broken.zip")
+    fill(tmp_path / "pictures", 2)
+    (tmp_path / "broken.zip").rename(tmp_path / "pictures/more.zip")
+    assert open_folder(tmp_path, tmp_path / "pictures").progress().left == 2
+    assert "Skipped more.zip: the archive can't be opened" in capsys.readouterr().out
+
+
+def test_two_pictures_of_one_name_in_an_archive_are_both_asked_about(tmp_path: Path) -> None:
+    drawn = fill(tmp_path / "drawn", 3)
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the doubled name
+        for path in drawn:
+            archive.write(path, "x.png")
+    labelling = open_folder(tmp_path, tmp_path / "pictures.zip")
+    assert labelling.progress().left == 3
+    while question := labelling.next_question("tab"):
+        labelling.label(question.number, Label("01"))
+    assert len([*(tmp_path / "sample/origin").iterdir()]) == 3
+
+
+def test_pictures_of_another_size_than_the_own_model_takes_are_read_by_the_general_one(
+    trained: SimpleNamespace,
+) -> None:
+    reader = ModelInUse(trained.config.model_save_dir)
+    assert reader.trained
+    assert reader.recognize(Image.new("RGB", (99, 33), "white"), NO_HINTS).confidence > 0
+
+
+@pytest.fixture
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(label_pictures, "PROJECT_ROOT", tmp_path)
+    (tmp_path / "conf").mkdir()
+    return tmp_path / "conf"
+
+
+@pytest.mark.parametrize("name", ["captcha", "sample", "general", "general_training", "demo_sample"])
+def test_folder_that_is_named_like_a_config_of_the_suite_gets_one_of_its_own(
+    tmp_path: Path, conf: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    assert (PROJECT_ROOT / f"conf/{name}_config.json").exists()
+    assert label_pictures.config_of(tmp_path / name) == conf / f"{name}_2_config.json"
+
+
+def test_every_config_of_the_suite_is_known() -> None:
+    listed = subprocess.run(["git", "ls-files", "conf"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    shipped = {Path(line).name for line in listed.stdout.split() if line.endswith("_config.json")}
+    assert shipped == {f"{name}_config.json" for name in label_pictures.SUITE_CONFIGS}
+
+
+def test_folders_of_one_name_have_configs_of_their_own(tmp_path: Path, conf: Path) -> None:
+    first, second = tmp_path / "a/captchas", tmp_path / "b/captchas"
+    for folder, expected in ((first, "captchas"), (second, "captchas_2"), (first, "captchas"), (second, "captchas_2")):
+        folder.mkdir(parents=True, exist_ok=True)
+        path = label_pictures.config_of(folder)
+        assert path == conf / f"{expected}_config.json"
+        label_pictures.journal_path(path, folder).touch()
+    path = conf / "captchas_config.json"
+    label_pictures.journal_path(path, tmp_path / "suspects.csv").touch()
+    assert label_pictures.config_of(first) == path, "a second look is no other folder"
+
+
+def test_second_labelling_of_a_folder_is_refused_while_one_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folder = write_config(tmp_path), tmp_path / "pictures"
+    fill(folder, 2)
+    with take_lock(label_pictures.journal_path(path, folder).with_suffix(".lock"), 0):
+        assert label_pictures.main([str(folder), "--config", str(path), "--port", "0"]) == 2
+    assert "pictures/: another labelling of it is running; open its page" in capsys.readouterr().err
 
 
 def test_same_files_of_a_zip_are_asked_about_once(tmp_path: Path) -> None:

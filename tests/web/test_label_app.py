@@ -57,6 +57,16 @@ def labels(tmp_path: Path) -> Any:
     return lambda: sorted(label_of(path.name) for path in list_entries(tmp_path / "origin"))
 
 
+def named(asked: dict[str, Any]) -> dict[str, Any]:
+    """How a question is named in what is said about it."""
+    return {"number": asked["number"], "name": asked["name"]}
+
+
+@pytest.fixture
+def first(labelling: Labelling) -> dict[str, Any]:
+    return {"number": 0, "name": labelling.name(0)}
+
+
 def test_page_is_served_with_a_strict_policy(app: Flask) -> None:
     answer = app.test_client().get("/")
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
@@ -70,11 +80,11 @@ def test_picture_is_asked_labelled_set_aside_and_taken_back(app: Flask, labels: 
     assert asked["doubtful"] == [False, True, True, False]
     assert asked["least"] == 2
     assert client.get(f"/picture/{asked['number']}").mimetype == "image/png"
-    said = {"tab": "a", "number": asked["number"], "text": "0101", "reading": "0l0l", "confidence": 0.25}
+    said = named(asked) | {"tab": "a", "text": "0101", "reading": "0l0l", "confidence": 0.25}
     after = client.post("/label", json=said | {"seconds": 1.5, "model": asked["model"]}).json
     assert after["question"]["number"] != asked["number"]
     assert (after["progress"]["done"], after["progress"]["right"][0], labels()) == (1, 0, ["0101"])
-    aside = client.post("/aside", json={"tab": "a", "number": after["question"]["number"]}).json
+    aside = client.post("/aside", json=named(after["question"]) | {"tab": "a"}).json
     assert (aside["progress"]["aside"], aside["progress"]["left"]) == (1, 2)
     assert client.post("/undo", json={"tab": "a"}).json["question"]["said"] is None
     assert client.post("/undo", json={"tab": "a"}).json["question"]["said"] == "0101"
@@ -86,7 +96,10 @@ def test_picture_is_asked_labelled_set_aside_and_taken_back(app: Flask, labels: 
     [
         ("/label", {"number": 9, "text": "01"}, 400, "400"),
         ("/label", {"number": True, "text": "01"}, 400, "400"),
-        ("/label", {"text": "01"}, 400, "400"),
+        ("/label", {"number": None, "text": "01"}, 400, "400"),
+        ("/label", {"name": "other.png", "text": "01"}, 409, "2005"),
+        ("/label", {"number": 1, "text": "01"}, 409, "2005"),
+        ("/label", {"name": None, "text": "01"}, 409, "2005"),
         ("/label", ["number"], 400, "400"),
         ("/label", {"number": 0, "text": ""}, 422, "2003"),
         ("/label", {"number": 0, "text": " 1"}, 422, "2003"),
@@ -96,48 +109,97 @@ def test_picture_is_asked_labelled_set_aside_and_taken_back(app: Flask, labels: 
     ],
 )
 def test_odd_words_are_refused_and_nothing_is_saved(
-    app: Flask, labels: Any, path: str, body: Any, status: int, code: str
+    app: Flask, labels: Any, first: dict[str, Any], path: str, body: Any, status: int, code: str
 ) -> None:
-    answer = app.test_client().post(path, json=body)
+    answer = app.test_client().post(path, json=first | body if isinstance(body, dict) else body)
     assert (answer.status_code, answer.json["error_code"]) == (status, code)
     assert labels() == []
 
 
-def test_odd_seconds_do_no_harm(app: Flask, labels: Any) -> None:
+def test_odd_seconds_do_no_harm(app: Flask, labelling: Labelling, labels: Any) -> None:
     client = app.test_client()
     for number, seconds in enumerate(("x", None, 1e300, [])):
-        said = {"number": number, "text": "01", "seconds": seconds, "tab": {}, "reading": 5, "confidence": "y"}
+        said = {"number": number, "name": labelling.name(number), "text": "01", "seconds": seconds}
+        said |= {"tab": {}, "reading": 5, "confidence": "y"}
         assert client.post("/label", json=said).status_code == 200
     assert labels() == ["01"] * 4
     assert client.post("/label", data='{"number": NaN}', content_type="application/json").status_code == 400
 
 
-def test_second_label_of_a_picture_is_refused(app: Flask, labels: Any) -> None:
+def test_second_label_of_a_picture_is_refused(app: Flask, first: dict[str, Any], labels: Any) -> None:
     client = app.test_client()
-    assert client.post("/label", json={"number": 0, "text": "01"}).status_code == 200
-    refused = client.post("/label", json={"number": 0, "text": "10"})
+    assert client.post("/label", json=first | {"text": "01"}).status_code == 200
+    refused = client.post("/label", json=first | {"text": "10"})
     assert (refused.status_code, refused.json["error_code"], labels()) == (409, "2001", ["01"])
 
 
-def test_full_disk_is_said(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_said(app: Flask, first: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(filing, "write_atomically", full)
-    answer = app.test_client().post("/label", json={"number": 0, "text": "01"})
+    answer = app.test_client().post("/label", json=first | {"text": "01"})
     assert (answer.status_code, answer.json["error_code"]) == (507, "2004")
     assert "No space left on device" in answer.json["message"]
 
 
-def test_requests_need_the_token_and_come_from_the_page(labelling: Labelling, labels: Any) -> None:
+def test_a_tab_that_was_open_before_a_start_anew_labels_no_other_picture(tmp_path: Path, labels: Any) -> None:
+    def start() -> Any:
+        files, reader = list_source(tmp_path / "pictures").entries, Reader()
+        anyone: Any = reader
+        copies = Copies(tmp_path / "origin", [])
+        return create_label_app(
+            lambda: Labelling(files, Journal(tmp_path / "labels.jsonl"), copies, anyone)
+        ).test_client()
+
+    fill(tmp_path / "pictures", 4)
+    client = start()
+    asked, sheet = client.get("/question?tab=a").json["question"], client.get("/grid?tab=b").json["questions"]
+    for number in range(40):
+        draw("0000", tmp_path / f"pictures/more_{number}.png", seed=number)
+    client = start()
+    assert client.get("/question?tab=c").json["question"]["name"] != asked["name"], "the numbers are others"
+    answer = client.post("/label", json=named(asked) | {"text": "01", "tab": "a"})
+    assert (answer.status_code, answer.json["error_code"]) == (409, "2005")
+    answer = client.post("/accept", json={"tab": "b", "pictures": [named(each) | {"text": "01"} for each in sheet]})
+    assert (answer.status_code, labels()) == (409, [])
+
+
+@pytest.mark.parametrize("gone_first", [True, False])
+def test_pictures_that_vanish_are_passed_over(
+    app: Flask, labelling: Labelling, labels: Any, tmp_path: Path, gone_first: bool
+) -> None:
+    client = app.test_client()
+    asked = client.get("/question?tab=a").json["question"]
+    sheet = client.get("/grid?tab=b").json["questions"]
+    assert len(sheet) == 3
+    (tmp_path / "pictures" / asked["name"]).unlink()
+    said = named(asked) | {"tab": "a", "text": "01"}
+    if gone_first:
+        answer = client.post("/label", json=said)
+        assert (answer.status_code, answer.json["error_code"]) == (409, "2001")
+        assert "can't be read" in answer.json["message"]
+    else:
+        assert client.post("/aside", json=said).status_code == 200
+    assert client.get("/question?tab=b").json["question"]["name"] != asked["name"]
+    accepted = [named(each) | {"text": "01"} for each in sheet] + [said]
+    (tmp_path / "pictures" / sheet[0]["name"]).unlink()
+    assert client.post("/accept", json={"tab": "b", "pictures": accepted}).status_code == 200
+    assert labels() == ["01"] * (len(sheet) - 1)
+    assert labelling.progress().left == 0
+
+
+def test_requests_need_the_token_and_come_from_the_page(
+    labelling: Labelling, first: dict[str, Any], labels: Any
+) -> None:
     guarded = create_label_app(lambda: labelling, token="secret").test_client()
     assert guarded.get("/").status_code == 200
     for path in ("/question", "/picture/0"):
         assert guarded.get(path).status_code == 401
-    assert guarded.post("/label", json={"number": 0, "text": "01"}).status_code == 401
+    assert guarded.post("/label", json=first | {"text": "01"}).status_code == 401
     open_ = create_label_app(lambda: labelling).test_client()
     foreign = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
-    assert open_.post("/label", json={"number": 0, "text": "01"}, headers=foreign).status_code == 403
+    assert open_.post("/label", json=first | {"text": "01"}, headers=foreign).status_code == 403
     assert open_.get("/question", headers={"Host": "evil.example"}).status_code == 403
     assert labels() == []
 
@@ -148,6 +210,19 @@ def shown(app: Flask, page: Page) -> Iterator[Page]:  # noqa: F811 (the fixture)
         page.goto(address)
         expect(page.locator("#cells .here")).to_have_text("0")
         yield page
+
+
+def enter(page: Page) -> None:  # noqa: F811
+    """Accept the label once the picture is shown."""
+    expect(page.locator("#picture")).to_have_attribute("aria-busy", "false")
+    page.keyboard.press("Enter")
+
+
+def press_when_shown(page: Page) -> None:  # noqa: F811
+    """Accept the page of the grid once its four pictures are shown."""
+    for number in range(4):
+        expect(page.locator(".tile img").nth(number)).to_have_js_property("naturalWidth", 32)
+    page.keyboard.press("Enter")
 
 
 def cells(page: Page) -> str:  # noqa: F811
@@ -168,7 +243,7 @@ def test_label_is_corrected_and_accepted_with_keys(shown: Page, labels: Any) -> 
     shown.keyboard.press("Insert")
     shown.keyboard.type("天")
     assert cells(shown) == "天011"
-    shown.keyboard.press("Enter")
+    enter(shown)
     expect(shown.locator("#count")).to_contain_text("1 of 4")
     assert labels() == ["天011"]
     expect(shown.locator("#known")).to_have_text("so far 01天, length 4")
@@ -183,7 +258,7 @@ def test_label_is_corrected_and_accepted_with_keys(shown: Page, labels: Any) -> 
 @needs_browser
 def test_all_pictures_are_labelled_without_a_mouse(shown: Page, labels: Any) -> None:
     for done in range(1, 5):
-        shown.keyboard.press("Enter")
+        enter(shown)
         expect(shown.locator("#count")).to_contain_text(f"{done} of 4")
     expect(shown.locator("#end")).to_be_visible()
     assert labels() == ["0l0l"] * 4
@@ -195,10 +270,9 @@ def test_all_pictures_are_labelled_without_a_mouse(shown: Page, labels: Any) -> 
 def test_last_label_is_taken_back_when_no_picture_is_left(shown: Page, labels: Any, last: str) -> None:
     if last == "grid":
         shown.locator("#grid").click()
-        expect(shown.locator(".tile")).to_have_count(4)
-        shown.keyboard.press("Enter")
+        press_when_shown(shown)
     for done in range(1, 5) if last == "one by one" else ():
-        shown.keyboard.press("Enter")
+        enter(shown)
         expect(shown.locator("#count")).to_contain_text(f"{done} of 4")
     expect(shown.locator("#end")).to_be_visible()
     if last == "grid":
@@ -216,19 +290,68 @@ def test_unusual_label_counts_when_it_is_accepted_again(
     shown: Page, labels: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(known_texts, "NARROWED_FROM", 1)
-    shown.keyboard.press("Enter")
+    enter(shown)
     expect(shown.locator("#count")).to_contain_text("1 of 4")
     shown.keyboard.type("x")
-    shown.keyboard.press("Enter")
+    enter(shown)
     expect(shown.locator("#message")).to_contain_text("no label so far has x")
     assert labels() == ["0l0l"]
-    shown.keyboard.press("Enter")
+    enter(shown)
     expect(shown.locator("#count")).to_contain_text("2 of 4")
     assert labels() == ["0l0l", "0lxl"]
 
 
 @needs_browser
+@pytest.mark.parametrize("view", ["one by one", "grid"])
+def test_a_key_that_is_held_accepts_one_picture_or_page(shown: Page, labels: Any, view: str) -> None:
+    if view == "grid":
+        shown.locator("#grid").click()
+        for number in range(4):
+            expect(shown.locator(".tile img").nth(number)).to_have_js_property("naturalWidth", 32)
+    else:
+        expect(shown.locator("#picture")).to_have_attribute("aria-busy", "false")
+    done = 4 if view == "grid" else 1
+    shown.keyboard.down("Enter")
+    expect(shown.locator("#count")).to_contain_text(f"{done} of 4")
+    if view == "one by one":
+        expect(shown.locator("#picture")).to_have_attribute("aria-busy", "false")
+    for _ in range(3):
+        shown.keyboard.down("Enter")  # pressed again without being let go: the browser repeats it
+    shown.keyboard.up("Enter")
+    shown.wait_for_timeout(200)
+    assert labels() == ["0l0l"] * done
+
+
+@needs_browser
+def test_no_label_is_accepted_for_a_picture_that_did_not_come(shown: Page, labels: Any) -> None:
+    expect(shown.locator("#picture")).to_have_attribute("aria-busy", "false")
+    shown.route("**/picture/*", lambda route: route.abort(), times=1)
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#message")).to_contain_text("Enter tries again, Esc sets it aside")
+    expect(shown.locator("#picture")).to_have_js_property("naturalWidth", 0)
+    shown.keyboard.press("Enter")  # tries again
+    expect(shown.locator("#picture")).to_have_js_property("naturalWidth", 32)
+    expect(shown.locator("#message")).to_have_text("")
+    assert labels() == ["0l0l"]
+    enter(shown)
+    expect(shown.locator("#count")).to_contain_text("2 of 4")
+
+
+@needs_browser
+def test_what_another_tab_said_is_told_before_the_next_picture(shown: Page, app: Flask, labels: Any) -> None:
+    expect(shown.locator("#picture")).to_have_attribute("aria-busy", "false")
+    name = shown.locator("#about").inner_text().rpartition("· ")[2]
+    asked = {"number": 0, "name": name, "text": "01", "tab": "other"}
+    assert app.test_client().post("/label", json=asked).status_code == 200
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#message")).to_contain_text("something was said about it already")
+    expect(shown.locator("#about")).not_to_contain_text(name)
+    assert labels() == ["01"]
+
+
+@needs_browser
 def test_buttons_do_what_the_keys_do(shown: Page, labels: Any) -> None:
+    expect(shown.locator("#picture")).to_have_attribute("aria-busy", "false")
     shown.get_by_role("button", name="Right, next").click()
     expect(shown.locator("#count")).to_contain_text("1 of 4")
     for name, spoken in (("Can't be read", 0.5), ("Back", 0.25), ("Back", 0.0)):
@@ -251,15 +374,21 @@ def test_page_of_the_grid_is_accepted_but_for_the_wrong_ones(app: Flask, labels:
     client = app.test_client()
     sheet = client.get("/grid?tab=a").json["questions"]
     assert [each["text"] for each in sheet] == ["0l0l"] * 4
-    pictures = [{"number": each["number"], "text": each["text"], "reading": each["text"]} for each in sheet[:3]]
+    pictures = [named(each) | {"text": each["text"], "reading": each["text"]} for each in sheet[:3]]
     after = client.post("/accept", json={"tab": "a", "seconds": 6, "pictures": pictures}).json
     assert [each["number"] for each in after["questions"]] == [sheet[3]["number"]]
     assert (after["progress"]["done"], after["progress"]["right"], labels()) == (3, None, ["0l0l"] * 3)
     again = client.post("/accept", json={"tab": "b", "pictures": pictures})
     assert (again.status_code, labels()) == (200, ["0l0l"] * 3)
-    wrong = client.post("/accept", json={"tab": "a", "pictures": [], "wrong": [sheet[3]["number"]]}).json
+    wrong = client.post("/accept", json={"tab": "a", "pictures": [], "wrong": [named(sheet[3])]}).json
     assert wrong["questions"] == []
-    for odd in ({}, {"pictures": [], "wrong": [99]}, {"pictures": [5]}, {"pictures": [{"number": 99, "text": "0"}]}):
+    for odd in (
+        {},
+        {"pictures": [], "wrong": [99]},
+        {"pictures": [], "wrong": [{"number": 99}]},
+        {"pictures": [5]},
+        {"pictures": [{"number": 99, "text": "0"}]},
+    ):
         assert client.post("/accept", json=odd).status_code == 400
     assert client.post("/accept", json={"pictures": []}).status_code == 200
 
@@ -275,13 +404,13 @@ def test_grid_is_worked_through_with_keys(shown: Page, labels: Any) -> None:
     shown.keyboard.press("Space")
     expect(tiles.nth(1)).to_be_checked()
     tiles.nth(3).click()
-    shown.keyboard.press("Enter")
+    press_when_shown(shown)
     expect(shown.locator("#count")).to_contain_text("2 of 4")
     assert labels() == ["0l0l"] * 2
     expect(shown.locator("#work")).to_be_visible()  # the wrong ones come one by one
     expect(shown.locator("#cells .here")).to_have_text("0")
     shown.keyboard.type("1")
-    shown.keyboard.press("Enter")
+    enter(shown)
     expect(shown.locator("#count")).to_contain_text("3 of 4")
     assert labels() == ["0l0l", "0l0l", "0l1l"]
 
@@ -360,8 +489,9 @@ def test_second_look_keeps_a_label_or_takes_the_reading(tmp_path: Path, page: Pa
         assert cells(page) == "0l11"
         expect(page.locator("#cells .here")).to_have_text("1")
         assert page.locator(".cell.doubtful").count() == 2
-        page.keyboard.press("Enter")
+        enter(page)
         expect(page.locator("#count")).to_contain_text("1 of 2")
+        expect(page.locator("#picture")).to_have_attribute("aria-busy", "false")
         page.keyboard.press("ArrowDown")
         expect(page.locator("#end")).to_be_visible()
     assert sorted(path.name for path in list_entries(tmp_path / "train")) == ["0l0l_2.png", "0l11_1.png"]
@@ -370,6 +500,7 @@ def test_second_look_keeps_a_label_or_takes_the_reading(tmp_path: Path, page: Pa
 @needs_browser
 def test_first_look_has_no_reading_to_take(shown: Page, labels: Any) -> None:
     expect(shown.locator("#take")).to_be_hidden()
+    expect(shown.locator("#picture")).to_have_attribute("aria-busy", "false")
     shown.keyboard.press("ArrowDown")
     expect(shown.locator("#count")).to_contain_text("0 of 4")
     assert labels() == []

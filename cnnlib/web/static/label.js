@@ -19,6 +19,8 @@ let place = 0;           // of the cursor, from 0 to the number of cells
 let shownAt = 0;         // when the question was shown, in milliseconds
 let sure = "";           // a label that the server doubted, and that counts when it is sent again
 let busy = false;
+let picture = "coming";  // or "shown", or "failed": whether the picture of the question is on the screen
+const pictureIs = (state) => { picture = state; byId("picture").setAttribute("aria-busy", String(state === "coming")); };
 
 async function request(path, body) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
@@ -37,17 +39,20 @@ async function request(path, body) {
   throw Object.assign(new Error(answer.message || `The server answered ${response.status}.`), { code: answer.error_code });
 }
 
+const BEHIND = new Set(["2001", "2005"]);  // the server is elsewhere: something was said already, or pictures changed
+
 /** Send what was said about the picture, and show the next one. One at a time. */
 async function send(path, more = {}) {
   if (busy) return;
   busy = true;
   try {
-    const body = { tab, number: question?.number, seconds: (performance.now() - shownAt) / 1000, ...more };
+    const { number, name } = question ?? {};
+    const body = { tab, number, name, seconds: (performance.now() - shownAt) / 1000, ...more };
     show(await (await request(path, body)).json());
   } catch (error) {
+    if (BEHIND.has(error.code)) await begin();
     sure = error.code === "2002" ? more.text : "";
     byId(question ? "message" : "end-message").textContent = error.message;
-    if (error.code === "2001") await begin();
   } finally {
     busy = false;
   }
@@ -95,15 +100,24 @@ function takeReading() {
   accept();
 }
 
-/** The picture comes by a request of its own, since an image can't send the token. */
+/** The picture comes by a request of its own, since an image can't send the token. Until then nothing is accepted. */
 async function showPicture(number) {
+  const image = byId("picture");
+  pictureIs("coming");
+  URL.revokeObjectURL(image.src);
+  image.removeAttribute("src");
   try {
     const blob = await (await request(`/picture/${number}`)).blob();
     if (question?.number !== number) return;
-    URL.revokeObjectURL(byId("picture").src);
-    byId("picture").src = URL.createObjectURL(blob);
+    image.src = URL.createObjectURL(blob);
+    await image.decode().catch(() => { throw new Error("The browser can't show this picture."); });
+    if (question?.number !== number) return;
+    pictureIs("shown");
+    shownAt = performance.now();
   } catch (error) {
-    byId("message").textContent = error.message;
+    if (question?.number !== number) return;
+    pictureIs("failed");
+    byId("message").textContent = `${error.message} Enter tries again, Esc sets it aside.`;
   }
 }
 
@@ -119,9 +133,11 @@ async function beginGrid() {
 async function acceptAll() {
   const right = sheet.filter(({ wrong }) => !wrong);
   const seconds = (performance.now() - sheetShownAt) / 1000;
-  const pictures = right.map(({ number, text, confidence, model }) => ({ number, text, reading: text, confidence, model }));
+  const pictures = right.map(({ number, name, text, confidence, model }) =>
+    ({ number, name, text, reading: text, confidence, model }));
   if (sheet.length === 0) return;
-  const wrong = sheet.filter((asked) => asked.wrong).map(({ number }) => number);
+  if (sheet.some((asked) => !asked.shown)) { byId("sheet-message").textContent = "Some pictures are still to come."; return; }
+  const wrong = sheet.filter((asked) => asked.wrong).map(({ number, name }) => ({ number, name }));
   await sendGrid("/accept", { tab, seconds, pictures, wrong });
 }
 
@@ -136,13 +152,14 @@ async function sendGrid(path, body) {
     if (questions.length === 0 && progress.left > 0) setView(false);  // the others come one by one
   } catch (error) {
     byId("sheet-message").textContent = error.message;
+    if (error.code === "2005") showSheet([]);
   } finally {
     busy = false;
   }
 }
 
 function showSheet(questions) {
-  sheet = questions.map((asked) => ({ ...asked, wrong: false }));
+  sheet = questions.map((asked) => ({ ...asked, wrong: false, shown: false }));
   byId("sheet").hidden = sheet.length === 0;
   byId("end").hidden = sheet.length > 0;
   byId("tiles").replaceChildren(...sheet.map(tileOf));
@@ -167,7 +184,13 @@ function tileOf(asked) {
     tile.setAttribute("aria-checked", String(asked.wrong));
   });
   request(`/picture/${asked.number}`).then((response) => response.blob())
-    .then((blob) => { image.src = URL.createObjectURL(blob); }).catch(() => { image.alt = "can't be loaded"; });
+    .then((blob) => { image.src = URL.createObjectURL(blob); return image.decode(); })
+    .catch(() => {  // it comes one by one, where it can be set aside
+      image.alt = "can't be shown";
+      asked.wrong = true;
+      tile.setAttribute("aria-checked", "true");
+    })
+    .finally(() => { asked.shown = true; });
   return tile;
 }
 
@@ -265,6 +288,8 @@ function nextDoubtful(step) {
 }
 
 function accept() {
+  if (picture === "failed") { byId("message").textContent = ""; showPicture(question.number); }
+  if (picture !== "shown") return;
   const text = cells.map(({ character }) => character).join("");
   const { text: reading, confidence, model } = question;
   send("/label", { text, reading, confidence, model, sure: text !== "" && sure === text });
@@ -283,10 +308,15 @@ const keys = {
   Insert: () => { cells.splice(place, 0, { character: " ", doubtful: true }); draw(); },
 };
 
+const ONCE = new Set(["Enter", "Escape", "ArrowDown"]);  // a key that is held says nothing about pictures unseen
+
 document.addEventListener("keydown", (event) => {
   if (!inGrid() || byId("sheet").hidden) return;
   if (event.key.startsWith("Arrow")) { event.preventDefault(); moveFocus(event.key); }
-  if (event.key === "Enter" && event.target.closest("header, .buttons") === null) { event.preventDefault(); acceptAll(); }
+  if (event.key === "Enter" && event.target.closest("header, .buttons") === null) {
+    event.preventDefault();
+    if (!event.repeat) acceptAll();  // a key that is held accepts nothing unseen
+  }
 });
 
 document.addEventListener("keydown", (event) => {
@@ -296,7 +326,9 @@ document.addEventListener("keydown", (event) => {
   if (!question) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "BUTTON") return;
   if (event.key === "Tab") { event.preventDefault(); nextDoubtful(event.shiftKey ? -1 : 1); return; }
-  if (keys[event.key]) { event.preventDefault(); if (!busy) keys[event.key](); }
+  if (!keys[event.key]) return;
+  event.preventDefault();
+  if (!busy && !(event.repeat && ONCE.has(event.key))) keys[event.key]();
 });
 
 byId("typing").addEventListener("input", (event) => {  // characters, also those that an input method composes
