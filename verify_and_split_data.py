@@ -37,7 +37,7 @@ from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.errors import CaptchaError, ConfigError, ModelError, SampleError, missing_package
-from cnnlib.core.files import sync_disk
+from cnnlib.core.files import check_place, sync_disk
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.stderr import muted_stderr
@@ -49,6 +49,8 @@ from cnnlib.data.reporting import (
     as_json,
     show_abnormal,
     show_disagreements,
+    show_empty_folders,
+    show_other_spelling,
     show_other_suffixes,
     show_shares,
     show_taken_names,
@@ -97,6 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE
     if arguments.doctor:
         return examine(config)
+    for folder in config.dirs_to_split:
+        check_place(folder)  # before the pictures of another one are moved
     check_moved(config, arguments.config, arguments.write_config)
     known = moved_labels(config)
     if arguments.write_config:
@@ -115,10 +119,9 @@ def split(config: SampleConfig, known: Sequence[str], sizes: SetSizes, *, moving
         file = config.log_dir / f"abnormal_{stem}.txt"
         earlier = [sample for sample in samples if not (moving or sample.fault)]
         with locked(folder, config.train_image_dir, config.test_image_dir) if moving else nullcontext():
-            found = inspect_folder(folder, PROGRESS)
+            checked = [judge(sample, config) for sample in inspect_folder(folder, PROGRESS)]
             if not accept_labels:
-                found = doubt_labels(found, known, str(config.alphabet))
-            checked = [judge(sample, config) for sample in found]
+                checked = doubt(checked, known, config, str(config.alphabet))
             samples += separate(checked, folder, config, moving, sizes, earlier, file)
     left = [sample for sample in samples if sample.fault or not moving]
     moved = moved_labels(config)
@@ -129,10 +132,17 @@ def split(config: SampleConfig, known: Sequence[str], sizes: SetSizes, *, moving
         print("Dry run: nothing was moved")
     show_other_suffixes(left, config)
     show_ways_out(left, config)
+    if not samples and not moved:
+        show_empty_folders(config)
+
+
+def doubt(samples: Sequence[Sample], known: Sequence[str], config: SampleConfig, accepted: str) -> list[Sample]:
+    """The judged samples with doubts about their labels, which are compared as the config takes them."""
+    return doubt_labels(samples, [*map(config.label, known)], "".join(map(config.label, accepted)))
 
 
 def question(samples: list[Sample], known: Sequence[str], config: SampleConfig, accept_labels: bool) -> list[Sample]:
-    """The samples with doubts about their labels, from which a config is proposed.
+    """The judged samples with doubts about their labels, from which a config is proposed.
 
     The alphabet of a config that pictures were moved by is in no doubt. Each of several looks is judged alone: what is
     rare among all may be usual in a small one.
@@ -141,7 +151,7 @@ def question(samples: list[Sample], known: Sequence[str], config: SampleConfig, 
         return samples
     accepted = str(config.alphabet) if known else ""
     looks = [[*look] for _, look in groupby(samples, lambda sample: sample.folder)] if config.has_looks else [samples]
-    return [sample for look in looks for sample in doubt_labels(look, known, accepted)]
+    return [sample for look in looks for sample in doubt(look, known, config, accepted)]
 
 
 def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
@@ -178,7 +188,7 @@ def separate(
     """
     targets = (config.train_image_dir, config.test_image_dir)
     samples, twins = splitting.separate_duplicates(
-        checked, targets, config.image_suffix, earlier, PROGRESS, config.has_looks
+        checked, targets, config.image_suffix, earlier, PROGRESS, config.has_looks, config.label
     )
     if twins:
         fate = "removed here" if moving else "would be removed here"
@@ -186,8 +196,7 @@ def separate(
         print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
     for twin in twins if moving else ():
         twin.path.unlink(missing_ok=True)
-    if config.has_looks:
-        samples = with_free_names(samples, targets, earlier, moving)
+    samples = with_fitting_names(samples, config, earlier, moving)
     show_abnormal(samples, file)
     good = [sample.name for sample in samples if not sample.fault]
     share = sizes.test_share(len(good))
@@ -201,28 +210,32 @@ def separate(
     return samples
 
 
-def with_free_names(
-    samples: list[Sample], targets: Sequence[Path], earlier: Sequence[Sample], moving: bool
+def with_fitting_names(
+    samples: list[Sample], config: SampleConfig, earlier: Sequence[Sample], moving: bool
 ) -> list[Sample]:
-    """The samples, renamed where the sets have their names: several looks may be numbered alike."""
-    taken = splitting.with_taken_names(samples, targets, earlier)
+    """The samples, renamed where the alphabet lacks their spelling, or the sets have their names.
+
+    The latter only where there are several looks, which may be numbered alike.
+    """
+    spelled = splitting.with_other_spelling(samples, config)
+    show_other_spelling(len(spelled), moving)
+    targets = (config.train_image_dir, config.test_image_dir)
+    taken = splitting.with_taken_names(samples, targets, earlier) - spelled if config.has_looks else set()
     show_taken_names(len(taken), moving)
-    return [splitting.rename(sample) if moving and sample.name in taken else sample for sample in samples]
+    renamed = spelled | taken
+    return [splitting.rename(sample, config) if moving and sample.name in renamed else sample for sample in samples]
 
 
 def write_config(path: Path, template: Path, config: SampleConfig, known: Sequence[str], accept_labels: bool) -> None:
     """Write a config that fits the pictures. Print what it leaves out, what it says, and what comes next."""
     folders = config.dirs_to_split
-    inspected = [sample for folder in folders for sample in inspect_folder(folder, PROGRESS)]
+    inspected = [judge(sample, config) for folder in folders for sample in inspect_folder(folder, PROGRESS)]
     inspected = [sample for sample in inspected if not sample.name.startswith(".")]
     found = question(inspected, known, config, accept_labels)
     proposed = config_proposal.propose(found, known, config, config_proposal.PIXEL_LIMIT)
     listed = path.with_name(f"{path.stem}_abnormal")
-    if not any(sample.label and sample.size and not sample.fault for sample in found) and not known:
-        show_abnormal(found, listed.with_suffix(".txt"))
-        show_ways_out(found, config)
-        names = ", ".join(map(display_path, folders))
-        raise ConfigError(f"{names}: expected labelled pictures that can be opened; got none; no config is written")
+    if not proposed:
+        refuse_to_propose(found, config, listed.with_suffix(".txt"))
     _, fitting = config_proposal.combine(path, template, proposed)
     samples: list[Sample] = []
     sizes = set_sizes(fitting)
@@ -245,6 +258,17 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
     accepting = " --accept-labels" if accept_labels else ""
     print(f"Move the pictures with: python verify_and_split_data.py --config {shell_word(path)}{accepting}")
     show_older_model(path)
+
+
+def refuse_to_propose(found: Sequence[Sample], config: SampleConfig, file: Path) -> None:
+    """Print why no picture can be used. Raises ConfigError. `file` is where a long list of pictures goes."""
+    samples = [config_proposal.judge_for_any(sample) for sample in found]
+    show_abnormal(samples, file)
+    show_ways_out(samples, config)
+    if not samples:
+        show_empty_folders(config)
+    names = ", ".join(map(display_path, config.dirs_to_split))
+    raise ConfigError(f"{names}: expected labelled pictures that a config can take; got none; no config is written")
 
 
 def draw_sheet(path: Path, samples: Sequence[Sample], seed: int) -> None:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from cnnlib.codec.alphabet import Alphabet
-from cnnlib.codec.characters import alphabet_faults, normalise
+from cnnlib.codec.characters import alphabet_faults, fold_case, normalise
 from cnnlib.codec.images import Shape
 from cnnlib.config_fields import (
     BYTES_LIMIT,
@@ -235,6 +235,22 @@ class SampleConfig(Config):
     def alphabet(self) -> Alphabet:
         """The alphabet, from `char_set` or from `labels_json_file`. Raises ConfigError as `load_labels` does."""
         return load_labels(self.labels_json_file) if self.use_labels_json_file else Alphabet(tuple(self.char_set))
+
+    def label(self, text: str) -> str:
+        """What a label says: two labels are the same if this is. Composed (NFC), in lower case if case is ignored."""
+        label = normalise(text)
+        return fold_case(label) if self.ignore_case else label
+
+    def spelled(self, text: str) -> str:
+        """A label as it is learned. If case is ignored, in small letters, or in those that the alphabet has instead."""
+        label = self.label(text)
+        return "".join(self._spellings.get(each, each) for each in label) if self.ignore_case else label
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        """The letters that the alphabet has in upper case alone, by the small ones."""
+        characters = self.alphabet.characters
+        return {fold_case(each): each for each in characters if fold_case(each) not in characters}
 
 
 def _listed(folders: Path | tuple[Path, ...]) -> tuple[Path, ...]:

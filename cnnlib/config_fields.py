@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from cnnlib.network.names import NETWORKS
 LABEL_LIMIT = 64  # characters
 COUNT_LIMIT = 10**9
 BYTES_LIMIT = 10**12
+_DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
 CHANNELS = "1 (grey) or 3 (colour)"
 PATHS = "a path, absolute or relative to the project's folder, or a list of 1 or more"
 NETWORK_NAMES = " or ".join([", ".join([*NETWORKS][:-1]), [*NETWORKS][-1]])
@@ -47,13 +49,28 @@ def web_address(text: str) -> str:
 
 
 def _resolve_path(value: Any) -> Any:
-    """The path of a folder or file. Relative ones start at the project root, whatever the working directory."""
+    """The path of a folder or file. Relative ones start at the project root, whatever the working directory.
+
+    Raises ValueError for control characters and, but on Windows, for paths of Windows.
+    """
     if isinstance(value, str) and any(ord(character) < 32 for character in value):
         remedy = "write / or \\\\ between folders, a single \\ begins a control character"
         raise ValueError(f"expected a path without control characters; got {json.dumps(value)}; {remedy}")
     if not isinstance(value, str) or not value.strip():
         return value  # pydantic refuses it
-    return project_path(os.path.expanduser(value))  # noqa: PTH111 (Path.expanduser raises for an unknown ~name)
+    path = project_path(os.path.expanduser(value))  # noqa: PTH111 (Path.expanduser raises for an unknown ~name)
+    if os.name != "nt":
+        _refuse_windows(value, path)
+    return path
+
+
+def _refuse_windows(value: str, path: Path) -> None:
+    """Raise ValueError for a path of Windows, which another system takes for the name of one new folder."""
+    shown = excerpt(json.dumps(value, ensure_ascii=False))
+    if _DRIVE.match(value):
+        raise ValueError(f"expected a path without a drive letter, which only Windows has; got {shown}")
+    if "\\" in value and not os.path.lexists(path):
+        raise ValueError(f"expected / between folders; got {shown}; write / for each \\")
 
 
 def _resolve_paths(value: Any) -> Any:

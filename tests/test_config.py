@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 
@@ -134,6 +135,49 @@ def test_paths_and_addresses_that_cannot_work_are_faults(tmp_path: Path) -> None
     (fault,) = faults_of(tmp_path, cycle_save=10**25)
     assert fault.startswith("key 'cycle_save': expected a whole number, 1 to 1000000000; got 1")
     assert load_sample_config(write_config(tmp_path, model_save_dir="~/m")).model_save_dir == Path.home() / "m"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="they are paths of Windows")
+def test_paths_of_windows_are_refused_elsewhere(tmp_path: Path) -> None:
+    for wrong in ("C:\\Users\\me\\captcha", "d:/captcha", "C:"):
+        (fault,) = faults_of(tmp_path, origin_image_dir=wrong)
+        expected = "expected a path without a drive letter, which only Windows has"
+        assert fault == f"key 'origin_image_dir': {expected}; got {json.dumps(wrong)}"
+    for key in ("origin_image_dir", "model_save_dir", "labels_json_file"):
+        for wrong in ("sample\\origin\\", "\\\\server\\share", "~\\captcha"):
+            (fault,) = faults_of(tmp_path, **{key: wrong})
+            assert fault == f"key '{key}': expected / between folders; got {json.dumps(wrong)}; write / for each \\"
+    (fault,) = faults_of(tmp_path, origin_image_dir=[str(tmp_path), "sample\\a"])
+    assert fault == "key 'origin_image_dir': expected / between folders; got \"sample\\\\a\"; write / for each \\"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a backslash is no part of a name there")
+def test_folder_that_has_a_backslash_in_its_name_is_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "a\\b"
+    folder.mkdir()
+    assert load_sample_config(write_config(tmp_path, origin_image_dir=str(folder))).origin_image_dir == folder
+    (tmp_path / "c:d").mkdir()
+    assert load_sample_config(write_config(tmp_path, log_dir=str(tmp_path / "c:d"))).log_dir == tmp_path / "c:d"
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "ignoring", "labels", "spelled"),
+    [
+        ("abc", False, ["ABc", "abc"], ["ABc", "abc"]),
+        ("abc", True, ["abc", "abc"], ["abc", "abc"]),
+        ("ABC", True, ["abc", "abc"], ["ABC", "ABC"]),
+        ("aABc", True, ["abc", "abc"], ["aBc", "aBc"]),
+        ("xy", True, ["abc", "abc"], ["abc", "abc"]),
+    ],
+)
+def test_labels_are_the_same_in_either_case_where_case_is_ignored(
+    tmp_path: Path, alphabet: str, ignoring: bool, labels: list[str], spelled: list[str]
+) -> None:
+    config = load_sample_config(write_config(tmp_path, char_set=alphabet, ignore_case=ignoring))
+    assert [config.label(text) for text in ("ABc", "abc")] == labels
+    assert [config.spelled(text) for text in ("ABc", "abc")] == spelled
+    assert config.label("e\u0301") == config.spelled("e\u0301") == "é"
+    assert (config.label("É"), config.label("İ")) == (("é" if ignoring else "É"), "İ")
 
 
 def test_flags_take_numbers_and_truth_values(tmp_path: Path) -> None:

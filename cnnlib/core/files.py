@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from filelock import AcquireReturnProxy, FileLock
 from cnnlib.core.errors import ConfigError, naming_file
 from cnnlib.core.json_faults import json_fault
 from cnnlib.core.paths import display_path
-from cnnlib.core.printable import excerpt
+from cnnlib.core.printable import excerpt, printable
 
 _TEMPORARY_SUFFIX = ".part"
 _LONG_NAME_BYTES = 128  # file systems allow 143 or 255 bytes, and the temporary name adds some
@@ -41,23 +42,64 @@ def is_temporary(path: Path) -> bool:
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that it is never half-written, even when this process is killed.
 
-    `durable`: wait for the disk, so that this also holds for a power cut.
+    A file that is there keeps its owner and its rights. A link stays, and its file is replaced, unless that file is
+    read-only, as in the caches of DVC and git-annex: then the link is replaced.
+    `durable`: wait for the disk, so that all this also holds for a power cut.
+    Raises OSError that names `path`, also for a link that leads to no file.
     """
     write_by(path, lambda file: file.write(content), durable=durable)
 
 
-def write_by(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
-    """Write a file as `write_atomically` does; `write` fills it."""
-    temporary = temporary_path(path)
+def write_by(
+    path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True, like: Path | None = None
+) -> None:
+    """Write a file as `write_atomically` does; `write` fills it. It gets owner and rights of `like`, if any."""
+    target, older = _file_to_replace(path)
+    rights = like.stat() if like else older
+    temporary = temporary_path(target)
     with naming_file(path, temporary), _removed_on_failure(temporary):
         with temporary.open("wb") as file:
+            _take_rights(temporary, rights)  # before there is anything to read
             write(file)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
+        if rights and not rights.st_mode & stat.S_IWUSR:  # a temporary one could not be written again after a kill
+            target.chmod(stat.S_IMODE(rights.st_mode))
         if durable:
-            sync_folder(path.parent)
+            sync_folder(target.parent)
+
+
+def _file_to_replace(path: Path) -> tuple[Path, os.stat_result | None]:
+    """The file to replace when `path` is written, and its status, None where there is none.
+
+    Raises OSError that names `path` when it is a link that leads to no file.
+    """
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return path, None
+    if not stat.S_ISLNK(status.st_mode):
+        return path, status
+    if not path.is_file():
+        kind, number = ("a folder", errno.EISDIR) if path.is_dir() else ("no file", errno.ENOENT)
+        message = f"expected a file; got a link to {kind}: {printable(str(path.readlink()))}"
+        raise OSError(number, message, str(path))
+    status = path.stat()
+    return (Path(os.path.realpath(path)), status) if status.st_mode & stat.S_IWUSR else (path, None)
+
+
+def _take_rights(temporary: Path, rights: os.stat_result | None) -> None:
+    """Give a file that is being written the owner and the rights of another one, and its owner the right to write."""
+    if rights is None:
+        return
+    own = temporary.stat()
+    if (own.st_uid, own.st_gid) != (rights.st_uid, rights.st_gid):
+        with suppress(OSError):  # only the administrator may give files away
+            os.chown(temporary, rights.st_uid, rights.st_gid)
+    if (mode := stat.S_IMODE(rights.st_mode) | stat.S_IWUSR) != stat.S_IMODE(own.st_mode):
+        temporary.chmod(mode)
 
 
 def write_new(path: Path, content: bytes) -> bool:
@@ -88,6 +130,28 @@ def _removed_on_failure(temporary: Path) -> Iterator[None]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def check_place(folder: Path) -> None:
+    """Raise NotADirectoryError when a folder is neither there nor can be made: a file or a link to nothing is there.
+
+    The error names the place, which may be that of a folder above. Missing folders are no fault.
+    """
+    if folder.is_dir():
+        return
+    absolute = folder.absolute()
+    place = next(each for each in (absolute, *absolute.parents) if os.path.lexists(each))
+    if place.is_dir():
+        return
+    is_lost = place.is_symlink() and not place.exists()
+    got = f"a link to nothing: {printable(str(place.readlink()))}; is its disk mounted?" if is_lost else "a file"
+    raise NotADirectoryError(errno.ENOTDIR, f"expected a folder; got {got}", str(place))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing. Raises OSError, also as `check_place` does."""
+    check_place(folder)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

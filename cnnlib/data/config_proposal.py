@@ -7,16 +7,18 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from statistics import median_low
 from types import MappingProxyType
 from typing import Any
 
+from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, plain_suffix, suffix_in
 from cnnlib.config import SampleConfig, check_keys, read_sample_keys
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.files import write_atomically
+from cnnlib.core.files import write_atomically, write_by
 from cnnlib.core.paths import display_path
 from cnnlib.data.samples import Sample
 from cnnlib.network.names import least_width, width_fault
@@ -42,11 +44,11 @@ def propose(
     """The config keys and values that fit the labelled pictures, empty without any.
 
     Pictures that the proposed config keeps out settle nothing: those with a defect or a doubt, or of a rare size.
-    `known_labels` belong to pictures that were moved earlier. If there are some, size and colour stay as in the config,
-    and suffix, length and alphabet only grow. Otherwise size and suffix are the most common ones, and all steps are
-    trained. Colour is read if more than a few pictures have some. A size far above `pixel_limit` is reduced to it.
-    What more than a few pictures of one of several looks have is not rare. `totals` are the pictures of each folder,
-    with those that were moved from it just now.
+    `known_labels` belong to pictures that were moved earlier, and are learned as they are; the others as the config
+    spells them. If there are some, size and colour stay as in the config, and suffix, length and alphabet only grow.
+    Otherwise size and suffix are the most common ones, and all steps are trained. Colour is read if more than a few
+    pictures have some. A size far above `pixel_limit` is reduced to it. What more than a few pictures of one of several
+    looks have is not rare. `totals` are the pictures of each folder, with those that were moved from it just now.
     """
     usable = [sample for sample in samples if _is_usable(sample)]
     if not usable and not known_labels:
@@ -56,7 +58,8 @@ def propose(
         look = _configured_look(groups, config)
     else:
         look = _common_look(usable, groups, config.resize, pixel_limit)
-    labels = [str(sample.label) for sample in usable if _fits(sample, look)] + list(known_labels)
+    spelled = (config.spelled(str(sample.label)) for sample in usable if _fits(sample, look))
+    labels = [*spelled, *known_labels]
     length, characters = max(map(len, labels)), "".join(sorted(set("".join(labels))))
     if known_labels:
         new_characters = "".join(config.alphabet.unknown_in(characters))
@@ -69,8 +72,16 @@ def propose(
 
 
 def _is_usable(sample: Sample) -> bool:
-    has_all = sample.label and sample.size and len(sample.label) <= LABEL_LIMIT
-    return bool(has_all) and not sample.defects and sample.doubt is None and has_suffix(sample.name, ANY_SUFFIX)
+    return bool(sample.label and sample.size) and not judge_for_any(sample).fault
+
+
+def judge_for_any(sample: Sample) -> Sample:
+    """The sample with all that fits no config, whatever its size, suffix and characters."""
+    misfits = [] if has_suffix(sample.name, ANY_SUFFIX) else ["File extension is incorrect"]
+    label = sample.label or ""
+    if len(label) > LABEL_LIMIT:
+        misfits.append(f"Label '{escape_odd(label)}': expected at most {LABEL_LIMIT} characters; got {len(label)}")
+    return replace(sample, misfits=tuple(misfits))
 
 
 def _looks(samples: Sequence[Sample], totals: Mapping[Path, int], config: SampleConfig) -> Groups:
@@ -194,7 +205,7 @@ def write(path: Path, template: Path, proposed: Keys) -> Path | None:
 
 
 def _back_up(path: Path, content: bytes) -> Path | None:
-    """Copy a file before other `content` replaces it. Returns the copy, or None if none is needed.
+    """Copy a file before other `content` replaces it. Returns the copy, with its rights, or None if none is needed.
 
     A copy that an earlier run made before it was killed is taken as it is.
     """
@@ -202,7 +213,7 @@ def _back_up(path: Path, content: bytes) -> Path | None:
         return None
     names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
     backup = next(name for name in names if not name.exists() or (name.is_file() and name.read_bytes() == older))
-    write_atomically(backup, older)
-    with suppress(OSError):  # a file system may know no such times or rights
+    write_by(backup, lambda file: file.write(older), like=path)
+    with suppress(OSError):  # a file system may know no such times
         shutil.copystat(path, backup)
     return backup

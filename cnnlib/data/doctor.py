@@ -55,7 +55,7 @@ def examine(config: SampleConfig, progress: Progress | None = None) -> Examinati
     folders = dict.fromkeys((*config.dirs_to_split, config.train_image_dir, config.test_image_dir))
     found = [sample for folder in folders for sample in inspect_folder(folder, progress)]
     labelled = [sample for sample in found if sample.label and sample.size and not sample.name.startswith(".")]
-    samples = [judge(sample, config) for sample in _doubted(labelled, config)]
+    samples = _doubted([judge(sample, config) for sample in labelled], config)
     labels = [str(sample.label) for sample in samples]
     return Examination(samples, find_doubles(samples, progress), rare_characters(labels), mixed_case(labels))
 

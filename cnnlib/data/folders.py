@@ -12,7 +12,7 @@ from filelock import Timeout
 from cnnlib.codec.filenames import ANY_SUFFIX, file_name, has_suffix, label_of, pictures_of
 from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import is_temporary, take_lock, write_new
+from cnnlib.core.files import check_place, is_temporary, make_folder, take_lock, write_new
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 
@@ -30,7 +30,7 @@ SYSTEM_NAMES = {  # of files and folders that file managers and tools leave, in 
 def list_entries(folder: Path) -> list[Path]:
     """Files and folders in a sample folder, sorted by name, without our own files and those of `is_system_file`.
 
-    A missing folder has none.
+    A missing folder has none. Raises NotADirectoryError as `check_place` does.
     """
     return [folder / name for name in list_names(folder)]
 
@@ -47,6 +47,7 @@ def in_order(names: Iterable[Name]) -> list[Name]:
 
 def scan(folder: Path) -> Iterator[os.DirEntry[str]]:
     """The entries of `list_entries` in no order, one at a time: a folder of a million files takes no memory."""
+    check_place(folder)
     if folder.is_dir():
         with os.scandir(folder) as entries:
             yield from (entry for entry in entries if not _is_passed_over(entry.name))
@@ -148,11 +149,12 @@ def _label(folder: Path, name: str) -> str:
 def locked(*folders: Path) -> Iterator[None]:
     """Lock the folders against other runs, create missing ones, and delete temporary files of killed runs.
 
-    Raises SampleError when another run holds one for longer than `LOCK_WAIT_S`.
+    Raises SampleError when another run holds one for longer than `LOCK_WAIT_S`, and NotADirectoryError as `check_place`
+    does.
     """
     with ExitStack() as stack:
         for folder in sorted(set(folders)):  # in the same order in all runs, so that no two wait for each other
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             try:
                 stack.enter_context(take_lock(folder / LOCK_NAME, LOCK_WAIT_S))
             except Timeout as error:
@@ -171,7 +173,7 @@ def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:
     Raises OSError when the folder can't be created or written, or the name is too long, and UnicodeError when the file
     system's encoding lacks a character.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     suffix = suffix_of(data) if suffix == ANY_SUFFIX else suffix
     serial = time.time_ns()
     while not write_new(path := folder / file_name(text, serial, suffix), data):

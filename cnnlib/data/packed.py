@@ -1,9 +1,10 @@
 """Decoded pictures in a cache folder, as memory-mapped files.
 
-A part is a file of some thousand pictures. Its name is a hash of what it was made from, and it is written under a
-temporary name first. So a part is whole and right, or it is missing and made again. A killed run leaves the parts that
-it had finished. When pictures are added or change, only their parts are made again, from the older parts where they
-have a picture. On Linux and macOS a part that another training still maps can be deleted without harm.
+A part is a file of some thousand pictures. Its name is a hash of what it was made with, such as the decoder, and one of
+the files that it was made from. It is written under a temporary name first. So a part is whole and right, or it is
+missing and made again. A killed run leaves the parts that it had finished. When pictures are added or change, only
+their parts are made again, from older parts that were made with the same, where they have a picture. On Linux and macOS
+a part that another training still maps can be deleted without harm.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ import PIL
 
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import is_temporary, take_lock, write_by
+from cnnlib.core.files import is_temporary, make_folder, take_lock, write_by
 from cnnlib.core.joined_array import JoinedArray
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
@@ -63,7 +64,7 @@ def pack(
     Raises SampleError when the cache can't be written.
     """
     with _explained(cache):
-        cache.mkdir(parents=True, exist_ok=True)
+        make_folder(cache)
         with take_lock(cache / LOCK_NAME, FOREVER), progress(total=len(fingerprints)) as bar:
             return _Packing(cache, fingerprints, shape, read, bar).run()
 
@@ -72,6 +73,7 @@ class _Packing:
     def __init__(self, cache: Path, fingerprints: np.ndarray, shape: Shape, read: Read, bar: Any) -> None:
         self.cache, self.fingerprints, self.shape, self.read, self.bar = cache, fingerprints, shape, read, bar
         self.reasons: dict[int, str] = {}
+        self._made_with = _hash(repr((FORMAT, PIL.__version__, shape)).encode())
         self._parts: list[Part] | None = None
 
     def run(self) -> tuple[JoinedArray, dict[int, str]]:
@@ -95,8 +97,7 @@ class _Packing:
         return [share for share in np.split(order, ends) if len(share)]
 
     def _key(self, numbers: np.ndarray) -> str:
-        made_with = repr((FORMAT, PIL.__version__, self.shape))
-        return hashlib.sha256(made_with.encode() + self.fingerprints[numbers].tobytes()).hexdigest()[:32]
+        return f"{self._made_with}-{_hash(self.fingerprints[numbers].tobytes())}"
 
     def _part(self, path: Path, numbers: np.ndarray) -> Part:
         part = open_part(path)
@@ -136,7 +137,7 @@ class _Packing:
             return None, str(error)
 
     def _copy_known(self, fingerprints: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-        """Copy the pictures that older parts have into `pixels`; returns which ones, bool (n,)."""
+        """Copy the pictures that older parts, made with the same, have into `pixels`; returns which ones, bool (n,)."""
         found = np.zeros(len(fingerprints), bool)
         for part in self._known_parts():
             if part.fingerprints[-1] < fingerprints[0] or fingerprints[-1] < part.fingerprints[0]:
@@ -149,10 +150,13 @@ class _Packing:
 
     def _known_parts(self) -> list[Part]:
         if self._parts is None:
-            shape = (self.shape.height, self.shape.width, self.shape.channels)
-            opened = map(open_part, sorted(self.cache.glob(f"*{SUFFIX}")))
-            self._parts = [part for part in opened if part and len(part.usable) and part.pixels.shape[1:] == shape]
+            opened = map(open_part, sorted(self.cache.glob(f"{self._made_with}-*{SUFFIX}")))
+            self._parts = [part for part in opened if part and len(part.usable)]
         return self._parts
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def write_part(path: Path, part: Part) -> None:

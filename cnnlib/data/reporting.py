@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlib.codec.characters import escape_odd, is_odd
-from cnnlib.codec.filenames import has_suffix
+from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix
 from cnnlib.config import SampleConfig
 from cnnlib.core.paths import display_path
 from cnnlib.data.listing import list_abnormal
@@ -58,20 +58,24 @@ def show_disagreements(wrong: dict[str, Any], config: SampleConfig) -> None:
 
 
 def show_other_suffixes(samples: Sequence[Sample], config: SampleConfig) -> None:
-    """Print how many labelled pictures are left out because of their suffix."""
-    suffix = config.image_suffix
-    others = [sample for sample in samples if sample.label and sample.size and not has_suffix(sample.name, suffix)]
+    """Print how many labelled pictures are left out because of their suffix, which is that of another format."""
+    suffix, pictures = config.image_suffix, [sample for sample in samples if sample.label and sample.size]
+    others = [each for each in pictures if has_suffix(each.name, ANY_SUFFIX) and not has_suffix(each.name, suffix)]
     if others:
         print(f"Pictures of another suffix than {suffix}: {len(others)}, such as {_shown(others[0], config)}; ", end="")
         print('"image_suffix": "any" takes them')
 
 
 def show_ways_out(samples: Sequence[Sample], config: SampleConfig) -> None:
-    """Print what to do about names without a label and about labels that are likely wrong."""
+    """Print what to do about names without a label or a picture's suffix, and about labels that are likely wrong."""
     unnamed = [sample for sample in samples if sample.label is None and (sample.size or sample.path.is_dir())]
     if unnamed:
         print(f"Names without a label: {len(unnamed)}, such as {_shown(unnamed[0], config)}; ", end="")
         print("put them into a folder of their own, and copy them with --import FOLDER, which knows other names")
+    bare = [each for each in samples if each.label and each.size and not has_suffix(each.name, ANY_SUFFIX)]
+    if bare:
+        print(f"Pictures without the suffix of a picture: {len(bare)}, such as {_shown(bare[0], config)}; ", end="")
+        print("put them into a folder of their own, and copy them with --import FOLDER, which gives them one")
     doubtful = [sample for sample in samples if sample.doubt]
     if doubtful:
         print(f"Labels that are likely wrong: {len(doubtful)}, such as {_shown(doubtful[0], config)}; ", end="")
@@ -89,6 +93,21 @@ def show_taken_names(count: int, moving: bool) -> None:
         pictures = "1 picture has a name" if count == 1 else f"{count} pictures have names"
         fate = "the serial number becomes" if moving else "the serial number would become"
         print(f"{pictures} that another one in the sets has: {fate} the hash of the content")
+
+
+def show_other_spelling(count: int, moving: bool) -> None:
+    """Print how many pictures get another name because the alphabet has letters of their labels in one case alone."""
+    if count:
+        labels = "1 label has letters" if count == 1 else f"{count} labels have letters"
+        fate = "gets the other case" if moving else "would get the other case"
+        print(f"{labels} in a case that the alphabet lacks: the picture's name {fate}, and a new serial number")
+
+
+def show_empty_folders(config: SampleConfig) -> None:
+    """Print that there is nothing to verify, and what to do."""
+    folders = " and ".join(map(display_path, config.dirs_to_split))
+    print(f"No pictures: {folders} are missing or empty; put labelled pictures there, write where they are as ", end="")
+    print(f"origin_image_dir in {config.name}, or copy them with --import FOLDER")
 
 
 def as_json(value: object) -> str:

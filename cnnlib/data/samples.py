@@ -109,29 +109,35 @@ def _one_of_equals(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def judge(sample: Sample, config: SampleConfig) -> Sample:
-    """The sample with all that doesn't fit the config. A file that is no picture by its name has only this fault."""
+    """The sample with all that doesn't fit the config, and with its label as the config takes it.
+
+    A file that is no picture by its name has only this fault.
+    """
     if sample.defects[:1] in ((A_LINK,), (NO_FILE,)):
         return sample
     if sample.size is None and not has_suffix(sample.name, ANY_SUFFIX):
         return replace(sample, defects=(), misfits=("File extension is incorrect",))
-    misfits = tuple(_misfits(sample, config))
-    return sample if misfits == sample.misfits else replace(sample, misfits=misfits)
+    label = sample.label and config.label(sample.label)
+    misfits = tuple(_misfits(sample, label or "", config))
+    is_as_before = (misfits, label) == (sample.misfits, sample.label)
+    return sample if is_as_before else replace(sample, misfits=misfits, label=label)
 
 
-def _misfits(sample: Sample, config: SampleConfig) -> Iterator[str]:
+def _misfits(sample: Sample, label: str, config: SampleConfig) -> Iterator[str]:
     width, height = config.image_width, config.image_height
     if not has_suffix(sample.name, config.image_suffix):
         yield "File extension is incorrect"
     if sample.size is not None and sample.size != (width, height) and not config.resize:
         yield f"Wrong size: expected {width}x{height} pixels; got {sample.size[0]}x{sample.size[1]}"
-    for fault in config.alphabet.faults_in(sample.label or "", config.max_captcha):
-        yield f"Label '{escape_odd(sample.label or '')}': {fault}"
+    for fault in config.alphabet.faults_in(config.spelled(label), config.max_captcha):
+        yield f"Label '{escape_odd(label)}': {fault}"
 
 
 def doubt_labels(samples: Sequence[Sample], known: Sequence[str], accepted: str = "") -> list[Sample]:
     """The samples with a doubt at each label that is likely wrong.
 
     `known` labels belong to pictures that were moved earlier. Characters of the `accepted` alphabet are in no doubt.
+    All labels are compared as they are: those of the samples are as a config takes them once it has judged them.
     """
     places = [place for place, sample in enumerate(samples) if sample.label and sample.size and not sample.defects]
     doubts = _doubts(zip(places, _name_doubts([samples[place] for place in places], accepted), strict=True))
@@ -174,4 +180,5 @@ def _name_doubt(sample: Sample, named: NamedLabel, accepted: str) -> str | None:
         return None
     if named.origin == "serial first":
         return f"a serial number seems to come first, so that the label is '{escape_odd(label)}'"
-    return f"the label seems to be '{escape_odd(label)}'" if label != sample.label and "%" not in named.label else None
+    is_other = label != label_of(sample.name) and "%" not in named.label
+    return f"the label seems to be '{escape_odd(label)}'" if is_other else None

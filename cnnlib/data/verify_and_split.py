@@ -21,7 +21,7 @@ from typing import Any
 from cnnlib.codec.filenames import SERIAL_DIGITS, file_name, has_suffix, label_of, suffix_in
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_atomically
+from cnnlib.core.files import write_by
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.data.folders import Name, in_order, labels_in, list_names, scan_labels
@@ -78,9 +78,9 @@ def count_for_test(pictures: int) -> int:
 
 
 def moved_labels(config: SampleConfig) -> list[str]:
-    """The labels of the pictures in training and test set."""
-    folders = (config.train_image_dir, config.test_image_dir)
-    return [label for folder in folders for label in labels_in(folder, config.image_suffix)]
+    """The labels of the pictures in training and test set: the former as they are, for they are learned so."""
+    tested = labels_in(config.test_image_dir, config.image_suffix)
+    return [*labels_in(config.train_image_dir, config.image_suffix), *map(config.spelled, tested)]
 
 
 def set_sizes(config: SampleConfig) -> SetSizes:
@@ -144,13 +144,14 @@ def separate_duplicates(
     earlier: Sequence[Sample] = (),
     progress: Progress | None = None,
     renaming: bool = False,
+    label: Callable[[str], str] = str,
 ) -> tuple[list[Sample], list[Sample]]:
     """The samples without duplicates, and the duplicates. Samples that can't be moved have a fault.
 
     A duplicate has the bytes and the label of a picture in a target, in `earlier`, or before it among the samples. It
     comes from a killed move, or was added twice.
     A sample can't be moved when a target has the same bytes under another label, or has its name and the caller is not
-    `renaming` such samples.
+    `renaming` such samples. Labels are the same if `label` of a config makes them so.
     """
     moved = FilesByContent(targets if samples else (), suffix)
     alike = _Alike(earlier, samples)
@@ -162,7 +163,7 @@ def separate_duplicates(
         except OSError as error:
             unique.append(replace(sample, defects=(f"Cannot be opened: can't be read: {error.strerror}",)))
             continue
-        if any(_has_label(copy, sample.label) for copy in copies):
+        if any(_has_label(copy, sample.label, label) for copy in copies):
             duplicates.append(sample)
             continue
         clash = None if sample.fault else _clash(sample, copies, () if renaming else targets)
@@ -202,9 +203,10 @@ def _copies(sample: Sample, moved: FilesByContent, alike: _Alike) -> list[Path]:
     return [copy for copy in copies if _have_same_bytes(copy, path)]  # a file may have changed since it was inspected
 
 
-def _has_label(path: Path, label: str | None) -> bool:
+def _has_label(path: Path, text: str | None, label: Callable[[str], str]) -> bool:
+    """Whether the name of a picture has the same label."""
     try:
-        return label_of(path.name) == label
+        return text is not None and label(label_of(path.name)) == label(text)
     except SampleError:
         return False
 
@@ -230,15 +232,25 @@ def with_taken_names(samples: Sequence[Sample], targets: Sequence[Path], earlier
     }
 
 
-def rename(sample: Sample) -> Sample:
+def with_other_spelling(samples: Sequence[Sample], config: SampleConfig) -> set[str]:
+    """The names of samples without a fault whose labels have letters in a case that the alphabet lacks."""
+    if not config.ignore_case:
+        return set()
+    usable = (sample for sample in samples if not sample.fault)
+    return {sample.name for sample in usable if config.alphabet.unknown_in(label_of(sample.name))}
+
+
+def rename(sample: Sample, config: SampleConfig) -> Sample:
     """Rename the file of a sample in its folder, which the caller has locked; returns the sample with the new name.
 
-    Its serial number becomes the hash of its content. So whatever else has that name is the same picture, and the next
-    run finds one of them as a duplicate. A sample that can't be renamed has a fault.
+    Its label is spelled as it is learned, and its serial number becomes the hash of its content. So whatever else has
+    that name is the same picture, and the next run finds one of them as a duplicate. A sample that can't be renamed has
+    a fault.
     """
-    name = file_name(str(sample.label), sample.digest.hex()[:SERIAL_DIGITS], suffix_in(sample.name).removeprefix("."))
+    serial, suffix = sample.digest.hex()[:SERIAL_DIGITS], suffix_in(sample.name).removeprefix(".")
+    name = file_name(config.spelled(str(sample.label)), serial, suffix)
     path = sample.folder / name
-    if os.path.lexists(path):
+    if os.path.lexists(path) and not _is_same(path, sample.path):  # it is where names ignore case
         return replace(sample, misfits=(f"{NAME_TAKEN}: so is {printable(name)} here",))
     try:
         sample.path.rename(path)
@@ -313,7 +325,7 @@ def move(path: Path, folder: Path, name: str = "") -> None:
 
 
 def _move_across_devices(path: Path, target: Path) -> None:
-    write_atomically(target, path.read_bytes())
-    with suppress(OSError):  # a file system may know no such times or rights
+    write_by(target, lambda file: file.write(path.read_bytes()), like=path)
+    with suppress(OSError):  # a file system may know no such times
         shutil.copystat(path, target)
     path.unlink()

@@ -45,7 +45,7 @@ def _said() -> tuple[str, str]:
 def check_label(text: str, config: SampleConfig) -> str:
     """The label as a training of this config takes it. Raises ApiError when none does."""
     try:
-        label = checked_label(text)
+        label = config.spelled(checked_label(text))
     except SampleError as error:
         raise ApiError(422, BAD_LABEL, str(error)) from error
     faults = [*config.alphabet.faults_in(label, config.max_captcha)] if label else ["expected a text; got none"]

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from filelock import Timeout
@@ -12,6 +13,7 @@ from filelock import Timeout
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.files import (
     is_temporary,
+    make_folder,
     optional_removal,
     read_json_object,
     sync_disk,
@@ -19,8 +21,11 @@ from cnnlib.core.files import (
     take_lock,
     temporary_path,
     write_atomically,
+    write_by,
     write_new,
 )
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has other rights")
 
 
 def test_failed_write_leaves_the_older_file_and_names_the_new_one(
@@ -46,6 +51,121 @@ def test_error_names_the_file_and_not_its_temporary_one(tmp_path: Path) -> None:
             write_atomically(path, b"newer")
         assert (caught.value.filename, caught.value.filename2) == (str(path), None)
     assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("link", ["real/a.json", "other"], ids=["to the file", "to a link"])
+def test_link_stays_and_its_file_is_replaced(tmp_path: Path, link: str) -> None:
+    real, path = tmp_path / "real" / "a.json", tmp_path / "link.json"
+    real.parent.mkdir()
+    real.write_bytes(b"older")
+    (tmp_path / "other").symlink_to("real/a.json")
+    path.symlink_to(link)
+    write_atomically(path, b"newer")
+    assert (path.is_symlink(), real.is_symlink(), real.read_bytes()) == (True, False, b"newer")
+    assert sorted(each.name for each in tmp_path.rglob("*")) == ["a.json", "link.json", "other", "real"]
+
+
+def test_failed_write_through_a_link_names_the_link_and_leaves_the_older_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, path = tmp_path / "real" / "a.json", tmp_path / "link.json"
+    real.parent.mkdir()
+    real.write_bytes(b"older")
+    path.symlink_to(real)
+
+    def disk_full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", disk_full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*link\.json'"):
+        write_atomically(path, b"newer")
+    assert ([each.name for each in real.parent.iterdir()], real.read_bytes()) == (["a.json"], b"older")
+
+
+@pytest.mark.parametrize(("target", "kind"), [("none", "no file"), ("a.json", "no file"), ("folder", "a folder")])
+def test_link_that_leads_to_no_file_is_refused(tmp_path: Path, target: str, kind: str) -> None:
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / "a.json"
+    path.symlink_to(target)
+    message = re.escape(f"expected a file; got a link to {kind}: {target}: '{path}'")
+    with pytest.raises(OSError, match=message):
+        write_atomically(path, b"newer")
+    assert sorted(each.name for each in tmp_path.rglob("*")) == ["a.json", "folder"]
+    assert path.is_symlink()
+
+
+@POSIX
+def test_link_to_a_file_that_nobody_writes_is_replaced(tmp_path: Path) -> None:
+    kept, path = tmp_path / "cache" / "1f", tmp_path / "a.json"
+    kept.parent.mkdir()
+    kept.write_bytes(b"older")
+    kept.chmod(0o444)
+    path.symlink_to(kept)
+    write_atomically(path, b"newer")
+    assert (kept.read_bytes(), path.read_bytes(), path.is_symlink()) == (b"older", b"newer", False)
+    assert path.stat().st_mode & stat.S_IWUSR
+
+
+@POSIX
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444, 0o400])
+def test_rights_of_the_older_file_are_kept_from_the_first_byte_on(tmp_path: Path, mode: int) -> None:
+    path, modes = tmp_path / "a.json", []
+    path.write_bytes(b"older")
+    path.chmod(mode)
+
+    def write(file: BinaryIO) -> None:
+        modes.append(stat.S_IMODE(os.fstat(file.fileno()).st_mode))
+        file.write(b"newer")
+
+    for _ in range(2):
+        write_by(path, write)
+    assert modes == [mode | stat.S_IWUSR] * 2, "a file left by a kill can be written again"
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"newer", mode)
+    other = tmp_path / "b.json"
+    write_by(other, write, like=path)
+    assert stat.S_IMODE(other.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only the administrator may give files away")
+def test_owner_of_the_older_file_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"older")
+    path.chmod(0o600)
+    os.chown(path, 1234, 4321)
+    write_atomically(path, b"newer")
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1234, 4321, 0o600)
+
+
+def test_usual_file_costs_no_operation_for_its_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unexpected(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    for name in ("chmod", "fchmod", "chown", "fchown"):
+        monkeypatch.setattr(os, name, unexpected, raising=False)
+    for content in (b"first", b"second"):
+        write_atomically(tmp_path / "a.json", content)
+
+
+def test_folder_that_can_not_be_made_is_named_with_what_is_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "linked").symlink_to("file")
+    (tmp_path / "lost").symlink_to("/mnt/none")
+    (tmp_path / "round").symlink_to("round")
+    lost = "a link to nothing: /mnt/none; is its disk mounted?"
+    for name, got in (
+        *(("file", "a file"), ("linked", "a file"), ("lost", lost)),
+        ("round", "a link to nothing: round; is its disk mounted?"),
+    ):
+        for folder in (tmp_path / name, tmp_path / name / "a" / "b"):
+            with pytest.raises(
+                NotADirectoryError, match=re.escape(f"expected a folder; got {got}: '{tmp_path / name}'")
+            ):
+                make_folder(folder)
+    make_folder(tmp_path / "new" / "folder")
+    (tmp_path / "good").symlink_to("new")
+    make_folder(tmp_path / "good" / "folder")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["folder"]
 
 
 def test_new_file_replaces_none_and_none_that_is_being_written(tmp_path: Path) -> None:

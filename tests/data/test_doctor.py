@@ -80,3 +80,12 @@ def test_letters_that_differ_in_case_alone_are_counted(configure: Callable[..., 
         paths[1]: read_as(paths[1], "ab", "aa", 0.9, 0.05),
     }
     assert case_slips(findings(examine(config), readings)) == {"b": 1}
+
+
+def test_capitals_are_in_no_doubt_where_case_is_ignored(configure: Callable[..., SampleConfig]) -> None:
+    for ignored, doubted in ((True, 0), (False, 2)):
+        config = configure(char_set="abcd", ignore_case=ignored)
+        for number in range(40):
+            label = "abcd"[number % 4] + "abcd"[number // 4 % 4]
+            draw(label, config.train_image_dir / f"{label.upper() if number < 2 else label}_{number}.png", seed=number)
+        assert sum(sample.doubt is not None or bool(sample.misfits) for sample in examine(config).samples) == doubted

@@ -129,6 +129,27 @@ def test_other_shape_is_not_mixed_up(tmp_path: Path) -> None:
     assert cache_of(tmp_path, tmp_path, SHAPE) != cache_of(tmp_path, tmp_path / "other", SHAPE)
 
 
+@pytest.mark.parametrize("name", ["FORMAT", "PIL.__version__"])
+def test_what_another_decoder_made_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    Source(*range(40)).pack(tmp_path)
+    monkeypatch.setattr(f"cnnlib.data.packed.{name}", 99 if name == "FORMAT" else "99.0")
+    source = Source(*range(40))
+    assert values(source.pack(tmp_path)[0]) == [*range(40)]
+    assert sorted(source.read_numbers) == [*range(40)]
+    assert sum(len(open_part(path).pixels) for path in tmp_path.glob("*.pictures")) == 40, "older parts are deleted"
+    source.pack(tmp_path)
+    assert source.read_numbers == []
+
+
+@pytest.mark.parametrize("target", ["file", "none"])
+def test_cache_in_place_of_which_is_something_else_is_named(tmp_path: Path, target: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "cache").symlink_to(target)
+    got = "a file" if target == "file" else "a link to nothing: none; is its disk mounted\\?"
+    with pytest.raises(SampleError, match=f"decoded pictures can't be kept there: expected a folder; got {got}; free"):
+        Source(1, 2).pack(tmp_path / "cache" / "train")
+
+
 KILLED = """
 import os, sys
 from pathlib import Path

@@ -1,5 +1,7 @@
 """A split goes on when names are long, pictures vanish or it is killed, and leaves what it should."""
 
+import json
+import os
 import random
 import shutil
 import subprocess
@@ -167,6 +169,37 @@ def test_backup_is_not_written_in_place(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert run.returncode == -9
     assert not list(tmp_path.glob("sample*.bak*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other rights")
+def test_config_and_its_backup_are_read_by_those_who_could_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_config(tmp_path)
+    path.chmod(0o600)
+    modes, sync = [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        modes.append(oct(os.fstat(descriptor).st_mode & 0o7777))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    backup = config_proposal.write(path, path, {"char_set": "01ab"})
+    assert modes[::2] == ["0o600", "0o600"], "the folder is waited for after each"
+    assert backup
+    assert [oct(each.stat().st_mode & 0o7777) for each in (path, backup)] == ["0o600", "0o600"]
+
+
+def test_config_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    real, path = tmp_path / "dotfiles" / "captcha.json", tmp_path / "sample_config.json"
+    real.parent.mkdir()
+    write_config(tmp_path).rename(real)
+    path.symlink_to(real)
+    before = real.read_bytes()
+    backup = config_proposal.write(path, path, {"char_set": "01ab"})
+    assert (path.is_symlink(), json.loads(real.read_text())["char_set"]) == (True, "01ab")
+    assert backup == tmp_path / "sample_config.json.bak"
+    assert backup.read_bytes() == before
 
 
 def test_test_pictures_are_spread_evenly(configure: Callable[..., SampleConfig]) -> None:

@@ -150,6 +150,22 @@ def test_move_across_devices_leaves_one_whole_file(tmp_path: Path) -> None:
         shutil.rmtree(target)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other rights")
+def test_picture_on_its_way_to_another_device_is_read_by_those_who_could_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, modes, sync = draw("01", tmp_path / "01_1.png"), [], os.fsync
+    picture.chmod(0o600)
+
+    def noted(descriptor: int) -> None:
+        modes.append(oct(os.fstat(descriptor).st_mode & 0o7777))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    verify_and_split._move_across_devices(picture, tmp_path / "01_2.png")
+    assert modes[0] == oct((tmp_path / "01_2.png").stat().st_mode & 0o7777) == "0o600"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
 @pytest.mark.parametrize("across", [False, True], ids=["one device", "two devices"])

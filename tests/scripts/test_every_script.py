@@ -104,7 +104,8 @@ def test_path_that_cannot_be_used_is_one_line_and_status_two(
     run = run_script(script, "--config", blocked(trained.config_path, tmp_path, key), *arguments, folder=PROJECT_ROOT)
     assert run.returncode == 2
     assert run.stderr.count("\n") == 1
-    assert re.search(r": (No such file or directory|Not a directory|File exists)\n$", run.stderr)
+    reasons = "No such file or directory|Not a directory|File exists|expected a folder; got a file"
+    assert re.search(rf": ({reasons})\n$", run.stderr)
 
 
 def test_unwritable_log_dir_is_one_line_and_status_two(

@@ -185,6 +185,83 @@ def test_names_without_a_label_and_folders_are_led_to_the_import(
     assert "Names without a label: 2, such as 01 (1).png; put them into a folder of their own, and copy" in printed
 
 
+def test_pictures_without_a_suffix_write_no_config_and_are_led_to_the_import(
+    config_path: Path, origin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, path in enumerate(fill(origin, 30, "abcd", 4)):
+        draw(path.name[:4], path, seed=number).rename(path.with_suffix(".dat" if number == 0 else ""))
+    written = tmp_path / "new.json"
+    assert main(config_path, "--write-config", written) == 2
+    said = capsys.readouterr()
+    assert "30 of them: File extension is incorrect, such as " in said.out
+    assert "Pictures without the suffix of a picture: 30, such as " in said.out
+    assert said.out.endswith("copy them with --import FOLDER, which gives them one\n")
+    assert "expected labelled pictures that a config can take; got none; no config is written\n" in said.err
+    assert (said.err.count("\n"), written.exists()) == (1, False)
+    for suffix in ("any", "png"):
+        assert main(write_config(tmp_path, image_suffix=suffix)) == 0
+        printed = capsys.readouterr().out
+        assert "Pictures without the suffix of a picture: 30, such as " in printed
+        assert '"image_suffix": "any"' not in printed, "it would not take them"
+    origin.rename(tmp_path / "downloads")
+    assert main(config_path, "--import", tmp_path / "downloads") == 0
+    assert main(config_path, "--write-config", written) == 0
+    assert load_sample_config(written).char_set == "abcd"
+
+
+def test_labels_longer_than_any_config_takes_write_no_config(
+    config_path: Path, origin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(origin, 12, "ab", 70)
+    for options in ([], ["--accept-labels"]):
+        assert main(config_path, "--write-config", tmp_path / "new.json", *options) == 2
+        said = capsys.readouterr()
+        assert said.out.count("': expected at most 64 characters; got 70]\n") == 12
+        assert said.err.endswith("got none; no config is written\n")
+        assert not (tmp_path / "new.json").exists()
+
+
+def test_empty_folders_are_said_with_the_way_out(
+    config_path: Path, origin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = tmp_path / "sample" / "new_train"
+    line = (
+        f"No pictures: {origin.as_posix()}/ and {new.as_posix()}/ are missing or empty; put labelled pictures there, "
+        f"write where they are as origin_image_dir in {config_path.as_posix()}, or copy them with --import FOLDER"
+    )
+    for options in (["--dry-run"], [], ["--dry-run"]):
+        assert main(config_path, *options) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == line
+    assert main(config_path, "--write-config", tmp_path / "new.json") == 2
+    assert line in capsys.readouterr().out.splitlines()
+    draw("01", origin / "nolabel.png")
+    main(config_path)
+    assert "No pictures" not in capsys.readouterr().out
+    (origin / "nolabel.png").unlink()
+    fill(tmp_path / "sample" / "train", 2)
+    main(config_path)
+    assert "No pictures" not in capsys.readouterr().out, "they were moved before"
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--write-config", "new.json"], ["--doctor"]])
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_folder_in_place_of_which_is_something_else_is_named_before_a_picture_is_moved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, options: list[str]
+) -> None:
+    first, second = (tmp_path / name for name in ("first", "second"))
+    fill(first, 10)
+    if kind == "link":
+        second.symlink_to("/mnt/captchas")
+    else:
+        second.write_text("no folder")
+    got = "a link to nothing: /mnt/captchas; is its disk mounted?" if kind == "link" else "a file"
+    for folders in ([first, second], [first, second / "in"]):
+        path = write_config(tmp_path, origin_image_dir=[*map(str, folders)])
+        assert main(path, *options) == 2
+        assert capsys.readouterr().err == f"{second}: expected a folder; got {got}\n"
+    assert len(list_entries(first)) == 10
+
+
 def test_short_label_that_one_picture_has_stays_until_it_is_accepted(
     config_path: Path, origin: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,7 +89,7 @@ def test_prediction_is_printed_although_its_picture_cannot_be_saved(
     assert recognize_local.main(["--config", str(config), "--image", str(tmp_path)]) == 1
     printed = capsys.readouterr()
     assert printed.out.count("prediction: 01") == 2
-    assert printed.err.count("not saved in /dev/null/local: Not a directory") == 2
+    assert printed.err.count("not saved in /dev/null: expected a folder; got a file") == 2
 
 
 def test_request_without_an_answer_does_not_end_the_others(

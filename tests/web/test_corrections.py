@@ -1,6 +1,7 @@
 """What becomes of a kept picture when a person says what it shows."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask.testing import FlaskClient
 from cnnlib.config import SampleConfig
 from cnnlib.data.folders import list_entries, locked
 from cnnlib.web import corrections
+from cnnlib.web.api_errors import ApiError
 from cnnlib.web.model_registry import ServedModel
 from cnnlib.web.received_pictures import prune
 from tests.helpers import eventually
@@ -197,3 +199,12 @@ def test_folder_that_cannot_be_made_loses_no_picture(client: FlaskClient, kept: 
     answer = say(client, kept, "01")
     assert (answer.status_code, answer.json["error_code"]) == (507, "1010")
     assert len(files(config.api_image_dir)) == 1
+
+
+def test_label_in_capitals_is_filed_as_it_is_learned_where_case_is_ignored(
+    configure: Callable[..., SampleConfig],
+) -> None:
+    assert corrections.check_label("AbC", configure(char_set="abcD", max_captcha=3, ignore_case=True)) == "abc"
+    assert corrections.check_label("d", configure(char_set="abcD", max_captcha=3, ignore_case=True)) == "D"
+    with pytest.raises(ApiError, match="not in the alphabet"):
+        corrections.check_label("AbC", configure(char_set="abcD", max_captcha=3))
