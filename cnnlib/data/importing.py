@@ -6,17 +6,20 @@ number is the hash of its content. So an import that was killed or is repeated m
 
 import errno
 import os
+import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
+from statistics import median
 from threading import Lock
 from typing import Any
 
-from cnnlib.codec.characters import escape_odd
+from cnnlib.codec.characters import escape_odd, fold_case, normalise
 from cnnlib.codec.filenames import (
     ANY_SUFFIX,
     SERIAL_DIGITS,
@@ -36,7 +39,8 @@ from cnnlib.core.paths import display_path
 from cnnlib.data import plausibility
 from cnnlib.data.folders import labels_in, locked
 from cnnlib.data.label_tables import TABLE_SUFFIXES, PictureIndex, Table, read_table, single_label
-from cnnlib.data.name_shapes import is_serial_column, read_names, strip_copy_mark
+from cnnlib.data.listing import kinds_of_skipped
+from cnnlib.data.name_shapes import FEW, MANY, MOSTLY, is_serial_column, read_names, strip_copy_mark
 from cnnlib.data.samples import digest_of
 from cnnlib.data.sources import Entry, Source, list_source
 from cnnlib.data.verify_and_split import FilesByContent
@@ -49,7 +53,19 @@ _SET_FOLDER = re.compile(  # folders that hold many labels
     r"archive|\d{4}-\d\d-\d\d)[-_ ]?\d*",
     re.IGNORECASE,
 )
-Labels = dict[PurePosixPath, tuple[str | None, str]]  # picture -> label and where it is from
+REPEATED_SHARE = 1 / 10  # of all different pictures; a label of more is likely no label
+OUTLIER = 10  # times as many pictures as other labels have; a label of more is likely no label
+SHORT = 2  # characters of a label that may repeat as often as it likes
+DOUBTFUL = "Doubtful label"  # begins the reason of one that is likely wrong
+REASONS = 3  # lines about skipped files in an error
+_UNREAD = {  # kinds of files that are not read, and what to do about them
+    "convert them to PNG": ("tif", "tiff", "avif", "heic", "heif", "ico", "svg", "psd", "jxl", "jp2", "tga", "pdf"),
+    "unpack them, and import the folder": ("rar", "7z", "tar", "gz", "tgz", "bz2", "tbz", "xz", "txz", "zst", "lz4"),
+    "save the table as CSV": ("xlsx", "xls", "xlsm", "ods", "numbers"),
+    "save their pictures as files": ("parquet", "arrow", "npz", "npy", "pkl", "mat", "h5", "mdb", "tfrecord"),
+}
+_WAYS_OUT = {f".{suffix}": way_out for way_out, suffixes in _UNREAD.items() for suffix in suffixes}
+Labels = dict[PurePosixPath, tuple[str | None, str]]  # picture -> label and where it is from, or why there is none
 Progress = Callable[..., Any]
 
 
@@ -62,6 +78,20 @@ class Labelled:
     origin: str
     digest: str = ""  # of its content, in hexadecimal
     suffix: str = ""  # of its format
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A table, or the text files of one folder: labels, and the pictures that are named without a clear one, with why.
+
+    It speaks for all pictures below its folder, which holds it and all that it names.
+    """
+
+    origin: str
+    folder: PurePosixPath
+    labels: dict[PurePosixPath, list[str]]
+    unclear: dict[PurePosixPath, str]
+    mentions: bool = False  # no row could be read: the text mentions the pictures
 
 
 @dataclass
@@ -99,13 +129,16 @@ def find(source: Path, config: SampleConfig, progress: Progress, accept_labels: 
     is_table = source.is_file() and source.suffix.lower() in TABLE_SUFFIXES
     listed = list_source(source.parent if is_table else source, _folders(config))
     found = Found(source, skipped=listed.skipped)
-    pictures = _decoded(_label(listed, source.name if is_table else None, found), found, progress)
+    decoded = _decoded(_label(listed, source.name if is_table else None, found), found, progress)
+    pictures = [replace(picture, label=config.label(picture.label)) for picture in decoded]
     pictures = _without_contradictions(pictures, found)
     if not accept_labels:
         pictures = _without_doubts(pictures, config, found)
     found.pictures = pictures
     if not pictures:
-        reasons = "".join(f"\n{name}: {reason}" for name, reason in found.skipped[:3])
+        reasons = "".join(f"\n{line}" for line in kinds_of_skipped(found.skipped)[:REASONS])
+        if any(reason.startswith(DOUBTFUL) for _, reason in found.skipped):
+            reasons += "\nLabels that are likely wrong are taken as they are with --accept-labels"
         raise SampleError(
             f"{display_path(source)}: expected pictures with labels in their names, in a table, or in the names of "
             f"their folders; got none{reasons}"
@@ -183,26 +216,57 @@ def _check_place(source: Path, config: SampleConfig) -> None:
 
 def _label(listed: Source, table_name: str | None, found: Found) -> list[Labelled]:
     """The pictures of a source that have a label. With the name of a table, only those that it names."""
-    tables = [entry for entry in listed.entries if entry.name.suffix.lower() in TABLE_SUFFIXES]
-    others = [entry for entry in listed.entries if entry.name.suffix.lower() not in TABLE_SUFFIXES]
-    if table_name:
-        tables = [entry for entry in tables if str(entry.name) == table_name]
-    labels = _labels_of_tables(tables, others, found)
+    entries, pictures = _tables_and_pictures(listed, table_name, found)
+    tables = _read_tables(entries, list(pictures), found)
+    labels = _labels_of_tables(tables)
     if not table_name:
-        labels |= _labels_of_names([entry for entry in others if entry.name not in labels], found)
-    by_name = {entry.name: entry for entry in others}
-    pictures = []
-    for name, (text, origin) in labels.items():
-        if text is None:  # tables contradict each other
-            continue
+        labels |= _left_to_names(tables, list(pictures.values()), labels.keys())
+    labelled = []
+    for name, (text, origin) in sorted(labels.items()):
         try:
-            pictures.append(Labelled(by_name[name], _checked(text), origin))
+            labelled.append(Labelled(pictures[name], _checked(text, origin), origin))
         except SampleError as error:
             found.skipped.append((str(name), str(error)))
-    return sorted(pictures, key=lambda picture: picture.entry.name)
+    return labelled
 
 
-def _checked(text: str) -> str:
+def _tables_and_pictures(
+    listed: Source, table_name: str | None, found: Found
+) -> tuple[list[Entry], dict[PurePosixPath, Entry]]:
+    """The tables of a source and its pictures by name. Other files are skipped, with a table those that it mentions."""
+    tables = [entry for entry in listed.entries if entry.name.suffix.lower() in TABLE_SUFFIXES]
+    others = [entry for entry in listed.entries if entry.name.suffix.lower() not in TABLE_SUFFIXES]
+    pictures = {entry.name: entry for entry in others if _may_be_picture(entry)}
+    unread = [entry.name for entry in others if entry.name not in pictures]
+    if table_name:
+        tables = [entry for entry in tables if str(entry.name) == table_name]
+        unread = _mentioned(tables, unread)
+    found.skipped += [(str(name), _why_unread(name)) for name in unread]
+    return tables, pictures
+
+
+def _mentioned(tables: Sequence[Entry], files: Sequence[PurePosixPath]) -> list[PurePosixPath]:
+    """The files that one of the tables mentions."""
+    index = PictureIndex(files)
+    mentioned: set[PurePosixPath] = set()
+    for table in tables:
+        with suppress(SampleError):
+            mentioned |= index.mentioned_in(table.read())
+    return sorted(mentioned)
+
+
+def _why_unread(name: PurePosixPath) -> str:
+    """Why a file is not imported, with the way out where there is one."""
+    kind = name.suffix.lower()
+    if kind in _WAYS_OUT:
+        return f"{kind} files are not read: {_WAYS_OUT[kind]}"
+    return f"{escape_odd(kind)} files are no pictures" if kind else "not a picture"
+
+
+def _checked(text: str | None, cause: str) -> str:
+    """A label that a file name can hold. Raises SampleError, with the cause where there is none."""
+    if text is None:
+        raise SampleError(cause)
     if not text:
         raise SampleError("the label is empty")
     label = checked_label(text)
@@ -211,64 +275,153 @@ def _checked(text: str) -> str:
     return label
 
 
-def _labels_of_tables(tables: Sequence[Entry], pictures: Sequence[Entry], found: Found) -> Labels:
-    """Labels that tables give, and their origin. A picture with two different ones is skipped."""
-    if not tables:
-        return {}
-    index = PictureIndex(entry.name for entry in pictures)
-    stems = {entry.name.with_suffix(""): entry.name for entry in pictures}
-    labels: defaultdict[PurePosixPath, dict[str, str]] = defaultdict(dict)
-    for entry in tables:
-        try:
-            table, origin = _read(entry, index, stems, found)
-        except SampleError as error:
-            found.skipped.append((str(entry.name), str(error)))
-            continue
-        for picture, label in table.items():
-            labels[picture].setdefault(label, origin)
-    result: Labels = {}
-    for picture, origins in labels.items():
-        (label, origin), *others = origins.items()
-        if others:
-            shown = ", ".join(f"'{escape_odd(each)}'" for each in origins)
-            found.skipped.append((str(picture), f"tables give it different labels: {shown}"))
-        result[picture] = (None if others else label, origin)
-    return result
+def _read_tables(entries: Sequence[Entry], pictures: Sequence[PurePosixPath], found: Found) -> list[LabelTable]:
+    """What tables and text files say. What can't be used in them is skipped."""
+    index, beside = PictureIndex(pictures), defaultdict(list)
+    for picture in pictures:
+        beside[normalise(str(picture.with_suffix("")))].append(picture)
+    tables = []
+    for entry in entries:
+        stem = normalise(str(entry.name.with_suffix("")))
+        own = beside.get(stem) or beside.get(stem.removesuffix(".gt")) or []
+        tables.append(_read(entry, index, own if _is_text(entry.name) else [], found))
+    mentioned = {picture for table in tables if table.mentions for picture in table.unclear}
+    is_chance = len(mentioned) < FEW and 2 * len(mentioned) < len(pictures)  # a text may name a few as examples
+    return _joined([table for table in tables if not (table.mentions and is_chance)])
 
 
-def _read(
-    entry: Entry, index: PictureIndex, stems: dict[PurePosixPath, PurePosixPath], found: Found
-) -> tuple[Table, str]:
-    """The labels in one file, and what to call it. A text file of a picture's name holds its label."""
-    data = entry.read()
-    beside = entry.name.with_suffix("")
-    picture = stems.get(beside) or stems.get(beside.with_suffix("") if beside.suffix == ".gt" else beside)
-    if entry.name.suffix.lower() == ".txt" and picture:
-        label = single_label(data)
-        return ({picture: label} if label else {}), SIDECARS
-    read = read_table(data, entry.name, index)
-    if read is None:
-        if entry.name.suffix.lower() in (".csv", ".tsv"):
-            found.skipped.append((str(entry.name), "a table that names none of the pictures"))
-        return {}, ""
-    table, strangers = read
-    if strangers:
-        found.skipped.append((str(entry.name), f"rows that name no picture: {strangers}"))
-    return table, escape_odd(entry.name.name)
+def _is_text(name: PurePosixPath) -> bool:
+    return name.suffix.lower() == ".txt"
 
 
-def _labels_of_names(entries: Sequence[Entry], found: Found) -> Labels:
-    """Labels in the names of pictures, or in those of their folders, and their origin."""
-    entries = [entry for entry in entries if _may_be_picture(entry)]
+def _joined(tables: Sequence[LabelTable]) -> list[LabelTable]:
+    """The tables, with the text files of each folder as one."""
+    folders: dict[PurePosixPath, LabelTable] = {}
+    for table in tables:
+        if table.origin == SIDECARS:
+            joined = folders.setdefault(table.folder, LabelTable(SIDECARS, table.folder, {}, {}))
+            joined.unclear.update(table.unclear)
+            for picture, labels in table.labels.items():
+                joined.labels.setdefault(picture, []).extend(labels)
+    return [*(table for table in tables if table.origin != SIDECARS), *folders.values()]
+
+
+def _read(entry: Entry, index: PictureIndex, own: Sequence[PurePosixPath], found: Found) -> LabelTable:
+    """What one file says. A text file that is called as a picture, its `own`, holds the label of that."""
+    name, folder = entry.name, entry.name.parent
+    try:
+        data = entry.read()
+    except SampleError as error:  # whatever it says: no picture gets a label from anywhere else
+        found.skipped.append((str(name), str(error)))
+        unclear = dict.fromkeys(own or index.below(folder), f"no label in {escape_odd(name.name)}")
+        return LabelTable(escape_odd(name.name), folder, {}, unclear)
+    label, cause = _own_label(data, own)
+    if label is not None:
+        return LabelTable(SIDECARS, folder, {own[0]: [label]}, {})
+    table = read_table(data, name, index)
+    if own and not table.labels:
+        return LabelTable(SIDECARS, folder, {}, dict.fromkeys(own, f"its text file {cause}"))
+    return _label_table(name, table, index, found)
+
+
+def _own_label(data: bytes, own: Sequence[PurePosixPath]) -> tuple[str | None, str]:
+    """The label in a text file of one picture, or why there is none."""
+    if len(own) != 1:
+        return None, f"is beside {len(own)} pictures"
+    try:
+        return single_label(data), ""
+    except SampleError as error:
+        return None, str(error)
+
+
+def _label_table(name: PurePosixPath, table: Table, index: PictureIndex, found: Found) -> LabelTable:
+    """A table with its place. A text file that is called as a picture of another folder gives that no label."""
+    unclear, mentions = table.unclear, table.mentioned
+    if _is_text(name) and not table.labels and not unclear:
+        namesakes = index.find(str(name.with_suffix("")), name.parent).pictures
+        unclear, mentions = dict.fromkeys(namesakes, "its text file is in another folder"), True
+    _list_faults(name, table, found)
+    parents = {str(picture.parent) for picture in (*table.labels, *unclear)}
+    holder = PurePosixPath(posixpath.commonpath([str(name.parent), *parents]))
+    return LabelTable(escape_odd(name.name), holder, table.labels, unclear, mentions)
+
+
+def _list_faults(name: PurePosixPath, table: Table, found: Found) -> None:
+    """Add what could not be used in a table to what was skipped."""
+    if table.cause:
+        found.skipped.append((str(name), table.cause))
+    elif table.strangers:
+        found.skipped.append((str(name), f"rows that name no picture: {table.strangers}"))
+    found.skipped += [(f"{name} line {line}", f"can't be read: {cause}") for line, cause in table.broken.items()]
+
+
+def _labels_of_tables(tables: Sequence[LabelTable]) -> Labels:
+    """Labels that tables give, and their origin. A picture with two different ones, or an unclear one, has none."""
+    origins: defaultdict[PurePosixPath, dict[str, str]] = defaultdict(dict)
+    labels: Labels = {}
+    for table in tables:
+        labels |= {picture: (None, reason) for picture, reason in table.unclear.items()}
+        for picture, texts in table.labels.items():
+            for text in texts:
+                origins[picture].setdefault(text, table.origin)
+    for picture, given in origins.items():
+        (label, origin), *others = given.items()
+        labels[picture] = (None, _contradiction(given)) if others else (label, origin)
+    return labels
+
+
+def _contradiction(given: dict[str, str]) -> str:
+    """The reason for a picture that has several labels, of which each has its origin."""
+    shown = ", ".join(f"'{escape_odd(label)}'" for label in given)
+    one, *others = set(given.values())
+    giving = "tables give" if others else "its text files give" if one == SIDECARS else f"{one} gives"
+    return f"{giving} it different labels: {shown}"
+
+
+def _left_to_names(tables: Sequence[LabelTable], entries: Sequence[Entry], settled: Set[PurePosixPath]) -> Labels:
+    """The labels in names of the pictures that are not settled. Where a table speaks for a picture, its name has none.
+
+    Names count there too if they say what the table says. Where they say something else, they count nowhere.
+    """
+    named = _labels_of_names(entries) if tables else {}
+    closed: defaultdict[PurePosixPath, dict[str, None]] = defaultdict(dict)  # folder -> tables that speak for it
+    for table in tables:
+        agree = _agree(table, named)
+        if not agree and (table.labels or table.unclear):
+            closed[PurePosixPath() if agree is False else table.folder][table.origin] = None
+    labels = _labels_of_names([entry for entry in entries if entry.name not in settled])
+    for picture in labels:
+        origins = [origin for folder in picture.parents for origin in closed.get(folder, ())]
+        if origins:
+            labels[picture] = None, _missing_in(origins)
+    return labels
+
+
+def _agree(table: LabelTable, named: Labels) -> bool | None:
+    """Whether names say what a table says. None if no picture has a label in both; a folder alone is no other label."""
+    pairs = [(texts, *named[picture]) for picture, texts in table.labels.items() if named[picture][0] is not None]
+    same = [fold_case(normalise(str(name))) in map(fold_case, texts) for texts, name, _ in pairs]
+    if same and sum(same) >= MOSTLY * len(same):
+        return True
+    return None if all(origin == FOLDERS for _, _, origin in pairs) else False
+
+
+def _missing_in(origins: Sequence[str]) -> str:
+    tables = [origin for origin in origins if origin != SIDECARS]
+    return f"no row in {' or '.join(tables[:REASONS])}" if tables else "no text file beside it"
+
+
+def _labels_of_names(entries: Sequence[Entry]) -> Labels:
+    """Labels in the names of pictures, or in those of their folders, and their origin, or why there is none."""
     labels = _labels_of_folders(entries)
     left = sorted((entry.name for entry in entries if entry.name not in labels), key=lambda name: (name.parent, name))
     for _, group in groupby(left, key=lambda name: name.parent):
         names = list(group)
         for name, named in zip(names, read_names([_stem(name) for name in names]), strict=True):
             if named.label is None:
-                found.skipped.append((str(name), named.cause))
+                labels[name] = None, named.cause
             else:
-                labels[name] = (unescape(named.label), SERIAL_FIRST if named.origin == "serial first" else NAMES)
+                labels[name] = unescape(named.label), SERIAL_FIRST if named.origin == "serial first" else NAMES
     return labels
 
 
@@ -363,8 +516,9 @@ def _without_contradictions(pictures: Sequence[Labelled], found: Found) -> list[
 
 def _without_doubts(pictures: Sequence[Labelled], config: SampleConfig, found: Found) -> list[Labelled]:
     """The pictures without those whose label is likely wrong."""
+    pictures = _without_repeated(pictures, found)
     sets = config.train_image_dir, config.test_image_dir
-    known = [label for folder in sets for label in labels_in(folder, config.image_suffix)]
+    known = [config.label(label) for folder in sets for label in labels_in(folder, config.image_suffix)]
     accepted = str(config.alphabet) if known else ""
     certain = []
     for picture, cause in zip(
@@ -373,6 +527,23 @@ def _without_doubts(pictures: Sequence[Labelled], config: SampleConfig, found: F
         if cause is None:
             certain.append(picture)
         else:
-            reason = f"Doubtful label '{escape_odd(picture.label)}': {cause}"
+            reason = f"{DOUBTFUL} '{escape_odd(picture.label)}': {cause}"
             found.skipped.append((str(picture.entry.name), reason))
     return certain
+
+
+def _without_repeated(pictures: Sequence[Labelled], found: Found) -> list[Labelled]:
+    """The pictures without those whose label so many different ones have that it is likely the name of something else.
+
+    Of programs: `getCode (1).jpg`, `getCode (2).jpg`; of sites: `bank/1.png`, `bank/2.png`; or a word for no label.
+    """
+    counts = Counter(picture.label for picture in pictures)
+    usual = median(counts.values()) if counts else 0
+    limit = min(REPEATED_SHARE * len(pictures), OUTLIER * usual)
+    repeated = {label for label, count in counts.items() if count >= MANY and count > limit and len(label) > SHORT}
+    for picture in pictures:
+        if picture.label in repeated:
+            cause = f"{counts[picture.label]} of {len(pictures)} different pictures have it: likely a program or folder"
+            reason = f"{DOUBTFUL} '{escape_odd(picture.label)}': {cause}"
+            found.skipped.append((str(picture.entry.name), reason))
+    return [picture for picture in pictures if picture.label not in repeated]

@@ -50,17 +50,8 @@ def _reasons(abnormal: Sequence[tuple[int, Sample]]) -> list[str]:
 
 
 def list_skipped(skipped: Sequence[tuple[str, str]], file: Path) -> list[str]:
-    """A line for each kind of reason why files were skipped, with examples; `file` lists all of many."""
-    kinds: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for name, reason in skipped:
-        kinds[reason.partition(": ")[0]].append((escape_odd(name), reason))
-    lines = []
-    for kind, found in sorted(kinds.items(), key=lambda item: -len(item[1])):
-        if len(found) <= EXAMPLES:
-            lines += [f"Skipped {name}: {reason}" for name, reason in found]
-        else:
-            names = ", ".join(name for name, _ in found[:EXAMPLES])
-            lines.append(f"Skipped {len(found)}: {kind}, such as {names}")
+    """The lines of `kinds_of_skipped`; `file` lists all of many."""
+    lines = kinds_of_skipped(skipped)
     if len(skipped) > len(lines):
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -69,4 +60,20 @@ def list_skipped(skipped: Sequence[tuple[str, str]], file: Path) -> list[str]:
         except OSError as error:
             return [*lines, f"[Warning] {display_path(file)}: can't be written: {error.strerror}"]
         lines.append(f"{display_path(file)} lists all {len(skipped)}")
+    return lines
+
+
+def kinds_of_skipped(skipped: Sequence[tuple[str, str]]) -> list[str]:
+    """A line for each kind of reason why files were skipped, with examples, and with the whole reason if it is one."""
+    kinds: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name, reason in skipped:
+        kinds[reason.partition(": ")[0]].append((escape_odd(name), reason))
+    lines = []
+    for kind, files in sorted(kinds.items(), key=lambda item: -len(item[1])):
+        if len(files) <= EXAMPLES:
+            lines += [f"Skipped {name}: {reason}" for name, reason in files]
+            continue
+        names = ", ".join(name for name, _ in files[:EXAMPLES])
+        details = {reason.removeprefix(kind) for _, reason in files}
+        lines.append(f"Skipped {len(files)}: {kind}, such as {names}{details.pop() if len(details) == 1 else ''}")
     return lines

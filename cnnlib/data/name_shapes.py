@@ -49,6 +49,9 @@ class NamedLabel:
     cause: str = ""
 
 
+_BY_PROGRAM = NamedLabel(cause="the name is that of a camera or program")
+
+
 def strip_copy_mark(stem: str) -> str:
     """The name without what file managers and browsers add to that of a copy: ` (1)`, ` - Copy`, ` copy 2`."""
     for mark in _MARKS:
@@ -86,12 +89,19 @@ def read_names(stems: Sequence[str]) -> list[NamedLabel]:
         if first == "0" and not is_serial_column([plain[index].split("_")[0] for index in groups[underscores, first]]):
             groups[underscores, ""] += groups.pop((underscores, first))  # labels of digits
     labels = [NamedLabel()] * len(stems)
+    programs = _programs(stems, plain)
     for (underscores, _), indices in groups.items():
         names = [plain[index] for index in indices]
         found = _read_parts(_columns(names, underscores + 1)) if underscores else _read_alone(names)
         for index, label in zip(indices, found, strict=True):
-            labels[index] = label
+            labels[index] = _BY_PROGRAM if plain[index].lower() in programs else label
     return labels
+
+
+def _programs(stems: Sequence[str], plain: Sequence[str]) -> set[str]:
+    """The words of programs that marks of copies number, in lower case: `captcha`, `captcha (1)`, `captcha (2)`."""
+    marked = Counter(short.lower() for stem, short in zip(stems, plain, strict=True) if short != stem)
+    return {word for word, count in marked.items() if count >= 2 and _WORD.fullmatch(word)}
 
 
 def _without_numbers_of_copies(stems: list[str]) -> list[str]:
@@ -157,7 +167,7 @@ def _alone(name: str, numbered: bool) -> NamedLabel:
     if numbered or is_serial(name):
         return NamedLabel(cause="the name is a serial number")
     if _NAMED_BY_PROGRAM.fullmatch(name):
-        return NamedLabel(cause="the name is that of a camera or program")
+        return _BY_PROGRAM
     return NamedLabel(name)
 
 

@@ -7,7 +7,6 @@ import io
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -66,13 +65,17 @@ def _walk(top: Path, without: set[str], source: Source) -> Iterator[Path]:
     """Files below a folder. Each folder is entered once, even when links lead back to it."""
     entered = {os.path.realpath(top)}
     for folder, folders, files in os.walk(top, followlinks=True, onerror=lambda error: _note(source, top, error)):
-        for name in sorted(folders):
-            real = os.path.realpath(Path(folder, name))
-            if is_hidden(name) or real in without or real in entered:
-                folders.remove(name)
-            entered.add(real)
-        folders.sort()
+        folders[:] = [name for name in sorted(folders) if _enters(Path(folder, name), without, entered)]
         yield from (Path(folder, name) for name in sorted(files) if not is_hidden(name))
+
+
+def _enters(folder: Path, without: set[str], entered: set[str]) -> bool:
+    """Whether a folder is entered, which `entered` remembers. A link to a hidden folder is, under its own name."""
+    real = os.path.realpath(folder)
+    if is_hidden(folder.name) or real in without or real in entered:
+        return False
+    entered.add(real)
+    return True
 
 
 def _note(source: Source, top: Path, error: OSError) -> None:
@@ -118,8 +121,8 @@ def _add_archive(source: Source, file: Path | io.BytesIO, name: PurePosixPath, s
         archive = zipfile.ZipFile(file)
         members = [member for member in archive.infolist() if not member.is_dir()]
         _check_archive(members, size)
-    except (zipfile.BadZipFile, OSError, SampleError, ValueError, NotImplementedError) as error:
-        source.skipped.append((str(name), f"the archive can't be opened: {error}"))
+    except Exception as error:  # zipfile raises BadZipFile, OSError, ValueError, struct.error and others
+        source.skipped.append((str(name), f"the archive can't be opened: {_cause(error)}"))
         return
     for member in sorted(members, key=_member_name):
         inner = PurePosixPath(_member_name(member))
@@ -176,7 +179,14 @@ def _reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[Pure
         try:
             with archive.open(member) as file:
                 return _bounded(file.read(FILE_LIMIT_BYTES + 1))
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
-            raise SampleError(f"can't be unpacked: {error}") from error
+        except SampleError:
+            raise
+        except Exception as error:  # each decompressor has its own: zlib.error, LZMAError, OSError, EOFError
+            raise SampleError(f"can't be unpacked: {_cause(error)}") from error
 
     return read
+
+
+def _cause(error: Exception) -> str:
+    """What an error says or, if it says nothing, its kind."""
+    return str(error) or type(error).__name__

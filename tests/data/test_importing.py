@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -198,6 +199,295 @@ def test_table_alone_takes_only_the_pictures_that_it_names(desk: Desk, config: S
     found, _ = run(table, config)
     assert imported(config) == desk.drawn
     assert found.skipped == [("labels.csv", "rows that name no picture: 1")]
+
+
+def hashed(desk: Desk, count: int, folder: str = "") -> list[tuple[str, str]]:
+    """Names that look like labels and are none, and the labels of the pictures that were drawn under them."""
+    chance = random.Random(f"hashed {folder}")
+    names = [f"{''.join(chance.choices('0123456789abcdef', k=8))}.png" for _ in range(count)]
+    return [(name, desk.draw(f"{folder}{name}")) for name in names]
+
+
+def reasons_in(found: importing.Found) -> Counter[str]:
+    return Counter(reason for _, reason in found.skipped)
+
+
+def labels_in(found: importing.Found) -> list[str]:
+    return sorted(picture.label for picture in found.pictures)
+
+
+def test_pictures_without_a_row_get_no_label_from_their_names(desk: Desk, config: SampleConfig) -> None:
+    rows = hashed(desk, 30)
+    write_table(desk.folder / "labels.csv", [("file", "label"), *rows[:20]])
+    found = importing.find(desk.folder, config, silent)
+    assert labels_in(found) == sorted(label for _, label in rows[:20])
+    assert reasons_in(found) == {"no row in labels.csv": 10}
+    assert found.summary.endswith("/: 20 labels from labels.csv, 10 skipped")
+
+
+@pytest.mark.parametrize("change", [str, str.upper])
+def test_names_that_say_what_the_table_says_count_beside_it(
+    desk: Desk, config: SampleConfig, change: Callable[[str], str]
+) -> None:
+    labels = desk.draw_many(30, "{label}_{n}.png")
+    rows = [(f"{label}_{number}.png", change(label)) for number, label in enumerate(labels)]
+    write_table(desk.folder / "labels.csv", rows[:20])
+    found = importing.find(desk.folder, config, silent, accept_labels=True)
+    assert labels_in(found) == sorted([*(label for _, label in rows[:20]), *labels[20:]])
+    assert found.skipped == []
+
+
+def test_table_in_one_folder_leaves_others_to_their_names_unless_names_lie(desk: Desk, config: SampleConfig) -> None:
+    rows = [(f"{number}.png", desk.draw(f"numbered/{number}.png")) for number in range(12)]
+    write_table(desk.folder / "numbered" / "labels.csv", rows)
+    desk.draw_many(12, "other/{label}_{n}.png")
+    run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    lying = hashed(desk, 12, "hashed/")
+    write_table(desk.folder / "hashed" / "table.csv", lying[:6])
+    found = importing.find(desk.folder, config, silent)
+    assert labels_in(found) == sorted(label for _, label in (*rows, *lying[:6]))
+    assert reasons_in(found) == {"no row in table.csv": 18}
+
+
+def test_table_beside_the_folders_of_pictures_speaks_for_what_holds_them_all(desk: Desk, config: SampleConfig) -> None:
+    rows = hashed(desk, 12, "pictures/train/")
+    hashed(desk, 6, "pictures/test/")
+    write_table(desk.folder / "labels" / "train.csv", rows)
+    found = importing.find(desk.folder, config, silent)
+    assert labels_in(found) == sorted(label for _, label in rows)
+    assert reasons_in(found) == {"no row in train.csv": 6}
+
+
+def test_folder_that_a_table_does_not_reach_is_read_by_names(desk: Desk, config: SampleConfig) -> None:
+    rows = [(f"{number}.png", desk.draw(f"pictures/train/{number}.png")) for number in range(12)]
+    write_table(desk.folder / "pictures" / "labels" / "train.csv", rows)
+    near = desk.draw_many(6, "pictures/other/{label}_{n}.png")
+    far = desk.draw_many(6, "far/{label}_{n}.png")
+    found = importing.find(desk.folder, config, silent)
+    assert labels_in(found) == sorted([*far, *(label for _, label in rows)])
+    assert sorted(name for name, _ in found.skipped) == sorted(
+        f"pictures/other/{label}_{number}.png" for number, label in enumerate(near)
+    )
+
+
+UNUSABLE = {
+    "comma at the end": ("labels.json", lambda rows: json.dumps(dict(rows))[:-1] + ",}", "not JSON: line 1, column "),
+    "quotes that are none": ("labels.csv", lambda rows: "".join(f"'{a}','{b}'\n" for a, b in rows), "the text names "),
+    "two columns": ("labels.csv", lambda rows: "".join(f"{a},{b},{b[::-1]}x\n" for a, b in rows), "it is not clear "),
+    "sizes alone": ("sizes.csv", lambda rows: "".join(f"{a},60,20\n" for a, _ in rows), "no labels seem to be in "),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_names_are_no_labels_beside_a_table_that_cannot_be_used(desk: Desk, config: SampleConfig, kind: str) -> None:
+    name, write, cause = UNUSABLE[kind]
+    rows = hashed(desk, 30)
+    (desk.folder / name).write_text(write(rows[:20]))
+    with pytest.raises(SampleError, match="got none") as error:
+        importing.find(desk.folder, config, silent)
+    assert f"Skipped {name}: {cause}" in str(error.value)
+    assert f"Skipped 20: no label in {name}, such as " in str(error.value)
+    assert f"Skipped 10: no row in {name}, such as " in str(error.value)
+
+
+def test_table_that_cannot_be_opened_keeps_its_folder_from_being_read_by_names(
+    desk: Desk, config: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed(desk, 12)
+    (desk.folder / "labels.csv").write_bytes(b"x" * 20_000)
+    monkeypatch.setattr(sources, "FILE_LIMIT_BYTES", 10_000)
+    with pytest.raises(SampleError, match=r"labels\.csv: expected a file of at most 10000 bytes; got more") as error:
+        importing.find(desk.folder, config, silent)
+    assert "Skipped 12: no label in labels.csv, such as " in str(error.value)
+
+
+def test_broken_lines_cost_their_own_pictures_and_are_named(desk: Desk, config: SampleConfig) -> None:
+    rows = hashed(desk, 30)
+    lines = [f"{name},{label}" for name, label in rows]
+    lines[5] = lines[5].replace(",", ',"')
+    (desk.folder / "labels.csv").write_text("\n".join(lines))
+    found = importing.find(desk.folder, config, silent)
+    assert labels_in(found) == sorted(label for name, label in rows if name != rows[5][0])
+    assert found.skipped == [
+        ("labels.csv line 6", "can't be read: a quote is not closed"),
+        (rows[5][0], "no row in labels.csv"),
+    ]
+
+
+def test_text_file_that_holds_no_label_skips_its_picture(desk: Desk, config: SampleConfig) -> None:
+    texts = ["", "2e8j\n7xkq\n", "x" * 65, None]
+    rows = hashed(desk, 20)
+    for (name, label), text in zip(rows, [*texts, *[""] * 16], strict=True):
+        if text is not None:
+            (desk.folder / name).with_suffix(".txt").write_text(text or label)
+    (desk.folder / rows[0][0]).with_suffix(".txt").write_text("")
+    found = importing.find(desk.folder, config, silent)
+    assert labels_in(found) == sorted(label for _, label in rows[4:])
+    assert dict(found.skipped) == {
+        rows[0][0]: "its text file is empty",
+        rows[1][0]: "its text file has 2 lines instead of one",
+        rows[2][0]: "its text file has more than 64 characters",
+        rows[3][0]: "no text file beside it",
+    }
+
+
+def test_two_text_files_of_one_picture_and_one_of_two_are_no_label(desk: Desk, config: SampleConfig) -> None:
+    label = desk.draw("a.png")
+    (desk.folder / "a.txt").write_text(label)
+    (desk.folder / "a.gt.txt").write_text("zzzz")
+    desk.draw("b.png")
+    desk.draw("b.jpg")
+    (desk.folder / "b.txt").write_text("2e8j")
+    sure = desk.draw("c.png")
+    (desk.folder / "c.txt").write_text(sure)
+    found = importing.find(desk.folder, config, silent)
+    assert labels_in(found) == [sure]
+    assert dict(found.skipped) == {
+        "a.png": f"its text files give it different labels: 'zzzz', '{label}'",
+        "b.png": "its text file is beside 2 pictures",
+        "b.jpg": "its text file is beside 2 pictures",
+    }
+
+
+def test_text_files_in_another_folder_are_not_passed_over(desk: Desk, config: SampleConfig) -> None:
+    (desk.folder / "labels").mkdir(parents=True)
+    for name, label in hashed(desk, 12, "pictures/"):
+        (desk.folder / "labels" / name).with_suffix(".txt").write_text(label)
+    with pytest.raises(SampleError, match="Skipped 12: its text file is in another folder, such as pictures/"):
+        importing.find(desk.folder, config, silent)
+
+
+def test_texts_that_are_no_tables_leave_names_their_labels(desk: Desk, config: SampleConfig) -> None:
+    labels = desk.draw_many(30, "{label}_{n}.png")
+    (desk.folder / "README.txt").write_text(f"Pictures of 2024.\nNames such as {labels[0]}_0.png hold the label.\n")
+    (desk.folder / "train.txt").write_text("".join(f"{label}_{n}.png\n" for n, label in enumerate(labels)))
+    (desk.folder / "config.json").write_text('{"width": 100}')
+    found, _ = run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    assert dict(found.skipped) == {
+        "README.txt": "the text names pictures, but no row does",
+        "train.txt": "a list of names without labels",
+        "config.json": "no row names a picture",
+    }
+
+
+def test_row_that_names_two_pictures_leaves_both_without_a_label(desk: Desk, config: SampleConfig) -> None:
+    for number in range(12):
+        desk.draw(f"a/{number:04d}.png")
+        desk.draw(f"b/{number:04d}.png")
+    write_table(desk.folder / "l.csv", [(f"{number:04d}.png", "2e8j") for number in range(12)])
+    with pytest.raises(SampleError, match="got none") as error:
+        importing.find(desk.folder, config, silent)
+    assert "Skipped 24: a row of l.csv names 2 pictures, such as a/0000.png" in str(error.value)
+    assert "Skipped l.csv: each row names several pictures: a/0000.png, b/0000.png" in str(error.value)
+
+
+def test_names_that_differ_in_case_or_composition_have_their_own_rows(desk: Desk, config: SampleConfig) -> None:
+    composed = [unicodedata.normalize("NFC", f"é{number:04d}.png") for number in range(12)]
+    rows = [(name, desk.draw(unicodedata.normalize("NFD", name))) for name in composed]
+    rows += [(name, desk.draw(name)) for name in ("aBcDe.png", "abcde.png")]
+    write_table(desk.folder / "labels.csv", rows)
+    found, _ = run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    assert found.skipped == []
+
+
+def test_tables_that_contradict_themselves_or_each_other_label_nothing(desk: Desk, config: SampleConfig) -> None:
+    rows = hashed(desk, 20)
+    write_table(desk.folder / "a.csv", [*rows, (rows[0][0], "zzzz")])
+    write_table(desk.folder / "b.csv", [(rows[1][0], "yyyy"), rows[2]])
+    found = importing.find(desk.folder, config, silent)
+    assert labels_in(found) == sorted(label for _, label in rows[2:])
+    assert dict(found.skipped) == {
+        rows[0][0]: f"a.csv gives it different labels: '{rows[0][1]}', 'zzzz'",
+        rows[1][0]: f"tables give it different labels: '{rows[1][1]}', 'yyyy'",
+    }
+
+
+def test_label_of_very_many_pictures_is_doubted_whatever_gave_it(desk: Desk, config: SampleConfig) -> None:
+    desk.draw_many(200, "{label}.png")
+    sure = desk.drawn.copy()
+    for number in range(12):
+        desk.draw(f"getCode ({number}).png", "getCode")
+    for number in range(30):
+        desk.draw(f"sites/bank/{number:04d}.png", "bank")
+        desk.draw(f"sites/forum/{number:04d}.png", "forum")
+    rows = [(f"{number}.png", desk.draw(f"table/{number}.png", "unknown")) for number in range(30)]
+    write_table(desk.folder / "table" / "labels.csv", rows)
+    found, _ = run(desk.folder, config)
+    assert imported(config) == sure
+    cause = "of 302 different pictures have it: likely a program or folder"
+    assert reasons_in(found) == {
+        f"Doubtful label 'getCode': 12 {cause}": 12,
+        f"Doubtful label 'bank': 30 {cause}": 30,
+        f"Doubtful label 'forum': 30 {cause}": 30,
+        f"Doubtful label 'unknown': 30 {cause}": 30,
+    }
+    run(desk.folder, config, accept_labels=True)
+    assert imported(config) == desk.drawn
+
+
+def test_labels_of_several_pictures_each_are_in_no_doubt(desk: Desk, config: SampleConfig) -> None:
+    for folder in range(20):
+        label = "".join(random.Random(folder).choices(LETTERS, k=4))
+        for number in range(5 if folder else 9):
+            desk.draw(f"{label}/{number}.png", label)
+    for number in range(15):
+        desk.draw(f"01/{number}.png", "01")  # labels of one or two characters repeat
+    found, _ = run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    assert found.skipped == []
+
+
+def test_copies_of_one_picture_do_not_make_its_label_doubtful(desk: Desk, config: SampleConfig) -> None:
+    desk.draw_many(20, "{label}.png")
+    picture = next(desk.folder.iterdir())
+    for number in range(1, 12):
+        (desk.folder / f"{picture.stem} ({number}).png").write_bytes(picture.read_bytes())
+    found, _ = run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    assert {reason.split(": ")[0] for _, reason in found.skipped} == {"the same picture is there twice"}
+
+
+def test_files_of_other_kinds_are_named_with_the_way_out(desk: Desk, config: SampleConfig) -> None:
+    rows = [(f"{number}.png", desk.draw(f"{number}.png")) for number in range(12)]
+    others = {
+        "a.tif": ".tif files are not read: convert them to PNG",
+        "b.HEIC": ".heic files are not read: convert them to PNG",
+        "c.rar": ".rar files are not read: unpack them, and import the folder",
+        "d.xlsx": ".xlsx files are not read: save the table as CSV",
+        "e.xml": ".xml files are no pictures",
+        "LICENSE": "not a picture",
+    }
+    for name in others:
+        (desk.folder / name).write_bytes(b"x")
+    write_table(desk.folder / "labels.csv", [*rows, ("a.tif", "2e8j")])
+    found, _ = run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    assert dict(found.skipped) == others | {"labels.csv": "rows that name no picture: 1"}
+    alone = importing.find(desk.folder / "labels.csv", config, silent)
+    assert [name for name, _ in alone.skipped] == ["a.tif", "labels.csv"], "only what the table names"
+    with pytest.raises(SampleError, match=r"got none\nSkipped c\.rar: \.rar files are not read: unpack"):
+        importing.find(desk.folder / "c.rar", config, silent)
+
+
+def test_damaged_members_of_an_archive_are_skipped(desk: Desk, config: SampleConfig, tmp_path: Path) -> None:
+    desk.draw_many(12, "{label}_{n}.png")
+    paths = sorted(desk.folder.iterdir())
+    archive_path = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_LZMA) as archive:
+        for path in paths:
+            archive.write(path, path.name)
+    data = bytearray(archive_path.read_bytes())
+    start = 30 + len(paths[0].name)  # behind the header of the first member
+    data[start + 4] ^= 0xAA
+    archive_path.write_bytes(data)
+    found = importing.find(archive_path, config, silent)
+    assert len(found.pictures) == 11
+    assert found.skipped == [
+        (f"a.zip/{paths[0].name}", "Cannot be opened: can't be unpacked: Invalid or unsupported options")
+    ]
 
 
 def test_zip_archives_are_read_also_inside_each_other(desk: Desk, config: SampleConfig, tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ def test_parts_of_a_date_are_no_label() -> None:
         ([f"{n:04d}" for n in range(9)], "the name is a serial number"),
         ([f"{n}17322d3d4226f0b5" for n in range(9)], "the name is a serial number"),
         (["Screenshot 2024-05-06 101010", "微信图片(3)"], "the name is that of a camera or program"),
+        (["captcha", *(f"captcha ({n})" for n in range(1, 9))], "the name is that of a camera or program"),
+        (["Code (1)", "code - Copy"], "the name is that of a camera or program"),
         ([f"a{n % 4}b_c{n % 3}d_{n}" for n in range(9)], "two underscores: it is not clear which part is the label"),
     ],
 )
@@ -95,6 +97,11 @@ def test_names_without_a_clear_label_have_none_and_a_cause(names: list[str], cau
 def test_names_of_a_camera_among_labelled_ones_are_told_apart() -> None:
     names = [f"{label}_{n}" for n, label in enumerate(WORDS)] + [f"IMG_{n:04d}" for n in range(5)]
     assert [named.label for named in read_names(names)] == [*WORDS, *[None] * 5]
+
+
+def test_word_of_a_program_is_a_label_where_it_is_not_numbered() -> None:
+    names = ["code", "test", "test (1)", *WORDS]
+    assert [named.label for named in read_names(names)] == ["code", "test", "test", *WORDS]
 
 
 def test_few_pictures_of_one_label_are_labelled() -> None:

@@ -160,3 +160,11 @@ def test_collected_letters_are_small_where_case_is_ignored(ignoring: Make, origi
     for ignore_case, expected in ((True, "1abé"), (False, "1ABabÉ")):
         assert collect_labels.main([str(ignoring(ignore_case=ignore_case))]) == 0
         assert json.loads((tmp_path / "labels.json").read_text(encoding="utf-8")) == [*expected]
+
+
+def test_imported_labels_in_capitals_are_in_no_doubt(ignoring: Make, origin: Path, tmp_path: Path) -> None:
+    draw_labels(tmp_path / "source")
+    assert main("--import", tmp_path / "source", "--config", ignoring()) == 0
+    labels = [label_of(path.name) for path in list_entries(origin)]
+    assert len(labels) == 40
+    assert all(label == label.lower() for label in labels)
