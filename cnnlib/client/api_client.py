@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,9 +11,8 @@ from urllib.parse import unquote, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
-from urllib3.util import Retry
 
-from cnnlib.client.answers import TEXT_LIMIT, error_message, parse_answer
+from cnnlib.client.answers import TEXT_LIMIT, Exchange, bounded, error_message, parse_answer
 from cnnlib.codec.images import FILE_LIMIT_BYTES
 from cnnlib.core.api_contract import LABEL_HEADER, LOOPBACK, api_token
 from cnnlib.core.errors import ServiceError, UnreachableError
@@ -23,12 +23,16 @@ API_PATH = re.compile(r"(/.*)?/b(/[^/]+)?")
 NO_SUCH_ADDRESS = (404, 405)  # HTTP statuses
 TIMEOUT_S = 10
 RETRIES = 3
+PAUSE_S = 0.2  # retries wait for 2, 4, 8 times as long; the first one does not wait
+PAUSE_LIMIT_S = 120
+UNUSED_BYTES = 2**16  # of a body that nobody wants, read to keep its connection
 UNREACHED = (
     "the server can't be reached; is it running? webserver_recognize_api.py starts it; "
     "recognize_local.py --offline reads without it"
 )
 SOURCE_UNREACHED = "the server can't be reached; is it running? webserver_captcha_image.py starts a source of captchas"
 RETRY_STATUSES = (502, 503, 504)  # HTTP statuses of a server that is busy or starting
+RETRY_FAULTS = (requests.exceptions.ConnectionError, requests.exceptions.ReadTimeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +80,16 @@ def token_headers() -> dict[str, str]:
 class Client:
     """Sends requests over a kept connection, and repeats failed ones after growing pauses.
 
-    Threads may not share it.
+    Each try has `timeout_s` seconds, with all redirections that it follows. Threads may not share it.
     """
 
     def __init__(self, retries: int = RETRIES, timeout_s: float = TIMEOUT_S) -> None:
-        self._timeout_s, self._tries = timeout_s, retries + 1
+        self._timeout_s, self._retries = timeout_s, retries
+        self._exchange = Exchange(timeout_s, FILE_LIMIT_BYTES)
         self._session = requests.Session()
-        retry = Retry(
-            retries,
-            backoff_factor=0.2,
-            allowed_methods=None,
-            status_forcelist=RETRY_STATUSES,
-            raise_on_status=False,
-            respect_retry_after_header=False,  # a server could ask for hours
-        )
+        self._session.hooks["response"].append(_leave_redirection)
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+            self._session.mount(scheme, _BoundedAdapter(self._exchange))
 
     def recognize(self, url: str, data: bytes, name: str = "captcha.png") -> Answer:
         """The answer of the API at `url` to an encoded picture. Raises ServiceError."""
@@ -130,7 +128,24 @@ class Client:
         return content, response.headers
 
     def _open(self, method: str, url: str, unreached: str, options: Mapping[str, object]) -> requests.Response:
-        """The response, whose body is not read yet. Raises ServiceError."""
+        """The response to the first try that succeeds, or to the last, with its body unread. Raises ServiceError."""
+        failures = 0
+        while True:
+            try:
+                response = self._request(method, url, options)
+            except RETRY_FAULTS as error:
+                if failures == self._retries:
+                    raise self._fault(url, unreached, error) from error
+            else:
+                if failures == self._retries or response.status_code not in RETRY_STATUSES:
+                    return response
+                _leave(response)
+            failures += 1
+            time.sleep(min(PAUSE_S * 2 ** (failures - 1), PAUSE_LIMIT_S) if failures > 1 else 0)
+
+    def _request(self, method: str, url: str, options: Mapping[str, object]) -> requests.Response:
+        """The response to one try. Raises one of `RETRY_FAULTS` where another try may help, else ServiceError."""
+        self._exchange.begin()
         try:
             return self._session.request(
                 method,
@@ -140,29 +155,60 @@ class Client:
                 proxies=_proxies(url),
                 **options,  # type: ignore[arg-type]
             )
-        except (requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
-            raise UnreachableError(f"{url}: {excerpt(error)}") from error
-        except requests.exceptions.ConnectionError as error:
-            if isinstance(getattr(error.args[0], "reason", error.args[0]), ReadTimeoutError):
-                tries = f", in {self._tries} tries" if self._tries > 1 else ""
-                raise ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds{tries}") from error
-            raise UnreachableError(f"{url}: {unreached}") from error
-        except (requests.exceptions.RequestException, HTTPError, ValueError) as error:  # ValueError: of a redirection
-            raise ServiceError(f"{url}: {excerpt(error)}") from error
+        except RETRY_FAULTS:
+            raise
+        except (requests.exceptions.RequestException, HTTPError, ValueError, ServiceError) as error:
+            raise ServiceError(f"{url}: {excerpt(error)}") from error  # ValueError: of a redirection
+
+    def _fault(self, url: str, unreached: str, error: requests.exceptions.RequestException) -> ServiceError:
+        """What to raise when the last try has failed."""
+        if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
+            return UnreachableError(f"{url}: {excerpt(error)}")
+        is_late = self._exchange.is_over and not isinstance(error, requests.exceptions.ConnectTimeout)
+        if is_late or isinstance(error, requests.exceptions.ReadTimeout):
+            tries = f", in {self._retries + 1} tries" if self._retries else ""
+            return ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds{tries}")
+        return UnreachableError(f"{url}: {unreached}")
 
     def _read_body(self, url: str, response: requests.Response) -> bytes:
         """The whole body. Raises ServiceError."""
-        deadline, data = time.monotonic() + self._timeout_s, bytearray()
+        data = bytearray()
         try:
             while part := response.raw.read1(2**16, decode_content=True):
                 data += part
-                if time.monotonic() > deadline:
-                    raise ServiceError(f"{url}: no complete answer within {self._timeout_s:g} seconds")
-                if len(data) > FILE_LIMIT_BYTES:
-                    raise ServiceError(f"{url}: expected an answer of at most {FILE_LIMIT_BYTES} bytes; got more")
-        except HTTPError as error:
+                if len(data) > FILE_LIMIT_BYTES:  # more than arrived, where it was compressed
+                    raise ServiceError(f"expected an answer of at most {FILE_LIMIT_BYTES} bytes; got more")
+        except ReadTimeoutError as error:
+            raise ServiceError(f"{url}: no complete answer within {self._timeout_s:g} seconds") from error
+        except (HTTPError, ServiceError) as error:
             raise ServiceError(f"{url}: {excerpt(error)}") from error
         return bytes(data)
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """Sends requests over connections that `exchange` bounds. (An adapter has no retries of its own.)"""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*arguments, **options)
+        pool.ConnectionCls = bounded(pool.ConnectionCls, self._exchange)
+        return pool
+
+
+def _leave_redirection(response: requests.Response, **_: object) -> None:
+    """Leave the body of a redirection. Else requests would read all of it, and unpack it too."""
+    if response.is_redirect:
+        _leave(response)
+
+
+def _leave(response: requests.Response) -> None:
+    """Read a short body, so that the connection can be kept. A longer one ends the connection."""
+    with suppress(HTTPError):
+        response.raw.read(UNUSED_BYTES, decode_content=False)
+    response.close()
 
 
 def _add_token(request: requests.PreparedRequest) -> requests.PreparedRequest:

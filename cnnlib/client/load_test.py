@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from requests.utils import requote_uri
 
-from cnnlib.client.answers import error_message, parse_answer
+from cnnlib.client.answers import Exchange, bounded, error_message, parse_answer
 from cnnlib.client.api_client import TIMEOUT_S, UNREACHED, Answer, token_headers
 from cnnlib.core.errors import ServiceError
 from cnnlib.core.printable import excerpt
@@ -25,6 +25,7 @@ from cnnlib.core.signals import block_signals
 BOUNDARY = "----captcha"
 PERCENTILES = (50, 90, 99)
 ANSWER_LIMIT_BYTES = 2**20
+PART_BYTES = 2**16  # of an answer; without it a buffer of the announced length is made, however long that is
 PAUSE_S = 0.2  # of a connection after a request without an answer
 REPORT_INTERVAL_S = 0.05  # from one report of a sending process to the next
 _spawn = multiprocessing.get_context("spawn")
@@ -181,7 +182,8 @@ class TimedConnection:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+        self._exchange = Exchange(TIMEOUT_S, ANSWER_LIMIT_BYTES)
+        self._connection = bounded(kind, self._exchange)(parts.hostname or "", parts.port)
         self._headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **token_headers()}
         self._url, self._target = url, requote_uri(f"{parts.path or '/'}?{parts.query}".rstrip("?"))
 
@@ -189,11 +191,12 @@ class TimedConnection:
         """Send an encoded picture once. After a failure the next call reconnects."""
         body = multipart_body(picture)
         sent_at, start = time.time(), time.perf_counter()
+        self._exchange.begin()
         try:
             self._connection.request("POST", self._target, body, self._headers)
             response = self._connection.getresponse()
-            content = _read_body(response, start + TIMEOUT_S)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            content = _read_body(response)
+        except (OSError, http.client.HTTPException, ValueError, ServiceError) as error:
             self._connection.close()
             return Measurement(index, sent_at, None, f"{self._url}: {_describe(error)}", unreached=True)
         total_ms = 1000 * (time.perf_counter() - start)
@@ -209,20 +212,15 @@ class TimedConnection:
         return Measurement(index, sent_at, Answer(value, fields.confidence, fields.recognition_ms, total_ms))
 
 
-def _read_body(response: http.client.HTTPResponse, deadline: float) -> bytes:
-    """The whole body. `deadline` is on the clock of `perf_counter`.
+def _read_body(response: http.client.HTTPResponse) -> bytes:
+    """The whole body.
 
-    Raises TimeoutError after the deadline, IncompleteRead when the body is cut off, and HTTPException when it is longer
-    than `ANSWER_LIMIT_BYTES`.
+    Raises TimeoutError and ServiceError as its connection does, and IncompleteRead when the body is cut off.
     """
     content = b""
     with response:  # `read1` does not close it at its end, and the connection could not be reused
-        while part := response.read1():
+        while part := response.read1(PART_BYTES):
             content += part
-            if time.perf_counter() > deadline:
-                raise TimeoutError
-            if len(content) > ANSWER_LIMIT_BYTES:
-                raise http.client.HTTPException(f"expected at most {ANSWER_LIMIT_BYTES} bytes; got more")
         if response.length:
             raise http.client.IncompleteRead(content, response.length)
     return content
@@ -233,6 +231,8 @@ def _describe(error: Exception) -> str:
         return f"no answer within {TIMEOUT_S:g} seconds"
     if isinstance(error, ConnectionRefusedError | gaierror):
         return UNREACHED
+    if isinstance(error, ServiceError):
+        return str(error)
     return f"{type(error).__name__}: {excerpt(error)}"
 
 

@@ -1,23 +1,24 @@
 """The page at GET /, where people read pictures, and GET /fresh, which fetches captchas for it."""
 
-import time
 import urllib.request
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from threading import BoundedSemaphore
-from typing import Any
+from typing import IO, Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from flask import Flask, Response, render_template
 
+from cnnlib.client.answers import Exchange, bounded
 from cnnlib.codec.images import decode_picture
 from cnnlib.core.api_contract import LOOPBACK
-from cnnlib.core.errors import SampleError
+from cnnlib.core.errors import SampleError, ServiceError
 from cnnlib.web import PIXEL_LIMIT
 from cnnlib.web.api_errors import NO_SOURCE, ApiError
 from cnnlib.web.wsgi_bridge import waits_for_others
 
 WAITING_LIMIT = 6  # requests of a process that wait for the captcha source
+HEAD_LIMIT_BYTES = 2**16  # of the source's answer, with all that is not the picture
 TIMEOUT_S = 5  # below the timeout of a proxy in front, so that the client hears that the source did not answer
 SAFE = "%/:=&?~+!$,;'@()*"  # characters of a path or query that are not percent-encoded
 POLICY = (
@@ -33,11 +34,27 @@ class OtherHostError(Exception):
 class SameHost(urllib.request.HTTPRedirectHandler):
     """Follows redirections on the same host and port, and from there to HTTPS: a source may not choose whom we ask."""
 
-    def redirect_request(self, req: urllib.request.Request, *arguments: Any) -> urllib.request.Request | None:
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], *arguments: Any
+    ) -> urllib.request.Request | None:
         url = arguments[-1]
+        if urlsplit(url).scheme not in ("http", "https"):  # FTP would be followed too
+            return None
         if _place(url) not in (_place(req.full_url), _place(req.full_url.replace("http:", "https:", 1))):
             raise OtherHostError(without_user(url))
-        return super().redirect_request(req, *arguments)
+        fp.close()  # else its body would be read, of any length
+        return super().redirect_request(req, fp, *arguments)
+
+
+class BoundedHandler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Asks over connections that `exchange` bounds."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self._exchange = exchange
+
+    def do_open(self, http_class: Any, req: urllib.request.Request, **options: Any) -> HTTPResponse:
+        return super().do_open(bounded(http_class, self._exchange), req, **options)
 
 
 def _place(url: str) -> tuple[str | None, int]:
@@ -81,7 +98,7 @@ def _fetch_captcha(source: str, limit_bytes: int) -> bytes:
     """The body of the source's answer. Raises ApiError."""
     name = without_user(source)
     try:
-        data = fetch(source, limit_bytes)
+        return fetch(source, limit_bytes)
     except HTTPError as error:
         raise ApiError(502, NO_SOURCE, f"{name}: the captcha source answered {error.code}") from error
     except OtherHostError as error:
@@ -90,16 +107,16 @@ def _fetch_captcha(source: str, limit_bytes: int) -> bytes:
         ) from error
     except (OSError, ValueError, HTTPException) as error:
         raise ApiError(502, NO_SOURCE, f"{name}: the captcha source can't be reached") from error
-    if len(data) > limit_bytes:
-        raise ApiError(502, NO_SOURCE, f"{name}: expected at most {limit_bytes} bytes; got more")
-    return data
+    except ServiceError as error:
+        raise ApiError(502, NO_SOURCE, f"{name}: {error}") from error
 
 
 def fetch(source: str, limit_bytes: int) -> bytes:
-    """The body of the answer from the URL `source`. One larger than `limit_bytes` is cut some bytes after the limit.
+    """The body of the answer from the URL `source`.
 
     A source on this machine is asked without a proxy. A redirection is followed on the same host only.
-    Raises OSError, also after `TIMEOUT_S`, ValueError, HTTPException or OtherHostError.
+    Raises OSError, also after `TIMEOUT_S`, ValueError, HTTPException, OtherHostError, or ServiceError when the body is
+    larger than `limit_bytes`.
     """
     parts, url = urlsplit(source), _to_ascii(without_user(source))
     proxies = urllib.request.ProxyHandler({} if parts.hostname in LOOPBACK else None)
@@ -107,13 +124,14 @@ def fetch(source: str, limit_bytes: int) -> bytes:
     if parts.username is not None:
         user, password = unquote(parts.username), unquote(parts.password or "")
         passwords.add_password(None, urljoin(url, "/"), user, password, is_authenticated=True)
-    opener = urllib.request.build_opener(proxies, urllib.request.HTTPBasicAuthHandler(passwords), SameHost())
-    deadline, data = time.monotonic() + TIMEOUT_S, b""
+    bounded_handler = BoundedHandler(Exchange(TIMEOUT_S, limit_bytes + HEAD_LIMIT_BYTES))
+    opener = urllib.request.build_opener(
+        proxies, urllib.request.HTTPBasicAuthHandler(passwords), SameHost(), bounded_handler
+    )
     with opener.open(url, timeout=TIMEOUT_S) as response:
-        while len(data) <= limit_bytes and (part := response.read1(2**16)):
-            data += part
-            if time.monotonic() > deadline:
-                raise TimeoutError
+        data: bytes = response.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise ServiceError(f"expected at most {limit_bytes} bytes; got more")
     return data
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask, Response, jsonify, request
@@ -63,6 +64,29 @@ def test_number_of_tries_is_limited(served: Served) -> None:
     with pytest.raises(ServiceError, match=r"\(HTTP 503\)"):
         Client(retries=2).recognize(served(never), b"data")
     assert len(tries) == 3
+
+
+def test_pauses_between_tries_grow(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    clock = SimpleNamespace(sleep=pauses.append, perf_counter=time.perf_counter)
+    monkeypatch.setattr("cnnlib.client.api_client.time", clock)
+    for url in (served(lambda: ("busy", 503)), f"http://127.0.0.1:{free_port()}/b"):
+        with pytest.raises(ServiceError):
+            Client(retries=4).recognize(url, b"data")
+        assert pauses == [0, 0.4, 0.8, 1.6]
+        pauses.clear()
+
+
+def test_redirection_to_nowhere_is_not_repeated(served: Served) -> None:
+    tries = []
+
+    def sends_away() -> tuple[str, int, dict[str, str]]:
+        tries.append(1)
+        return "", 302, {"Location": "gopher://a/"}
+
+    with pytest.raises(ServiceError, match="gopher"):
+        Client().fetch_captcha(served(sends_away))
+    assert len(tries) == 1
 
 
 def test_server_cannot_make_a_client_wait_for_hours(served: Served) -> None:
@@ -158,6 +182,27 @@ def test_connections_are_kept() -> None:
         assert all(probe.measure(number, b"data").answer for number in range(3))
         server.shutdown()
     assert (len(ports), len(set(ports))) == (6, 2)
+
+
+def test_connection_is_kept_over_redirections_and_retries() -> None:
+    ports = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            ports.append(self.client_address[1])
+            self.send_response([302, 503, 302, 200][len(ports) - 1])
+            self.send_header("Location", "/x")
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            self.wfile.write(b"short")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert Client().fetch_captcha(f"http://127.0.0.1:{server.server_port}/").data == b"short"
+        server.shutdown()
+    assert (len(ports), len(set(ports))) == (4, 1)
 
 
 def test_answer_cut_off_is_a_fault_and_the_next_one_arrives() -> None:

@@ -1,16 +1,25 @@
 """Answers of a server that means harm: a client refuses them in one line, and a stress run goes on."""
 
 import json
+import socket
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask, Response
 
+from cnnlib.client.answers import Exchange, bounded
 from cnnlib.client.api_client import Client
 from cnnlib.client.load_test import Load, TimedConnection
-from cnnlib.core.errors import ServiceError
+from cnnlib.core.errors import ServiceError, UnreachableError
 from cnnlib.core.printable import is_obeyed
+from tests.client.stuck import BUFFERED_BYTES, FLOOD, LIMIT_S, STUCK, Bytes, large, stuck_server, whole
 from tests.helpers import running
 
 Served = Callable[[object], str]
@@ -59,6 +68,13 @@ def served() -> Iterator[Served]:
             return f"{servers.enter_context(running(app))}/b"
 
         yield start
+
+
+@pytest.fixture
+def unread() -> Iterator[str]:
+    """The address of a server that takes no connection from its queue."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/b"
 
 
 def is_plain(message: str) -> bool:
@@ -132,4 +148,108 @@ def test_redirection_to_nowhere_is_one_line(served: Served, place: bytes) -> Non
 
 def test_endless_answer_is_not_kept_in_memory(served: Served) -> None:
     url = served(Response(b"x" * 2**16 for _ in range(10**5)))
-    assert "expected at most 1048576 bytes; got more" in TimedConnection(url).measure(1, b"data").fault
+    fault = f"{url}: expected an answer of at most 1048576 bytes; got more"
+    assert TimedConnection(url).measure(1, b"data").fault == fault
+
+
+@pytest.mark.parametrize("kind", STUCK)
+def test_answer_that_is_stuck_anywhere_ends_with_the_time(kind: str) -> None:
+    client, start = Client(retries=1, timeout_s=0.3), time.monotonic()
+    with stuck_server(STUCK[kind]) as (url, _):
+        with pytest.raises(ServiceError, match=r"/b: no (complete )?answer within 0\.3 seconds(, in 2 tries)?$"):
+            client.fetch_captcha(url)
+        with pytest.raises(ServiceError, match=r"/b: no (complete )?answer within 0\.3 seconds(, in 2 tries)?$"):
+            client.recognize(url, b"data")
+    assert time.monotonic() - start < LIMIT_S, "the server hung up"
+
+
+@pytest.mark.parametrize("kind", STUCK)
+def test_stress_run_goes_on_when_an_answer_is_stuck_anywhere(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnlib.client.load_test.TIMEOUT_S", 0.3)
+    start = time.monotonic()
+    with stuck_server(STUCK[kind]) as (url, _):
+        measurement = TimedConnection(url).measure(1, b"data")
+    assert (measurement.fault, measurement.unreached) == (f"{url}: no answer within 0.3 seconds", True)
+    assert time.monotonic() - start < LIMIT_S, "the server hung up"
+
+
+def test_all_redirections_of_a_try_share_its_time() -> None:
+    slow = Bytes(b"", b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", 0.1)
+    with (
+        stuck_server(slow) as (url, _),
+        pytest.raises(ServiceError, match=r"no answer within 0\.3 seconds$"),
+    ):
+        Client(retries=0, timeout_s=0.3).fetch_captcha(url)
+
+
+def test_each_try_has_the_time_anew() -> None:
+    with stuck_server(STUCK["head"], STUCK["redirection"], whole(b"png")) as (url, _):
+        assert Client(timeout_s=1).fetch_captcha(url).data == b"png"
+
+
+@pytest.mark.parametrize("status", [b"302 Found", b"503 Busy"])
+def test_body_that_nobody_wants_is_not_read(status: bytes) -> None:
+    with stuck_server(large(status), whole(b"png")) as (url, sent):
+        assert Client(retries=1).fetch_captcha(url).data == b"png"
+        assert sent[0] < BUFFERED_BYTES
+
+
+def test_flood_of_heads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnlib.client.api_client.FILE_LIMIT_BYTES", 2**20)
+    with stuck_server(FLOOD) as (url, _):
+        fault = f"{url}: expected an answer of at most 1048576 bytes; got more"
+        assert TimedConnection(url).measure(1, b"data").fault == fault
+        with pytest.raises(ServiceError) as caught:
+            Client().fetch_captcha(url)
+    assert str(caught.value) == fault
+
+
+def test_proxy_whose_head_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with stuck_server(STUCK["head"]) as (url, _):
+        monkeypatch.setenv("https_proxy", url.removesuffix("/b"))
+        monkeypatch.setenv("no_proxy", "")
+        with pytest.raises(ServiceError, match=r"no answer within 1 seconds$|Unable to connect to proxy.*ReadTimeout"):
+            Client(retries=0, timeout_s=1).recognize("https://captcha.invalid/b", b"data")  # it may be late beforehand
+
+
+def test_server_that_does_not_read_the_request_is_given_up(unread: str) -> None:
+    with pytest.raises(ServiceError, match=r"no answer within 0\.3 seconds$"):
+        Client(retries=0, timeout_s=0.3).recognize(unread, bytes(2**24))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems fill a queue in other ways")
+def test_server_that_takes_no_connection_is_given_up(unread: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnlib.client.load_test.TIMEOUT_S", 0.3)
+    port, start = urlsplit(unread).port, time.monotonic()
+    with ExitStack() as stack:
+        for _ in range(3):  # that the system takes in its place
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        with pytest.raises(UnreachableError, match="the server can't be reached"):
+            Client(retries=0, timeout_s=0.3).fetch_captcha(unread)
+        assert TimedConnection(unread).measure(1, b"data").fault == f"{unread}: no answer within 0.3 seconds"
+    assert time.monotonic() - start < 60, "the system would try for minutes"
+
+
+def test_request_over_a_kept_connection_has_the_time_anew() -> None:
+    """The socket still has the timeout that was left to the end of the answer before."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            time.sleep(0.2)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(204)
+            self.end_headers()
+
+    exchange = Exchange(20, 2**20)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        connection = bounded(HTTPConnection, exchange)("127.0.0.1", server.server_port)
+        for _ in range(2):
+            connection.request("POST", "/", bytes(2**24))
+            assert connection.getresponse().read() == b""
+            connection.sock.settimeout(0.001)
+        server.shutdown()

@@ -107,6 +107,12 @@ def test_duration_ends_a_load(url: str) -> None:
     assert time.monotonic() - start < 60
 
 
+def test_each_request_has_the_limits_anew(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_test, "ANSWER_LIMIT_BYTES", 1000)
+    connection = load_test.TimedConnection(url)
+    assert all(connection.measure(number, b"one").answer for number in range(10))
+
+
 def test_closed_iterator_sends_no_more(url: str, api: Api) -> None:
     measurements = Load(url, [b"one"], 10**9, 3).measurements()
     next(measurements)

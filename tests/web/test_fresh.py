@@ -5,6 +5,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,10 +18,12 @@ from flask.testing import FlaskClient
 
 from cnnlib.config import SampleConfig
 from cnnlib.data.folders import list_entries
+from cnnlib.web.api_errors import answer_errors_in_json
 from cnnlib.web.app import create_recognition_app
 from cnnlib.web.model_registry import ModelRegistry, ServedModel
-from cnnlib.web.page import WAITING_LIMIT
-from tests.helpers import eventually, running, start_script
+from cnnlib.web.page import WAITING_LIMIT, add_page
+from tests.client.stuck import BUFFERED_BYTES, FLOOD, LIMIT_S, STUCK, Bytes, large, stuck_server, whole
+from tests.helpers import draw, eventually, free_port, running, start_script
 
 
 @pytest.fixture
@@ -32,6 +35,14 @@ def client_of(config: SampleConfig, source: str) -> FlaskClient:
     model = ServedModel("small", config.model_copy(update={"remote_url": source, "api_save": False}))
     model.load()
     return create_recognition_app(ModelRegistry([model])).test_client()
+
+
+def page_of(source: str) -> FlaskClient:
+    """A client of the page alone, for which no model has to be trained."""
+    app = Flask("page")
+    answer_errors_in_json(app)
+    add_page(app, source, 2**20)
+    return app.test_client()
 
 
 @pytest.fixture
@@ -105,6 +116,44 @@ def test_source_that_sends_to_another_host_or_port_is_not_followed(
     assert asked == []
     assert followed.data == picture
     assert (file.status_code, file.json["error_code"]) == (502, "1007")
+
+
+@pytest.mark.parametrize("kind", STUCK)
+def test_source_that_is_stuck_anywhere_is_given_up(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    unread = {"redirection": "answered 302", "busy": "answered 503"}  # their bodies are not waited for
+    monkeypatch.setattr("cnnlib.web.page.TIMEOUT_S", 10 if kind in unread else 0.3)
+    start = time.monotonic()
+    with stuck_server(STUCK[kind]) as (source, _):
+        fresh = page_of(source).get("/fresh")
+    assert (fresh.status_code, fresh.json["error_code"]) == (502, "1007")
+    reason = unread.get(kind, "can't be reached")
+    assert fresh.json["message"] == f"{source}: the captcha source {reason}"
+    assert time.monotonic() - start < LIMIT_S, "the source hung up"
+
+
+def test_body_of_a_redirection_is_not_read(tmp_path: Path) -> None:
+    data = draw("01", tmp_path / "picture.png").read_bytes()
+    above_memory = Bytes(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 99999999999999\r\n\r\n", b"x")
+    with stuck_server(above_memory, large(b"302 Found"), whole(data)) as (source, sent):
+        assert page_of(source).get("/fresh").data == data
+        assert sent[1] < BUFFERED_BYTES
+
+
+def test_source_that_floods_with_heads_is_given_up() -> None:
+    with stuck_server(FLOOD) as (source, _):
+        fresh = page_of(source).get("/fresh")
+    assert fresh.status_code == 502
+    assert "expected an answer of at most" in fresh.json["message"]
+
+
+def test_source_that_sends_on_to_ftp_is_not_followed() -> None:
+    port = free_port()
+    place = f"ftp://127.0.0.1:{port}/x"  # the same host and port
+    answer = Bytes(f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n".encode())
+    with stuck_server(answer, port=port) as (source, sent):
+        fresh = page_of(source).get("/fresh")
+        assert fresh.json["message"] == f"{source}: the captcha source answered 302"
+        assert len(sent) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
