@@ -27,7 +27,6 @@ def measure(zoo: Path, name: str) -> Result:
         "nothing": Hints(),
         "lengths": Hints(**lengths),
         "alphabet and lengths": Hints("".join(sorted({*"".join(labels)})), **lengths),
-        "alphabet and lengths, three views": Hints("".join(sorted({*"".join(labels)})), **lengths, views=3),
     }
     reader = Recognizer.general()
     counted = {kind: sum(map(keys_for, labels, reader.recognize(data, hints))) for kind, hints in kinds.items()}

@@ -14,8 +14,8 @@ takes Insert as well, one too many Delete. The shorter way from either end count
 
 """
 NARROWED = """
-*Alphabet and lengths, three views* is what the page knows from the fiftieth label on. It reads in three views from the
-first. All of this is before any training on these pictures.
+Alphabet and lengths are what the page knows from the fiftieth label on. All of this is before any training on these
+pictures.
 """
 
 
@@ -23,5 +23,5 @@ def keystrokes_text(head: str, found: Sequence[Result]) -> str:
     """The whole page."""
     kinds = [*found[0]["keys"]]
     rows = [(one["set"], one["from_blank"], *(one["keys"][kind] for kind in kinds)) for one in found]
-    titles = ("set", "typed from blank", *(f"{kind} known" for kind in kinds[:-1]), f"{kinds[-1]}")
+    titles = ("set", "typed from blank", *(f"{kind} known" for kind in kinds))
     return f"# Keys for 200 labels\n\n{head}{ABOUT}{table(titles, rows)}{NARROWED}"
