@@ -152,9 +152,9 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
         + HEAD
         + "Each set was drawn by the open generator in its name, with most settings left as they are. The pictures are "
         "not in the repository. The same 400 pictures of each set are read by two models.\n\n"
-        "The first is the general model of that time, which saw none of these generators. It reads them as they are "
-        "(exact text), with upper and lower case taken for the same, and with the alphabet of the set as "
-        "`char_set`.\n\n"
+        "The first is the general model of that time, which saw none of these generators. It looks once, and reads "
+        "them as they are (exact text), with upper and lower case taken for the same, and with the alphabet of the set "
+        "as `char_set`.\n\n"
         "The second is trained on all other pictures of the set with the default recipe. "
         "`--write-config` of `verify_and_split_data.py` proposes the config, and `train_model.py` trains.\n\n"
         "- Minutes: those of the steps.\n"

@@ -38,8 +38,8 @@ MEASURED = """\
   sets. Open generators drew them with their own settings. The pictures are not in the repository.
 - Our model was trained on pictures of none of these generators. But misread pictures of all sets were looked at before
   the ingredients and manners of its [random looks](../looks.md) were chosen, so its figures are kinder than those of
-  other generators would be. The eleven sets were measured often while it was made, so the means of the twenty others stand
-  apart above. What the ready readers were trained on is not known.
+  other generators would be. The eleven sets were measured often while it was made, so the means of the twenty others
+  stand apart above. What the ready readers were trained on is not known.
 - The ready readers come from PyPI with their weights, in the versions above, in an environment of their own. ddddocr
   has two models. Of PP-OCRv6 only the recognition is used (rapidocr with `use_det=False`): a captcha is one line.
 - Ours looks at a picture up to three times, as it does by itself: its milliseconds are of all looks.
