@@ -2,7 +2,6 @@
 
 import json
 import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -109,19 +108,12 @@ class Journal:
             self._take(undo)
 
     def _write(self, content: bytes) -> None:
-        """Add bytes to the file. Of what does not fit on the disk nothing stays, or a line that is passed over."""
-        with self.path.open("ab", buffering=0) as file:
-            end = file.seek(0, os.SEEK_END)
-            rest = memoryview(b"\n" * self._is_torn + content)
-            try:
-                while rest:
-                    rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
-            except OSError:
-                self._is_torn = True
-                with suppress(OSError):
-                    file.truncate(end)
-                raise
+        """Add bytes to the file. Of what does not fit on the disk a part may stay, which is passed over."""
+        rest, self._is_torn = memoryview(b"\n" * self._is_torn + content), True
+        with self.path.open("ab", buffering=0) as file:  # a buffer would write the rest later, in the midst of others
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
         self._is_torn = False
 
     def _take(self, entry: Entry) -> None:

@@ -111,9 +111,9 @@ def test_folders_of_one_name_have_configs_of_their_own(tmp_path: Path, conf: Pat
         path = label_pictures.config_of(folder)
         assert path == conf / f"{expected}_config.json"
         label_pictures.journal_path(path, folder).touch()
-    path = conf / "captchas_config.json"
+    path = conf / "other_config.json"
     label_pictures.journal_path(path, tmp_path / "suspects.csv").touch()
-    assert label_pictures.config_of(first) == path, "a second look is no other folder"
+    assert label_pictures.config_of(tmp_path / "other") == path, "a second look is no other folder"
 
 
 def test_second_labelling_of_a_folder_is_refused_while_one_runs(
