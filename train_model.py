@@ -17,7 +17,7 @@ examples:
 """
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -129,17 +129,18 @@ class TrainModel:
             holds = "holds a training, which goes on; for random weights name another model_save_dir"
             print(f"{display_path(folder)} {holds}")
 
-    def export(self, saved_model: Path | None = None, onnx: Path | None = None) -> int:
+    def export(self, saved_model: Path | None = None, onnx: Path | None = None, share: float = 1.0) -> int:
         """Export the checkpoint again, evaluated on the verification pictures; returns the exit status.
 
         `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
+        With a `share` below 1, the weights are mixed with those that the training started from before.
         Raises CaptchaError when config, pictures or the checkpoint can't be used.
         """
         with muted_stderr():
             from cnnlib.training.loop import export_checkpoint
         from cnnlib.training.reporting import export_lines
 
-        print_lines(export_lines(export_checkpoint(self.config, saved_model=saved_model, onnx=onnx)))
+        print_lines(export_lines(export_checkpoint(self.config, saved_model=saved_model, onnx=onnx, share=share)))
         return DONE
 
     def forecast(self) -> int:
@@ -209,14 +210,24 @@ def parser() -> ArgumentParser:
         metavar="FILE",
         help="with --export-only: also write an ONNX model (needs requirements-onnx.txt)",
     )
+    text = "with --export-only: give the weights this share, and those of the training's start the rest, for good"
+    parser.add_argument("--mix", type=share_of_weights, default=1.0, metavar="SHARE", help=text)
     return parser
+
+
+def share_of_weights(text: str) -> float:
+    """A number from 0 to 1 on the command line."""
+    with suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise ArgumentTypeError(f"expected a number from 0 to 1; got {text}")
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
-    if (arguments.saved_model or arguments.onnx) and not arguments.export_only:
-        parser().error("--saved-model and --onnx need --export-only")
+    if (arguments.saved_model or arguments.onnx or arguments.mix < 1) and not arguments.export_only:
+        parser().error("--saved-model, --onnx and --mix need --export-only")
     config = load_sample_config(arguments.config)
     if arguments.clear_cache:
         print(f"Deleted {clear_cache(config.cache_dir) / 1e6:.1f} MB in {display_path(config.cache_dir)}")
@@ -228,7 +239,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.forecast:
         return model.forecast()
     if arguments.export_only:
-        return model.export(arguments.saved_model, arguments.onnx)
+        return model.export(arguments.saved_model, arguments.onnx, arguments.mix)
     return model.train_cnn(arguments.warm_start)
 
 

@@ -50,7 +50,6 @@ from cnnlib.data.reporting import (
     show_abnormal,
     show_disagreements,
     show_empty_folders,
-    show_other_spelling,
     show_other_suffixes,
     show_shares,
     show_taken_names,
@@ -196,7 +195,8 @@ def separate(
         print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
     for twin in twins if moving else ():
         twin.path.unlink(missing_ok=True)
-    samples = with_fitting_names(samples, config, earlier, moving)
+    if config.has_looks:
+        samples = with_free_names(samples, targets, earlier, moving)
     show_abnormal(samples, file)
     good = [sample.name for sample in samples if not sample.fault]
     share = sizes.test_share(len(good))
@@ -210,20 +210,13 @@ def separate(
     return samples
 
 
-def with_fitting_names(
-    samples: list[Sample], config: SampleConfig, earlier: Sequence[Sample], moving: bool
+def with_free_names(
+    samples: list[Sample], targets: Sequence[Path], earlier: Sequence[Sample], moving: bool
 ) -> list[Sample]:
-    """The samples, renamed where the alphabet lacks their spelling, or the sets have their names.
-
-    The latter only where there are several looks, which may be numbered alike.
-    """
-    spelled = splitting.with_other_spelling(samples, config)
-    show_other_spelling(len(spelled), moving)
-    targets = (config.train_image_dir, config.test_image_dir)
-    taken = splitting.with_taken_names(samples, targets, earlier) - spelled if config.has_looks else set()
+    """The samples, renamed where the sets have their names: several looks may be numbered alike."""
+    taken = splitting.with_taken_names(samples, targets, earlier)
     show_taken_names(len(taken), moving)
-    renamed = spelled | taken
-    return [splitting.rename(sample, config) if moving and sample.name in renamed else sample for sample in samples]
+    return [splitting.rename(sample) if moving and sample.name in taken else sample for sample in samples]
 
 
 def write_config(path: Path, template: Path, config: SampleConfig, known: Sequence[str], accept_labels: bool) -> None:

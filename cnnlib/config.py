@@ -242,15 +242,17 @@ class SampleConfig(Config):
         return fold_case(label) if self.ignore_case else label
 
     def spelled(self, text: str) -> str:
-        """A label as it is learned. If case is ignored, in small letters, or in those that the alphabet has instead."""
-        label = self.label(text)
-        return "".join(self._spellings.get(each, each) for each in label) if self.ignore_case else label
+        """A label as it is learned. If case is ignored, letters that the alphabet lacks are those of the other case."""
+        label = normalise(text)
+        if not self.ignore_case:
+            return label
+        return "".join(self._cases.get(each) or self._cases.get(fold_case(each), each) for each in label)
 
     @cached_property
-    def _spellings(self) -> dict[str, str]:
-        """The letters that the alphabet has in upper case alone, by the small ones."""
+    def _cases(self) -> dict[str, str]:
+        """The characters of the alphabet by themselves, and those that it has in upper case alone by the small ones."""
         characters = self.alphabet.characters
-        return {fold_case(each): each for each in characters if fold_case(each) not in characters}
+        return {fold_case(each): each for each in characters} | {each: each for each in characters}
 
 
 def _listed(folders: Path | tuple[Path, ...]) -> tuple[Path, ...]:

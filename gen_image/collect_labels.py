@@ -2,7 +2,7 @@
 
 It takes them from the file names in origin_image_dir, new_image_dir, train_image_dir and test_image_dir. A config with
 "use_labels_json_file": true takes its alphabet from labels.json. With "ignore_case": true, letters are collected in
-lower case, but for capitals of training pictures that were moved before.
+lower case.
 
 examples:
   python gen_image/collect_labels.py
@@ -44,11 +44,7 @@ def collect(config: SampleConfig) -> tuple[str, ...]:
     Raises SampleError when there are fewer than two.
     """
     folders = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
-    labels = (
-        label if folder == config.train_image_dir else config.label(label)  # training pictures are learned as they are
-        for folder in folders
-        for label in scan_labels(folder, config.image_suffix)
-    )
+    labels = (config.label(label) for folder in folders for label in scan_labels(folder, config.image_suffix))
     with progress_bar(labels, unit=" names", leave=False) as counted:
         characters = sorted({character for label in counted for character in label})
     if len(characters) < 2:

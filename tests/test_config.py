@@ -166,8 +166,8 @@ def test_folder_that_has_a_backslash_in_its_name_is_taken(tmp_path: Path) -> Non
         ("abc", False, ["ABc", "abc"], ["ABc", "abc"]),
         ("abc", True, ["abc", "abc"], ["abc", "abc"]),
         ("ABC", True, ["abc", "abc"], ["ABC", "ABC"]),
-        ("aABc", True, ["abc", "abc"], ["aBc", "aBc"]),
-        ("xy", True, ["abc", "abc"], ["abc", "abc"]),
+        ("aABc", True, ["abc", "abc"], ["ABc", "aBc"]),
+        ("xy", True, ["abc", "abc"], ["ABc", "abc"]),
     ],
 )
 def test_labels_are_the_same_in_either_case_where_case_is_ignored(

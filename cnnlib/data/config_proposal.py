@@ -44,11 +44,11 @@ def propose(
     """The config keys and values that fit the labelled pictures, empty without any.
 
     Pictures that the proposed config keeps out settle nothing: those with a defect or a doubt, or of a rare size.
-    `known_labels` belong to pictures that were moved earlier, and are learned as they are; the others as the config
-    spells them. If there are some, size and colour stay as in the config, and suffix, length and alphabet only grow.
-    Otherwise size and suffix are the most common ones, and all steps are trained. Colour is read if more than a few
-    pictures have some. A size far above `pixel_limit` is reduced to it. What more than a few pictures of one of several
-    looks have is not rare. `totals` are the pictures of each folder, with those that were moved from it just now.
+    `known_labels` belong to pictures that were moved earlier. If there are some, size and colour stay as in the config,
+    and suffix, length and alphabet only grow. Otherwise size and suffix are the most common ones, and all steps are
+    trained. Colour is read if more than a few pictures have some. A size far above `pixel_limit` is reduced to it.
+    What more than a few pictures of one of several looks have is not rare. `totals` are the pictures of each folder,
+    with those that were moved from it just now.
     """
     usable = [sample for sample in samples if _is_usable(sample)]
     if not usable and not known_labels:
@@ -58,8 +58,8 @@ def propose(
         look = _configured_look(groups, config)
     else:
         look = _common_look(usable, groups, config.resize, pixel_limit)
-    spelled = (config.spelled(str(sample.label)) for sample in usable if _fits(sample, look))
-    labels = [*spelled, *known_labels]
+    labels = [*(str(sample.label) for sample in usable if _fits(sample, look)), *known_labels]
+    labels = [config.spelled(config.label(label)) for label in labels]
     length, characters = max(map(len, labels)), "".join(sorted(set("".join(labels))))
     if known_labels:
         new_characters = "".join(config.alphabet.unknown_in(characters))

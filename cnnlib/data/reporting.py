@@ -95,14 +95,6 @@ def show_taken_names(count: int, moving: bool) -> None:
         print(f"{pictures} that another one in the sets has: {fate} the hash of the content")
 
 
-def show_other_spelling(count: int, moving: bool) -> None:
-    """Print how many pictures get another name because the alphabet has letters of their labels in one case alone."""
-    if count:
-        labels = "1 label has letters" if count == 1 else f"{count} labels have letters"
-        fate = "gets the other case" if moving else "would get the other case"
-        print(f"{labels} in a case that the alphabet lacks: the picture's name {fate}, and a new serial number")
-
-
 def show_empty_folders(config: SampleConfig) -> None:
     """Print that there is nothing to verify, and what to do."""
     folders = " and ".join(map(display_path, config.dirs_to_split))

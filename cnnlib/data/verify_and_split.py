@@ -78,9 +78,9 @@ def count_for_test(pictures: int) -> int:
 
 
 def moved_labels(config: SampleConfig) -> list[str]:
-    """The labels of the pictures in training and test set: the former as they are, for they are learned so."""
-    tested = labels_in(config.test_image_dir, config.image_suffix)
-    return [*labels_in(config.train_image_dir, config.image_suffix), *map(config.spelled, tested)]
+    """The labels of the pictures in training and test set, as they are learned."""
+    folders = (config.train_image_dir, config.test_image_dir)
+    return [config.spelled(label) for folder in folders for label in labels_in(folder, config.image_suffix)]
 
 
 def set_sizes(config: SampleConfig) -> SetSizes:
@@ -232,25 +232,16 @@ def with_taken_names(samples: Sequence[Sample], targets: Sequence[Path], earlier
     }
 
 
-def with_other_spelling(samples: Sequence[Sample], config: SampleConfig) -> set[str]:
-    """The names of samples without a fault whose labels have letters in a case that the alphabet lacks."""
-    if not config.ignore_case:
-        return set()
-    usable = (sample for sample in samples if not sample.fault)
-    return {sample.name for sample in usable if config.alphabet.unknown_in(label_of(sample.name))}
-
-
-def rename(sample: Sample, config: SampleConfig) -> Sample:
+def rename(sample: Sample) -> Sample:
     """Rename the file of a sample in its folder, which the caller has locked; returns the sample with the new name.
 
-    Its label is spelled as it is learned, and its serial number becomes the hash of its content. So whatever else has
-    that name is the same picture, and the next run finds one of them as a duplicate. A sample that can't be renamed has
-    a fault.
+    Its serial number becomes the hash of its content. So whatever else has that name is the same picture, and the next
+    run finds one of them as a duplicate. A sample that can't be renamed has a fault.
     """
     serial, suffix = sample.digest.hex()[:SERIAL_DIGITS], suffix_in(sample.name).removeprefix(".")
-    name = file_name(config.spelled(str(sample.label)), serial, suffix)
+    name = file_name(label_of(sample.name), serial, suffix)
     path = sample.folder / name
-    if os.path.lexists(path) and not _is_same(path, sample.path):  # it is where names ignore case
+    if os.path.lexists(path):
         return replace(sample, misfits=(f"{NAME_TAKEN}: so is {printable(name)} here",))
     try:
         sample.path.rename(path)

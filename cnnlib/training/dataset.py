@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.filenames import label_of, pictures_of
 from cnnlib.codec.images import open_picture, read_picture
 from cnnlib.config import SampleConfig
@@ -88,7 +87,7 @@ def load_folder(folder: Path, config: SampleConfig) -> Folder:
     Raises SampleError when there are fewer than two, more than 1% can't be used, or a label doesn't fit the config.
     """
     names, fingerprints = _scan(folder, config.image_suffix)
-    labels = _encode(names, config.alphabet, config.max_captcha, folder)
+    labels = _encode(names, config, folder)
     pictures, reasons = decode(folder, names, fingerprints, config)
     _check_unusable(folder, names, reasons)
     usable = np.delete(np.arange(len(names)), [*reasons])
@@ -131,12 +130,13 @@ def decode(
     return pack(cache, fingerprints, config.shape, read, bar)
 
 
-def _encode(names: Sequence[str], alphabet: Alphabet, length: int, folder: Path) -> np.ndarray:
-    """The labels in file names as classes, (n, length) of the smallest type."""
+def _encode(names: Sequence[str], config: SampleConfig, folder: Path) -> np.ndarray:
+    """The labels in file names, as the config spells them, as classes, (n, length) of the smallest type."""
+    alphabet, length = config.alphabet, config.max_captcha
     labels = np.empty((len(names), length), np.min_scalar_type(alphabet.classes))
     for number, name in enumerate(names):
         try:
-            labels[number] = alphabet.encode(label_of(name), length)
+            labels[number] = alphabet.encode(config.spelled(label_of(name)), length)
         except SampleError as error:
             raise SampleError(f"{display_path(folder / name)}: {error}; {REMEDY}") from error
     return labels

@@ -59,18 +59,35 @@ class Evaluator:
         if not self.spread:
             return self._predict_alone(data, numbers)
         rows = self.spread(lambda own: [_row(each) for each in self._predict_alone(data, own)], numbers)
-        return [_labelled(data, number, *row) for number, row in zip(numbers, rows, strict=True)]
+        return [self._labelled(data, number, *row) for number, row in zip(numbers, rows, strict=True)]
 
     def _predict_alone(self, data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
         predictions: list[LabelledPrediction] = []
         for part in np.split(numbers, range(self.batch_size, len(numbers), self.batch_size)) if len(numbers) else ():
             losses, answers = self._predict(*data.take(part))
             for number, probabilities, loss in zip(part, answers.numpy(), losses.numpy().tolist(), strict=True):
-                label = data.text(number)
+                label = self.label(data, number)
                 confidence = self.alphabet.confidence(probabilities, self.network.decoding, label)
                 prediction = self.decode(probabilities)
                 predictions.append(LabelledPrediction(data.path(number), label, prediction, confidence, loss))
         return predictions
+
+    def _labelled(
+        self,
+        data: Dataset,
+        number: int,
+        text: str,
+        confidence: float,
+        parts: list[float],
+        label_confidence: float,
+        loss: float,
+    ) -> LabelledPrediction:
+        prediction = Prediction(text, confidence, tuple(parts))
+        return LabelledPrediction(data.path(number), self.label(data, number), prediction, label_confidence, loss)
+
+    def label(self, data: Dataset, number: int) -> str:
+        """The label of a picture, as it is learned."""
+        return self.alphabet.text(data.labels[number])
 
     def read(self, pictures: np.ndarray) -> list[Prediction]:
         """Predictions for uint8 (n, height, width, channels) without labels, read in this process."""
@@ -123,10 +140,3 @@ def _row(each: LabelledPrediction) -> tuple[Any, ...]:
     """What a worker tells the others about a picture that all of them have."""
     prediction = each.prediction
     return prediction.text, prediction.confidence, prediction.character_confidences, each.label_confidence, each.loss
-
-
-def _labelled(
-    data: Dataset, number: int, text: str, confidence: float, parts: list[float], label_confidence: float, loss: float
-) -> LabelledPrediction:
-    prediction = Prediction(text, confidence, tuple(parts))
-    return LabelledPrediction(data.path(number), data.text(number), prediction, label_confidence, loss)

@@ -25,7 +25,7 @@ from cnnlib.training import devices
 from cnnlib.training.dataset import TrainingData, load_training
 from cnnlib.training.distribution import Distribution, distribute
 from cnnlib.training.drawn import load_drawn
-from cnnlib.training.mixing import mix_with_start
+from cnnlib.training.mixing import mix, mix_with_start
 from cnnlib.training.reporting import (
     Outcome,
     heard_line,
@@ -133,12 +133,17 @@ def make_writable(folder: Path) -> None:
 
 
 def export_checkpoint(
-    config: SampleConfig, say: Say = print_line, saved_model: Path | None = None, onnx: Path | None = None
+    config: SampleConfig,
+    say: Say = print_line,
+    saved_model: Path | None = None,
+    onnx: Path | None = None,
+    share: float = 1.0,
 ) -> ModelCard:
     """Export the checkpoint in `model_save_dir` again, evaluated on the verification pictures; returns its new card.
 
     `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
-    Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint.
+    With a `share` below 1, the weights are mixed with those that the training started from before, for good.
+    Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint, or no start.
     """
     if not check_resumable(config.model_save_dir, requirements_of(config)):
         raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
@@ -146,6 +151,8 @@ def export_checkpoint(
     with _explained_shortage(config, saved_model), held(config.model_save_dir):
         trainer = Trainer(config, _loader(config))
         resume(trainer)
+        if share < 1:
+            mix(trainer, share)
         trainer.record_evaluation()
         save(trainer, final=True)
         draw_curves(trainer, say)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from cnnlib.core.errors import ModelError
+from cnnlib.core.paths import display_path
 from cnnlib.training.trainer import Trainer
 
 SHARES = (1.0, 0.9, 0.8)  # of the end
@@ -33,6 +35,18 @@ def mix_with_start(trainer: Trainer, say: Callable[[str], None]) -> None:
         trainer.forget_evaluation()
         losses = f"{found[best].loss:.3g} in place of {end.loss:.3g}"
         say(f"Weights: {best:.0%} of the end and {1 - best:.0%} of the start; verification loss {losses}")
+
+
+def mix(trainer: Trainer, share: float) -> None:
+    """Give the averaged weights this share, and those of the start the rest.
+
+    Raises ModelError when the training began with random weights.
+    """
+    if not trainer.progress.start:
+        folder = display_path(trainer.config.model_save_dir)
+        raise ModelError(f"{folder}: expected a training that started from a model; this one began with random weights")
+    _assign_mix(trainer, {weight.path: weight.numpy() for weight in trainer.averaged.weights}, share)
+    trainer.forget_evaluation()
 
 
 def _assign_mix(trainer: Trainer, ends: Mapping[str, np.ndarray], share: float) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnlib.codec.filenames import label_of
 from cnnlib.core.joined_array import JoinedArray
 from cnnlib.core.texts import Texts
 from cnnlib.training.order import picture_numbers
@@ -57,10 +56,6 @@ class Dataset:
         """Whether a file of this name is among them."""
         place = bisect_left(self.names, name)
         return place < len(self) and self.names[place] == name
-
-    def text(self, number: int) -> str:
-        """The label of a picture."""
-        return label_of(self.names[number])
 
     def shortest(self, blank: int) -> int:
         """The length of the shortest label; `blank` is the class that fills labels up."""

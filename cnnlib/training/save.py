@@ -84,7 +84,7 @@ def save_as_onnx(trainer: Trainer, path: Path) -> None:
 def _measured(trainer: Trainer, files: Mapping[str, bytes]) -> dict[str, Any]:
     """What the card says of exported files: their accuracies, which one reads, and what its confidences mean."""
     verification = trainer.verification
-    labels = [verification.text(number) for number in range(len(verification))]
+    labels = [trainer.evaluator.label(verification, number) for number in range(len(verification))]
     read = {
         kind: export.litert_predictions(content, verification.pictures[:], trainer.evaluator.decode)
         for kind, content in files.items()

@@ -85,3 +85,19 @@ def test_missing_packages_of_onnx_are_named(
     options = ["--export-only", "--onnx", str(tmp_path / "x.onnx")]
     assert train_model.main(["--config", str(tmp_path / "sample_config.json"), *options]) == 2
     assert "requirements-onnx.txt" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--export-only", "--mix", "1.5"], "expected a number from 0 to 1; got 1.5"),
+        (["--export-only", "--mix", "nan"], "expected a number from 0 to 1; got nan"),
+        (["--export-only", "--mix", "half"], "expected a number from 0 to 1; got half"),
+        (["--mix", "0.5"], "--saved-model, --onnx and --mix need --export-only"),
+    ],
+)
+def test_mix_that_can_not_be_is_refused(capsys: pytest.CaptureFixture[str], options: list[str], fault: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        train_model.main(options)
+    assert ended.value.code == 2
+    assert fault in capsys.readouterr().err

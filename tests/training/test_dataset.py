@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import open_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
@@ -55,7 +56,7 @@ def test_training_and_verification_share_nothing(config: SampleConfig) -> None:
     for data in (training, verification):
         pictures, labels = data.take(np.arange(len(data)))
         for number in range(len(data)):
-            assert config.alphabet.text(labels[number]) == data.text(number)
+            assert config.alphabet.text(labels[number]) == label_of(data.names[number])
             assert (pictures[number] == open_picture(data.path(number).read_bytes(), config.shape)).all()
 
 

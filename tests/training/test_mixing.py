@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -6,10 +7,12 @@ import numpy as np
 import pytest
 
 from cnnlib.config import SampleConfig
+from cnnlib.core.errors import ModelError
 from cnnlib.inference.model_card import load_card
-from cnnlib.training.loop import train
+from cnnlib.training.loop import export_checkpoint, train
 from cnnlib.training.mixing import SHARES, mix_with_start
 from cnnlib.training.resume import resume, start
+from cnnlib.training.save import save
 from cnnlib.training.trainer import Trainer
 
 
@@ -123,3 +126,31 @@ def test_rows_of_new_characters_are_not_mixed(finished: SampleConfig, again: Cal
     start(trainer, str(finished.model_save_dir))
     assert "map/kernel" in trainer.progress.start
     assert "classes/kernel" not in trainer.progress.start
+
+
+def test_exported_model_has_the_share_that_is_wanted(
+    again: Callable[..., SampleConfig], finished: SampleConfig, lines: list[str]
+) -> None:
+    config = again()
+    shutil.copytree(finished.model_save_dir, config.model_save_dir, ignore=shutil.ignore_patterns("again"))
+    trainer = Trainer(config)
+    assert resume(trainer)
+    end = weights(trainer)
+    trainer.progress.start = {path: np.zeros_like(value) for path, value in end.items()}
+    trainer.record_evaluation()
+    save(trainer)
+    export_checkpoint(config, lines.append, share=0.25)
+    mixed = Trainer(config)
+    assert resume(mixed)
+    for path, value in weights(mixed).items():
+        np.testing.assert_allclose(value, 0.25 * end[path], rtol=1e-5, atol=1e-7)
+    assert load_card(config.model_save_dir).verification_picture_accuracy == mixed.evaluator.evaluate().accuracy.picture
+    export_checkpoint(config, lines.append)
+    again_exported = Trainer(config)
+    assert resume(again_exported)
+    assert all((value == weights(mixed)[path]).all() for path, value in weights(again_exported).items())
+
+
+def test_training_from_random_weights_has_no_start_to_mix(finished: SampleConfig) -> None:
+    with pytest.raises(ModelError, match="expected a training that started from a model; this one began with random"):
+        export_checkpoint(finished, share=0.5)

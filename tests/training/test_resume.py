@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnnlib.codec.alphabet import Prediction
+from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import GENERAL_MODEL, display_path
@@ -160,7 +161,10 @@ def test_training_that_reached_its_goal_goes_on_with_added_samples(
 def labels_as_read(data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
     """Predictions of a network that reads every label."""
     return [
-        LabelledPrediction(data.path(n), data.text(n), Prediction(data.text(n), 1.0, ()), 1.0, 0.0) for n in numbers
+        LabelledPrediction(
+            data.path(n), label_of(data.names[n]), Prediction(label_of(data.names[n]), 1.0, ()), 1.0, 0.0
+        )
+        for n in numbers
     ]
 
 
@@ -169,7 +173,7 @@ def test_suspects_of_a_checkpoint_are_reported_until_their_labels_change(
 ) -> None:
     """They stay suspects although the network, which has learned them by heart, reads their labels by now."""
     trainer = Trainer(short)
-    path, label = trainer.training.path(3), trainer.training.text(3)
+    path, label = trainer.training.path(3), label_of(trainer.training.names[3])
     trainer.progress.suspects = [
         LabelledPrediction(Path(path.name), label, Prediction("0" + label, 0.9, ()), 0.01, 4.5)
     ]

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from cnnlib.codec.alphabet import Prediction
+from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ConfigError
 from cnnlib.evaluation.diagnosis import LabelledPrediction
@@ -194,15 +195,17 @@ def test_labels_are_suspected_where_another_text_is_read_with_confidence(
     trainer = Trainer(short)
 
     def predict(data: Dataset, numbers: np.ndarray) -> list[LabelledPrediction]:
-        texts = [("0" if number == 3 else "") + data.text(number) for number in numbers]
+        texts = [("0" if number == 3 else "") + label_of(data.names[number]) for number in numbers]
         return [
-            LabelledPrediction(data.path(number), data.text(number), Prediction(text, 0.9, (0.9,)), 0.01, 4.5)
+            LabelledPrediction(
+                data.path(number), label_of(data.names[number]), Prediction(text, 0.9, (0.9,)), 0.01, 4.5
+            )
             for number, text in zip(numbers, texts, strict=True)
         ]
 
     monkeypatch.setattr(trainer.evaluator, "predict", predict)
     trainer.record_suspects()
-    path, label = trainer.training.path(3), trainer.training.text(3)
+    path, label = trainer.training.path(3), label_of(trainer.training.names[3])
     assert trainer.progress.labels_checked
     suspects = [(each.path, each.label, each.prediction.text) for each in trainer.progress.suspects]
     assert suspects == [(path, label, "0" + label)]
