@@ -38,7 +38,7 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.files import take_lock
 from cnnlib.core.paths import PROJECT_ROOT, display_path
 from cnnlib.core.printable import printable
-from cnnlib.data.listing import list_skipped
+from cnnlib.data.listing import kinds_of_skipped, list_skipped
 from cnnlib.data.sources import list_source
 from cnnlib.labelling import rounds
 from cnnlib.labelling.filing import Copies, Renames
@@ -141,7 +141,7 @@ def open_labelling(config: SampleConfig, config_path: Path, folder: Path) -> Lab
     source = list_source(folder, sets)
     files = [file for file in source.entries if has_suffix(file.name, ANY_SUFFIX)]
     if not files:
-        reasons = "".join(f"\n{name}: {reason}" for name, reason in source.skipped[:3])
+        reasons = "".join(f"\n{line}" for line in kinds_of_skipped(source.skipped))
         raise SampleError(f"{display_path(folder)}: expected pictures; got none{reasons}")
     for line in list_skipped(source.skipped, config.log_dir / "label_skipped.txt"):
         say(line)

@@ -179,20 +179,22 @@ class Labelling:
                 return None
             number = self._numbers[last.picture]
             self.filing.check_there(last)
-            if last.copy and self.filing.name(last.picture, last.label or None, self._source_of(last)) != last.copy:
-                raise SampleError(f"{last.picture}: it has changed since, so its copy under {last.label} stays")
+            if last.copy:
+                self._check_source(last)
             self._take_back(last, tab)
             with suppress(SampleError):  # one that was set aside may be gone
                 return self.queue.ask(number, tab, last.label or None)
             return None
 
-    def _source_of(self, entry: Entry) -> bytes:
-        """The picture that an entry is about. Raises SampleError when its copy is all that is left."""
+    def _check_source(self, entry: Entry) -> None:
+        """Raise SampleError when the picture that an entry is about is gone, or is another one by now."""
+        kept = f"its copy under {escape_odd(entry.label)} is all that is left, and stays"
         try:
-            return self.files[self._numbers[entry.picture]].read()
+            data = self.files[self._numbers[entry.picture]].read()
         except SampleError as error:
-            kept = f"its copy under {escape_odd(entry.label)} is all that is left, and stays"
             raise SampleError(f"{entry.picture}: {error}; {kept}") from error
+        if self.filing.name(entry.picture, entry.label or None, data) != entry.copy:
+            raise SampleError(f"{entry.picture}: it has changed since; {kept}")
 
     def name(self, number: int) -> str:
         """The name of a picture. A number may be another picture's after a start anew, a name never is."""

@@ -441,7 +441,7 @@ def test_last_copy_of_a_picture_is_never_removed(opened: Open, tmp_path: Path) -
     with pytest.raises(SampleError, match="its copy under 01 is all that is left, and stays"):
         labelling.undo("tab")
     draw("11", source, seed=77)
-    with pytest.raises(SampleError, match="it has changed since, so its copy under 01 stays"):
+    with pytest.raises(SampleError, match="it has changed since; its copy under 01 is all that is left, and stays"):
         labelling.undo("tab")
     assert labels_in(tmp_path / "origin") == ["01"]
     source.write_bytes(content)

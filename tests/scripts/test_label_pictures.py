@@ -53,7 +53,9 @@ def test_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
 
 def test_what_is_passed_over_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "broken.zip").write_bytes(b"PK\3\4 cut off")
-    with pytest.raises(SampleError, match=r"expected pictures; got none\nbroken\.zip: the archive can't be opened"):
+    with pytest.raises(
+        SampleError, match=r"expected pictures; got none\nSkipped broken\.zip: the archive can't be opened"
+    ):
         open_folder(tmp_path, tmp_path / "broken.zip")
     fill(tmp_path / "pictures", 2)
     (tmp_path / "broken.zip").rename(tmp_path / "pictures/more.zip")
@@ -124,6 +126,18 @@ def test_second_labelling_of_a_folder_is_refused_while_one_runs(
     with take_lock(label_pictures.journal_path(path, folder).with_suffix(".lock"), 0):
         assert label_pictures.main([str(folder), "--config", str(path), "--port", "0"]) == 2
     assert "pictures/: another labelling of it is running; open its page" in capsys.readouterr().err
+
+
+def test_folder_of_the_config_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = []
+    monkeypatch.setattr(label_pictures, "serve", lambda *arguments, **_: served.append(arguments[1:3]))
+    fill(tmp_path / "pictures", 2)
+    path = tmp_path / "none/yet/my_config.json"
+    assert label_pictures.main([str(tmp_path / "pictures"), "--config", str(path), "--port", "0"]) == 0
+    assert served == [("127.0.0.1", 0)]
+    assert "0 labelled, 0 set aside, 2 left" in capsys.readouterr().out
 
 
 def test_same_files_of_a_zip_are_asked_about_once(tmp_path: Path) -> None:
