@@ -30,7 +30,11 @@ ALPHABETS = {  # name: share of the pictures, characters
 }
 ARITHMETIC_SHARE = 0.08
 THIN_SHARE = 0.08
+WORD_SHARE = 0.3  # of the labels of letters alone
+_CONSONANTS = "nnnnttttrrrrssssllllddhhccmmppbbggffwwkkvyjzxq"  # the frequent ones more often, as in words
+_VOWELS = "eeeeaaaoooiiiuuy"
 _USUAL_LENGTH = 5  # most captchas have four to six characters
+_USUAL_WORD = 7
 
 
 def draw_label(rng: Rng, characters: str, lengths: range, length_spread: float) -> tuple[str, str]:
@@ -40,6 +44,10 @@ def draw_label(rng: Rng, characters: str, lengths: range, length_spread: float) 
         if label:
             return label, arithmetic_alphabet(characters, lengths)
     pool = draw_alphabet(rng, characters, lengths)
+    if "".join(pool).isalpha() and rng.random() < WORD_SHARE:
+        word = draw_word(rng, pool, lengths)
+        if word:
+            return word, "".join(dict.fromkeys(pool))
     thin = [character for character in pool if character in THIN]
     if thin and rng.random() < THIN_SHARE:
         pool = [*pool, *thin * (len(pool) // len(thin))]
@@ -47,9 +55,21 @@ def draw_label(rng: Rng, characters: str, lengths: range, length_spread: float) 
     return "".join(pick(rng, pool) for _ in range(length)), "".join(dict.fromkeys(pool))
 
 
-def draw_length(rng: Rng, lengths: range, spread: float) -> int:
-    """One of the lengths. Those near five are the most likely."""
-    return pick_weighted(rng, {n: 1 / (1 + ((n - _USUAL_LENGTH) / spread) ** 2) for n in lengths})
+def draw_length(rng: Rng, lengths: range, spread: float, usual: int = _USUAL_LENGTH) -> int:
+    """One of the lengths. Those near the usual one are the most likely."""
+    return pick_weighted(rng, {n: 1 / (1 + ((n - usual) / spread) ** 2) for n in lengths})
+
+
+def draw_word(rng: Rng, letters: list[str], lengths: range) -> str:
+    """Consonants and vowels in turn, one or two each. Empty where the letters lack one of them."""
+    kinds = [[c for c in kind + kind.upper() if c in letters] for kind in (_CONSONANTS, _VOWELS)]
+    if not all(kinds):
+        return ""
+    length, word, turn = draw_length(rng, lengths, spread=2.5, usual=_USUAL_WORD), "", int(rng.integers(2))
+    while len(word) < length:
+        word += "".join(pick(rng, kinds[turn]) for _ in range(rng.choice((1, 1, 2))))
+        turn = 1 - turn
+    return word[:length]
 
 
 def draw_alphabet(rng: Rng, characters: str, lengths: range) -> list[str]:

@@ -198,7 +198,7 @@ JOINED = FREE._replace(
     bars=0.0,
 )
 LINED = FREE._replace(
-    length_spread=1.0,
+    length_spread=1.5,
     layout=_LAYOUT._replace(
         inks={"one": 0.38, "tones": 0.07, "mixed": 0.43, "pale": 0.12},
         gaps={"tight": 0.16, "usual": 0.52, "wide": 0.24, "any": 0.08},
@@ -229,7 +229,7 @@ LINED = FREE._replace(
     bars=0.0,
 )
 SPECKLED = FREE._replace(
-    length_spread=1.0,
+    length_spread=1.5,
     layout=_LAYOUT._replace(
         styles=_FEW_STYLES,
         gaps={"tight": 0.34, "usual": 0.5, "wide": 0.1, "any": 0.06},

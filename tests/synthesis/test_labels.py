@@ -6,7 +6,14 @@ import pytest
 
 from cnnlib.config import CaptchaConfig, load_captcha_config
 from cnnlib.core.paths import PROJECT_ROOT
-from cnnlib.synthesis.labels import ARITHMETIC_SHARE, alphabets_of, draw_label, draw_length, has_arithmetic
+from cnnlib.synthesis.labels import (
+    ARITHMETIC_SHARE,
+    alphabets_of,
+    draw_label,
+    draw_length,
+    draw_word,
+    has_arithmetic,
+)
 from tests.helpers import captcha_config
 
 LOOKS = load_captcha_config(PROJECT_ROOT / "conf/general_captcha_config.json")
@@ -88,3 +95,23 @@ def test_usual_lengths_are_drawn_most() -> None:
     rng = np.random.default_rng(3)
     counts = Counter(draw_length(rng, range(1, 13), 2.5) for _ in range(4000))
     assert counts[5] > 2 * counts[1] > counts[12] > 0
+
+
+def test_words_alternate_between_consonants_and_vowels() -> None:
+    rng = np.random.default_rng(4)
+    words = [draw_word(rng, [*"abcdefghijklmnopqrstuvwxyz"], range(2, 13)) for _ in range(500)]
+    assert {len(word) for word in words} == {*range(2, 13)}
+    for word in words:
+        assert not re.search(r"[bcdfghjklmnpqrstvwxz]{3}|[aeiou]{3}", word)
+    letters = Counter("".join(words))
+    assert letters["e"] > 1.5 * letters["u"] and letters["n"] > 2 * letters["q"] > 0
+
+
+@pytest.mark.parametrize("letters", ["bcd", "aei", "日本語", "бвг"])
+def test_letters_without_consonants_or_vowels_make_no_words(letters: str) -> None:
+    assert draw_word(np.random.default_rng(5), [*letters], range(4, 5)) == ""
+
+
+def test_words_are_of_the_letters_that_are_given() -> None:
+    rng = np.random.default_rng(6)
+    assert {*"".join(draw_word(rng, [*"ABE"], range(4, 8)) for _ in range(50))} == {*"ABE"}
