@@ -12,7 +12,7 @@ from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import display_path
 from cnnlib.training.trainer import Trainer
 
-SHARES = (1.0, 0.9, 0.8)  # of the end
+SHARES = (1.0, 0.9, 0.8, 0.7, 0.6)  # of the end
 
 
 def mix_with_start(trainer: Trainer, say: Callable[[str], None]) -> None:
