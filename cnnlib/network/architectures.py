@@ -196,10 +196,15 @@ class Columns(Residual):
         Raises ConfigError when there are too few even with (2, 1).
         """
         least = width_for_columns(self.length)
-        fault = width_fault(self.name, self.shape.width, least, self.length)
+        fault = width_fault(self.name, self.width, least, self.length)
         if fault:
             raise ConfigError(fault)
-        return 2 if self.shape.width >= 2 * least else (2, 1)
+        return 2 if self.width >= 2 * least else (2, 1)
+
+    @property
+    def width(self) -> int:
+        """The pixels that the columns are made of."""
+        return self.shape.width
 
     def loss(self, labels: Tensor, scores: Tensor) -> Tensor:
         blank = self.classes - 1
@@ -213,11 +218,24 @@ class Columns(Residual):
 class Large(Columns):
     """`columns` with one more residual block, more channels and a second round of attention.
 
-    It reads better what has many looks, and takes half as long again.
+    It brings pictures of all sizes to that of the general model, so that a training starts with what this one can read.
     """
 
     channels = (64, 64, 128, 128, 160)
     rounds = 2
+    size = (64, 160)  # height and width in pixels
+
+    @property
+    def width(self) -> int:
+        """The pixels that the columns are made of: more than those of `size` for very long labels."""
+        return max(self.size[1], width_for_columns(self.length))
+
+    def stages(self, pictures: Tensor) -> Tensor:
+        """The map after the blocks, of pictures of the size that it looks at."""
+        size = (self.size[0], self.width)
+        if size == (self.shape.height, self.shape.width):
+            return super().stages(pictures)
+        return super().stages(layers.Resizing(*size, name="size", dtype="float32")(pictures))
 
     def strides(self) -> Sequence[Stride]:
         return (self._first_stride(), 1, (2, 1), 1, (2, 1))

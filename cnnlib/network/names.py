@@ -8,6 +8,8 @@ NETWORKS = {  # name in the config: where its class is
     "positions": "cnnlib.network.architectures:Positions",
     "classic": "cnnlib.network.architectures:Classic",
 }
+FEW_PICTURES = 1000  # below, it matters most how much of the general model a training starts with
+FOR_FEW = "large"  # the network of the general model
 
 
 def width_for_columns(length: int) -> int:
@@ -18,7 +20,7 @@ def width_for_columns(length: int) -> int:
     return 2 * (2 * length - 1)
 
 
-LEAST_WIDTH: dict[str, Callable[[int], int]] = dict.fromkeys(("columns", "large"), width_for_columns)  # others: any
+LEAST_WIDTH: dict[str, Callable[[int], int]] = {"columns": width_for_columns}  # others: any
 
 
 def least_width(network: str, length: int) -> int:

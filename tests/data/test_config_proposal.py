@@ -1,11 +1,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from cnnlib.config import SampleConfig
+from cnnlib.data import config_proposal
 from cnnlib.data.config_proposal import disagreements, propose
 from cnnlib.data.verify_and_split import check_folder
+from cnnlib.network.names import NETWORKS
 from tests.helpers import draw, fill
 
 
@@ -26,12 +29,29 @@ def test_proposal_is_the_common_size_and_all_characters(config: SampleConfig) ->
         "char_set": "01ab",
         "cycle_stop": "auto",
         "acc_stop": 1,
+        "network": "large",
     }
     wrong = disagreements(proposed, config)
-    assert wrong == {key: proposed[key] for key in proposed if key not in ("channels", "cycle_stop", "acc_stop")}
+    fits = {"channels", "cycle_stop", "acc_stop", "network"}
+    assert wrong == {key: proposed[key] for key in proposed if key not in fits}
     assert propose([], [], config) == {}
     grown = propose(samples, ["0c"], config)
     assert (grown["image_width"], grown["image_suffix"], grown["char_set"]) == (32, "any", "01abc")
+
+
+def test_network_of_the_general_model_is_proposed_for_few_labels_unless_one_is_named(
+    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configure()
+    for number in range(3):
+        draw("01", config.origin_image_dir / f"01_{number}.png")
+    samples = check_folder(config.origin_image_dir, config)
+    assert propose(samples, [], config)["network"] == "large"
+    for network in NETWORKS:
+        assert "network" not in propose(samples, [], configure(network=network))
+    assert "network" not in propose(samples, ["01"], config), "a model may have been trained already"
+    monkeypatch.setattr(config_proposal, "FEW_PICTURES", 3)
+    assert "network" not in propose(samples, [], config)
 
 
 def test_colour_is_proposed_when_pictures_have_some(config: SampleConfig) -> None:

@@ -13,8 +13,8 @@ from cnnlib.network.names import NETWORKS
 from tests.helpers import draw
 
 # At 100x60, grey, four of 36 characters and the blank.
-PARAMETERS = {"columns": 973_637, "large": 1_640_133, "positions": 716_741, "classic": 13_876_884}
-ROWS = {"columns": 25, "large": 25, "positions": 4, "classic": 4}
+PARAMETERS = {"columns": 973_637, "large": 1_647_813, "positions": 716_741, "classic": 13_876_884}
+ROWS = {"columns": 25, "large": 40, "positions": 4, "classic": 4}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -94,6 +94,18 @@ def test_longest_labels_have_finite_loss(name: str) -> None:
     labels = np.stack([np.arange(64) % 2, np.where(np.arange(64) < 1, 0, 2)]).astype(np.int32)  # of 64, and of one
     pictures = np.random.default_rng(0).integers(0, 255, (2, 16, 600, 1)).astype(np.uint8)
     assert np.isfinite(network.loss(labels, network.model()(pictures, training=True))).all()
+
+
+def test_large_brings_pictures_of_any_size_to_that_of_the_general_model() -> None:
+    general, other, long = (
+        network_class("large")(Shape(*size), classes=11, length=length).model()
+        for size, length in (((64, 160), 12), ((128, 320), 4), ((24, 30), 64))
+    )
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 64, 160, 1)).astype(np.uint8)
+    other.set_weights(general.get_weights())
+    doubled = pictures.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(other(doubled).numpy(), general(pictures).numpy(), atol=1e-3)
+    assert long(np.zeros((1, 24, 30, 1), np.uint8)).shape == (1, 127, 11), "a column between repeated characters"
 
 
 def test_thousands_of_classes_are_computed() -> None:
