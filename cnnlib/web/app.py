@@ -17,6 +17,7 @@ from cnnlib.codec.images import decode_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig
 from cnnlib.core.api_contract import api_token
 from cnnlib.core.errors import ConfigError, ModelError, SampleError, SizeError
+from cnnlib.core.printable import excerpt
 from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
 from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, READING_PATHS, WRONG_SIZE, ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect
@@ -136,6 +137,9 @@ def _answer_request(models: ModelRegistry, pool: ThreadPoolExecutor, name: str |
     """Read and keep the pictures of the current request, with the model of this name if it has one."""
     parsed = parse_request(request)
     model_name = name or parsed.model
+    if parsed.model not in (None, model_name):
+        got = excerpt(str(parsed.model))
+        raise ApiError(400, BAD_OPTION, f"expected no model, or {name}, as the address says; got {got}")
     chosen = models.named(model_name) if model_name else None
     read = partial(_read, chosen=chosen, models=models, parsed=parsed)
     apply = pool.map if len(parsed.pictures) > 1 else map

@@ -9,10 +9,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder
 
 from cnnlib.web.api_errors import NO_PICTURE, ApiError
-from cnnlib.web.picture_texts import unquote
+from cnnlib.web.picture_texts import is_picture, unquote
 
 FIELD = "image_file"
 NAME_LIMIT_BYTES = 100  # of a field in an urlencoded form; longer names are none that the server knows
+HEAD_BYTES = 64  # of a picture in an urlencoded form: its signature, each byte perhaps as three
 PARTS_LIMIT = 1000  # of a form
 HEADERS_LIMIT_BYTES = 2**17  # of all parts of a form
 FIRST_PART = re.compile(rb"\s{0,9}--([^\r\n]{1,200}?)[ \t]*(?:\r\n|\r|\n)content-", re.IGNORECASE)
@@ -20,10 +21,17 @@ FIRST_PART = re.compile(rb"\s{0,9}--([^\r\n]{1,200}?)[ \t]*(?:\r\n|\r|\n)content
 
 @dataclass
 class Form:
-    """Contents of files and of texts by the names of their fields, each in the form's order."""
+    """Contents of files and of texts by the names of their fields, and those of the pictures' field in their order."""
 
     files: dict[str, list[bytes]] = field(default_factory=dict)
     texts: dict[str, list[bytes]] = field(default_factory=dict)
+    pictures: list[bytes] = field(default_factory=list)  # files, and texts in base64
+
+    def add(self, name: str, content: bytes, *, is_file: bool) -> None:
+        """Add a part of the form."""
+        (self.files if is_file else self.texts).setdefault(name, []).append(content)
+        if name == FIELD:
+            self.pictures.append(content)
 
 
 def looks_like_multipart(body: bytes) -> bool:
@@ -41,7 +49,7 @@ def parse_multipart(body: bytes, declared_boundary: str) -> Form:
     try:
         for part, content in _parts(body, boundary):
             name = str(part.name or "").removesuffix("[]")  # PHP's way to name several
-            (form.files if isinstance(part, File) else form.texts).setdefault(name, []).append(content)
+            form.add(name, content, is_file=isinstance(part, File))
     except RequestEntityTooLarge as error:
         raise _too_large(f"{PARTS_LIMIT} parts in a form") from error
     except ValueError as error:
@@ -58,8 +66,9 @@ def parse_urlencoded(body: bytes) -> Form:
         name, _, text = pair.partition(b"=")
         if len(name) < NAME_LIMIT_BYTES:
             name = unquote(name)
-            text = text if name == FIELD.encode() else text.replace(b"+", b" ")  # in base64, + is a digit
-            form.texts.setdefault(name.decode(errors="replace"), []).append(unquote(text))
+            as_it_is = name == FIELD.encode() and not is_picture(unquote(text[:HEAD_BYTES]))  # + is a digit in base64
+            text = text if as_it_is else text.replace(b"+", b" ")
+            form.add(name.decode(errors="replace"), unquote(text), is_file=False)
     return form
 
 

@@ -21,6 +21,7 @@ TEXT_LIMIT = 20_000  # characters of a `char_set`, which is looked through for e
 PROMISED = " or ".join(PROMISES)
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 UNTOLD = ("", "application/octet-stream")  # types that say nothing about the body
+BLANK = b" \t\r\n\xef\xbb\xbf"  # before JSON: blanks, and the mark of UTF-8
 OPTIONS = (
     "model",
     "min_confidence",
@@ -99,7 +100,7 @@ def _parse_body(request: Request, data: bytes) -> Body:
         return Body([data] if data else [])
     if looks_like_multipart(data) or (content_type == MULTIPART and data):
         return _form_body(parse_multipart(data, request.mimetype_params.get("boundary", "")))
-    if _is_json(content_type) or (content_type in UNTOLD and data.lstrip()[:1] in (b"{", b"[")):
+    if _is_json(content_type) or (content_type in (*UNTOLD, URL_ENCODED) and data.lstrip(BLANK)[:1] in (b"{", b"[")):
         return _json_body(request)
     if content_type == URL_ENCODED:
         return _form_body(parse_urlencoded(data), "; a picture as the body needs Content-Type: image/png or the like")
@@ -114,12 +115,15 @@ def _is_json(content_type: str) -> bool:
 
 
 def _form_body(form: Form, hint: str = "") -> Body:
-    """The pictures in the field `image_file`, as files or as texts in base64."""
-    files, texts = form.files.get(FIELD, []), form.texts.get(FIELD, [])
-    _check_count(len(files) + len(texts))
-    pictures = [picture_of(data) or data for data in files] + [*filter(None, map(picture_of, texts))]
-    if not pictures and texts:
-        hint = "; got a text; a file needs a filename"
+    """The pictures in the field `image_file`, as files or as texts in base64.
+
+    A text that is no picture counts as none if it is the only one. Among several it is refused, by its number.
+    """
+    _check_count(len(form.pictures))
+    pictures = [picture_of(data) or data for data in form.pictures]
+    pictures = pictures if [*map(bool, pictures)].count(True) != 1 else [*filter(None, pictures)]
+    if FIELD not in form.files and len(pictures) == 1 and not is_picture(pictures[0]):
+        pictures, hint = [], "; got a text; a file needs a filename"
     elif not pictures and form.files:
         hint = f"; got a file in the field {next(iter(form.files))[:40]!r}"
     options = {name: form.texts[name][0].decode(errors="replace") for name in OPTIONS if name in form.texts}

@@ -35,6 +35,12 @@ def test_model_is_chosen_by_path_field_and_size(
     assert client.post("/b/small", **form(small)).json["value"] == text
     wrong = client.post("/b/small", **form(large))
     assert (wrong.status_code, wrong.json["error_code"]) == (422, "1003")
+    other = client.post("/b/small", **form(small, model="large")).json
+    assert (other["error_code"], other["message"]) == (
+        "1005",
+        "expected no model, or small, as the address says; got large",
+    )
+    assert client.post("/b/small", **form(small, model="small")).json["value"] == text
     unknown = client.post("/b/tiny", **form(small))
     assert (unknown.status_code, unknown.json["error_code"]) == (404, "1004")
     assert unknown.json["message"] == "expected a model of small, large; got tiny"

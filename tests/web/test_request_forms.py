@@ -7,17 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote, quote_from_bytes
+from urllib.parse import quote, quote_from_bytes, urlencode
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 
 from cnnlib.client.api_client import Client
+from cnnlib.codec.images import encode_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ServiceError
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.web.app import create_recognition_app
+from cnnlib.web.forms import parse_urlencoded
 from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from tests.helpers import draw, running
 
@@ -47,6 +50,14 @@ def client_of(**configs: SampleConfig) -> FlaskClient:
 @pytest.fixture
 def picture(trained: SimpleNamespace) -> bytes:
     return list_entries(trained.config.test_image_dir)[0].read_bytes()
+
+
+@pytest.fixture
+def other(trained: SimpleNamespace, text: str) -> bytes:
+    """A picture that is read as another text."""
+    reader = Recognizer(trained.config.model_save_dir)
+    pictures = (entry.read_bytes() for entry in list_entries(trained.config.test_image_dir))
+    return next(data for data in pictures if reader.recognize(data).text != text)
 
 
 @pytest.fixture
@@ -136,6 +147,13 @@ BODIES: dict[str, Callable[[bytes], tuple[bytes, str]]] = {
         form(part(b"", b'name="min_confidence"'), part(b"", b'name="model"'), part(data)),
         FORM,
     ),
+    "JSON as curl -d sends it": lambda data: (as_json(base64.b64encode(data).decode()), URL_ENCODED),
+    "JSON behind a byte order mark, of no type": lambda data: (
+        b"\xef\xbb\xbf" + as_json(base64.b64encode(data).decode()),
+        "",
+    ),
+    "file beside an empty text": lambda data: (form(part(b"", b'name="image_file"'), part(data)), FORM),
+    "bytes in an urlencoded form": lambda data: (urlencode({"image_file": data}).encode(), URL_ENCODED),
     "urlencoded base64": lambda data: (b"image_file=" + quote(base64.b64encode(data).decode()).encode(), URL_ENCODED),
     "urlencoded base64 whose plus signs are not encoded": lambda data: (
         b"model=small&image_file=" + base64.b64encode(data),
@@ -167,6 +185,7 @@ def test_unambiguous_request_is_read(client: FlaskClient, picture: bytes, text: 
         (as_json("data:image/png,plain"), "application/json", 400, "data:image/png;base64,..."),
         (as_json("AAAAA"), "application/json", 400, "expected base64: "),
         (as_json("\ud800AAA"), "application/json", 400, "expected base64: "),
+        (b"{", URL_ENCODED, 400, "expected JSON in UTF-8"),
     ],
 )
 def test_ambiguous_request_is_told_what_is_wrong(
@@ -175,6 +194,34 @@ def test_ambiguous_request_is_told_what_is_wrong(
     answer = client.post("/b", data=body, content_type=content_type)
     assert answer.status_code == status
     assert told in answer.json["message"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "gif"])
+def test_bytes_in_an_urlencoded_form_are_taken_as_they_are(suffix: str) -> None:
+    data = encode_picture(Image.effect_noise((40, 30), 90), suffix)
+    assert b" " in data
+    assert parse_urlencoded(urlencode({"image_file": data}).encode()).pictures == [data]
+
+
+def test_pictures_of_a_form_are_read_in_its_order(client: FlaskClient, picture: bytes, other: bytes) -> None:
+    def values(*parts: bytes) -> list[str]:
+        return [each["value"] for each in client.post("/b", data=form(*parts), content_type=FORM).json]
+
+    as_file, as_text = part(other), part(base64.b64encode(picture), b'name="image_file"')
+    first, second = values(as_file, as_text)
+    assert first != second
+    assert values(as_text, as_file) == [second, first]
+    assert values(as_text, as_file, as_text) == [second, first, second]
+
+
+@pytest.mark.parametrize("text", [b"no picture", b"", base64.b64encode(b"no picture")])
+def test_text_among_pictures_that_is_none_is_refused_by_its_number(
+    client: FlaskClient, picture: bytes, text: bytes
+) -> None:
+    parts = part(picture), part(text, b'name="image_file"'), part(picture)
+    answer = client.post("/b", data=form(*parts), content_type=FORM)
+    assert answer.status_code == 400
+    assert "picture 2" in answer.json["message"]
 
 
 def test_option_of_null_leaves_that_of_the_address(client: FlaskClient, picture: bytes, text: str) -> None:
