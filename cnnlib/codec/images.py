@@ -226,12 +226,30 @@ def _unidentified(data: bytes) -> str:
 def copy_upright(picture: Image.Image) -> Image.Image:
     """An upright copy of an opened picture. Raises SampleError when it can't be decoded."""
     try:
-        copy = picture.copy()
+        copy = _shown_copy(picture)
         copy.format = picture.format
     except Exception as error:  # of many kinds, as in `decode_picture`
         raise SampleError(f"can't be decoded: {error}") from error
     _make_opaque(copy)
     _turn_upright(copy)
+    return copy
+
+
+def _shown_copy(picture: Image.Image) -> Image.Image:
+    """A copy of the frame that an opened picture is at, or, if that is a blank first one, of the next that is not.
+
+    Pillow can't go back in an animated PNG without damage, so its first frame counts.
+    """
+    copy, is_animated = picture.copy(), getattr(picture, "is_animated", False)
+    if not is_animated or picture.format == "PNG" or picture.tell() or not is_empty(copy):
+        return copy
+    with suppress(Exception):  # frames that can't be decoded are no reason to refuse the first one
+        for number in range(1, FRAME_LIMIT):
+            picture.seek(number)
+            if not is_empty(picture):
+                copy = picture.copy()
+                break
+    picture.seek(0)
     return copy
 
 
@@ -311,8 +329,8 @@ def _content(picture: Image.Image) -> tuple[tuple[int, int, int, int], tuple[int
     if not len(rows) or not len(columns):
         return (0, 0, *picture.size), tuple(ground.tolist())
     x, y = picture.width / small.width, picture.height / small.height
-    left, right = int(columns[0] * x), math.ceil((columns[-1] + 1) * x)
-    top, bottom = int(rows[0] * y), math.ceil((rows[-1] + 1) * y)
+    left, right = int(columns[0] * x), min(picture.width, math.ceil((columns[-1] + 1) * x))
+    top, bottom = int(rows[0] * y), min(picture.height, math.ceil((rows[-1] + 1) * y))
     return (left, top, right, bottom), tuple(ground.tolist())
 
 
@@ -346,6 +364,8 @@ def _flatten(picture: Image.Image) -> Image.Image:
     Raises SampleError when it contradicts itself, such as a transparent colour that the palette lacks.
     """
     try:
+        if picture.mode == "I" and np.asarray(picture).max() <= 255:  # what Pillow makes of 8 bits
+            picture = picture.convert("L")
         return _convert(picture) if picture.width * picture.height <= BAND_PIXELS else _convert_in_bands(picture)
     except Exception as error:  # Pillow raises ValueError and others
         raise SampleError(f"can't be decoded: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
 
@@ -37,6 +38,15 @@ class Hints:
     ignore_case: bool | None = None
     views: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values of other types. A sequence of characters is taken as a text."""
+        if self.char_set is not None and not isinstance(self.char_set, str):
+            object.__setattr__(self, "char_set", "".join(self.char_set))
+        for name in ("min_captcha", "max_captcha", "views"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, Integral) or value < 0):
+                raise ConfigError(f"{name}: expected a whole number; got {value!r}")
+
     def over(self, others: Hints) -> Hints:
         """These hints, and of `others` what they leave open."""
         known = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -65,7 +75,7 @@ class Reading:
 
     def narrowed(self, hints: Hints) -> Reading:
         """Only what fits the hints. Raises ConfigError, with a line for each fault, when nothing does."""
-        ignore_case = self.ignore_case if hints.ignore_case is None else hints.ignore_case
+        ignore_case = self.ignore_case or bool(hints.ignore_case)
         characters, unknown = self._select(hints.char_set, fold_case if ignore_case else str)
         fewest, most = self.lengths
         at_least, at_most = hints.min_captcha or 0, most if hints.max_captcha is None else hints.max_captcha

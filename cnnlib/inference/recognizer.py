@@ -81,8 +81,9 @@ class Recognizer:
         It looks at what it can't read surely in three views, unless the hints say otherwise.
         Raises ModelError when the model reads nothing that does.
         """
-        known = hints if char_set is None else Hints(char_set="".join(char_set)).over(hints)
-        return cls(GENERAL_MODEL, requirements=Requirements("Recognizer.general"), hints=known.over(Hints(views=VIEWS)))
+        known = NO_HINTS if char_set is None else Hints(char_set="".join(char_set))
+        wanted = Requirements("Recognizer.general", hints=known)
+        return cls(GENERAL_MODEL, requirements=wanted, hints=hints.over(Hints(views=VIEWS)))
 
     @property
     def characters(self) -> str:
@@ -131,7 +132,7 @@ class Recognizer:
 
         A picture is a path, its encoded bytes, an open binary file, a Pillow picture, or an array: uint8
         (height, width) or (height, width, channels), 0 to 255, with 1 (grey), 3 (RGB) or 4 (RGBA) channels.
-        An array with one axis more is several pictures.
+        An array of four axes is several pictures: grey ones need a last axis of 1.
         Raises SampleError when a picture can't be opened, and SizeError, one of its kinds, when its size is not the
         model's and neither the config nor the model's card says `resize`. Raises ConfigError when it reads nothing that
         fits the hints.

@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 from cnnlib.codec.images import (
     SIDE_LIMIT,
     Shape,
+    copy_upright,
     decode_picture,
     frame_content,
     is_coloured,
@@ -131,6 +133,37 @@ def test_content_of_a_thin_picture_is_framed(size: tuple[int, int]) -> None:
     for mode in ("L", "LA", "RGBA", "1", "P", "I;16", "CMYK"):
         picture = Image.fromarray(noise) if mode == "L" else Image.new(mode, size)
         assert next(frame_content(picture, Shape(8, 8, 3), [0.03])).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("height", [27, 97, 111, 202, 209])
+def test_frame_has_no_pixels_from_beyond_the_picture(height: int) -> None:
+    picture = Image.new("RGB", (600, height), "white")
+    picture.paste((0, 0, 128), (200, height - 20, 400, height))
+    (framed,) = frame_content(picture, Shape(64, 160, 3), [0.03])
+    assert framed.reshape(-1, 3)[:, 2].min() >= 128
+
+
+def test_whole_numbers_of_eight_bits_are_those_of_grey_ones() -> None:
+    grey = Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6) * 10)
+    shape = Shape(4, 6)
+    assert (to_array(grey.convert("I"), shape) == to_array(grey, shape)).all()
+    deep = Image.fromarray(np.asarray(grey).astype(np.int32) * 256)
+    assert deep.mode == "I"
+    assert (to_array(deep, shape) == to_array(grey, shape)).all()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_animation_is_copied_as_it_is_decoded(kind: str) -> None:
+    frames = [Image.new("L", (20, 10), 255) for _ in range(3)]
+    frames[1].paste(0, (4, 2, 9, 8))
+    file = io.BytesIO()
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], lossless=True, duration=50)
+    expected = to_array(decode_picture(file.getvalue()), Shape(10, 20))
+    assert expected.min() < 50
+    with Image.open(file) as opened:
+        assert (to_array(copy_upright(opened), Shape(10, 20)) == expected).all()
+        opened.seek(2)
+        assert to_array(copy_upright(opened), Shape(10, 20)).min() == 255, "the frame that it is at"
 
 
 def test_picture_without_content_is_framed_whole() -> None:

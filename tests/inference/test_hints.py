@@ -103,7 +103,20 @@ def test_characters_of_either_case_are_known_where_case_is_ignored(characters: s
         reading.narrowed(Hints(char_set="ad"))
 
 
+@pytest.mark.parametrize(("name", "value"), [("min_captcha", "4"), ("max_captcha", 4.5), ("views", "2"), ("views", -1)])
+def test_hints_of_another_type_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: expected a whole number; got {value!r}$"):
+        Hints(**{name: value})
+
+
+def test_characters_may_come_one_by_one() -> None:
+    assert Hints(char_set=["1", "2"]) == Hints(char_set="12")
+    assert everything(CARD).narrowed(Hints(max_captcha=np.int64(2))).lengths == (1, 2)
+
+
 def test_hints_only_narrow() -> None:
+    folded = everything(CARD).narrowed(Hints(ignore_case=True, char_set="ab"))
+    assert folded.narrowed(Hints(ignore_case=False)) == folded
     narrow = everything(CARD).narrowed(Hints(char_set="ab", max_captcha=2))
     assert narrow.narrowed(Hints(min_captcha=2, max_captcha=9)).lengths == (2, 2)
     with pytest.raises(ConfigError, match=r"got 1$"):

@@ -265,6 +265,9 @@ def test_characters_come_in_lower_case_where_case_is_ignored() -> None:
     known = Recognizer.general("aAbC1", Hints(ignore_case=True))
     assert sorted(known.characters) == ["1", "a", "b", "c"]
     assert sorted(Recognizer.general("aAbC1").characters) == ["1", "A", "C", "a", "b"]
+    assert Recognizer.general("aAbC1", Hints(char_set="1b")).characters == "1b"
+    with pytest.raises(ModelError, match="char_set: expected characters that the model reads; got x"):
+        Recognizer.general("01", Hints(char_set="x"))
 
 
 @pytest.mark.parametrize(
