@@ -42,6 +42,7 @@ from cnnlib.inference.recognizer import Recognizer
 from cnnlib.original_calls import training_config
 from cnnlib.report.page import PAGE, write_page
 from cnnlib.report.training_record import TrainingRecord, save_record
+from cnnlib.synthesis.generators import GENERATORS
 
 if TYPE_CHECKING:
     from cnnlib.training.reporting import Outcome
@@ -129,11 +130,11 @@ class TrainModel:
             holds = "holds a training, which goes on; for random weights name another model_save_dir"
             print(f"{display_path(folder)} {holds}")
 
-    def export(self, saved_model: Path | None = None, onnx: Path | None = None, share: float = 1.0) -> int:
+    def export(self, saved_model: Path | None = None, onnx: Path | None = None, share: float | None = None) -> int:
         """Export the checkpoint again, evaluated on the verification pictures; returns the exit status.
 
         `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
-        With a `share` below 1, the weights are mixed with those that the training started from before.
+        With a `share`, above 0, the weights are mixed anew: so much of the training's end, the rest of its start.
         Raises CaptchaError when config, pictures or the checkpoint can't be used.
         """
         with muted_stderr():
@@ -143,8 +144,8 @@ class TrainModel:
         print_lines(export_lines(export_checkpoint(self.config, saved_model=saved_model, onnx=onnx, share=share)))
         return DONE
 
-    def forecast(self) -> int:
-        """Print and draw what more labels would bring; returns the exit status.
+    def forecast(self, warm_start: str = "auto") -> int:
+        """Print and draw what more labels would bring; returns the exit status. `warm_start` as for `train_cnn`.
 
         Raises CaptchaError when config or pictures can't be used, or there are too few.
         """
@@ -152,7 +153,7 @@ class TrainModel:
             from cnnlib.training import forecasting
         from cnnlib.training.reporting import print_line
 
-        measurement = forecasting.measure_parts(self.config, print_line)
+        measurement = forecasting.measure_parts(self.config, print_line, warm_start)
         if measurement.signal:
             return SIGNAL_BASE + measurement.signal
         forecasts = forecasting.forecast_labels(measurement, forecasting.targets(measurement.labels))
@@ -194,7 +195,9 @@ def parser() -> ArgumentParser:
         help='model to start from; "none": random weights; "auto", the default: the general model',
     )
     parser.add_argument(
-        "--clear-cache", action="store_true", help="do not train; delete the decoded pictures in cache_dir"
+        "--clear-cache",
+        action="store_true",
+        help="do not train; delete the decoded and the drawn pictures in cache_dir",
     )
     parser.add_argument("--forecast", action="store_true", help="do not train; say what more labels would bring")
     parser.add_argument("--export-only", action="store_true", help="do not train; export the checkpoint again")
@@ -210,34 +213,34 @@ def parser() -> ArgumentParser:
         metavar="FILE",
         help="with --export-only: also write an ONNX model (needs requirements-onnx.txt)",
     )
-    text = "with --export-only: give the weights this share, and those of the training's start the rest, for good"
-    parser.add_argument("--mix", type=share_of_weights, default=1.0, metavar="SHARE", help=text)
+    text = "with --export-only: mix the weights anew, SHARE of the end of the training and the rest of its start"
+    parser.add_argument("--mix", type=share_of_weights, metavar="SHARE", help=text)
     return parser
 
 
 def share_of_weights(text: str) -> float:
-    """A number from 0 to 1 on the command line."""
+    """A number above 0, up to 1, on the command line."""
     with suppress(ValueError):
-        if 0 <= float(text) <= 1:
+        if 0 < float(text) <= 1:
             return float(text)
-    raise ArgumentTypeError(f"expected a number from 0 to 1; got {text}")
+    raise ArgumentTypeError(f"expected a number above 0, up to 1; got {text}")
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
-    if (arguments.saved_model or arguments.onnx or arguments.mix < 1) and not arguments.export_only:
+    if (arguments.saved_model or arguments.onnx or arguments.mix) and not arguments.export_only:
         parser().error("--saved-model, --onnx and --mix need --export-only")
     config = load_sample_config(arguments.config)
     if arguments.clear_cache:
-        print(f"Deleted {clear_cache(config.cache_dir) / 1e6:.1f} MB in {display_path(config.cache_dir)}")
+        print(f"Deleted {clear_cache(config.cache_dir, GENERATORS) / 1e6:.1f} MB in {display_path(config.cache_dir)}")
         return DONE
     model = TrainModel(config)
     if arguments.recognize:
         model.recognize_captcha(arguments.recognize)
         return DONE
     if arguments.forecast:
-        return model.forecast()
+        return model.forecast(arguments.warm_start)
     if arguments.export_only:
         return model.export(arguments.saved_model, arguments.onnx, arguments.mix)
     return model.train_cnn(arguments.warm_start)

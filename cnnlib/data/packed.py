@@ -9,7 +9,8 @@ a part that another training still maps can be deleted without harm.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,9 +184,12 @@ def open_part(path: Path) -> Part | None:
     return Part(fingerprints, usable, pixels) if len(fingerprints) == len(usable) == len(pixels) else None
 
 
-def clear_cache(cache_dir: Path) -> int:
-    """Delete the packed pictures in a cache folder; returns their bytes. Other files stay."""
+def clear_cache(cache_dir: Path, generators: Iterable[str] = ()) -> int:
+    """Delete packed pictures in a cache folder, and what `generators` drew; returns their bytes. Other files stay."""
     freed = 0
+    for folder in (folder for name in generators for folder in cache_dir.glob(f"{name}-{'[0-9a-f]' * 16}")):
+        freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        shutil.rmtree(folder)
     for path in [*cache_dir.glob(f"*/*{SUFFIX}"), *cache_dir.glob(f"*/.*{SUFFIX}.part")]:
         freed += path.stat().st_size
         path.unlink(missing_ok=True)

@@ -34,6 +34,8 @@ class Progress:
     suspects: list[LabelledPrediction] = field(default_factory=list)  # by file name: training pictures found then
     names_hash: str = ""  # of the names, and so the labels, of all its pictures
     start: dict[str, np.ndarray] = field(default_factory=dict, compare=False)  # weights that it started from, by path
+    mixed_step: int = -1  # at which the averaged weights were mixed with those of the start
+    share: float = 1.0  # of the end in them then
 
 
 def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:
@@ -78,6 +80,9 @@ def unpack(
             else [],
             arrays["progress/names_hash"].item() if "progress/names_hash" in arrays else "",
             {name.removeprefix("start/"): arrays[name] for name in arrays if name.startswith("start/")},
+            # A checkpoint of an older version was mixed, or never will be.
+            int(arrays["progress/mixed_step" if "progress/mixed_step" in arrays else "progress/step"]),
+            float(arrays["progress/share"]) if "progress/share" in arrays else 1.0,
         )
 
 

@@ -137,21 +137,21 @@ def export_checkpoint(
     say: Say = print_line,
     saved_model: Path | None = None,
     onnx: Path | None = None,
-    share: float = 1.0,
+    share: float | None = None,
 ) -> ModelCard:
     """Export the checkpoint in `model_save_dir` again, evaluated on the verification pictures; returns its new card.
 
     `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
-    With a `share` below 1, the weights are mixed with those that the training started from before, for good.
+    With a `share`, above 0, the weights are mixed anew: so much of the training's end, the rest of its start.
     Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint, or no start.
     """
     if not check_resumable(config.model_save_dir, requirements_of(config)):
         raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
     say(devices.use_gpu(config.enable_gpu))
     with _explained_shortage(config, saved_model), held(config.model_save_dir):
-        trainer = Trainer(config, _loader(config))
+        trainer = Trainer(config, load_drawn if config.generator else load_training)
         resume(trainer)
-        if share < 1:
+        if share is not None:
             mix(trainer, share)
         trainer.record_evaluation()
         save(trainer, final=True)
@@ -188,7 +188,7 @@ def run(trainer: Trainer, stop: StopSignal, say: Say) -> Outcome:
             signal = agreed(stop.signal)
             if signal:
                 say(f"Interrupted: saving step {progress.step}; once more ends at once, without it")
-            elif progress.step > first:
+            else:
                 mix_with_start(trainer, say)
             trainer.record_evaluation()
             save_step(trainer, say, final=not signal)

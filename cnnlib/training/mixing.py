@@ -18,11 +18,13 @@ SHARES = (1.0, 0.9, 0.8, 0.7, 0.6)  # of the end
 def mix_with_start(trainer: Trainer, say: Callable[[str], None]) -> None:
     """Give the averaged weights the share of the end with the least loss on the verification pictures, and say so.
 
-    No share counts that reads fewer of them right than the end does. Without a start, nothing changes.
+    No share counts that reads fewer of them right than the end does. Without a start nothing changes, nor where it was
+    done at this step already.
     """
-    if not trainer.progress.start or trainer.averaged is trainer.model:
+    progress = trainer.progress
+    if progress.mixed_step == progress.step or not progress.start or trainer.averaged is trainer.model:
         return
-    ends = {weight.path: weight.numpy() for weight in trainer.averaged.weights}
+    ends = _ends(trainer)
     found = {}
     for share in SHARES:
         _assign_mix(trainer, ends, share)
@@ -38,15 +40,25 @@ def mix_with_start(trainer: Trainer, say: Callable[[str], None]) -> None:
 
 
 def mix(trainer: Trainer, share: float) -> None:
-    """Give the averaged weights this share, and those of the start the rest.
+    """Give the end of the training this share of the averaged weights, above 0, and its start the rest.
 
+    It takes the place of a share that they were given at this step before.
     Raises ModelError when the training began with random weights.
     """
     if not trainer.progress.start:
         folder = display_path(trainer.config.model_save_dir)
         raise ModelError(f"{folder}: expected a training that started from a model; this one began with random weights")
-    _assign_mix(trainer, {weight.path: weight.numpy() for weight in trainer.averaged.weights}, share)
+    _assign_mix(trainer, _ends(trainer), share)
     trainer.forget_evaluation()
+
+
+def _ends(trainer: Trainer) -> dict[str, np.ndarray]:
+    """The averaged weights of the end by path, without what they have of the start."""
+    progress = trainer.progress
+    share, start = (progress.share if progress.mixed_step == progress.step else 1.0), progress.start
+    ends = {weight.path: weight.numpy() for weight in trainer.averaged.weights}
+    mixed = ends.keys() & start.keys() if share < 1 else ()
+    return ends | {path: (ends[path] - (1 - share) * start[path]) / share for path in mixed}
 
 
 def _assign_mix(trainer: Trainer, ends: Mapping[str, np.ndarray], share: float) -> None:
@@ -55,3 +67,4 @@ def _assign_mix(trainer: Trainer, ends: Mapping[str, np.ndarray], share: float) 
     for weight in trainer.averaged.weights:
         end = ends[weight.path]
         weight.assign(share * end + (1 - share) * start[weight.path] if weight.path in start else end)
+    trainer.progress.mixed_step, trainer.progress.share = trainer.progress.step, share

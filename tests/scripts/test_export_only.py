@@ -90,9 +90,10 @@ def test_missing_packages_of_onnx_are_named(
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        (["--export-only", "--mix", "1.5"], "expected a number from 0 to 1; got 1.5"),
-        (["--export-only", "--mix", "nan"], "expected a number from 0 to 1; got nan"),
-        (["--export-only", "--mix", "half"], "expected a number from 0 to 1; got half"),
+        (["--export-only", "--mix", "1.5"], "expected a number above 0, up to 1; got 1.5"),
+        (["--export-only", "--mix", "0"], "expected a number above 0, up to 1; got 0"),
+        (["--export-only", "--mix", "nan"], "expected a number above 0, up to 1; got nan"),
+        (["--export-only", "--mix", "half"], "expected a number above 0, up to 1; got half"),
         (["--mix", "0.5"], "--saved-model, --onnx and --mix need --export-only"),
     ],
 )

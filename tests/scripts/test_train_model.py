@@ -43,7 +43,13 @@ def test_cache_is_cleared_on_request(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = write_config(tmp_path)
     part = tmp_path / "cache" / "train-0" / "0.pictures"
     part.parent.mkdir(parents=True)
-    part.write_bytes(bytes(2_500_000))
+    part.write_bytes(bytes(2_000_000))
+    drawn = tmp_path / "cache" / "gen_sample_by_captcha-0123456789abcdef" / "training-0" / "ab_0-000001.png"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_bytes(bytes(500_000))
+    mine = tmp_path / "cache" / "gen_sample_by_captcha-mine" / "ab_1.png"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
     assert train_model.main(["--config", str(path), "--clear-cache"]) == 0
     assert capsys.readouterr().out == f"Deleted 2.5 MB in {tmp_path.as_posix()}/cache/\n"
-    assert not part.parent.exists()
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [mine]

@@ -105,8 +105,11 @@ def test_start_is_kept_across_saves_and_mixed_in_once_at_the_end(
 ) -> None:
     mixed: list[tuple[int, set[str]]] = []
 
-    def note(trainer: Trainer, _: object) -> None:
-        mixed.append((trainer.progress.step, {*trainer.progress.start}))
+    def note(trainer: Trainer, say: Callable[[str], None]) -> None:
+        before = trainer.progress.mixed_step
+        mix_with_start(trainer, say)
+        if trainer.progress.mixed_step != before:
+            mixed.append((trainer.progress.step, {*trainer.progress.start}))
 
     monkeypatch.setattr("cnnlib.training.loop.mix_with_start", note)
     from_older = str(finished.model_save_dir)
@@ -115,6 +118,13 @@ def test_start_is_kept_across_saves_and_mixed_in_once_at_the_end(
     assert "classes/kernel" in mixed[0][1]
     train(again(cycle_stop=10), lines.append, from_older)
     assert len(mixed) == 1, "a finished training stays as it is"
+    stopped = Trainer(again(cycle_stop=10))
+    assert resume(stopped)
+    stopped.progress.mixed_step = -1
+    save(stopped)
+    train(again(cycle_stop=10), lines.append, from_older)
+    assert mixed == [mixed[0]] * 2, "one that was stopped after its last step is mixed, too"
+    del mixed[1:]
     config = again(cycle_stop=20)
     train(config, lines.append, from_older)
     assert mixed == [mixed[0], (20, mixed[0][1])]
@@ -149,6 +159,12 @@ def test_exported_model_has_the_share_that_is_wanted(
     again_exported = Trainer(config)
     assert resume(again_exported)
     assert all((value == weights(mixed)[path]).all() for path, value in weights(again_exported).items())
+    for share in (0.5, 1.0):
+        export_checkpoint(config, lines.append, share=share)
+        anew = Trainer(config)
+        assert resume(anew)
+        for path, value in weights(anew).items():
+            np.testing.assert_allclose(value, share * end[path], rtol=1e-5, atol=1e-7, err_msg="of the end, not of 25%")
 
 
 def test_training_from_random_weights_has_no_start_to_mix(finished: SampleConfig) -> None:
