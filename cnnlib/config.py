@@ -242,17 +242,16 @@ class SampleConfig(Config):
         return fold_case(label) if self.ignore_case else label
 
     def spelled(self, text: str) -> str:
-        """A label as it is learned. If case is ignored, letters that the alphabet lacks are those of the other case."""
+        """A label as it is learned. If case is ignored, each letter is the small one, or else what the alphabet has."""
         label = normalise(text)
-        if not self.ignore_case:
-            return label
-        return "".join(self._cases.get(each) or self._cases.get(fold_case(each), each) for each in label)
+        return "".join(self._learned.get(fold_case(each), each) for each in label) if self.ignore_case else label
 
     @cached_property
-    def _cases(self) -> dict[str, str]:
-        """The characters of the alphabet by themselves, and those that it has in upper case alone by the small ones."""
-        characters = self.alphabet.characters
-        return {fold_case(each): each for each in characters} | {each: each for each in characters}
+    def _learned(self) -> dict[str, str]:
+        """The characters of the alphabet by their small letters. Of both cases the small one is learned."""
+        folded = {each: fold_case(each) for each in self.alphabet.characters}
+        upper = {small: each for each, small in folded.items() if small != each}
+        return upper | {small: small for each, small in folded.items() if small == each}
 
 
 def _listed(folders: Path | tuple[Path, ...]) -> tuple[Path, ...]:

@@ -166,7 +166,7 @@ def test_folder_that_has_a_backslash_in_its_name_is_taken(tmp_path: Path) -> Non
         ("abc", False, ["ABc", "abc"], ["ABc", "abc"]),
         ("abc", True, ["abc", "abc"], ["abc", "abc"]),
         ("ABC", True, ["abc", "abc"], ["ABC", "ABC"]),
-        ("aABc", True, ["abc", "abc"], ["ABc", "aBc"]),
+        ("aABc", True, ["abc", "abc"], ["aBc", "aBc"]),
         ("xy", True, ["abc", "abc"], ["ABc", "abc"]),
     ],
 )

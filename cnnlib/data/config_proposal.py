@@ -21,7 +21,7 @@ from cnnlib.core.errors import ConfigError
 from cnnlib.core.files import write_atomically, write_by
 from cnnlib.core.paths import display_path
 from cnnlib.data.samples import Sample
-from cnnlib.network.names import FEW_PICTURES, FOR_FEW, least_width, width_fault
+from cnnlib.network.names import FEW_PICTURES, FOR_FEW, LONGEST_FOR_FEW, least_width, width_fault
 
 PIXEL_LIMIT = 14_000  # 200x70; larger pictures take longer and are read no better
 WORTHWHILE_REDUCTION = 1.25  # in pixels; a smaller reduction saves less than a fifth of the time
@@ -47,7 +47,7 @@ def propose(
     `known_labels` belong to pictures that were moved earlier. If there are some, size and colour stay as in the config,
     and suffix, length and alphabet only grow. Otherwise size and suffix are the most common ones, and all steps are
     trained. Colour is read if more than a few pictures have some. A size far above `pixel_limit` is reduced to it.
-    A config that names no network gets that of the general model for few labels.
+    A config that names no network gets that of the general model for few labels, if it reads such lengths.
     What more than a few pictures of one of several looks have is not rare. `totals` are the pictures of each folder,
     with those that were moved from it just now.
     """
@@ -65,7 +65,7 @@ def propose(
     if known_labels:
         new_characters = "".join(config.alphabet.unknown_in(characters))
         return look | {"max_captcha": max(length, config.max_captcha), "char_set": f"{config.alphabet}{new_characters}"}
-    few = len(labels) < FEW_PICTURES and "network" not in config.model_fields_set
+    few = len(labels) < FEW_PICTURES and length <= LONGEST_FOR_FEW and "network" not in config.model_fields_set
     least = least_width(FOR_FEW if few else config.network, length)
     network = FOR_FEW if few else ANY_WIDTH if look["image_width"] < least else None
     return (

@@ -10,6 +10,7 @@ NETWORKS = {  # name in the config: where its class is
 }
 FEW_PICTURES = 1000  # below, it matters most how much of the general model a training starts with
 FOR_FEW = "large"  # the network of the general model
+LONGEST_FOR_FEW = 12  # characters, those of the general model
 
 
 def width_for_columns(length: int) -> int:

@@ -25,6 +25,7 @@ from cnnlib.core.parallel import cores
 from cnnlib.synthesis.generate import Draw, end_with_parent, generate
 from cnnlib.synthesis.generators import GENERATORS
 from cnnlib.training.dataset import TrainingData, load_folder
+from cnnlib.training.pictures import Dataset
 
 VERIFICATION_PICTURES = 2000
 REVIEWED_PICTURES = 2000  # of the training, that are kept to be read at its end
@@ -105,7 +106,9 @@ def load_drawn(config: SampleConfig) -> TrainingData:
     verification = _drawn_folder(
         folder / f"verification-{seed}", captcha, draw, VERIFICATION_SEEDS + seed, VERIFICATION_PICTURES
     )
-    data = TrainingData(load_folder(training, config).data, load_folder(verification, config).data, {})
+    drawn = config.model_copy(update={"image_suffix": captcha.image_suffix})
+    pictures = _first(load_folder(training, drawn).data, count)
+    data = TrainingData(pictures, load_folder(verification, drawn).data, {})
     if config.drawn_pictures:
         return data
     total = int(config.cycle_stop) * config.train_batch_size
@@ -132,6 +135,12 @@ def _check_fit(captcha: CaptchaConfig, config: SampleConfig) -> None:
         faults.append(f'{captcha.name} draws {size[0]}x{size[1]} pixels, expected {wanted}, or "resize": true')
     if faults:
         raise ConfigError("\n".join(f"{config.name}: {fault}" for fault in faults))
+
+
+def _first(data: Dataset, count: int) -> Dataset:
+    """The first `count` of drawn pictures: the folder has more if a config asked for more before."""
+    numbers = [int(name.rpartition("-")[2].partition(".")[0]) for name in data.names]
+    return data.select(np.flatnonzero(np.array(numbers) < count))
 
 
 def _hash(captcha: CaptchaConfig, draw: Draw) -> str:

@@ -42,8 +42,10 @@ class Measurement:
     signal: int | None
 
 
-def measure_parts(config: SampleConfig, say: Say) -> Measurement:
-    """Train on each part of the pictures of `train_image_dir`, and read others.
+def measure_parts(config: SampleConfig, say: Say, warm_start: str = "auto") -> Measurement:
+    """Train on each part of the pictures of `train_image_dir`, and read others. Pictures without labels don't count.
+
+    Each part starts as a training with this `warm_start` does.
 
     Raises SampleError when there are too few, and ConfigError or SampleError as a training does.
     """
@@ -55,16 +57,16 @@ def measure_parts(config: SampleConfig, say: Say) -> Measurement:
             folder = display_path(config.train_image_dir)
             raise SampleError(f"{folder}: expected {FEWEST_LABELS} or more labelled pictures; got {len(data)}")
         with catch_stop_signals(lambda _: say("Interrupted: nothing is forecast")) as stop:
-            return _measure(own, data, stop, say)
+            return _measure(own, data, stop, say, warm_start)
 
 
-def _measure(config: SampleConfig, data: Dataset, stop: StopSignal, say: Say) -> Measurement:
+def _measure(config: SampleConfig, data: Dataset, stop: StopSignal, say: Say, warm_start: str) -> Measurement:
     numbers = picture_numbers(np.arange(len(data)), len(data), config.split_seed)
     measured, steps, begin = list[Measured](), 0, time.perf_counter()
     for count in (round(part * len(data)) for part in PARTS):
         learned, left_out = np.sort(numbers[:count]), np.sort(numbers[count:][:READ_LIMIT])
         trainer = trainer_on(config, data, learned, left_out)
-        start(trainer, "auto")
+        start(trainer, warm_start)
         predictions = read_after_training(trainer, stop, f"{count} labels")
         if stop.signal:
             break

@@ -14,7 +14,6 @@ from cnnlib.core.progress import print_above
 from cnnlib.evaluation.diagnosis import Diagnosis, advice
 from cnnlib.evaluation.metrics import NO_CHARACTER, Accuracy, interval
 from cnnlib.inference.model_card import ModelCard
-from cnnlib.network.names import FEW_PICTURES, FOR_FEW
 from cnnlib.training.schedule import Plan
 
 WIDE = 0.05  # of an interval, above which the number of pictures is blamed
@@ -75,8 +74,6 @@ def plan_lines(config: SampleConfig, parameters: int, pictures: tuple[int, int],
     paired = ", two views at once" if plan.paired else ""
     steps = f"cycle_stop {plan.steps} steps of {config.train_batch_size} pictures"
     yield f"{steps}: each is seen {plan.views:.1f} times{paired}"
-    if "network" not in config.model_fields_set and sum(pictures) < FEW_PICTURES:
-        yield f'Fewer than {FEW_PICTURES:,} pictures: "network": "{FOR_FEW}" in the config reads more of them'
 
 
 def step_lines(step: int, sets: dict[str, tuple[Accuracy, float]]) -> Iterator[str]:

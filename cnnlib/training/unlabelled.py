@@ -1,5 +1,6 @@
 """Pictures without labels beside labelled ones: which of them count, and how they come into the batches."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix
-from cnnlib.codec.likeness import SMALL, nearly_alike, small_of
+from cnnlib.codec.likeness import find_alike, small_of
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.joined_array import JoinedArray
@@ -93,13 +94,11 @@ def load_with_unlabelled(config: SampleConfig) -> TrainingData:
     is no such folder.
     """
     data = load_training(config)
-    known = _smalls_of([data.training.pictures, data.verification.pictures, _test_pictures(config)])
+    known = [data.training.pictures, data.verification.pictures, _test_pictures(config)]
     parts, left_out = [], 0
     for folder in config.unlabelled_dirs:
         pictures, unusable = _load(folder, _names_below(folder), config)
-        alike = nearly_alike(np.concatenate([known, _smalls_of([pictures])]))
-        seen = {number for number, first in alike.items() if first < len(known) <= number}
-        fresh = np.array([row for row in range(len(pictures)) if len(known) + row not in seen], np.int64)
+        fresh = _unlike(pictures, known)
         parts.append(pictures.select(fresh))
         left_out += unusable + len(pictures) - len(fresh)
     joined = JoinedArray.join(parts)
@@ -139,7 +138,22 @@ def _load(folder: Path, names: Sequence[str], config: SampleConfig) -> tuple[Joi
     return pictures.select(np.delete(np.arange(len(present)), [*reasons])), len(reasons)
 
 
-def _smalls_of(parts: Sequence[JoinedArray]) -> np.ndarray:
-    """The small versions of all pictures, uint8 (n, 16, 17, 3)."""
-    smalls = [small_of(part[number : number + 1][0]) for part in parts for number in range(len(part))]
-    return np.array(smalls, np.uint8).reshape(-1, SMALL.height, SMALL.width, SMALL.channels)
+def _unlike(pictures: JoinedArray, known: Sequence[JoinedArray]) -> np.ndarray:
+    """The numbers of the pictures, int64 (n,), that are none of the known ones, nor nearly one of them."""
+    exact, near = find_alike(_look_of(picture) for part in (*known, pictures) for picture in _each_of(part))
+    begin = sum(map(len, known))
+
+    def is_known(number: int) -> bool:
+        first = exact.get(number, number)
+        return near.get(first, first) < begin
+
+    return np.array([row for row in range(len(pictures)) if not is_known(begin + row)], np.int64)
+
+
+def _each_of(part: JoinedArray) -> Iterator[np.ndarray]:
+    return (part[number : number + 1][0] for number in range(len(part)))
+
+
+def _look_of(picture: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """A digest of the pixels, and the small version."""
+    return hashlib.sha256(picture.tobytes()).digest(), small_of(picture)

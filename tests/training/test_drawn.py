@@ -118,6 +118,13 @@ def test_pictures_drawn_ahead_are_kept_and_come_again(drawing: Callable[..., Sam
     min(files).unlink()
     assert len(load_drawn(config).training) == 30, "what is missing is drawn again"
     assert sorted(config.cache_dir.rglob("*.png")) == sorted(files)
+    fewer = load_drawn(drawing(drawn_pictures=12)).training
+    assert sorted(fewer.names) == sorted(name for name in data.training.names if int(name[-10:-4]) < 12)
+
+
+@pytest.mark.slow
+def test_pictures_are_loaded_in_the_format_in_which_they_are_drawn(drawing: Callable[..., SampleConfig]) -> None:
+    assert len(load_drawn(drawing(drawn_pictures=12, image_suffix="jpg")).training) == 12
 
 
 @pytest.mark.parametrize(

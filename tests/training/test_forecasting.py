@@ -56,6 +56,19 @@ def test_signal_ends_it_without_a_forecast(
     assert not labelled.model_save_dir.exists()
 
 
+def test_parts_start_as_a_training_does(labelled: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[str] = []
+
+    def note(_: object, warm_start: str) -> str:
+        starts.append(warm_start)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnnlib.training.forecasting.start", note)
+    with pytest.raises(KeyboardInterrupt):
+        train_model.TrainModel(labelled).forecast("none")
+    assert starts == ["none"]
+
+
 def test_few_labels_are_refused(short: SampleConfig) -> None:
     with pytest.raises(SampleError, match="expected 80 or more labelled pictures; got 60"):
         measure_parts(short, silent)

@@ -10,7 +10,7 @@ from PIL import Image
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.training.loop import introduce, train
+from cnnlib.training.loop import export_checkpoint, introduce, train
 from cnnlib.training.self_training import SURE, TEACH_STEPS, teach
 from cnnlib.training.trainer import LINE_STEPS, Trainer
 from cnnlib.training.unlabelled import HalfLabelled, load_with_unlabelled
@@ -61,6 +61,15 @@ def test_pictures_of_all_folders_count_unless_they_are_labelled_or_in_the_test_s
     (first / "no picture.png").write_bytes(b"text")
     (first / "notes.txt").write_text("text", encoding="utf-8")
     assert (len(load(half).pictures), load(half).left_out) == (19, 4)
+
+
+def test_pale_pictures_that_are_labelled_are_found_too(half: SampleConfig) -> None:
+    first, _ = half.unlabelled_dirs
+    pale = Image.open(next(half.train_image_dir.iterdir())).convert("L").point(lambda level: 200 + level // 16)
+    pale.save(half.train_image_dir / "01_pale.png")
+    pale.save(first / "a copy.png")
+    pale.point(lambda level: level - 1).save(first / "another.png")
+    assert (len(load(half).pictures), load(half).left_out) == (21, 1)
 
 
 def test_folder_that_is_missing_is_refused(half: SampleConfig) -> None:
@@ -171,6 +180,8 @@ def test_pictures_without_labels_are_learned(half: SampleConfig) -> None:
     assert "20 pictures without labels" in lines
     taught = [line for line in lines if line.endswith("are read surely, and train")]
     assert len(taught) == outcome.step // TEACH_STEPS - 1 == 1
+    shutil.rmtree(half.unlabelled_dirs[0])
+    assert export_checkpoint(half, lines.append).step == outcome.step, "an export does not need them"
 
 
 @pytest.mark.slow
