@@ -10,6 +10,7 @@ from cnnlib.core.printable import is_obeyed
 # Characters that some system forbids in file names, and those that the escape (%) and the suffix (.) need.
 _RESERVED = re.compile(r'[\x00-\x1f\x7f%./\\:*?"<>|]')
 _ESCAPED = re.compile(r"%([0-7][0-9A-Fa-f])")
+_ESCAPED_BYTES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _SUFFIX_ALIASES = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "mpo": "jpg"}
 PICTURE_SUFFIXES = ("png", "jpg", "gif", "bmp", "webp")
 SERIAL_DIGITS = 16  # of a digest that is the serial number in a picture's name
@@ -35,8 +36,27 @@ def label_of(name: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """A part of a file name with the characters that `file_name` escapes."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    """A part of a file name with the characters that `file_name` escapes, or that are escaped as UTF-8, as by wget.
+
+    Names that `file_name` makes have no other label for it, as they have `%25` for a `%`.
+    """
+    return _ESCAPED_BYTES.sub(lambda match: _as_utf8(match[0]) or _without_escapes(match[0]), text)
+
+
+def has_foreign_escapes(text: str) -> bool:
+    """Whether a part of a file name has escaped bytes that are no UTF-8, likely of another code page."""
+    return any(_as_utf8(escapes) is None for escapes in _ESCAPED_BYTES.findall(text))
+
+
+def _as_utf8(escapes: str) -> str | None:
+    try:
+        return bytes.fromhex(escapes.replace("%", "")).decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _without_escapes(escapes: str) -> str:
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), escapes)
 
 
 def checked_label(text: str) -> str:

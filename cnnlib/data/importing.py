@@ -25,6 +25,7 @@ from cnnlib.codec.filenames import (
     SERIAL_DIGITS,
     checked_label,
     file_name,
+    has_foreign_escapes,
     has_suffix,
     label_of,
     unescape,
@@ -38,11 +39,11 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data import plausibility
 from cnnlib.data.folders import labels_in, locked
-from cnnlib.data.label_tables import TABLE_SUFFIXES, PictureIndex, Table, read_table, single_label
+from cnnlib.data.label_tables import TABLE_SUFFIXES, PictureIndex, Table, read_table, single_label, unwrap
 from cnnlib.data.listing import kinds_of_skipped
 from cnnlib.data.name_shapes import FEW, MANY, MOSTLY, is_serial_column, read_names, strip_copy_mark
 from cnnlib.data.samples import digest_of
-from cnnlib.data.sources import Entry, Source, list_source
+from cnnlib.data.sources import Entry, Source, is_guess, is_likely_chinese, list_source
 from cnnlib.data.verify_and_split import FilesByContent
 
 NAMES, SERIAL_FIRST, FOLDERS, SIDECARS = "names", "names with the serial number first", "folders", "text files"
@@ -57,6 +58,7 @@ REPEATED_SHARE = 1 / 10  # of all different pictures; a label of more is likely 
 OUTLIER = 10  # times as many pictures as other labels have; a label of more is likely no label
 SHORT = 2  # characters of a label that may repeat as often as it likes
 DOUBTFUL = "Doubtful label"  # begins the reason of one that is likely wrong
+UNKNOWN_CODE_PAGE = "is neither UTF-8 nor Chinese in GB 18030: save it as UTF-8"
 REASONS = 3  # lines about skipped files in an error
 _UNREAD = {  # kinds of files that are not read, and what to do about them
     "convert them to PNG": ("tif", "tiff", "avif", "heic", "heif", "ico", "svg", "psd", "jxl", "jp2", "tga", "pdf"),
@@ -92,23 +94,29 @@ class LabelTable:
     labels: dict[PurePosixPath, list[str]]
     unclear: dict[PurePosixPath, str]
     mentions: bool = False  # no row could be read: the text mentions the pictures
+    guessed: set[PurePosixPath] = field(default_factory=set)  # pictures whose text was no UTF-8, but may be GB 18030
 
 
 @dataclass
 class Found:
-    """What was found in a source: pictures to copy, and what was skipped, each with the reason."""
+    """What was found in a source: pictures to copy, and what was skipped, each with the reason.
+
+    `notes` say what was guessed or left off.
+    """
 
     source: Path
     pictures: list[Labelled] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
-        """How many labels are from where."""
+        """How many labels are from where, and a line for each note."""
         counts = Counter(picture.origin for picture in self.pictures).most_common()
         parts = [f"{count} {'labels ' if not index else ''}from {name}" for index, (name, count) in enumerate(counts)]
         parts += [f"{len(self.skipped)} skipped"] if self.skipped else []
-        return f"{display_path(self.source)}: {', '.join(parts) or 'no labelled pictures'}"
+        first = f"{display_path(self.source)}: {', '.join(parts) or 'no labelled pictures'}"
+        return "\n".join([first, *self.notes])
 
 
 @dataclass
@@ -128,7 +136,7 @@ def find(source: Path, config: SampleConfig, progress: Progress, accept_labels: 
     _check_place(source, config)
     is_table = source.is_file() and source.suffix.lower() in TABLE_SUFFIXES
     listed = list_source(source.parent if is_table else source, _folders(config))
-    found = Found(source, skipped=listed.skipped)
+    found = Found(source, skipped=listed.skipped, notes=listed.notes)
     decoded = _decoded(_label(listed, source.name if is_table else None, found), found, progress)
     pictures = [replace(picture, label=config.label(picture.label)) for picture in decoded]
     pictures = _without_contradictions(pictures, found)
@@ -287,7 +295,38 @@ def _read_tables(entries: Sequence[Entry], pictures: Sequence[PurePosixPath], fo
         tables.append(_read(entry, index, own if _is_text(entry.name) else [], found))
     mentioned = {picture for table in tables if table.mentions for picture in table.unclear}
     is_chance = len(mentioned) < FEW and 2 * len(mentioned) < len(pictures)  # a text may name a few as examples
-    return _joined([table for table in tables if not (table.mentions and is_chance)])
+    joined = _joined([table for table in tables if not (table.mentions and is_chance)])
+    return [_unwrapped(_without_garbage(table, found), found) for table in joined]
+
+
+def _without_garbage(table: LabelTable, found: Found) -> LabelTable:
+    """The table, without the labels that were read in the wrong code page. A note says where GB 18030 was taken."""
+    text = "".join(label for picture in table.guessed for label in table.labels.get(picture, ()))
+    if text.isascii():
+        return table
+    if is_likely_chinese(text):
+        found.notes.append(f"{table.origin}: no UTF-8, and read as Chinese in GB 18030")
+        return table
+    reason = f"its text file {UNKNOWN_CODE_PAGE}"
+    if table.origin != SIDECARS:
+        found.skipped.append((table.origin, f"the file {UNKNOWN_CODE_PAGE}"))
+        reason = f"no label in {table.origin}"
+    labels = {picture: texts for picture, texts in table.labels.items() if picture not in table.guessed}
+    return replace(table, labels=labels, unclear=table.unclear | dict.fromkeys(table.guessed, reason))
+
+
+def _unwrapped(table: LabelTable, found: Found) -> LabelTable:
+    """The table with its labels as a person would write them. A note says what was left off."""
+    pictures = [picture for picture, texts in table.labels.items() for _ in texts]
+    texts, left_off = unwrap([text for texts in table.labels.values() for text in texts])
+    if not left_off:
+        return table
+    labels: dict[PurePosixPath, list[str]] = defaultdict(list)
+    for picture, text in zip(pictures, texts, strict=True):
+        if text not in labels[picture]:
+            labels[picture].append(text)
+    found.notes.append(f"{table.origin}: left off {' and '.join(left_off)}")
+    return replace(table, labels=dict(labels))
 
 
 def _is_text(name: PurePosixPath) -> bool:
@@ -301,6 +340,7 @@ def _joined(tables: Sequence[LabelTable]) -> list[LabelTable]:
         if table.origin == SIDECARS:
             joined = folders.setdefault(table.folder, LabelTable(SIDECARS, table.folder, {}, {}))
             joined.unclear.update(table.unclear)
+            joined.guessed.update(table.guessed)
             for picture, labels in table.labels.items():
                 joined.labels.setdefault(picture, []).extend(labels)
     return [*(table for table in tables if table.origin != SIDECARS), *folders.values()]
@@ -317,11 +357,11 @@ def _read(entry: Entry, index: PictureIndex, own: Sequence[PurePosixPath], found
         return LabelTable(escape_odd(name.name), folder, {}, unclear)
     label, cause = _own_label(data, own)
     if label is not None:
-        return LabelTable(SIDECARS, folder, {own[0]: [label]}, {})
+        return LabelTable(SIDECARS, folder, {own[0]: [label]}, {}, guessed={own[0]} if is_guess(data) else set())
     table = read_table(data, name, index)
     if own and not table.labels:
         return LabelTable(SIDECARS, folder, {}, dict.fromkeys(own, f"its text file {cause}"))
-    return _label_table(name, table, index, found)
+    return replace(_label_table(name, table, index, found), guessed=set(table.labels) if is_guess(data) else set())
 
 
 def _own_label(data: bytes, own: Sequence[PurePosixPath]) -> tuple[str | None, str]:
@@ -381,12 +421,15 @@ def _contradiction(given: dict[str, str]) -> str:
 def _left_to_names(tables: Sequence[LabelTable], entries: Sequence[Entry], settled: Set[PurePosixPath]) -> Labels:
     """The labels in names of the pictures that are not settled. Where a table speaks for a picture, its name has none.
 
-    Names count there too if they say what the table says. Where they say something else, they count nowhere.
+    Names count there too if they say what the table says, and those that contradict it leave their pictures without a
+    label. Where most say something else, they count nowhere.
     """
     named = _labels_of_names(entries) if tables else {}
     closed: defaultdict[PurePosixPath, dict[str, None]] = defaultdict(dict)  # folder -> tables that speak for it
+    contradicted: Labels = {}
     for table in tables:
         agree = _agree(table, named)
+        contradicted |= _contradicted(table, named) if agree else {}
         if not agree and (table.labels or table.unclear):
             closed[PurePosixPath() if agree is False else table.folder][table.origin] = None
     labels = _labels_of_names([entry for entry in entries if entry.name not in settled])
@@ -394,16 +437,32 @@ def _left_to_names(tables: Sequence[LabelTable], entries: Sequence[Entry], settl
         origins = [origin for folder in picture.parents for origin in closed.get(folder, ())]
         if origins:
             labels[picture] = None, _missing_in(origins)
-    return labels
+    return labels | contradicted
+
+
+def _contradicted(table: LabelTable, named: Labels) -> Labels:
+    """The pictures whose names say something else than their table."""
+    origin = "its text file" if table.origin == SIDECARS else table.origin
+    contradicted: Labels = {}
+    for picture, texts in table.labels.items():
+        name = named[picture][0]
+        if name is not None and not _is_same(name, texts):
+            shown = ", ".join(f"'{escape_odd(label)}'" for label in (name, *texts))
+            contradicted[picture] = None, f"its name and {origin} give it different labels: {shown}"
+    return contradicted
 
 
 def _agree(table: LabelTable, named: Labels) -> bool | None:
     """Whether names say what a table says. None if no picture has a label in both; a folder alone is no other label."""
     pairs = [(texts, *named[picture]) for picture, texts in table.labels.items() if named[picture][0] is not None]
-    same = [fold_case(normalise(str(name))) in map(fold_case, texts) for texts, name, _ in pairs]
+    same = [_is_same(name, texts) for texts, name, _ in pairs]
     if same and sum(same) >= MOSTLY * len(same):
         return True
     return None if all(origin == FOLDERS for _, _, origin in pairs) else False
+
+
+def _is_same(name: str | None, texts: Sequence[str]) -> bool:
+    return fold_case(normalise(str(name))) in map(fold_case, texts)
 
 
 def _missing_in(origins: Sequence[str]) -> str:
@@ -421,8 +480,15 @@ def _labels_of_names(entries: Sequence[Entry]) -> Labels:
             if named.label is None:
                 labels[name] = None, named.cause
             else:
-                labels[name] = unescape(named.label), SERIAL_FIRST if named.origin == "serial first" else NAMES
+                labels[name] = _unescaped(named.label, SERIAL_FIRST if named.origin == "serial first" else NAMES)
     return labels
+
+
+def _unescaped(label: str, origin: str) -> tuple[str | None, str]:
+    """A label in a name and its origin, or why there is none."""
+    if has_foreign_escapes(label):
+        return None, "its label has escapes such as %E9 that are no UTF-8"
+    return unescape(label), origin
 
 
 def _may_be_picture(entry: Entry) -> bool:
@@ -454,7 +520,7 @@ def _labels_of_folders(entries: Sequence[Entry]) -> Labels:
         own = {folder: names for folder, names in folders.items() if not _SET_FOLDER.fullmatch(folder)}
         if len(own) > 1 and _are_serials(own):
             for folder, names in own.items():
-                labels |= {name: (unescape(strip_copy_mark(folder)), FOLDERS) for name in names}
+                labels |= {name: _unescaped(strip_copy_mark(folder), FOLDERS) for name in names}
     return labels
 
 

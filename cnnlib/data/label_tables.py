@@ -32,12 +32,25 @@ OTHER_HEADERS = {  # words beside one of those: `label_length`, `captcha_id`
     *("filename", "name", "path", "url", "type", "time", "date", "timestamp", "status", "source", "hash", "by"),
     *("confidence", "score", "prob", "probability", "color", "colour", "font", "language", "lang"),
 }
+COUNTER_HEADERS = {"", "#", "no", "no.", "nr", "nr.", "n", "num", "number", "row", "index", "idx", "id", "序号"}
 DELIMITERS = ("\t", ",", ";", "|", " ", ":", "=")
 FEW_SHARE, FEW_VALUES = 1 / 10, 20  # different cells of a column: for each row, and at most; so few are no labels
 SHOWN = 3  # names in a message
 JSON_COLUMNS = 64  # different keys of records; what has more is a mapping of names
 JSON_DEPTH = 8  # objects in objects that are looked through
-NO_TEXT = "is no text in UTF-8, UTF-16 or GB 18030"
+NO_TEXT = "is no text in UTF-8, UTF-16 or GB 18030: save it as UTF-8"
+_CALLED_NAMES = re.compile(
+    r"file|image|img|picture|photo|\bpic|name|path|url|文件|图片|图像|路径|(?<![^\W_])ids?(?![^\W_])", re.IGNORECASE
+)
+_FORMULA = re.compile(r'="(.+)"')  # for spreadsheets: ="0080" keeps its zeros
+_WRAPPINGS = {  # what programs put around labels
+    "'=' and quotes around labels": _FORMULA,
+    "'.0' after labels (leading zeros may be lost)": re.compile(r"(-?\d+)\.0+"),
+    "a comma or semicolon after labels": re.compile(r"(.+)[,;]"),
+    "quotes around labels": re.compile(r"""b?(?:"(.+)"|'(.+)'|`(.+)`|“(.+)”|‘(.+)’|«(.+)»)"""),
+    "an apostrophe before labels": re.compile(r"'(.*[^'])"),
+    "brackets around labels": re.compile(r"""\[(['"].+['"])\]"""),
+}
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*)(?:\.\d+)?%?")  # not 0042
 _ADDRESS = re.compile(r"\w+://[^\s,;|]+")  # on the web
 _DIVIDED = re.compile(r"[,;|=\t]|:(?![\\/])")  # more than a name
@@ -201,6 +214,21 @@ def single_label(data: bytes) -> str:
     return lines[0]
 
 
+def unwrap(labels: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The labels without what programs put around all or nearly all of them, and what that was.
+
+    The sign of a formula is left off wherever it stands, as no picture shows one.
+    """
+    texts, left_off = list(labels), []
+    for what, wrapping in [*_WRAPPINGS.items()] * 2:  # quotes in brackets in quotes
+        inner = [match and match[match.lastindex or 0] for match in map(wrapping.fullmatch, texts)]
+        wrapped, filled = sum(map(bool, inner)), sum(map(bool, texts))
+        if wrapped and (wrapping is _FORMULA or wrapped >= MOSTLY * filled):
+            texts = [short or text for short, text in zip(inner, texts, strict=True)]
+            left_off.append(what)
+    return texts, left_off
+
+
 def _decode(data: bytes) -> str | None:
     """The text in a file, or None if it is none."""
     encodings: tuple[str, ...] = ("utf-8-sig", "gb18030")
@@ -245,6 +273,8 @@ def _divided_once(lines: Sequence[str], delimiter: str) -> Iterator[Reading]:
     words = [line.split() for line in lines]
     if sign or len(set(map(len, words))) > 1:
         yield from once
+    elif any(_is_file(word) for row in words for word in row[1:-1]):  # a number, a name, a label
+        yield Reading(words)
     elif LABEL_HEADERS.isdisjoint(map(str.lower, words[0])):
         yield from (*once, Reading(words))
     else:
@@ -277,6 +307,7 @@ def _json_readings(text: str, suffix: str) -> Iterator[Reading]:
     if isinstance(content, list) and all(isinstance(item, str) for item in content):
         yield Reading([[item] for item in content])
         return
+    yield from _json_columns(content)
     objects = list(_objects(content))
     keys = [tuple(key for key, _ in members) for _, members in objects]
     header = ["", *dict.fromkeys(key for each in keys for key in each)]
@@ -285,9 +316,27 @@ def _json_readings(text: str, suffix: str) -> Iterator[Reading]:
         yield Reading([[record.get(key, "") for key in header] for record in records], header, broken)
     kinds = Counter(keys)  # records have the same keys, names differ
     mappings = [members for (_, members), each in zip(objects, keys, strict=True) if kinds[each] == 1]
-    yield Reading([[key, value] for members in mappings for key, value in members], broken=broken)
+    yield Reading([[key, value] for members in mappings for key, value in members], ["name", "label"], broken)
     if isinstance(content, list):
         yield Reading([row for row in content if _is_plain(row)], broken=broken)
+
+
+def _json_columns(content: Any) -> Iterator[Reading]:
+    """A table by columns, as pandas writes it: `{"file": {"0": …}, "label": {"0": …}}`, also with lists."""
+    members = [(key, inner) for key, inner in content if isinstance(inner, list)] if _is_object(content) else []
+    names = [key for key, _ in members]
+    if len(members) < 2 or any(map(_is_file, names)):
+        return
+    keys = [[key for key, _ in inner] if _is_object(inner) else [""] * len(inner) for _, inner in members]
+    if any(each != keys[0] for each in keys):
+        return
+    columns = [[value for _, value in inner] if _is_object(inner) else inner for _, inner in members]
+    cells = [[value if isinstance(value, str) else "" for value in column] for column in columns]
+    yield Reading([list(row) for row in zip(keys[0], *cells, strict=True)], ["", *names])
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, _Object)
 
 
 def _is_plain(value: Any) -> bool:
@@ -360,7 +409,12 @@ def _match(reading: Reading, name: PurePosixPath, pictures: PictureIndex) -> Tab
     ]
     if len(columns) < 2:
         return Table()
-    place = _place_of_names(rows, columns)
+    try:
+        place = _place_of_names(rows, columns, header)
+    except SampleError as error:
+        named = {picture for column in columns for match in column for picture in match.pictures}
+        is_prose = name.suffix.lower() in PROSE_SUFFIXES and 2 * len(named) < len(rows)
+        return Table() if is_prose else Table(unclear=dict.fromkeys(named, _no_label(name)), cause=str(error))
     matches = columns[place]
     like_names = [bool(match.pictures) or _is_file(_cell(row, place)) for match, row in zip(matches, rows, strict=True)]
     if name.suffix.lower() in PROSE_SUFFIXES and 2 * sum(like_names) < len(rows):
@@ -370,11 +424,46 @@ def _match(reading: Reading, name: PurePosixPath, pictures: PictureIndex) -> Tab
     return replace(_table(rows, header, matches, place, name), broken=reading.broken)
 
 
-def _place_of_names(rows: Rows, columns: Sequence[Sequence[Match]]) -> int:
-    """The column that names the most pictures. Of two, the one with suffixes: a label may be a name without it."""
+def _place_of_names(rows: Rows, columns: Sequence[Sequence[Match]], header: Row) -> int:
+    """The column that names the most pictures. Of several, the one with suffixes, or that the header calls so.
+
+    Numbers of rows and labels may be names without suffixes too. Raises SampleError when several columns are left.
+    """
     counts = [len({match.pictures for match in column} - {()}) for column in columns]
-    places = [place for place, count in enumerate(counts) if count == max(counts)]
-    return next((place for place in places if any(_is_file(_cell(row, place)) for row in rows)), places[0])
+    places = [place for place, count in enumerate(counts) if count >= MOSTLY * max(counts)]
+    places.sort(key=lambda place: -counts[place])
+    cells = {place: [_cell(row, place) for row in rows] for place in places}
+    if not header and not any(columns[place][0].pictures or _is_file(cells[place][0]) for place in places):
+        header, cells = rows[0], {place: column[1:] for place, column in cells.items()}
+    places = _preferred(places, lambda place: any(map(_is_file, cells[place])))
+    places = _preferred(places, lambda place: not _is_called_label(_cell(header, place)))
+    places = _preferred(places, lambda place: bool(_CALLED_NAMES.search(_cell(header, place))))
+    if len(columns) > 2:  # of two, the other one would have the labels
+        places = _preferred(places, lambda place: not _counts_rows(_cell(header, place), cells[place]))
+    others = [place for place in places if _differ(columns[places[0]], columns[place])]
+    if others:
+        which = _which(header, cells, [places[0], *others], "file")
+        raise SampleError(f"it is not clear which column names the pictures, {which}")
+    return places[0]
+
+
+def _preferred(places: list[int], is_better: Callable[[int], bool]) -> list[int]:
+    """The places that are better, or all if none is."""
+    return [place for place in places if is_better(place)] or places
+
+
+def _counts_rows(header: str, cells: Sequence[str]) -> bool:
+    """Whether a column is called as numbers of rows are, and counts them from 0 or 1."""
+    plain = _plain_header(header)
+    is_called_so = plain in COUNTER_HEADERS or plain.startswith("unnamed") or plain.isdecimal()
+    numbers = [str(number) for number in range(len(cells) + 1)]
+    return is_called_so and list(cells) in (numbers[:-1], numbers[1:])
+
+
+def _differ(column: Sequence[Match], other: Sequence[Match]) -> bool:
+    """Whether two columns name different pictures in a row."""
+    pairs = zip(column, other, strict=True)
+    return any(one.pictures and two.pictures and one.pictures != two.pictures for one, two in pairs)
 
 
 def _is_file(cell: str) -> bool:
@@ -443,15 +532,15 @@ def _label_column(header: Row, columns: dict[int, list[str]]) -> int:
     raise SampleError(f"no labels seem to be in {_which(header, columns, list(columns))}")
 
 
-def _which(header: Row, columns: dict[int, list[str]], indices: Sequence[int]) -> str:
-    """The columns in a message, with the way out."""
+def _which(header: Row, columns: dict[int, list[str]], indices: Sequence[int], word: str = "label") -> str:
+    """The columns in a message, with the way out: the word that the header should have."""
     names = [
         f"'{escape_odd(name)}'"
         if (name := _cell(header, index))
         else f"column {index + 1} ('{escape_odd(columns[index][0])}')"
         for index in indices
     ]
-    return f"{' or '.join(names[: SHOWN + 1])}: call the right one 'label' in the first line"
+    return f"{' or '.join(names[: SHOWN + 1])}: call the right one '{word}' in the first line"
 
 
 def _plain_header(cell: str) -> str:

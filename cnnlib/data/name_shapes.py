@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,7 +35,9 @@ _LONG_SERIAL = re.compile(  # long number, date, hash, UUID
     r"\d{9,}|(?:19|20)\d{6}|(?=.*\d)[0-9a-f]{12,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 )
 
-_OTHER_SIGNS = re.compile(r"[-.\s\[\](){}#]+")
+_SIGNS = r"-‐–—.\s\[\](){}#~～,，、;；:：!！$@&^'`|·•"
+_OTHER_SIGNS = re.compile(rf"[{_SIGNS}]+")
+_ALSO_OF_SUMS = re.compile(rf"[{_SIGNS}+=]+")
 
 Origin = Literal["name", "serial first"]
 
@@ -131,16 +133,33 @@ def _columns(names: Sequence[str], count: int) -> list[list[str]]:
 
 def _read_alone(names: Sequence[str]) -> list[NamedLabel]:
     """Labels of names without an underscore. Other signs divide them too, if one of the parts is a serial number."""
-    rows = [[part for part in _OTHER_SIGNS.split(name) if part] for name in names]
     numbered = is_running(names)
-    found = [_alone(name, numbered) for name in names]
+    divided = _divide(names, _ALSO_OF_SUMS, _read_counted) | _divide(names, _OTHER_SIGNS, _read_divided)
+    return [divided.get(place) or _alone(name, numbered) for place, name in enumerate(names)]
+
+
+def _divide(
+    names: Sequence[str], signs: re.Pattern[str], read: Callable[[Sequence[list[str]]], list[NamedLabel] | None]
+) -> dict[int, NamedLabel]:
+    """Labels of the names that signs divide into as many parts as enough others, by their places."""
+    rows = [[part for part in signs.split(name) if part] for name in names]
+    found: dict[int, NamedLabel] = {}
     for count, share in Counter(map(len, rows)).items():
         if count < 2 or share < FEW:
             continue
         places = [place for place, row in enumerate(rows) if len(row) == count]
-        for place, named in zip(places, _read_divided([rows[place] for place in places]) or [], strict=False):
-            found[place] = named
+        found |= zip(places, read([rows[place] for place in places]) or [], strict=False)
     return found
+
+
+def _read_counted(rows: Sequence[list[str]]) -> list[NamedLabel] | None:
+    """Labels of names that `+` or `=` divides, or None where these may be signs of a sum: if no part counts on."""
+    columns = list(zip(*rows, strict=True))
+    counted = [column for column in columns if is_running(column)]
+    others = [column for column in columns if column not in counted and not _is_word(column)]
+    may_be_sums = any(max(map(len, column)) < 3 and all(map(str.isdecimal, column)) for column in others)
+    enough = len(rows) >= (4 * FEW if may_be_sums else FEW)
+    return _read_parts(columns) if counted and others and enough else None
 
 
 def _read_divided(rows: Sequence[list[str]]) -> list[NamedLabel] | None:
@@ -152,7 +171,7 @@ def _read_divided(rows: Sequence[list[str]]) -> list[NamedLabel] | None:
     numbers = [all(map(str.isdecimal, column)) for column in columns]
     if len(columns) == 2 and sum(numbers) == 1:
         return [NamedLabel(row[numbers.index(False)]) for row in rows]
-    if len(columns) == 2 and _are_labels_beside_numbers(*columns):
+    if len(columns) == 2 and all(numbers) and _are_labels_beside_numbers(*columns):
         return [NamedLabel(row[0]) for row in rows]
     return None
 

@@ -7,11 +7,12 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.images import FILE_LIMIT_BYTES
 from cnnlib.core.errors import SampleError
 from cnnlib.core.paths import display_path
@@ -22,6 +23,15 @@ ARCHIVE_FILES = 1_000_000
 ARCHIVE_BYTES = 16 * 2**30  # unpacked
 ARCHIVE_RATIO = 200  # unpacked bytes for each of the archive; pictures are packed already
 SMALL_ARCHIVE_BYTES = 256 * 2**20  # unpacked; below it, no ratio is too high
+REPACK = "unpack the archive, and import the folder"
+LETTERS_SPAN = 64  # bytes from the first to the last letter in code pages of Cyrillic, Greek and the like
+CHINESE_SHARE = 0.9  # of the characters of a Chinese text are common ones
+ENOUGH_CHINESE = 10  # different characters; fewer may all begin alike by chance
+_WESTERN = {  # letters that the code pages of DOS in America and Europe have at the same place
+    character
+    for byte in range(128, 256)
+    if (character := bytes([byte]).decode("cp437")) == bytes([byte]).decode("cp850") and character.isalpha()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +48,11 @@ class Entry:
 
 @dataclass
 class Source:
-    """Files, and those that can't be taken, each with the reason."""
+    """Files, and those that can't be taken, each with the reason. `notes` say what was guessed."""
 
     entries: list[Entry] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def list_source(path: Path, without: Iterable[Path] = ()) -> Source:
@@ -124,13 +135,18 @@ def _add_archive(source: Source, file: Path | io.BytesIO, name: PurePosixPath, s
     except Exception as error:  # zipfile raises BadZipFile, OSError, ValueError, struct.error and others
         source.skipped.append((str(name), f"the archive can't be opened: {_cause(error)}"))
         return
-    for member in sorted(members, key=_member_name):
-        inner = PurePosixPath(_member_name(member))
+    encoding = _encoding_of_names(members)
+    if encoding == "gbk":
+        source.notes.append(f"{escape_odd(str(name))}: its names are no UTF-8, and were read as Chinese in GB 18030")
+    for member in sorted(members, key=partial(_member_name, encoding=encoding)):
+        inner = PurePosixPath(_member_name(member, encoding))
         parts = [part for part in inner.parts if part not in ("/", "..")]  # it only names the file in messages
         place = name / PurePosixPath(*parts)
         if any(map(is_hidden, parts)) or not parts:
             continue
-        if stat.S_ISLNK(member.external_attr >> 16):
+        if not encoding and _is_unmarked(member):
+            source.skipped.append((str(place), f"its name is in an unknown code page: {REPACK}"))
+        elif stat.S_ISLNK(member.external_attr >> 16):
             source.skipped.append((str(place), "a link inside an archive"))
         elif member.flag_bits & 1:
             source.skipped.append((str(place), "it needs a password: unpack the archive first"))
@@ -162,16 +178,63 @@ def _check_archive(members: list[zipfile.ZipInfo], size: int) -> None:
         raise SampleError(f"{size} bytes would unpack to {unpacked}, which is no archive of pictures")
 
 
-def _member_name(member: zipfile.ZipInfo) -> str:
-    """The name of a file in an archive. Without the mark of UTF-8, it is UTF-8 all the same, or GBK."""
-    if not member.flag_bits & 0x800:
-        raw = member.filename.encode("cp437", "replace")
-        for encoding in ("utf-8", "gbk"):
-            try:
-                return raw.decode(encoding).replace("\\", "/")
-            except UnicodeDecodeError:
-                continue
-    return member.filename.replace("\\", "/")
+def _member_name(member: zipfile.ZipInfo, encoding: str) -> str:
+    """The name of a file in an archive, in this encoding if it is not UTF-8."""
+    name = _raw_name(member).decode(encoding or "cp437") if _is_unmarked(member) else _utf8_name(member)
+    return name.replace("\\", "/")
+
+
+def _encoding_of_names(members: Sequence[zipfile.ZipInfo]) -> str:
+    """The encoding of the names that are not UTF-8: GBK if they are Chinese then, or that of zip, or "" if unknown."""
+    names = [_raw_name(member) for member in members if _is_unmarked(member)]
+    try:
+        if names and is_likely_chinese("".join(name.decode("gbk") for name in names)):
+            return "gbk"
+    except UnicodeDecodeError:
+        pass
+    letters = {character for name in names for character in name.decode("cp437") if not character.isascii()}
+    return "cp437" if letters <= _WESTERN else ""
+
+
+def _is_unmarked(member: zipfile.ZipInfo) -> bool:
+    """Whether a name has no mark of UTF-8, and is not UTF-8 all the same."""
+    return not member.flag_bits & 0x800 and is_guess(_raw_name(member))
+
+
+def _raw_name(member: zipfile.ZipInfo) -> bytes:
+    return member.filename.encode("cp437", "replace")
+
+
+def _utf8_name(member: zipfile.ZipInfo) -> str:
+    return member.filename if member.flag_bits & 0x800 else _raw_name(member).decode()
+
+
+def is_guess(data: bytes) -> bool:
+    """Whether a text is neither UTF-8 nor UTF-16, so that another code page than GB 18030 is as likely."""
+    if b"\0" in data[:2] or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def is_likely_chinese(text: str) -> bool:
+    """Whether a text that was read as GB 18030 is Chinese, and not of another code page.
+
+    Nearly all its characters are among the common ones of GB 2312, which begin with the bytes B0 to D7. Korean and
+    Japanese ones do not reach D0. Letters of other alphabets lie close together.
+    """
+    codes = [character.encode("gb18030") for character in text if not character.isascii()]
+    codes = [code for code in codes if not 0xA1 <= code[0] <= 0xA3]  # punctuation and full-width letters
+    common = [code for code in codes if len(code) == 2 and 0xB0 <= code[0] <= 0xD7 and code[1] >= 0xA1]
+    if not common or len(common) < CHINESE_SHARE * len(codes):
+        return False
+    used = sorted(b"".join(common))
+    rare = len(used) // 20
+    is_wide = used[-1 - rare] - used[rare] >= LETTERS_SPAN
+    return len(set(common)) < ENOUGH_CHINESE or (is_wide and max(common)[0] >= 0xD0)
 
 
 def _reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[PurePosixPath], bytes]:

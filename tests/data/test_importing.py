@@ -16,10 +16,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from cnnlib.codec.filenames import label_of
+from cnnlib.codec.filenames import file_name, label_of
 from cnnlib.codec.images import suffix_of
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
@@ -672,3 +673,112 @@ def test_import_that_is_killed_and_repeated_makes_no_doubles(desk: Desk, tmp_pat
     paths = list_entries(tmp_path / "sample" / "origin")
     assert Counter((label_of(path.name), path.read_bytes()) for path in paths) == desk.drawn
     assert not list((tmp_path / "sample" / "origin").glob("*.part"))
+
+
+def test_labels_of_spreadsheets_are_unwrapped_and_that_is_said(desk: Desk, config: SampleConfig) -> None:
+    rows = [(f"{number}.png", desk.draw(f"{number}.png")) for number in range(20)]
+    write_table(desk.folder / "labels.csv", [("file", "label"), *((name, f'="{label}"') for name, label in rows)])
+    found, _ = run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    assert found.summary.splitlines()[1:] == ["labels.csv: left off '=' and quotes around labels"]
+
+
+def test_quotes_in_text_files_of_pictures_are_left_off(desk: Desk, config: SampleConfig) -> None:
+    for number in range(12):
+        label = desk.draw(f"{number}.png")
+        (desk.folder / f"{number}.txt").write_text(f'"{label}"\n')
+    found, _ = run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    assert found.notes == ["text files: left off quotes around labels"]
+
+
+@pytest.mark.parametrize("is_sidecar", [False, True], ids=["table", "text files"])
+def test_names_that_contradict_the_table_leave_their_pictures_out(
+    desk: Desk, config: SampleConfig, is_sidecar: bool
+) -> None:
+    labels = [desk.draw(f"{number:04d}_{number}.png", f"{number:04d}") for number in range(975, 1275, 3)]
+    rows = [(f"{label}_{int(label)}.png", str(int(label))) for label in labels]
+    if is_sidecar:
+        for name, label in rows:
+            (desk.folder / name).with_suffix(".txt").write_text(label)
+    else:
+        write_table(desk.folder / "labels.csv", rows)
+    found = importing.find(desk.folder, config, silent)
+    assert labels_in(found) == [label for label in labels if not label.startswith("0")]
+    origin = "its text file" if is_sidecar else "labels.csv"
+    assert dict(found.skipped)["0975_975.png"] == f"its name and {origin} give it different labels: '0975', '975'"
+    assert len(found.skipped) == 9
+
+
+def test_table_that_is_named_itself_overrules_names(desk: Desk, config: SampleConfig) -> None:
+    labels = desk.draw_many(30, "{label}_{n}.png")
+    rows = [(f"{label}_{n}.png", "zzzz" if n < 2 else label) for n, label in enumerate(labels)]
+    write_table(desk.folder / "labels.csv", rows)
+    found = importing.find(desk.folder / "labels.csv", config, silent, accept_labels=True)
+    assert labels_in(found) == sorted(["zzzz", "zzzz", *labels[2:]])
+
+
+def test_names_that_wget_escaped_are_decoded(desk: Desk, config: SampleConfig) -> None:
+    labels = ["天地", "地é", "a/b", "a%b", "%E5%A4%A9", "50%"]
+    for number, label in enumerate(labels[:3]):
+        desk.draw(f"{quote(label, safe='')}_{number}.png", label)
+    for number, label in enumerate(labels[3:]):
+        desk.draw(file_name(label, number, "png"), label)
+    run(desk.folder, config, accept_labels=True)
+    assert imported(config) == desk.drawn
+    again = config.model_copy(update={"origin_image_dir": desk.folder.parent / "again"})
+    run(config.origin_dirs[0], again, accept_labels=True)
+    assert imported(again) == desk.drawn, "what the suite has written"
+
+
+def test_names_with_escapes_of_another_code_page_are_no_labels(desk: Desk, config: SampleConfig) -> None:
+    desk.draw_many(12, "{label}_{n}.png")
+    draw("x", desk.folder / "%B5%D8%CC%EC_1.png", size=(60, 20))
+    found = importing.find(desk.folder, config, silent)
+    assert found.skipped == [("%B5%D8%CC%EC_1.png", "its label has escapes such as %E9 that are no UTF-8")]
+
+
+CODE_PAGES = {
+    "cp1251": "абвгдежзиклмнопр",
+    "shift_jis": "あいうえおかきくけこ",
+    "big5": "天地玄黃宇宙洪荒",
+    "euc_kr": "가나다라마바사아자차카타파하",
+}
+
+
+@pytest.mark.parametrize("is_sidecar", [False, True], ids=["table", "text files"])
+@pytest.mark.parametrize("encoding", CODE_PAGES)
+def test_labels_in_another_code_page_are_not_read_as_chinese(
+    desk: Desk, config: SampleConfig, encoding: str, is_sidecar: bool
+) -> None:
+    chance = random.Random(4)
+    labels = ["".join(chance.choices(CODE_PAGES[encoding], k=4)) for _ in range(30)]
+    for number, label in enumerate(labels):
+        desk.draw(f"{number}.png", label)
+        if is_sidecar:
+            (desk.folder / f"{number}.txt").write_bytes(label.encode(encoding))
+    table = "".join(f"{number}.png,{label}\n" for number, label in enumerate(labels))
+    if not is_sidecar:
+        (desk.folder / "labels.csv").write_bytes(f"file,label\n{table}".encode(encoding))
+    with pytest.raises(SampleError, match="got none") as error:
+        importing.find(desk.folder, config, silent)
+    assert "file is neither UTF-8 nor Chinese in GB 18030" in str(error.value)
+    assert str(error.value).endswith(": save it as UTF-8")
+
+
+def test_chinese_tables_are_read_and_that_is_said(desk: Desk, config: SampleConfig) -> None:
+    rows = [(f"{n}.png", desk.draw(f"{n}.png", label)) for n, label in enumerate(["天地", "玄黄", "宇宙", "洪荒"])]
+    text = "".join(f"{name},{label}\n" for name, label in [("文件名", "标签"), *rows])
+    (desk.folder / "labels.csv").write_bytes(text.encode("gb18030"))
+    found, _ = run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    assert found.notes == ["labels.csv: no UTF-8, and read as Chinese in GB 18030"]
+
+
+def test_headers_in_any_code_page_leave_plain_labels_as_they_are(desk: Desk, config: SampleConfig) -> None:
+    rows = [(f"{number}.png", desk.draw(f"{number}.png")) for number in range(12)]
+    text = "".join(f"{name};{label}\n" for name, label in [("файл", "текста"), *rows])
+    (desk.folder / "labels.csv").write_bytes(text.encode("cp1251"))
+    found, _ = run(desk.folder, config)
+    assert imported(config) == desk.drawn
+    assert found.notes == []

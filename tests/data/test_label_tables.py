@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from cnnlib.data.label_tables import PictureIndex, Table, read_table
+from cnnlib.data.label_tables import PictureIndex, Table, read_table, unwrap
 
 ROOT = PurePosixPath()
 
@@ -272,7 +272,7 @@ def test_table_that_cannot_be_read_leaves_the_pictures_that_it_mentions_unclear(
 def test_text_in_no_known_encoding_says_so_and_its_names_are_found() -> None:
     data = rows("{name},{label}").encode() + b"\xff\xff\0"
     table = read_table(data, PurePosixPath("a.csv"), INDEX)
-    assert table.cause == "the file is no text in UTF-8, UTF-16 or GB 18030"
+    assert table.cause == "the file is no text in UTF-8, UTF-16 or GB 18030: save it as UTF-8"
     assert len(table.unclear) == 30
 
 
@@ -297,3 +297,128 @@ def test_prose_is_no_table() -> None:
     text = "The pictures of 2024.\nNames such as 0000.png are numbers.\nHave fun.\n"
     table = read(text, "README.txt")
     assert (table.labels, list(map(str, table.unclear)), table.mentioned) == ({}, ["0000.png"], True)
+
+
+KEYS = CHANCE.sample(range(30), 30)
+PLAIN = index_of(*(f"{number}.png" for number in range(30)))
+BY_KEY = {f"{key}.png": [label] for key, label in zip(KEYS, LABELS, strict=True)}
+NUMBERED = [f"{number:02d}" for number in CHANCE.sample(range(30), 30)]  # labels that may be names
+
+
+def read_keys(line: str, header: str = "", name: str = "labels.csv", labels: list[str] = LABELS) -> Table:
+    """A table of pictures that are named by keys without suffixes, in the order of no other column."""
+    fields = enumerate(zip(KEYS, labels, strict=True))
+    lines = [line.format(n=n, m=n + 1, key=key, label=label) for n, (key, label) in fields]
+    return read_table("\n".join([header, *lines] if header else lines).encode(), PurePosixPath(name), PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [
+        ("{n},{key},{label}", ",id,label"),
+        ("{n},{key},{label}", ",filename,label"),
+        ("{n},{key},{label}", "no,id,label"),
+        ("{m},{key},{label}", "#,key,label"),
+        ("{n},{key},{label}", "Unnamed: 0,imageId,text"),
+        ("{n},{key},{label}", "id,picture,label"),
+        ("{n},{key},{label}", ""),
+        ("{label},{key},{n}", "label,image_id,index"),
+        ("{n}\t{key}\t{label}", ""),
+    ],
+)
+def test_numbers_of_rows_are_not_taken_for_names(line: str, header: str) -> None:
+    assert labels_in(read_keys(line, header, "labels.tsv" if "\t" in line else "labels.csv")) == BY_KEY
+
+
+def test_numbers_of_rows_are_no_names_where_a_picture_is_missing() -> None:
+    table = read_keys("{n},{key},{label}", ",id,label").labels
+    fewer = index_of(*(f"{number}.png" for number in range(30) if number != KEYS[3]), "30.png")
+    lines = [f"{n},{key},{label}" for n, (key, label) in enumerate(zip(KEYS, LABELS, strict=True))]
+    text = "\n".join([",id,label", *lines, "30,31,zzzz"])
+    found = read_table(text.encode(), PurePosixPath("a.csv"), fewer).labels
+    assert found == {picture: labels for picture, labels in table.items() if picture.stem != str(KEYS[3])}
+
+
+def test_column_of_labels_is_not_taken_for_names() -> None:
+    index = index_of(*(f"{number:02d}.png" for number in range(30)))
+    rows = [f"{label},{number:02d}" for number, label in enumerate(NUMBERED)]
+    for header in ("label,filename", "captcha_solution,number"):
+        table = read_table("\n".join([header, *rows]).encode(), PurePosixPath("a.csv"), index)
+        assert labels_in(table) == {f"{number:02d}.png": [label] for number, label in enumerate(NUMBERED)}
+
+
+@pytest.mark.parametrize(
+    ("line", "header", "which"),
+    [
+        ("{key},{label}", "", "column 1 ('{0}') or column 2 ('{1}')"),
+        ("{key},{label},eve", "first,second,by", "'first' or 'second'"),
+        ("{n},{label}", "", "column 1 ('0') or column 2 ('{1}')"),
+    ],
+)
+def test_table_of_which_two_columns_may_be_names_is_refused(line: str, header: str, which: str) -> None:
+    table = read_keys(line, header, labels=[str(int(label)) for label in NUMBERED])
+    assert table.labels == {}
+    which = which.format(KEYS[0], int(NUMBERED[0]))
+    assert table.cause == (
+        f"it is not clear which column names the pictures, {which}: call the right one 'file' in the first line"
+    )
+    assert set(table.unclear.values()) == {"no label in labels.csv"}
+    assert len(table.unclear) == 30
+
+
+def test_name_between_blanks_is_no_part_of_a_label() -> None:
+    assert labels_in(read_keys("{n} {key}.png {label}", name="a.txt")) == BY_KEY
+
+
+def test_keys_of_json_are_names_also_where_labels_may_be() -> None:
+    labels = {str(key): str(int(label)) for key, label in zip(KEYS, NUMBERED, strict=True)}
+    table = read_table(json.dumps(labels).encode(), PurePosixPath("a.json"), PLAIN)
+    assert labels_in(table) == {f"{key}.png": [label] for key, label in labels.items()}
+
+
+COLUMNS = {
+    "objects": {"file": {str(n): f"{key}.png" for n, key in enumerate(KEYS)}, "label": dict(enumerate(LABELS))},
+    "without suffixes": {"id": dict(enumerate(map(str, KEYS))), "label": dict(enumerate(LABELS))},
+    "names as the index": {
+        "label": {f"{key}.png": label for key, label in zip(KEYS, LABELS, strict=True)},
+        "length": {f"{key}.png": 4 for key in KEYS},
+    },
+    "lists": {"file": [f"{key}.png" for key in KEYS], "label": LABELS},
+}
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_json_by_columns_is_read(kind: str) -> None:
+    table = read_table(json.dumps(COLUMNS[kind]).encode(), PurePosixPath("a.json"), PLAIN)
+    assert labels_in(table) == BY_KEY
+
+
+def test_json_by_columns_of_one_row_gives_no_name_of_a_column() -> None:
+    text = '{"file": {"0": "7.png"}, "label": {"0": "2e8j"}}'
+    assert labels_in(read_table(text.encode(), PurePosixPath("a.json"), PLAIN)) == {"7.png": ["2e8j"]}
+
+
+@pytest.mark.parametrize(
+    ("shape", "left_off"),
+    [
+        ("{}.0", ["'.0' after labels (leading zeros may be lost)"]),
+        ('="{}"', ["'=' and quotes around labels"]),
+        ("'{}", ["an apostrophe before labels"]),
+        ("'{}'", ["quotes around labels"]),
+        ("“{}”", ["quotes around labels"]),
+        ('"{}",', ["a comma or semicolon after labels", "quotes around labels"]),
+        ("['{}']", ["brackets around labels", "quotes around labels"]),
+        ("b'{}'", ["quotes around labels"]),
+    ],
+)
+def test_what_programs_put_around_labels_is_left_off(shape: str, left_off: list[str]) -> None:
+    labels = [f"{number:04d}" for number in CHANCE.sample(range(10_000), 29)]
+    assert unwrap([*map(shape.format, labels), "17,5"]) == ([*labels, "17,5"], left_off)
+    few = [shape.format(labels[0]), *labels[1:]]
+    assert unwrap(few) == ((labels, left_off) if shape.startswith("=") else (few, []))
+
+
+def test_labels_that_look_a_little_like_that_stay() -> None:
+    labels = ["1.50", "12", "3+8=?", "'", '"', "a'b", "2,5", "", "=7", "[a]"]
+    assert unwrap(labels) == (labels, [])
+    assert unwrap([]) == ([], [])

@@ -107,3 +107,31 @@ def test_word_of_a_program_is_a_label_where_it_is_not_numbered() -> None:
 def test_few_pictures_of_one_label_are_labelled() -> None:
     assert {named.label for named in read_names([f"01_{n}" for n in range(20)])} == {"01"}
     assert [named.label for named in read_names(["01_0", "10_2", "00_1"])] == ["01", "10", "00"]
+
+
+@pytest.mark.parametrize("texts", [WORDS, DIGITS], ids=["letters", "digits"])
+@pytest.mark.parametrize("sign", [*"~,$@&;!:^|+=", " & ", "—", "，", "～"])
+def test_any_sign_divides_a_label_from_a_number(sign: str, texts: list[str]) -> None:
+    assert [named.label for named in read_names([f"{label}{sign}{n}" for n, label in enumerate(texts)])] == texts
+    assert [named.label for named in read_names([f"{n:04d}{sign}{label}" for n, label in enumerate(texts)])] == texts
+
+
+def test_names_of_requests_hold_the_label_among_their_values() -> None:
+    names = [f"label={label}&id={n}" for n, label in enumerate(WORDS)]
+    assert [named.label for named in read_names(names)] == WORDS
+    assert [named.label for named in read_names([f"{label}@2x" for label in WORDS])] == WORDS
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{n}+{7 * n % 10}" for n in range(10)],
+        [f"{11 + 7 * n % 10}+{n}=" for n in range(10)],
+        [f"{3 * n % 17}+{n % 7}=?" for n in range(30)],
+        [f"{label[:2]}${label[2:]}" for label in WORDS],
+        [f"{label[:2]}={label[2:]}" for label in WORDS],
+        ["abc-xyz", "abd-xyz", "abe-xya", "abf-xyb", "abg-xyc"],
+    ],
+)
+def test_signs_without_a_number_beside_them_are_parts_of_labels(names: list[str]) -> None:
+    assert [named.label for named in read_names(names)] == names
