@@ -216,7 +216,7 @@ def with_free_names(
     """The samples, renamed where the sets have their names: several looks may be numbered alike."""
     taken = splitting.with_taken_names(samples, targets, earlier)
     show_taken_names(len(taken), moving)
-    return [splitting.rename(sample) if moving and sample.name in taken else sample for sample in samples]
+    return [splitting.rename(sample, moving) if sample.name in taken else sample for sample in samples]
 
 
 def write_config(path: Path, template: Path, config: SampleConfig, known: Sequence[str], accept_labels: bool) -> None:
@@ -226,9 +226,8 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
     inspected = [sample for sample in inspected if not sample.name.startswith(".")]
     found = question(inspected, known, config, accept_labels)
     proposed = config_proposal.propose(found, known, config, config_proposal.PIXEL_LIMIT)
-    listed = path.with_name(f"{path.stem}_abnormal")
     if not proposed:
-        refuse_to_propose(found, config, listed.with_suffix(".txt"))
+        refuse_to_propose(found, config, beside(path, "abnormal.txt"))
     _, fitting = config_proposal.combine(path, template, proposed)
     samples: list[Sample] = []
     sizes = set_sizes(fitting)
@@ -236,8 +235,7 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
         start_folder(folder, fitting, moving=False)
         checked = [judge(sample, fitting) for sample in found if sample.folder == folder]
         earlier = [sample for sample in samples if not sample.fault]
-        file = listed.with_name(f"{listed.name}_{stem}.txt")
-        samples += separate(checked, folder, fitting, False, sizes, earlier, file)
+        samples += separate(checked, folder, fitting, False, sizes, earlier, beside(path, f"abnormal_{stem}.txt"))
     older = config_proposal.write(path, template, proposed)
     kept = f" (the older one is {older.name})" if older else ""
     shown = ", ".join(f"{key} {as_json(value)}" for key, value in proposed.items())
@@ -251,6 +249,11 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
     accepting = " --accept-labels" if accept_labels else ""
     print(f"Move the pictures with: python verify_and_split_data.py --config {shell_word(path)}{accepting}")
     show_older_model(path)
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A file about the config at `path`, whose name may have dots."""
+    return path.with_name(f"{path.name.removesuffix('.json')}_{ending}")
 
 
 def refuse_to_propose(found: Sequence[Sample], config: SampleConfig, file: Path) -> None:
@@ -267,7 +270,7 @@ def refuse_to_propose(found: Sequence[Sample], config: SampleConfig, file: Path)
 def draw_sheet(path: Path, samples: Sequence[Sample], seed: int) -> None:
     """Draw some pictures over their labels, beside the config at `path`. Without matplotlib there is no sheet."""
     chosen = random.Random(seed).sample(samples, min(SHEET_PICTURES, len(samples)))
-    sheet = path.with_name(f"{path.stem}_pictures.png")
+    sheet = beside(path, "pictures.png")
     try:
         from cnnlib.evaluation import plots  # takes a second
 

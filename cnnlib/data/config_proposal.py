@@ -21,11 +21,12 @@ from cnnlib.core.errors import ConfigError
 from cnnlib.core.files import write_atomically, write_by
 from cnnlib.core.paths import display_path
 from cnnlib.data.samples import Sample
-from cnnlib.network.names import FEW_PICTURES, FOR_FEW, LONGEST_FOR_FEW, least_width, width_fault
+from cnnlib.network.names import FEW_PICTURES, FOR_FEW, GENERAL_SIZE, LONGEST_FOR_FEW, least_width, width_fault
 
 PIXEL_LIMIT = 14_000  # 200x70; larger pictures take longer and are read no better
 WORTHWHILE_REDUCTION = 1.25  # in pixels; a smaller reduction saves less than a fifth of the time
 LEAST_SIDE = 8  # pixels, as the config takes
+MOST_THINNED = 1.3  # sides over those of the general model; its network takes single pixels, and loses thin strokes
 ANY_WIDTH = "positions"  # the network that reads long labels on narrow pictures
 RARE_SHARE = 0.05  # of the pictures; so few coloured ones, or ones of another size, do not decide the config
 LEAST_LOOK = 10  # pictures of a folder that count as a look of their own
@@ -47,7 +48,8 @@ def propose(
     `known_labels` belong to pictures that were moved earlier. If there are some, size and colour stay as in the config,
     and suffix, length and alphabet only grow. Otherwise size and suffix are the most common ones, and all steps are
     trained. Colour is read if more than a few pictures have some. A size far above `pixel_limit` is reduced to it.
-    A config that names no network gets that of the general model for few labels, if it reads such lengths.
+    A config that names no network gets that of the general model for few labels, if it reads such lengths. With a
+    `pixel_limit` it gets the size of the general model too, if the pictures are much larger.
     What more than a few pictures of one of several looks have is not rare. `totals` are the pictures of each folder,
     with those that were moved from it just now.
     """
@@ -68,8 +70,9 @@ def propose(
     few = len(labels) < FEW_PICTURES and length <= LONGEST_FOR_FEW and "network" not in config.model_fields_set
     least = least_width(FOR_FEW if few else config.network, length)
     network = FOR_FEW if few else ANY_WIDTH if look["image_width"] < least else None
+    look = _reduced(look, pixel_limit, least)
     return (
-        _reduced(look, pixel_limit, least)
+        (_for_general_model(look) if few and pixel_limit < math.inf else look)
         | {"max_captcha": length, "char_set": characters, "cycle_stop": "auto", "acc_stop": 1}
         | ({"network": network} if network else {})
     )
@@ -179,12 +182,22 @@ def _reduced(look: Keys, pixel_limit: float, least: int) -> Keys:
     }
 
 
+def _for_general_model(look: Keys) -> Keys:
+    """The look with the size of the general model, if it is much larger: a config resizes better than the network."""
+    height, width = GENERAL_SIZE
+    if look["image_width"] <= MOST_THINNED * width and look["image_height"] <= MOST_THINNED * height:
+        return look
+    return look | {"image_width": width, "image_height": height, "resize": True}
+
+
 def combine(path: Path, template: Path, proposed: Keys) -> tuple[Keys, SampleConfig]:
     """The template's keys with the proposed values, to be written to `path`, and the config that they make.
 
+    A key whose value is None is left out. A labels file stays in use unless an alphabet is proposed.
     Raises ConfigError when the result could not be loaded, or not be trained.
     """
-    keys = read_sample_keys(template) | proposed | {"use_labels_json_file": False}
+    keys = read_sample_keys(template) | proposed | ({"use_labels_json_file": False} if "char_set" in proposed else {})
+    keys = {key: value for key, value in keys.items() if value is not None}
     if path.parent.resolve() != template.parent.resolve():
         keys.pop("$schema", None)  # its link is relative to the template's folder
     config = check_keys(keys, path, SampleConfig)

@@ -11,7 +11,7 @@ import random
 import shutil
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -150,11 +150,13 @@ def separate_duplicates(
 
     A duplicate has the bytes and the label of a picture in a target, in `earlier`, or before it among the samples. It
     comes from a killed move, or was added twice.
-    A sample can't be moved when a target has the same bytes under another label, or has its name and the caller is not
-    `renaming` such samples. Labels are the same if `label` of a config makes them so.
+    A sample can't be moved when a target has the same bytes under another label. Nor when a target has its name, or one
+    of `earlier` will take it there, and the caller is not `renaming` such samples. Labels are the same if `label` of a
+    config makes them so.
     """
     moved = FilesByContent(targets if samples else (), suffix)
     alike = _Alike(earlier, samples)
+    names = {} if renaming else {sample.name: sample.folder for sample in earlier}
     unique: list[Sample] = []
     duplicates: list[Sample] = []
     for sample in progress(samples, total=len(samples)) if progress else samples:
@@ -166,7 +168,7 @@ def separate_duplicates(
         if any(_has_label(copy, sample.label, label) for copy in copies):
             duplicates.append(sample)
             continue
-        clash = None if sample.fault else _clash(sample, copies, () if renaming else targets)
+        clash = None if sample.fault else _clash(sample, copies, () if renaming else targets, names)
         unique.append(replace(sample, misfits=(clash,)) if clash else sample)
         if not unique[-1].fault:
             alike.add(sample)
@@ -211,14 +213,19 @@ def _has_label(path: Path, text: str | None, label: Callable[[str], str]) -> boo
         return False
 
 
-def _clash(sample: Sample, copies: Sequence[Path], targets: Sequence[Path]) -> str | None:
-    """Why a sample can't be moved into the targets, whose names are taken, or None. `copies` have its bytes."""
+def _clash(sample: Sample, copies: Sequence[Path], targets: Sequence[Path], earlier: Mapping[str, Path]) -> str | None:
+    """Why a sample can't be moved into the targets, whose names are taken, or None. `copies` have its bytes.
+
+    The names of `earlier`, each with its folder, will be taken.
+    """
     if copies:
         same_folder = copies[0].parent == sample.folder  # the copy moves away, so its folder would mislead
         return f"Same picture, another label: {printable(copies[0].name) if same_folder else display_path(copies[0])}"
     for target in targets:
         if os.path.lexists(target / sample.name):
             return f"{NAME_TAKEN}: {display_path(target)} already has a picture of this name"
+    if sample.name in earlier:
+        return f"{NAME_TAKEN}: a picture of {display_path(earlier[sample.name])} has this name, and comes first"
     return None
 
 
@@ -232,11 +239,12 @@ def with_taken_names(samples: Sequence[Sample], targets: Sequence[Path], earlier
     }
 
 
-def rename(sample: Sample) -> Sample:
+def rename(sample: Sample, moving: bool = True) -> Sample:
     """Rename the file of a sample in its folder, which the caller has locked; returns the sample with the new name.
 
     Its serial number becomes the hash of its content. So whatever else has that name is the same picture, and the next
-    run finds one of them as a duplicate. A sample that can't be renamed has a fault.
+    run finds one of them as a duplicate. A sample that can't be renamed has a fault. If it can, and without `moving`,
+    it is returned as it is.
     """
     serial, suffix = sample.digest.hex()[:SERIAL_DIGITS], suffix_in(sample.name).removeprefix(".")
     name = file_name(label_of(sample.name), serial, suffix)
@@ -244,9 +252,9 @@ def rename(sample: Sample) -> Sample:
     if os.path.lexists(path):
         return replace(sample, misfits=(f"{NAME_TAKEN}: so is {printable(name)} here",))
     try:
-        sample.path.rename(path)
+        sample.path.rename(path) if moving else path.lstat()
     except FileNotFoundError:
-        return sample  # `move_all` says that it has vanished
+        return sample  # before a move it is as it was; in one `move_all` says that it has vanished
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise

@@ -5,13 +5,13 @@ a better one. It runs as a process of its own, which outlives the page and its s
 """
 
 import hashlib
+import itertools
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, suffix_in
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, check_keys, load_sample_config, read_sample_keys
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import read_json_object, write_atomically
-from cnnlib.core.paths import GENERAL_MODEL, SHIPPED, display_path
+from cnnlib.core.paths import GENERAL_MODEL, SHIPPED, display_path, project_path
 from cnnlib.data import config_proposal
 from cnnlib.data.folders import locked, scan_labels
 from cnnlib.data.samples import inspect_folder
@@ -31,13 +31,43 @@ from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.round_state import RoundFolder
 
 ENDED = "The new model reads"  # begins the last line of a round that went well
+FOLDERS = {  # of the pictures of a captcha, in a folder that is named like its config
+    "origin_image_dir": "origin",
+    "new_image_dir": "new_train",
+    "train_image_dir": "train",
+    "test_image_dir": "test",
+    "api_image_dir": "api",
+    "online_image_dir": "online",
+    "local_image_dir": "local",
+}
 
 
 def default_keys(path: Path) -> dict[str, Any]:
-    """Keys of a config that is not written yet: the shipped ones, with folders of its own, named like the file."""
-    keys, name = read_sample_keys(SAMPLE_CONFIG), path.stem.removesuffix("_config")
-    folders = {key: re.sub(r"^(sample|model)/", rf"\1/{name}/", keys[key]) for key in keys if key.endswith("_dir")}
-    return keys | folders | {"acc_stop": 1, "cycle_stop": "auto"}
+    """Keys of a config that is not written yet: those of the suite's, with folders of its own, named like the file.
+
+    The name gets a number where the suite's config has such a folder. A key whose value is None is not written.
+    """
+    keys, name = read_sample_keys(SAMPLE_CONFIG), path.name.removesuffix(".json").removesuffix("_config")
+    name = name if name.strip(".") else path.stem
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    taken = _folders_of(check_keys(keys, SAMPLE_CONFIG, SampleConfig))
+    own = next(each for each in map(_own_folders, names) if taken.isdisjoint(_real(map(project_path, each.values()))))
+    return keys | own | {"unlabelled_image_dir": None, "acc_stop": 1, "cycle_stop": "auto"}
+
+
+def _own_folders(name: str) -> dict[str, str]:
+    """The folders of a captcha of this name, by their keys."""
+    return {key: f"sample/{name}/{folder}/" for key, folder in FOLDERS.items()} | {"model_save_dir": f"model/{name}/"}
+
+
+def _folders_of(config: SampleConfig) -> set[str]:
+    """All folders of a config, where they really are."""
+    values = [getattr(config, key) for key in SampleConfig.model_fields if key.endswith("_dir")]
+    return _real(itertools.chain(*(value if isinstance(value, tuple) else (value,) for value in values if value)))
+
+
+def _real(folders: Iterable[Path]) -> set[str]:
+    return {*map(os.path.realpath, folders)}
 
 
 def open_config(path: Path) -> SampleConfig:
@@ -50,7 +80,10 @@ def fit_config(path: Path) -> SampleConfig:
 
     An older one is kept as PATH.bak. Raises ConfigError when no config can, and SampleError without labelled pictures.
     """
-    config, known = open_config(path), moved_labels(open_config(path))
+    config = open_config(path)
+    if path.exists():
+        config = config.model_copy(update={"network": config.network})  # it stays, though no key may name it
+    known = moved_labels(config)
     samples = [sample for folder in config.dirs_to_split for sample in inspect_folder(folder)]
     proposed = config_proposal.propose(samples, known, config, config_proposal.PIXEL_LIMIT)
     if not proposed:

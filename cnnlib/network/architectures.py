@@ -21,7 +21,7 @@ from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.network.blocks import Stride, attend, convolution, normed, residual_block
 from cnnlib.network.layers import Dropout, Queries, Standardise
-from cnnlib.network.names import NETWORKS, width_fault, width_for_columns
+from cnnlib.network.names import GENERAL_SIZE, NETWORKS, width_fault, width_for_columns
 from cnnlib.network.optimizer import Muon
 
 Tensor = Any  # a symbolic or eager tensor
@@ -223,7 +223,7 @@ class Large(Columns):
 
     channels = (64, 64, 128, 128, 160)
     rounds = 2
-    size = (64, 160)  # height and width in pixels
+    size = GENERAL_SIZE
 
     @property
     def width(self) -> int:

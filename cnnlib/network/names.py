@@ -10,6 +10,7 @@ NETWORKS = {  # name in the config: where its class is
 }
 FEW_PICTURES = 1000  # below, it matters most how much of the general model a training starts with
 FOR_FEW = "large"  # the network of the general model
+GENERAL_SIZE = (64, 160)  # height and width in pixels, to which that network brings all pictures
 LONGEST_FOR_FEW = 12  # characters, those of the general model
 
 

@@ -6,9 +6,9 @@ from PIL import Image
 
 from cnnlib.config import SampleConfig
 from cnnlib.data import config_proposal
-from cnnlib.data.config_proposal import disagreements, propose
+from cnnlib.data.config_proposal import PIXEL_LIMIT, Keys, combine, disagreements, propose
 from cnnlib.data.verify_and_split import check_folder
-from cnnlib.network.names import NETWORKS
+from cnnlib.network.names import GENERAL_SIZE, NETWORKS
 from tests.helpers import draw, fill
 
 
@@ -67,7 +67,8 @@ def test_colour_is_proposed_when_pictures_have_some(config: SampleConfig) -> Non
     assert disagreements(proposed, config) == {}
 
 
-def test_large_size_is_reduced_in_its_proportions(config: SampleConfig) -> None:
+def test_large_size_is_reduced_in_its_proportions(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(network="columns")
     draw("01", config.origin_image_dir / "01_0.png", size=(400, 100))
     samples = check_folder(config.origin_image_dir, config)
     proposed = propose(samples, [], config, 10_000)
@@ -125,6 +126,49 @@ def test_characters_that_the_labels_file_lacks_move_the_alphabet_into_the_config
     draw("02", config.origin_image_dir / "02_0.png")
     proposed = propose(check_folder(config.origin_image_dir, config), [], config)
     assert disagreements(proposed, config) == {"char_set": "02", "use_labels_json_file": False}
+
+
+@pytest.mark.parametrize(("changes", "in_use"), [({"max_captcha": 5}, True), ({"char_set": "01ab"}, False)])
+def test_labels_file_is_put_aside_only_for_a_written_alphabet(
+    configure: Callable[..., SampleConfig], tmp_path: Path, changes: Keys, in_use: bool
+) -> None:
+    (tmp_path / "labels.json").write_text('["x", "y"]')
+    config = configure(use_labels_json_file=True)
+    assert config.file
+    _, written = combine(tmp_path / "new.json", config.file, changes)
+    assert (written.use_labels_json_file, str(written.alphabet)) == (in_use, "xy" if in_use else "01ab")
+
+
+@pytest.mark.parametrize(
+    ("size", "proposed"),
+    [
+        ((350, 40), (160, 64, True)),
+        ((209, 60), (160, 64, True)),
+        ((208, 60), (208, 60, False)),
+        ((120, 84), (160, 64, True)),
+        ((120, 83), (120, 83, False)),
+        ((700, 80), (160, 64, True)),
+        ((200, 70), (200, 70, False)),
+    ],
+)
+def test_size_of_the_general_model_is_proposed_with_its_network_for_much_larger_pictures(
+    configure: Callable[..., SampleConfig], size: tuple[int, int], proposed: tuple[int, int, bool]
+) -> None:
+    config = configure()
+    draw("01", config.origin_image_dir / "01_0.png", size=size)
+    samples = check_folder(config.origin_image_dir, config)
+    keys = propose(samples, [], config, PIXEL_LIMIT)
+    assert (keys["image_width"], keys["image_height"], keys["resize"]) == proposed
+    assert keys["network"] == "large"
+    assert propose(samples, [], configure(network="columns"), PIXEL_LIMIT)["image_width"] == min(size[0], 350)
+    whole = propose(samples, [], config)
+    assert (whole["image_width"], whole["image_height"]) == size, "compared with a config, not written"
+
+
+def test_size_of_the_general_model_is_that_of_its_network() -> None:
+    from cnnlib.network.architectures import Large
+
+    assert Large.size == GENERAL_SIZE == (64, 160)
 
 
 def test_pictures_that_fit_disagree_in_nothing(config: SampleConfig) -> None:

@@ -122,6 +122,21 @@ def test_same_picture_is_a_duplicate_under_its_label_and_abnormal_under_another(
     }
 
 
+@pytest.mark.parametrize("renaming", [False, True])
+def test_name_that_an_earlier_picture_will_have_is_taken(config: SampleConfig, renaming: bool) -> None:
+    first, second, sets = config.origin_image_dir, config.new_image_dir, (config.train_image_dir, config.test_image_dir)
+    for number, folder in enumerate((first, second)):
+        draw("01", folder / "01_1.png", seed=number)
+        draw("01", folder / f"01_{number + 2}.png", seed=number + 2)
+    earlier, later = verify_and_split.check_folder(first, config), verify_and_split.check_folder(second, config)
+    samples, _ = verify_and_split.separate_duplicates(later, sets, "png", earlier, renaming=renaming)
+    fault = f"Name taken: a picture of {first.as_posix()}/ has this name, and comes first"
+    assert {sample.name: sample.fault for sample in samples} == {
+        "01_1.png": None if renaming else fault,
+        "01_3.png": None,
+    }
+
+
 def test_links_and_huge_files_are_abnormal(config: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = draw("01", config.origin_image_dir / "01_1.png")
     picture.with_name("01_2.png").symlink_to("01_1.png")

@@ -1,6 +1,9 @@
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 import label_pictures
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
+from cnnlib.core import paths
 from cnnlib.core.errors import SampleError
 from cnnlib.core.paths import GENERAL_MODEL
 from cnnlib.data.folders import list_entries
@@ -45,6 +49,105 @@ def test_missing_config_has_folders_of_its_own_and_is_not_written(tmp_path: Path
     assert all(path.stem in str(folder) for folder in folders)
     assert not path.exists()
     assert open_config(tmp_path / "cage_config.json").model_save_dir == shipped.model_save_dir / "cage"
+
+
+FOLDERS = {"origin", "new_train", "train", "test", "api", "online", "local"}
+OTHER_FOLDERS: dict[str, dict[str, Any]] = {
+    "absolute": {
+        f"{name}_dir": f"/data/{name}/" for name in ("origin_image", "train_image", "api_image", "model_save")
+    },
+    "with a dot": {"origin_image_dir": "./sample/origin/", "model_save_dir": "./model"},
+    "elsewhere": {"origin_image_dir": "pictures/", "test_image_dir": "~/test", "model_save_dir": "models/one/"},
+    "lists": {"origin_image_dir": ["sample/a/", "sample/b/"], "unlabelled_image_dir": ["sample/c/", "/data/c"]},
+    "one without labels": {"unlabelled_image_dir": "sample/c/"},
+}
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SampleConfig]:
+    """Writes a project's sample_config.json, the shipped one with keys changed; returns the config."""
+    path, keys = tmp_path / "conf/sample_config.json", json.loads(SAMPLE_CONFIG.read_text(encoding="utf-8"))
+    path.parent.mkdir()
+    monkeypatch.setattr(paths, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(rounds, "SAMPLE_CONFIG", path)
+
+    def write(**changes: Any) -> SampleConfig:
+        path.write_text(json.dumps(keys | changes), encoding="utf-8")
+        return load_sample_config(path)
+
+    return write
+
+
+def own_folders(config: SampleConfig) -> set[Path]:
+    """Where the pictures and the model of a config are."""
+    listed = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir, config.api_image_dir)
+    listed = (*listed, config.online_image_dir, config.local_image_dir, config.model_save_dir, *config.unlabelled_dirs)
+    return {Path(os.path.realpath(folder)) for folder in listed}
+
+
+@pytest.mark.parametrize("kind", OTHER_FOLDERS)
+def test_missing_config_shares_no_folder_with_another_captcha(
+    suite: Callable[..., SampleConfig], tmp_path: Path, kind: str
+) -> None:
+    of_another = suite(**OTHER_FOLDERS[kind])
+    config = open_config(tmp_path / "conf/site.v2_config.json")
+    sample = tmp_path / "sample/site.v2"
+    assert own_folders(config) == {*(sample / name for name in FOLDERS), tmp_path / "model/site.v2"}
+    assert not own_folders(config) & own_folders(of_another)
+    assert (config.cache_dir, config.log_dir) == (of_another.cache_dir, of_another.log_dir)
+
+
+@pytest.mark.parametrize("key", ["origin_image_dir", "local_image_dir", "model_save_dir"])
+def test_folders_of_a_missing_config_are_numbered_where_another_captcha_has_them(
+    suite: Callable[..., SampleConfig], tmp_path: Path, key: str
+) -> None:
+    suite()
+    taken = open_config(tmp_path / "conf/site_config.json").model_dump(mode="json")[key]
+    suite(**{key: [taken] if key == "origin_image_dir" else taken})
+    config = open_config(tmp_path / "conf/site_config.json")
+    assert own_folders(config) == {*(tmp_path / "sample/site_2" / name for name in FOLDERS), tmp_path / "model/site_2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("site.v2", "site.v2"), ("site.v2.json", "site.v2"), ("_config.json", "_config"), ("._config.json", "._config")],
+)
+def test_folders_have_the_whole_name_of_the_config(
+    suite: Callable[..., SampleConfig], tmp_path: Path, name: str, folder: str
+) -> None:
+    assert suite().origin_dirs == (tmp_path / "sample/origin",)
+    assert open_config(tmp_path / name).origin_dirs == (tmp_path / "sample" / folder / "origin",)
+
+
+def test_written_config_takes_no_pictures_without_labels_of_another_captcha(
+    suite: Callable[..., SampleConfig], tmp_path: Path
+) -> None:
+    suite(**OTHER_FOLDERS["lists"])
+    fill(tmp_path / "sample/site/origin", 3)
+    path = tmp_path / "conf/site_config.json"
+    config = fit_config(path)
+    assert own_folders(config) == {*(tmp_path / "sample/site" / name for name in FOLDERS), tmp_path / "model/site"}
+    assert "unlabelled_image_dir" not in json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_alphabet_of_a_labels_file_stays_in_use_when_only_longer_labels_come(tmp_path: Path) -> None:
+    path = write_config(tmp_path, use_labels_json_file=True)
+    (tmp_path / "labels.json").write_text('["天", "地", "玄"]', encoding="utf-8")
+    fill(tmp_path / "sample/origin", 3, "天地玄", 3)
+    config = fit_config(path)
+    assert (config.max_captcha, config.use_labels_json_file, str(config.alphabet)) == (3, True, "天地玄")
+    draw("天宇", tmp_path / "sample/origin/天宇_1.png")
+    config = fit_config(path)
+    assert (config.use_labels_json_file, {*"天宇"} <= {*config.char_set}) == (False, True)
+
+
+def test_config_that_is_there_keeps_size_and_network(tmp_path: Path) -> None:
+    path = write_config(tmp_path, image_width=350, image_height=40, max_captcha=2)
+    before = path.read_bytes()
+    for number in range(3):
+        draw("01", tmp_path / f"sample/origin/01_{number}.png", size=(350, 40), seed=number)
+    assert fit_config(path).image_width == 350
+    assert path.read_bytes() == before
 
 
 def test_config_is_written_for_the_labelled_pictures_and_widened_for_later_ones(tmp_path: Path) -> None:

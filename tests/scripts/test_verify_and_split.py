@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 import verify_and_split_data
-from cnnlib.codec.filenames import label_of
+from cnnlib.codec.filenames import SERIAL_DIGITS, label_of
 from cnnlib.config import load_sample_config
 from cnnlib.core.errors import ConfigError
 from cnnlib.data import verify_and_split
+from cnnlib.data.samples import inspect
 from tests.helpers import draw, fill, run_script, write_config
 
 
@@ -150,6 +152,48 @@ def test_dry_run_prints_what_the_run_prints_about_taken_names(
     assert dry.replace("would be ", "") == capsys.readouterr().out + "Dry run: nothing was moved\n"
     assert "4 pictures are in the sets already or here twice, the same byte for byte: would be removed here" in dry
     assert names(tmp_path, "origin") == set()
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--write-config"])
+def test_what_is_said_beforehand_about_names_in_both_folders_is_what_the_run_does(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    for seed, folder in enumerate(("origin", "new_train")):
+        for number in range(12):
+            draw("01", tmp_path / "sample" / folder / f"01_{number}.png", seed=12 * seed + number)
+    told, new = [], str(tmp_path / "new.json")
+    beforehand = [option, new] if option == "--write-config" else [option]
+    for arguments in ([str(config_path), *beforehand], [new if new in beforehand else str(config_path)]):
+        assert verify_and_split_data.main(["--config", *arguments]) == 0
+        out = capsys.readouterr().out
+        told.append([line for line in out.splitlines() if line.startswith(("A total of", "The number of"))])
+    assert told[0] == told[1]
+    assert told[0][3].startswith("A total of 0 images")
+    assert "12 of which are anomalies" in told[0][3]
+    assert len(names(tmp_path, "new_train")) == 12
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are limited to 255 bytes there")
+def test_dry_run_names_pictures_that_can_not_get_another_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [tmp_path / "looks" / name for name in ("first", "second")]
+    path = write_config(tmp_path, origin_image_dir=[*map(str, folders)], char_set="01𠀀", max_captcha=64)
+    for seed, folder in enumerate(folders):
+        draw("01", folder / "01_1.png", seed=seed).rename(folder / f"{'𠀀' * 61}_1.png")  # of 250 bytes
+        draw("01", folder / "01_2.png", seed=seed + 2)
+    taken = inspect(folders[1] / "01_2.png").digest.hex()[:SERIAL_DIGITS]
+    draw("01", folders[1] / f"01_{taken}.png", seed=9)
+    (tmp_path / "sample" / "train").mkdir(parents=True)
+    (tmp_path / "sample" / "test").mkdir()
+    (tmp_path / "sample" / "new_train").mkdir()
+    verify_and_split_data.main(["--config", str(path), "--accept-labels", "--dry-run"])
+    dry = capsys.readouterr().out
+    assert {each.name for each in folders[1].iterdir()} >= {"01_2.png", f"{'𠀀' * 61}_1.png"}
+    verify_and_split_data.main(["--config", str(path), "--accept-labels"])
+    assert dry.replace("would become", "becomes") == capsys.readouterr().out + "Dry run: nothing was moved\n"
+    assert "with the hash of the content the name is too long" in dry
+    assert f"[Name taken: so is 01_{taken}.png here]" in dry
 
 
 def test_received_test_pictures_are_not_trained_on(
@@ -350,6 +394,25 @@ def test_config_in_use_is_not_replaced_by_one_made_from_another(
     assert written.read_text() == before
     assert verify_and_split_data.main(["--config", str(written), "--write-config", str(written)]) == 0
     assert {"a", "b"} < set(load_sample_config(written).char_set)
+
+
+@pytest.mark.parametrize(("name", "stem"), [("site.v2.json", "site.v2"), ("site.v2", "site.v2"), ("site", "site")])
+def test_files_beside_a_written_config_have_its_whole_name(
+    config_path: Path, tmp_path: Path, name: str, stem: str
+) -> None:
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "site.txt").write_text("notes")
+    for number in range(25):
+        draw("01", tmp_path / "sample" / "origin" / f"nameless{number}.png", seed=number)
+    arguments = ["--config", str(config_path), "--write-config", str(conf / name)]
+    assert verify_and_split_data.main(arguments) == 2
+    assert {path.name for path in conf.iterdir()} == {"site.txt", f"{stem}_abnormal.txt"}
+    fill(tmp_path / "sample" / "origin", 12)
+    assert verify_and_split_data.main(arguments) == 0
+    beside = {f"{stem}_abnormal.txt", f"{stem}_abnormal_origin.txt", f"{stem}_pictures.png"}
+    assert {path.name for path in conf.iterdir()} == {"site.txt", name, *beside}
+    assert (conf / "site.txt").read_text() == "notes"
 
 
 def test_model_that_the_written_config_no_longer_fits_is_named(

@@ -51,7 +51,8 @@ def test_mix_with_the_least_loss_is_taken(finished: SampleConfig, lines: list[st
     trainer.record_evaluation()
     mix_with_start(trainer, lines.append)
     assert trainer.evaluator.evaluate().loss < loss
-    assert lines[0].startswith("Weights: 80% of the end and 20% of the start; verification loss ")
+    least = min(SHARES)
+    assert lines[0].startswith(f"Weights: {least:.0%} of the end and {1 - least:.0%} of the start; verification loss ")
     for path, value in weights(trainer).items():
         np.testing.assert_allclose(value, 0.8 * spoiled[path] + 0.2 * good[path], atol=0.01)
     before = trainer.verified
