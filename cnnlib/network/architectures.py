@@ -20,7 +20,7 @@ from cnnlib.codec.decoding import Decoding
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ConfigError, ModelError
 from cnnlib.network.blocks import Stride, attend, convolution, normed, residual_block
-from cnnlib.network.layers import Dropout, Queries, Standardise
+from cnnlib.network.layers import Dropout, Queries, Resize, Standardise
 from cnnlib.network.names import GENERAL_SIZE, NETWORKS, width_fault, width_for_columns
 from cnnlib.network.optimizer import Muon
 
@@ -235,7 +235,7 @@ class Large(Columns):
         size = (self.size[0], self.width)
         if size == (self.shape.height, self.shape.width):
             return super().stages(pictures)
-        return super().stages(layers.Resizing(*size, name="size", dtype="float32")(pictures))
+        return super().stages(Resize(*size, name="size")(pictures))
 
     def strides(self) -> Sequence[Stride]:
         return (self._first_stride(), 1, (2, 1), 1, (2, 1))

@@ -11,6 +11,20 @@ from cnnlib.network.shared_norm import shared_batch_norm
 Tensor = Any  # a symbolic or eager tensor
 
 
+class Resize(keras.Layer):
+    """Brings pictures to a size, float32, 0 to 255, by bilinear interpolation.
+
+    Keras's own layer rounds to whole grey levels, which its exports do not.
+    """
+
+    def __init__(self, height: int, width: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.height, self.width = height, width
+
+    def call(self, pictures: Tensor) -> Tensor:
+        return tf.image.resize(tf.cast(pictures, tf.float32), (self.height, self.width))
+
+
 class Standardise(keras.Layer):
     """Zero mean and unit variance for each picture and channel, so that ink and ground differ in any colours."""
 
