@@ -54,7 +54,7 @@ def test_mix_with_the_least_loss_is_taken(finished: SampleConfig, lines: list[st
     least = min(SHARES)
     assert lines[0].startswith(f"Weights: {least:.0%} of the end and {1 - least:.0%} of the start; verification loss ")
     for path, value in weights(trainer).items():
-        np.testing.assert_allclose(value, 0.8 * spoiled[path] + 0.2 * good[path], atol=0.01)
+        np.testing.assert_allclose(value, least * spoiled[path] + (1 - least) * good[path], atol=0.01)
     before = trainer.verified
     trainer.verified = replace(before, picture=-1.0)
     trainer.record_evaluation()
