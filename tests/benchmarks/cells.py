@@ -26,8 +26,11 @@ def accuracy(one: Result) -> str:
 
 
 def accuracy_in_time(one: Result) -> str:
-    origin = one.get("commit") or one["date"]
-    return f"{accuracy(one)}, {one['step']} steps, {one['seconds'] / 60:.1f} min, {origin}"
+    """The accuracy, the network if it is another than `columns`, the time, and the code."""
+    network = one.get("network", "columns")
+    named = "" if network == "columns" else f" `{network}`,"
+    time = f"{one['step']} steps, {one['seconds'] / 60:.1f} min"
+    return f"{accuracy(one)},{named} {time}, {one.get('commit') or one['date']}"
 
 
 def trained(one: Result) -> str:

@@ -191,7 +191,7 @@ def write_labels(found: Sequence[Result]) -> None:
         "from random weights (`--warm-start none`) or from the general model of that time. That model never saw these "
         "generators.\n\n"
         "Each cell ends with the commit, or the day, of the code. Where these differ, the recipe may differ too, and "
-        "so may the figures because of it.\n\n"
+        "so may the figures because of it. Cells that name no network are of `columns`.\n\n"
         + table(("set", "start", *(f"{count} labels" for count in counts)), rows)
         + "\n![Share misread over the number of labels](few_labels.png)\n\n"
         + machines(found)

@@ -120,6 +120,7 @@ def figures(model_dir: Path, said: str) -> Result:
         "confusions": test["confusions"][:8],
         "training_picture_accuracy": round(float(trained[-1]) / 100, 6) if trained else None,
         "training_pictures": card.training_pictures,
+        "network": card.network,
         "step": card.step,
         "seconds": card.training_seconds,
         "pictures_per_s": float(speed[0]),
