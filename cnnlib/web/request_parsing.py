@@ -121,7 +121,8 @@ def _form_body(form: Form, hint: str = "") -> Body:
     """
     _check_count(len(form.pictures))
     pictures = [picture_of(data) or data for data in form.pictures]
-    pictures = pictures if [*map(bool, pictures)].count(True) != 1 else [*filter(None, pictures)]
+    filled = [*filter(None, pictures)]
+    pictures = filled if len(filled) == 1 else pictures
     if FIELD not in form.files and len(pictures) == 1 and not is_picture(pictures[0]):
         pictures, hint = [], "; got a text; a file needs a filename"
     elif not pictures and form.files:
