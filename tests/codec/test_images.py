@@ -162,6 +162,7 @@ def test_animation_is_copied_as_it_is_decoded(kind: str) -> None:
     assert expected.min() < 50
     with Image.open(file) as opened:
         assert (to_array(copy_upright(opened), Shape(10, 20)) == expected).all()
+        assert opened.tell() == 0, "it is left as it was"
         opened.seek(2)
         assert to_array(copy_upright(opened), Shape(10, 20)).min() == 255, "the frame that it is at"
 

@@ -108,6 +108,12 @@ def test_words_alternate_between_consonants_and_vowels() -> None:
     assert letters["n"] > 2 * letters["q"] > 0
 
 
+def test_some_labels_of_letters_are_words() -> None:
+    drawn = [label for label in labels(LOOKS, 6000) if re.fullmatch("[a-z]{8,}|[A-Z]{8,}", label)]
+    words = [label for label in drawn if not re.search("[bcdfghjklmnpqrstvwxz]{3}|[aeiou]{3}", label.lower())]
+    assert 0.3 < len(words) / len(drawn) < 0.9, "of even letters, one in twenty"
+
+
 @pytest.mark.parametrize("letters", ["bcd", "aei", "日本語", "бвг"])
 def test_letters_without_consonants_or_vowels_make_no_words(letters: str) -> None:
     assert draw_word(np.random.default_rng(5), [*letters], range(4, 5)) == ""
