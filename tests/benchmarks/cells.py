@@ -49,6 +49,13 @@ def seconds_to(one: Result, share: float) -> str:
     return "" if step is None else f"{one['seconds'] * step / one['step']:.0f}"
 
 
+def how(one: Result) -> str:
+    """What sets a training apart from the usual one, in words."""
+    start = "" if one["warm_start"] else ", from random weights"
+    workers = one.get("workers", 1)
+    return start + (f", {workers} workers" if workers > 1 else "")
+
+
 def confused(one: Result) -> str:
     return ", ".join(f"{c['label'] or '∅'}→{c['read'] or '∅'} {c['count']}×" for c in one["confusions"][:4])
 
@@ -73,7 +80,7 @@ def machines(found: Sequence[Result]) -> str:
 # The columns of docs/benchmarks/statistics.md: titles, and what makes the cells.
 STATISTICS: dict[str, Callable[[Result], Any]] = {
     "pictures": lambda one: one["look"],
-    "network": lambda one: one["network"] + ("" if one["warm_start"] else ", from random weights"),
+    "network": lambda one: one["network"] + how(one),
     "steps": lambda one: f"{one['steps']:,}",
     "seed": lambda one: one["seed"],
     "unseen pictures read right (95% interval)": accuracy,

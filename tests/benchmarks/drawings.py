@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cnnlib.codec.images import Shape, decode_picture, to_array
 from cnnlib.evaluation import plots
-from tests.benchmarks.cells import accuracy, confused, seconds_to
+from tests.benchmarks.cells import accuracy, confused, how, seconds_to
 from tests.benchmarks.peers import is_right
 from tests.benchmarks.runs import WORK, Result
 
@@ -68,8 +68,7 @@ def _lines(runs: Sequence[Result]) -> dict[str, list[list[list[float]]]]:
             if one["steps"] == longest:
                 lines.setdefault("network of 2019", []).append(one["curve"])
             continue
-        start = "" if one["warm_start"] else ", from random weights"
-        lines.setdefault(f"{one['steps']:,} steps{start}", []).append(one["curve"])
+        lines.setdefault(f"{one['steps']:,} steps{how(one)}", []).append(one["curve"])
     return dict(sorted(lines.items()))
 
 

@@ -44,8 +44,9 @@ def headline(
     count: int = 20_000,
     size: tuple[int, int] = (100, 60),
     options: tuple[str, ...] = (),
+    workers: int = 1,
 ) -> Run:
-    """The training of `network` for `steps` on 19 of 20 of `count` pictures."""
+    """The training of `network` for `steps` on 19 of 20 of `count` pictures, shared by `workers` processes."""
     kind = "lower" if characters == LOWER else "upper"
     pictures = f"{kind}-{size[0]}x{size[1]}-{version}-{count}"
 
@@ -70,15 +71,17 @@ def headline(
     def unseen(config: Config) -> None:
         draw(version, Path(config["test_image_dir"]), config, characters, UNSEEN, UNSEEN_SEED)
 
-    name = "-".join([pictures, network, str(steps), f"seed{seed}", *(one.strip("-/") for one in options)])
+    shared = [f"{workers}workers"] if workers > 1 else []
+    name = "-".join([pictures, network, str(steps), f"seed{seed}", *(one.strip("-/") for one in options), *shared])
     about = {"look": pictures, "network": network, "steps": steps, "seed": seed, "options": list(options)}
-    return Run(name, prepare, unseen, options, about)
+    return Run(name, prepare, unseen, options, about | {"workers": workers}, workers)
 
 
 UPPER_CASE = headline("0.7.0", 6000, 1, characters=UPPER, count=60_000, size=(192, 64))
 LONG = headline("0.7.0", 12_000, 1)
 RUNS = (
     *(headline("0.7.0", 3000, seed) for seed in (1, 2, 3)),
+    headline("0.7.0", 3000, 1, workers=2),
     *(headline("0.7.1", 3000, seed) for seed in (1, 2, 3)),
     headline("0.7.0", 3000, 1, options=("--warm-start", "none")),
     headline("0.7.0", 3000, 1, network="classic"),

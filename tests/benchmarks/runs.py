@@ -23,6 +23,8 @@ from cnnlib.config import SAMPLE_CONFIG
 from cnnlib.core.files import read_json_object, write_atomically
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.inference.model_card import load_card, load_model
+from cnnlib.training.cluster import tf_config
+from tests.helpers import free_port
 
 RESULTS = Path(__file__).parent / "results"
 WORK = PROJECT_ROOT / "bench"
@@ -35,7 +37,8 @@ Config = dict[str, Any]
 class Run:
     """A training and its test: `prepare` fills the folders of the config, given the run's own folder.
 
-    `options` are the training's, `unseen` fills the test folder after it, `about` is stored with the result.
+    `options` are the training's, `unseen` fills the test folder after it, `about` is stored with the result. `workers`
+    processes of one thread each share the training.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Run:
     unseen: Callable[[Config], None] = lambda _: None
     options: tuple[str, ...] = ()
     about: Result = field(default_factory=dict)
+    workers: int = 1
 
 
 def shipped_config(folder: Path, **keys: Any) -> Config:
@@ -82,7 +86,7 @@ def perform(run: Run) -> Result:
     path = folder / "config.json"
     write_config(path, config)
     print(f"{run.name}: training", flush=True)
-    said = call("train_model.py", "--config", str(path), *run.options, log=folder / "train.log")
+    said = train(run, path)
     run.unseen(config)
     call("test_batch.py", "--config", str(path), log=folder / "test.log")
     general = config.get("network") != "classic" and "none" not in run.options  # what the training started from
@@ -90,6 +94,29 @@ def perform(run: Run) -> Result:
     result = store(run.name, about | figures(Path(config["model_save_dir"]), said))
     print(f"{run.name}: {result['picture_accuracy']:.2%} in {result['seconds']:.0f} s", flush=True)
     return result
+
+
+def train(run: Run, config: Path) -> str:
+    """Train with the config in a run's folder, and return what worker 0 said."""
+    command = ["train_model.py", "--config", str(config), *run.options]
+    log = config.with_name("train.log")
+    if run.workers == 1:
+        return call(*command, log=log)
+    first, *others = worker_environments(run.workers)
+    full = [sys.executable, str(PROJECT_ROOT / command[0]), *command[1:]]
+    with log.with_name("other_workers.log").open("a", encoding="utf-8") as file:
+        processes = [subprocess.Popen(full, env=each, stdout=file, stderr=file, cwd=PROJECT_ROOT) for each in others]
+        said = call(*command, log=log, env=first)
+        if any(process.wait() for process in processes):
+            raise SystemExit(f"a worker failed; see {file.name}")
+    return said
+
+
+def worker_environments(count: int) -> list[dict[str, str]]:
+    """The environments of workers on this machine, of one thread each."""
+    hosts = [f"127.0.0.1:{free_port()}" for _ in range(count)]
+    threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    return [{**os.environ, **threads, "TF_CONFIG": tf_config(hosts, number)} for number in range(count)]
 
 
 def call(script: str, *arguments: str, log: Path, env: dict[str, str] | None = None) -> str:

@@ -14,10 +14,8 @@ from pathlib import Path
 
 from cnnlib.config import load_sample_config
 from cnnlib.core.paths import PROJECT_ROOT
-from cnnlib.training.cluster import tf_config
 from tests.benchmarks.headline import headline
-from tests.benchmarks.runs import WORK, Result, store, stored, write_config
-from tests.helpers import free_port
+from tests.benchmarks.runs import WORK, Result, store, stored, worker_environments, write_config
 
 NAME = "workers"
 ROUNDS, WARM_STEPS, STEPS = 5, 5, 25
@@ -51,13 +49,11 @@ def measure() -> Result:
 
 def run(config: Path, count: int, environment: dict[str, str]) -> dict[str, float]:
     """What worker 0 of `count` measured, each on a core of its own."""
-    hosts = [f"127.0.0.1:{free_port()}" for _ in range(count)]
-    threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     processes = []
-    for number in range(count):
-        variables = {**os.environ, **threads, **environment, "TF_CONFIG": tf_config(hosts, number)}
+    for number, shared in enumerate(worker_environments(count)):
         command = ["taskset", "--cpu-list", str(number), sys.executable, "-m", "tests.benchmarks.workers", str(config)]
         pipe = subprocess.PIPE if number == 0 else subprocess.DEVNULL
+        variables = shared | environment
         processes.append(subprocess.Popen(command, cwd=PROJECT_ROOT, env=variables, stdout=pipe, text=True))
     said, _ = processes[0].communicate()
     if any(process.wait() for process in processes):
