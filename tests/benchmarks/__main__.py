@@ -5,6 +5,7 @@ examples:
   python -m tests.benchmarks zoo --zoo path/to/tars
   python -m tests.benchmarks labels --zoo path/to/tars --sets first second
   python -m tests.benchmarks unlabelled --zoo path/to/tars --labels 300
+  python -m tests.benchmarks chinese
   python -m tests.benchmarks general --zoo path/to/tars
   python -m tests.benchmarks peers --looks path/to/other/tars --zoo path/to/tars
   python -m tests.benchmarks doctor --zoo path/to/tars --sets first second
@@ -30,6 +31,7 @@ from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
 from tests.benchmarks import (
+    chinese,
     doctor,
     faults,
     folders,
@@ -55,6 +57,7 @@ WHAT = (
     "zoo",
     "labels",
     "unlabelled",
+    "chinese",
     "general",
     "peers",
     "doctor",
@@ -139,6 +142,7 @@ def chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], ob
         yield "speed", speed
     runs = {
         "headline": headline.RUNS,
+        "chinese": chinese.RUNS,
         "zoo": [zoo.run_of(folder, name) for name in sets],
         "labels": [zoo.run_of(folder, *one) for one in itertools.product(sets, arguments.labels, STARTS)],
         "unlabelled": [

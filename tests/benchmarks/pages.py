@@ -16,6 +16,7 @@ from tests.benchmarks.cells import (
     trained,
     training_cells,
 )
+from tests.benchmarks.chinese_page import chinese_text
 from tests.benchmarks.doctor_page import doctor_text
 from tests.benchmarks.drawings import draw_curves, draw_labels, draw_readings, draw_samples
 from tests.benchmarks.faults_page import faults_text
@@ -49,6 +50,7 @@ OF_SEVERAL: dict[str, Callable[[str, Sequence[Result]], str]] = {
     "forecast": forecast_text,
     "replay": replay_text,
     "faults": faults_text,
+    "chinese": chinese_text,
 }
 OF_ONE: dict[str, Callable[[str, Result], str]] = {
     "memory": memory_text,
