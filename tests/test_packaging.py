@@ -1,5 +1,6 @@
 """The wheel in a new environment: it reads a picture without TensorFlow, from any folder."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -78,6 +79,17 @@ def test_paths_of_a_config_are_relative_to_the_working_directory(installed: Simp
     assert done.returncode == 0, done.stderr
     assert (installed.folder / "sample" / "train").is_dir()
     assert "Total pictures in the original set: 0" in done.stdout
+
+
+def test_every_folder_of_the_shipped_config_is_below_the_working_directory(installed: SimpleNamespace) -> None:
+    code = (
+        "from pathlib import Path; from cnnlib.config import SAMPLE_CONFIG, load_sample_config; "
+        "paths = load_sample_config(SAMPLE_CONFIG).model_dump().values(); "
+        "print(sorted({str(path.parent) for path in paths if isinstance(path, Path) if path != SAMPLE_CONFIG}))"
+    )
+    done = run(installed, installed.python, "-c", code)
+    assert done.stderr == ""
+    assert [path for path in ast.literal_eval(done.stdout) if not Path(path).is_relative_to(installed.folder)] == []
 
 
 def test_command_that_needs_more_packages_names_them(installed: SimpleNamespace) -> None:

@@ -13,9 +13,13 @@ PROJECT_ROOT = Path.cwd() if INSTALLED else _PACKAGE.parent  # relative paths in
 
 
 def project_path(path: str) -> Path:
-    """A path of the project; if it is missing there, the shipped file or folder of this name, if there is one."""
+    """A path of the project; if it is missing there, the shipped file or general model of this name, if there is one.
+
+    Other folders are the user's, even where something below a folder of this name is shipped.
+    """
     own, shipped = PROJECT_ROOT / path, SHIPPED / path
-    return shipped if shipped.exists() and not own.exists() else own
+    is_shipped = shipped.is_file() or (shipped.is_dir() and shipped.is_relative_to(GENERAL_MODEL))
+    return shipped if is_shipped and not own.exists() else own
 
 
 def config_path(path: Path) -> str:
