@@ -32,7 +32,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
-from cnnlib.cli import DONE, SIGNAL_BASE, argument_parser, script, shell_word
+from cnnlib.cli import DONE, SIGNAL_BASE, argument_parser, command_of, script, shell_word
 from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
@@ -63,6 +63,7 @@ from cnnlib.report import doctor as doctor_page
 
 SHEET_PICTURES = 24
 PROGRESS = partial(progress_bar, unit=" pictures", leave=False)
+THIS = command_of("verify", "verify_and_split_data.py")
 
 
 def parser() -> ArgumentParser:
@@ -247,7 +248,7 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
     show_ways_out(samples, fitting)
     draw_sheet(path, [sample for sample in samples if not sample.fault], fitting.split_seed)
     accepting = " --accept-labels" if accept_labels else ""
-    print(f"Move the pictures with: python verify_and_split_data.py --config {shell_word(path)}{accepting}")
+    print(f"Move the pictures with: {THIS} --config {shell_word(path)}{accepting}")
     show_older_model(path)
 
 
@@ -299,10 +300,10 @@ def import_pictures(source: Path, config: SampleConfig, path: Path, accept_label
         return
     shown = "" if path == SAMPLE_CONFIG else f" --config {shell_word(path)}"
     if first_picture(config.train_image_dir, config.image_suffix):
-        print(f"Move them with: python verify_and_split_data.py{shown}")
+        print(f"Move them with: {THIS}{shown}")
         return
     target = "conf/my_config.json" if path == SAMPLE_CONFIG else shell_word(path)
-    print(f"Write a config for them with: python verify_and_split_data.py{shown} --write-config {target}")
+    print(f"Write a config for them with: {THIS}{shown} --write-config {target}")
 
 
 def examine(config: SampleConfig) -> int:

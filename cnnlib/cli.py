@@ -255,6 +255,11 @@ def printable_output() -> Iterator[None]:
         sys.stdout, sys.stderr = streams
 
 
+def command_of(name: str, script: str) -> str:
+    """What starts a script of the suite: its command of `cnnlib` where that is installed."""
+    return f"cnnlib {name}" if INSTALLED else f"python {script}"
+
+
 def shell_word(path: Path) -> str:
     """A path as a word of a command that is printed, and can be copied into a shell.
 

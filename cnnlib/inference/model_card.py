@@ -188,7 +188,7 @@ def _instead_of_card(model_dir: Path) -> str:
             f"got a checkpoint of the original suite ({printable(older)}), which can't be read; "
             "train_model.py trains on the pictures in train_image_dir anew, in minutes"
         )
-    return f"there is no {CARD}; train one with train_model.py"
+    return f"there is no {CARD}; train one with train_model.py, or use the general one: conf/general_config.json"
 
 
 def _first_fault(error: Exception) -> str:

@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cnnlib.cli import shell_word
+from cnnlib.cli import command_of, shell_word
 from cnnlib.config import SampleConfig
 from cnnlib.core.files import write_atomically
-from cnnlib.core.paths import INSTALLED, display_path, short_path
+from cnnlib.core.paths import display_path, short_path
 from cnnlib.core.printable import printable
 from cnnlib.evaluation.diagnosis import ACCURACY_GAP, JUDGE_ACCURACY, LabelledReading, advice
 from cnnlib.evaluation.metrics import Accuracy, interval
@@ -106,9 +106,8 @@ def command(name: str, script: str, config: SampleConfig, *paths: Path) -> str:
     """A command line for paths and the config of the model; "" when the config comes from no file."""
     if not config.file:
         return ""
-    start = f"cnnlib {name}" if INSTALLED else f"python {script}"
     words = [shell_word(Path(short_path(path))) for path in paths]
-    return " ".join([start, *words, "--config", shell_word(Path(short_path(config.file)))])
+    return " ".join([command_of(name, script), *words, "--config", shell_word(Path(short_path(config.file)))])
 
 
 def _confusions(training: TrainingRecord | None, test: TestResult | None) -> list[tuple[str, str, int]]:
