@@ -23,7 +23,7 @@ lint: .venv/installed-dev
 	$(MAKE) --no-print-directory docs
 
 docs: .venv/installed-dev
-	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build  # --quiet would hide warnings from its strict mode
 
 style: .venv/installed-dev
 	.venv/bin/ruff check --fix .
