@@ -1,7 +1,7 @@
 """Label pictures by hand, on a page in the browser. A model types in beforehand what it reads.
 
 FOLDER is a folder of pictures, with its sub-folders, or a zip file. It stays as it is. Copies named by their labels
-go into origin_image_dir. What was said is kept beside the config, so the next start goes on. A training on the labels
+go into origin_image_dir. Your answers are kept beside the config, so the next start goes on. A training on the labels
 so far is started from the page, or with --train. It writes the config if there is none.
 
 With a suspects.csv in place of FOLDER, labels that are likely wrong are shown again, and corrected where they are.

@@ -167,7 +167,7 @@ Characters = Annotated[
     str,
     BeforeValidator(_join_characters),
     AfterValidator(_check_alphabet),
-    WithJsonSchema({"type": "string"}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
     Expected("a text of 2 or more different characters"),
 ]
 DrawnCharacters = Annotated[str, AfterValidator(_check_drawable), Expected("a text of 1 or more characters")]

@@ -1,8 +1,10 @@
 """The workers of a training on several machines, as TF_CONFIG names them.
 
-As a command it makes TF_CONFIG from a number, such as the index of a Kubernetes job, and runs a training with it:
+As a command it makes TF_CONFIG from a number, such as the index of a Kubernetes
+job, and runs a training with it:
 
-  python -m cnnlib.training.cluster --workers 3 --host train-{}.train:2222 --index 0 -- python train_model.py
+  python -m cnnlib.training.cluster --workers 3 --host train-{}.train:2222 \\
+      --index 0 -- python train_model.py
 """
 
 import argparse

@@ -102,7 +102,9 @@ def write_statistics(found: Sequence[Result]) -> None:
         "- Pictures: alphabet, size, version of `captcha`, number.\n"
         "- Minutes: those of the steps, without loading and export.\n"
         "- Seconds to 98%: until a measurement of the verification set first gave 98% or more, computed from the mean "
-        "pace of the training.\n\n"
+        "pace of the training.\n"
+        "- GFLOP/s: both vary with what else the machine does, so the first may be the larger one.\n"
+        "- Confused: label→reading, the most frequent ones. ∅ is no character.\n\n"
         + table([*STATISTICS], [[cell(one) for cell in STATISTICS.values()] for one in found])
         + "\n![Share of the verification set that is misread, over steps](statistics.png)\n\n"
         "Both axes are logarithmic. A band reaches from the best to the worst seed.\n\n"
@@ -161,7 +163,10 @@ def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
         "`--write-config` of `verify_and_split_data.py` proposes the config, and `train_model.py` trains.\n\n"
         "- Minutes: those of the steps.\n"
         "- Seconds to 95%: until a measurement of the verification set, 60 to 90 pictures, first gave 95% or more, "
-        "computed from the mean pace of the training. Empty where none did.\n\n"
+        "computed from the mean pace of the training. Empty where none did.\n"
+        "- Confused: label→reading, the most frequent ones. ∅ is no character.\n\n"
+        "`easycaptcha_arith` is labelled with the answers to its sums. The general model reads a sum as it stands, so "
+        "none of its texts fits. [Ready readers](peers.md) has its answers.\n\n"
         + table(titles, rows)
         + "\n![Three pictures of each set](zoo.png)\n\n"
         + (machines(trained) if trained else "")
@@ -196,6 +201,7 @@ def write_labels(found: Sequence[Result]) -> None:
         "so may the figures because of it. Cells that name no network are of `columns`.\n\n"
         + table(("set", "start", *(f"{count} labels" for count in counts)), rows)
         + "\n![Share misread over the number of labels](few_labels.png)\n\n"
+        "A line joins what the table has, also where networks differ.\n\n"
         + machines(found)
     )
     (DOCS / "few_labels.md").write_text(text, encoding="utf-8")
