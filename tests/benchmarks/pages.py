@@ -133,18 +133,18 @@ def remaining(run: Run, sheet: str) -> str:
 
 def write_zoo(trained: Sequence[Result], untrained: Sequence[Result]) -> None:
     by_set = {one["set"]: one for one in trained}
-    rows = [
-        (one["set"], *(f"{one[key]:.1%}" for key in GENERAL), *training_cells(by_set.get(one["set"])))
-        for one in untrained
-    ]
+    rows = []
+    for one in untrained:
+        pictures, steps, read_right, *rest = training_cells(by_set.get(one["set"]))
+        rows.append((one["set"], read_right, *(f"{one[key]:.1%}" for key in GENERAL), pictures, steps, *rest))
     titles = (
         "set",
+        "trained (95% interval)",
         "general model alone",
         "case ignored",
         "alphabet known",
         "training pictures",
         "steps",
-        "trained (95% interval)",
         "minutes",
         "seconds to 95%",
         "confused",
