@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image, ImageDraw, ImageFont
+
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.config import SampleConfig
 from cnnlib.data.doctor import case_slips, examine, findings
@@ -70,6 +72,18 @@ def test_one_picture_under_two_labels_comes_first_both_times(config: SampleConfi
     causes = {each.sample.path: each.causes for each in every}
     assert causes[first] == ("the same file as test/10_b.png, labelled '10'",)
     assert causes[second] == ("the same file as train/01_a.png, labelled '01'",)
+
+
+def test_plain_texts_on_a_wide_ground_are_not_under_two_labels(configure: Callable[..., SampleConfig]) -> None:
+    config = configure(char_set="0123456789", max_captcha=4, image_width=200, image_height=70)
+    config.train_image_dir.mkdir(parents=True)
+    for number in range(200):
+        picture, label = Image.new("L", (200, 70), "white"), f"{7919 * number % 10000:04d}"
+        middle = (98 + number % 5, 33 + number // 5 % 5)
+        ImageDraw.Draw(picture).text(middle, label, "#888888", ImageFont.load_default(30), anchor="mm")
+        picture.save(config.train_image_dir / f"{label}_{number}.png")
+    examination = examine(config)
+    assert (len(examination.samples), examination.doubles) == (200, [])
 
 
 def test_letters_that_differ_in_case_alone_are_counted(configure: Callable[..., SampleConfig]) -> None:

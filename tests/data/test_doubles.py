@@ -9,6 +9,7 @@ from cnnlib.data.doubles import Double, find_doubles
 from cnnlib.data.samples import inspect_folder
 
 FONT = ImageFont.load_default(30)
+DIGITS = "0123456789"
 COLOURS = [(120, 20, 20), (20, 90, 20), (20, 20, 120)]
 
 
@@ -61,6 +62,45 @@ def test_picture_that_was_saved_again_is_nearly_the_same(tmp_path: Path, kind: s
         save(picture, tmp_path / "c_1.png")
     found = doubles_in(tmp_path)
     assert [(each.sample.path.stem, each.other.name, each.exact) for each in found] == [("c_1", "a_1.png", False)]
+
+
+def plain(label: str, seed: int, ink: str, ground: str, size: tuple[int, int]) -> Image.Image:
+    """A label in the middle of a picture, moved by two pixels at most."""
+    chance = random.Random(seed)
+    picture = Image.new("RGB", size, ground)
+    middle = (size[0] / 2 + chance.randint(-2, 2), size[1] / 2 + chance.randint(-2, 2))
+    ImageDraw.Draw(picture).text(middle, label, ink, FONT, anchor="mm")
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("ink", "ground", "size"),
+    [
+        ("black", "white", (200, 70)),
+        ("#888888", "white", (200, 70)),
+        ("white", "#222222", (200, 70)),
+        ("#ff0000", "white", (200, 70)),
+        ("#2244aa", "#eeeeff", (160, 60)),
+    ],
+)
+def test_plain_texts_on_a_wide_ground_are_told_apart(
+    tmp_path: Path, ink: str, ground: str, size: tuple[int, int]
+) -> None:
+    chance = random.Random(1)
+    for seed in range(200):
+        label = "".join(chance.choices(DIGITS, k=4))
+        save(plain(label, seed, ink, ground, size), tmp_path / f"{label}_{seed}.png")
+    assert [(each.sample.name, each.other.name) for each in doubles_in(tmp_path) if each.disagrees] == []
+
+
+@pytest.mark.parametrize(("ink", "ground"), [("black", "white"), ("#888888", "white"), ("#2244aa", "#eeeeff")])
+def test_plain_text_that_was_saved_again_is_nearly_the_same(tmp_path: Path, ink: str, ground: str) -> None:
+    for number in range(20):
+        picture = plain(f"{7919 * number % 10000:04d}", number, ink, ground, (200, 70))
+        save(picture, tmp_path / f"a_{number:02d}.png")
+        save(picture, tmp_path / f"b_{number:02d}.jpg", quality=75)
+    found = {(each.sample.path.stem, each.other.path.stem) for each in doubles_in(tmp_path)}
+    assert found == {(f"b_{number:02d}", f"a_{number:02d}") for number in range(20)}
 
 
 def test_captchas_of_one_text_are_no_doubles(tmp_path: Path) -> None:
