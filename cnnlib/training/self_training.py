@@ -30,14 +30,19 @@ def teach(trainer: Trainer, say: Callable[[str], None], *, at_once: bool = False
     if not isinstance(source, HalfLabelled) or not len(source.pictures):
         return
     count, seed = len(source.pictures), trainer.config.split_seed
-    places = step // TEACH_STEPS * READ_LIMIT + np.arange(min(count, READ_LIMIT))
-    numbers = np.unique(picture_numbers(places, count, seed))
+    numbers = numbers_of_turn(step // TEACH_STEPS, count, seed)
     texts = trainer.distribution.in_shares(partial(_read_surely, trainer, source), numbers)
     alphabet, length = trainer.config.alphabet, source.label_length
     labels = np.array([alphabet.encode(text, length) for text in texts], np.int32)
     place = trainer.place_of(step if at_once else step + LINE_STEPS)
     taught = source.learn(numbers, labels, np.array([*map(bool, texts)]), place)
     say(f"{taught} of {count} pictures without labels are read surely, and train")
+
+
+def numbers_of_turn(turn: int, count: int, seed: int) -> np.ndarray:
+    """The numbers, int64 (n,) and ascending, of the pictures that a turn reads: of few all, of many the next ones."""
+    per_turn = min(count, READ_LIMIT)
+    return np.unique(picture_numbers(turn * per_turn + np.arange(per_turn), count, seed))
 
 
 def _read_surely(trainer: Trainer, source: HalfLabelled, numbers: np.ndarray) -> list[str]:
