@@ -94,9 +94,9 @@ def threshold_for(confidences: Sequence[float], right: Sequence[bool], share: fl
     order = np.argsort(-np.asarray(confidences), kind="stable")
     shares, hits = np.asarray(confidences, np.float64)[order], np.cumsum(np.asarray(right, bool)[order])
     last = np.append(np.diff(shares) < 0, True)[: len(shares)]  # of equal ones, which stand or fall together
-    places = np.flatnonzero(last)[::-1]
+    places, factorials = np.flatnonzero(last)[::-1], _log_factorials(len(shares))
     for place in places[:: len(places) // PLACES + 1].tolist():
-        if _luck(int(hits[place]), place + 1, share) <= MISTAKE:
+        if _luck(int(hits[place]), place + 1, share, factorials) <= MISTAKE:
             return float(shares[place])
     return None
 
@@ -106,9 +106,16 @@ def texts_needed(share: float) -> int:
     return math.ceil(math.log(MISTAKE) / math.log(share))
 
 
-def _luck(right: int, count: int, share: float) -> float:
-    """The probability that `right` or more of `count` are right, when only a `share`, between 0 and 1, of all is."""
-    factorials = np.concatenate([[0.0], np.log(np.arange(1, count + 1)).cumsum()])
+def _log_factorials(count: int) -> np.ndarray:
+    """The logarithms of the factorials of 0 to `count`: float (count + 1,)."""
+    return np.concatenate([[0.0], np.log(np.arange(1, count + 1)).cumsum()])
+
+
+def _luck(right: int, count: int, share: float, factorials: np.ndarray) -> float:
+    """The probability that `right` or more of `count` are right, when only a `share`, between 0 and 1, of all is.
+
+    `factorials` are the logarithms of those up to `count` at least.
+    """
     wrong = np.arange(count - right + 1)
     ways = factorials[count] - factorials[wrong] - factorials[count - wrong]
     return float(np.exp(ways + wrong * math.log1p(-share) + (count - wrong) * math.log(share)).sum())

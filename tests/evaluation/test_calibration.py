@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cnnlib.evaluation import calibration
 from cnnlib.evaluation.calibration import (
     answered,
     calibrate,
@@ -72,6 +73,14 @@ def test_threshold_is_the_lowest_that_holds() -> None:
     assert threshold_for(confidences, [True] * 2000, 0.99) == 0.6
     assert threshold_for(confidences, [True] * 1900 + [False] * 100, 0.99) == 0.9
     assert threshold_for([0.9] * 300, [True] * 299 + [False], 0.99) is None, "equal confidences stand or fall together"
+
+
+def test_factorials_are_computed_once_for_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    compute = calibration._log_factorials
+    monkeypatch.setattr(calibration, "_log_factorials", lambda count: counts.append(count) or compute(count))
+    assert threshold_for(np.linspace(0, 1, 3000).tolist(), [False] * 2000 + [True] * 1000, 0.99) is not None
+    assert counts == [3000]
 
 
 def test_promise_is_kept_on_other_texts() -> None:
