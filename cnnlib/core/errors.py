@@ -3,8 +3,13 @@
 CaptchaError
 ├── ConfigError     a config file, or two that disagree
 ├── SampleError     a picture, its name or its folder
-│   └── SizeError   a picture of another size
+│   ├── SizeError      a picture of another size
+│   ├── UnusualError   a label that has what no label had before, in `labelling.known_texts`
+│   └── TakenError     a picture of which something was said already, in `labelling.session`
 ├── ModelError      a trained model or its card
+│   └── NothingFitsError   a model of which no layer fits, in `training.warm_start`
+├── WorkerError     another worker of a training, which ended with an error
+│   └── WorkerLostError    one that does not come or has died; the status is 75
 └── ServiceError    a server that does not answer, or answers with an error
     └── UnreachableError   no server is there
 """

@@ -29,6 +29,7 @@ class Texts(Sequence[str]):
     def __getitem__(self, number: int | slice) -> str | Sequence[str]:
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
-        if not 0 <= number < len(self):
+        if not -len(self) <= number < len(self):
             raise IndexError(number)  # at which an iteration ends
+        number %= len(self)
         return self._bytes[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogateescape")

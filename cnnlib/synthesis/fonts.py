@@ -43,7 +43,10 @@ def _all_differ(characters: str, glyphs: Mapping[str, bytes]) -> bool:
 
 
 def _glyphs(characters: str, font: str) -> dict[str, bytes]:
-    """The pixels of the characters that the font draws. None if it is broken, no small letters if they are capitals."""
+    """The pixels of the characters that the font draws, each as bytes.
+
+    There are none if it is broken, and no small letters if they look like capitals.
+    """
     try:
         known = drawable(font)
         opened = ImageFont.truetype(font, CHECKED_SIZE)

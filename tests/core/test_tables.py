@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.core.tables import FORMULA_STARTS, number, open_table, table_bytes
+from cnnlib.core.tables import number, open_table, table_bytes
 
-HARMFUL = [f"{start}1+1" for start in FORMULA_STARTS] + [
+STARTS = ["=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20"]  # the last four are full-width ones
+HARMFUL = [f"{start}1+1" for start in STARTS] + [
     "=cmd|' /C calc'!A0",
     "-12",
     "+49",

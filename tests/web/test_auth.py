@@ -6,7 +6,9 @@ from tests.web.clients import client_of, form
 
 def test_every_route_but_health_checks_needs_the_token(model: ServedModel, picture_bytes: bytes) -> None:
     client = client_of(model, token="sesame")
-    for header in (None, "Bearer wrong", "Basic sesame", "sesame", "Bearer \u00e9"):
+    beginnings = ("Bearer ", "Bearer", "Bearer s", "Bearer sesam")
+    others = ("Bearer sesame2", "Bearer wrong", "Basic sesame", "sesame", "Bearer \u00e9")
+    for header in (None, *beginnings, *others):
         refused = client.post("/b", headers={"Authorization": header} if header else {}, **form(picture_bytes))
         assert (refused.status_code, refused.json["error_code"]) == (401, "401")
         assert refused.headers["WWW-Authenticate"] == "Bearer"
