@@ -21,7 +21,8 @@ import os
 import re
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -31,7 +32,6 @@ from filelock import Timeout
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
 from cnnlib.cli import DONE, add_allow_host_argument, config_file, plain_parser, port_number, script
-from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.api_contract import api_token
 from cnnlib.core.errors import SampleError
@@ -39,10 +39,11 @@ from cnnlib.core.files import take_lock
 from cnnlib.core.paths import PROJECT_ROOT, display_path
 from cnnlib.core.printable import printable
 from cnnlib.data.listing import kinds_of_skipped, list_skipped
-from cnnlib.data.sources import list_source
+from cnnlib.data.sources import Entry as File
+from cnnlib.data.sources import Source, list_source
 from cnnlib.labelling import rounds
 from cnnlib.labelling.filing import Copies, Renames
-from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.journal import Entry, Journal
 from cnnlib.labelling.model_in_use import ModelInUse
 from cnnlib.labelling.round_state import RoundFolder, Rounds
 from cnnlib.labelling.session import Labelling
@@ -50,6 +51,8 @@ from cnnlib.labelling.suspects import suspects_in
 from cnnlib.web.label_app import create_label_app
 from cnnlib.web.server import serve
 
+OTHER = "serve a model with api_save, or name a folder: python label_pictures.py my_pictures/"
+FITTING = 20  # labels, whose pictures tell whether a folder is one that was moved
 ASIDE = "aside"  # folder beside the sets, for labelled pictures that can't be read
 OWN_CONFIG = "conf/FOLDER_config.json"
 SUITE_CONFIGS = ("captcha", "sample", "general", "general_captcha", "general_training", "demo_captcha", "demo_sample")
@@ -79,18 +82,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.train:
         rounds.run(path, folder, Journal(journal_path(path, folder)), say)
         return DONE
-    try:
-        with take_lock(journal_path(path, folder).with_suffix(".lock"), 0):
-            serve_page(arguments, path, config, folder)
-    except Timeout as error:
-        raise SampleError(f"{display_path(folder)}: another labelling of it is running; open its page") from error
+    if folder.suffix == ".csv":
+        with alone(journal_path(path, folder), folder):
+            serve_page(arguments, path, config, folder, look_again(config, path, folder))
+        return DONE
+    if arguments.folder is None and not folder.exists():
+        raise SampleError(f"{display_path(folder)}: expected pictures that the service received; got none; {OTHER}")
+    pictures = pictures_of(config, folder)
+    take_over(path, folder)
+    with alone(journal_path(path, folder), folder):
+        serve_page(arguments, path, config, folder, labelling_of(config, path, folder, pictures))
     return DONE
 
 
-def serve_page(arguments: Namespace, path: Path, config: SampleConfig, folder: Path) -> None:
+@contextmanager
+def alone(journal: Path, folder: Path) -> Iterator[None]:
+    """Hold the lock of a journal, which leaves no file behind. Raises SampleError when another process has it."""
+    lock = journal.with_suffix(".lock")
+    try:
+        with take_lock(lock, 0):
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # before it is free: whoever waits for it makes another one
+                    lock.unlink()
+    except Timeout as error:
+        raise SampleError(f"{display_path(folder)}: another labelling of it is running; open its page") from error
+
+
+def serve_page(arguments: Namespace, path: Path, config: SampleConfig, folder: Path, labelling: Labelling) -> None:
     """Serve the page over a folder, or a table of suspects, until Ctrl-C."""
-    second_look = folder.suffix == ".csv"
-    labelling = look_again(config, path, folder) if second_look else open_labelling(config, path, folder)
+    second_look = labelling.is_second_look
     progress, journal = labelling.progress(), display_path(labelling.journal.path)
     print(f"{display_path(folder)}: {progress.done} labelled, {progress.aside} set aside, {progress.left} left")
     place = "stay where they are" if second_look else f"are copied into {display_path(config.origin_dirs[0])}"
@@ -99,7 +121,8 @@ def serve_page(arguments: Namespace, path: Path, config: SampleConfig, folder: P
     command = [sys.executable, __file__, str(folder), "--config", str(path), "--train"]
     if not second_look:
         Thread(target=labelling.leave_out_doubles, daemon=True).start()
-    training = None if second_look else Rounds(command, RoundFolder.of(config))
+    count = partial(rounds.count_labelled, config)
+    training = None if second_look else Rounds(command, RoundFolder.of(config), count)
     make_app = partial(create_label_app, lambda: labelling, training, token, hosts)
     serve(make_app, arguments.host, arguments.port, "/", token=bool(token))
 
@@ -121,6 +144,8 @@ def config_of(folder: Path | None) -> Path:
         return SAMPLE_CONFIG
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(os.path.realpath(folder)).stem).strip("._") or "pictures"
     names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    if moved := moved_journal(PROJECT_ROOT / "conf", "*", folder):
+        return moved.with_name(f"{moved.stem.rpartition('_labels_')[0]}.json")
     paths = (PROJECT_ROOT / "conf" / f"{each}_config.json" for each in names if each not in SUITE_CONFIGS)
     return next(path for path in paths if _is_free(path, folder))
 
@@ -137,16 +162,75 @@ def open_labelling(config: SampleConfig, config_path: Path, folder: Path) -> Lab
 
     Raises SampleError when it has none, or the journal is broken.
     """
-    sets = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
-    source = list_source(folder, sets)
-    files = [file for file in source.entries if has_suffix(file.name, ANY_SUFFIX)]
-    if not files:
+    return labelling_of(config, config_path, folder, pictures_of(config, folder))
+
+
+def pictures_of(config: SampleConfig, folder: Path) -> Source:
+    """The pictures of a folder that are in no set; says what it passes over. Raises SampleError when it has none."""
+    source = rounds.list_pictures(folder, (*config.dirs_to_split, config.train_image_dir, config.test_image_dir))
+    if not source.entries:
         reasons = "".join(f"\n{line}" for line in kinds_of_skipped(source.skipped))
-        raise SampleError(f"{display_path(folder)}: expected pictures; got none{reasons}")
+        way_out = f"; {OTHER}" if folder == config.api_image_dir else ""
+        raise SampleError(f"{display_path(folder)}: expected pictures; got none{way_out}{reasons}")
     for line in list_skipped(source.skipped, config.log_dir / "label_skipped.txt"):
         say(line)
+    return source
+
+
+def labelling_of(config: SampleConfig, config_path: Path, folder: Path, pictures: Source) -> Labelling:
+    """The labelling of these pictures. Raises SampleError when the journal is broken."""
+    sets = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
     journal = Journal(journal_path(config_path, folder))
-    return Labelling(files, journal, Copies(config.origin_dirs[0], sets[1:]), ModelInUse(config.model_save_dir))
+    journal.note_folder(folder)
+    copies, reader = Copies(config.origin_dirs[0], sets[1:]), ModelInUse(config.model_save_dir)
+    return Labelling(pictures.entries, journal, copies, reader)
+
+
+def take_over(config_path: Path, folder: Path) -> None:
+    """Go on with the labels of a folder that was moved or renamed to this one: its journal gets this one's name."""
+    moved = moved_journal(config_path.parent, config_path.stem, folder)
+    if moved is None:
+        return
+    journal = Journal(moved)
+    with alone(moved, folder):
+        moved.rename(journal_path(config_path, folder))
+    place = display_path(Path(journal.folder))
+    say(f"{display_path(folder)} was {place}: its {len(journal.standing)} answers count here")
+
+
+def moved_journal(beside: Path, stem: str, folder: Path) -> Path | None:
+    """The journal, for configs of this stem, of pictures that are in this folder now and not where they were.
+
+    None if there is none, and where the folder has a journal of its own.
+    """
+    if folder.suffix == ".csv" or not folder.exists():
+        return None
+    own = journal_path(beside / "any.json", folder).name.rpartition("_")[2]
+    journals = sorted(beside.glob(f"{stem if stem == '*' else glob.escape(stem)}_labels_*.jsonl"))
+    if any(path.name.endswith(f"_{own}") for path in journals):
+        return None
+    return next((path for path in journals if _is_of(path, folder)), None)
+
+
+def _is_of(path: Path, folder: Path) -> bool:
+    """Whether a journal's folder is gone, and the pictures that were labelled last are in this one, byte for byte."""
+    try:
+        journal = Journal(path)
+    except SampleError:
+        return False
+    labels = [entry for entry in journal.standing.values() if entry.copy][-FITTING:]
+    if not journal.folder or os.path.lexists(journal.folder) or not labels:
+        return False
+    files = {str(file.name): file for file in list_source(folder).entries}
+    fitting = [entry for entry in labels if entry.picture in files and _is_copy(entry, files[entry.picture])]
+    return 2 * len(fitting) > len(labels)
+
+
+def _is_copy(entry: Entry, file: File) -> bool:
+    try:
+        return Copies(Path(), ()).name(entry.picture, entry.label, file.read()) == entry.copy
+    except SampleError:
+        return False
 
 
 def look_again(config: SampleConfig, config_path: Path, table: Path) -> Labelling:

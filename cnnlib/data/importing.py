@@ -30,7 +30,7 @@ from cnnlib.codec.filenames import (
     label_of,
     unescape,
 )
-from cnnlib.codec.images import decode_picture, is_empty, suffix_of
+from cnnlib.codec.images import decode_picture, describe_empty, is_empty, suffix_of
 from cnnlib.config import SampleConfig
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import SampleError
@@ -38,6 +38,7 @@ from cnnlib.core.files import sync_disk, write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data import plausibility
+from cnnlib.data.file_kinds import may_be_picture, why_unread
 from cnnlib.data.folders import labels_in, locked
 from cnnlib.data.label_tables import TABLE_SUFFIXES, PictureIndex, Table, read_table, single_label, unwrap
 from cnnlib.data.listing import kinds_of_skipped
@@ -57,16 +58,8 @@ _SET_FOLDER = re.compile(  # folders that hold many labels
 REPEATED_SHARE = 1 / 10  # of all different pictures; a label of more is likely no label
 OUTLIER = 10  # times as many pictures as other labels have; a label of more is likely no label
 SHORT = 2  # characters of a label that may repeat as often as it likes
-DOUBTFUL = "Doubtful label"  # begins the reason of one that is likely wrong
 UNKNOWN_CODE_PAGE = "is neither UTF-8 nor Chinese in GB 18030: save it as UTF-8"
 REASONS = 3  # lines about skipped files in an error
-_UNREAD = {  # kinds of files that are not read, and what to do about them
-    "convert them to PNG": ("tif", "tiff", "avif", "heic", "heif", "ico", "svg", "psd", "jxl", "jp2", "tga", "pdf"),
-    "unpack them, and import the folder": ("rar", "7z", "tar", "gz", "tgz", "bz2", "tbz", "xz", "txz", "zst", "lz4"),
-    "save the table as CSV": ("xlsx", "xls", "xlsm", "ods", "numbers"),
-    "save their pictures as files": ("parquet", "arrow", "npz", "npy", "pkl", "mat", "h5", "mdb", "tfrecord"),
-}
-_WAYS_OUT = {f".{suffix}": way_out for way_out, suffixes in _UNREAD.items() for suffix in suffixes}
 Labels = dict[PurePosixPath, tuple[str | None, str]]  # picture -> label and where it is from, or why there is none
 Progress = Callable[..., Any]
 
@@ -145,13 +138,18 @@ def find(source: Path, config: SampleConfig, progress: Progress, accept_labels: 
     found.pictures = pictures
     if not pictures:
         reasons = "".join(f"\n{line}" for line in kinds_of_skipped(found.skipped)[:REASONS])
-        if any(reason.startswith(DOUBTFUL) for _, reason in found.skipped):
+        if has_doubts(found.skipped):
             reasons += "\nLabels that are likely wrong are taken as they are with --accept-labels"
         raise SampleError(
             f"{display_path(source)}: expected pictures with labels in their names, in a table, or in the names of "
             f"their folders; got none{reasons}"
         )
     return found
+
+
+def has_doubts(skipped: Sequence[tuple[str, str]]) -> bool:
+    """Whether files were skipped because their labels are likely wrong."""
+    return any(reason.startswith(plausibility.DOUBTFUL) for _, reason in skipped)
 
 
 def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
@@ -161,7 +159,7 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
     """
     origin, copied = config.origin_dirs[0], Copied()
     with locked(origin):
-        results = on_all_cores(partial(_copy, FilesByContent(_sets(config)), Lock(), origin), found.pictures)
+        results = on_all_cores(partial(_copy, FilesByContent(_sets(config)), Lock(), config), found.pictures)
         for picture, result in zip(found.pictures, progress(results, total=len(found.pictures)), strict=True):
             if isinstance(result, str):
                 copied.skipped.append((str(picture.entry.name), result))
@@ -171,15 +169,15 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
     return copied
 
 
-def _copy(known: FilesByContent, lock: Lock, origin: Path, picture: Labelled) -> bool | str:
+def _copy(known: FilesByContent, lock: Lock, config: SampleConfig, picture: Labelled) -> bool | str:
     """Copy a picture. Returns whether it is new, or why it could not be copied. `known` are those that are there."""
     try:
         data = picture.entry.read()
         with lock:
             twin = next(iter(known.with_content(data)), None)
         if twin is None:
-            _write(origin, picture, data)
-        elif _label_in(twin) != picture.label:
+            _write(config.origin_dirs[0], picture, data)
+        elif _label_in(twin, config) != picture.label:
             return f"the same picture is there under another label: {display_path(twin)}"
         return twin is None
     except SampleError as error:
@@ -196,9 +194,10 @@ def _write(folder: Path, picture: Labelled, data: bytes) -> None:
         raise SampleError(f"the label is no name of a file here: '{escape_odd(picture.label)}'") from error
 
 
-def _label_in(path: Path) -> str | None:
+def _label_in(path: Path, config: SampleConfig) -> str | None:
+    """The label in the name of a picture as the config takes it, or None."""
     try:
-        return label_of(path.name)
+        return config.label(label_of(path.name))
     except SampleError:
         return None
 
@@ -244,12 +243,12 @@ def _tables_and_pictures(
     """The tables of a source and its pictures by name. Other files are skipped, with a table those that it mentions."""
     tables = [entry for entry in listed.entries if entry.name.suffix.lower() in TABLE_SUFFIXES]
     others = [entry for entry in listed.entries if entry.name.suffix.lower() not in TABLE_SUFFIXES]
-    pictures = {entry.name: entry for entry in others if _may_be_picture(entry)}
+    pictures = {entry.name: entry for entry in others if may_be_picture(entry)}
     unread = [entry.name for entry in others if entry.name not in pictures]
     if table_name:
         tables = [entry for entry in tables if str(entry.name) == table_name]
         unread = _mentioned(tables, unread)
-    found.skipped += [(str(name), _why_unread(name)) for name in unread]
+    found.skipped += [(str(name), why_unread(name)) for name in unread]
     return tables, pictures
 
 
@@ -261,14 +260,6 @@ def _mentioned(tables: Sequence[Entry], files: Sequence[PurePosixPath]) -> list[
         with suppress(SampleError):
             mentioned |= index.mentioned_in(table.read())
     return sorted(mentioned)
-
-
-def _why_unread(name: PurePosixPath) -> str:
-    """Why a file is not imported, with the way out where there is one."""
-    kind = name.suffix.lower()
-    if kind in _WAYS_OUT:
-        return f"{kind} files are not read: {_WAYS_OUT[kind]}"
-    return f"{escape_odd(kind)} files are no pictures" if kind else "not a picture"
 
 
 def _checked(text: str | None, cause: str) -> str:
@@ -491,16 +482,6 @@ def _unescaped(label: str, origin: str) -> tuple[str | None, str]:
     return unescape(label), origin
 
 
-def _may_be_picture(entry: Entry) -> bool:
-    """Whether a file is a picture by its suffix or, if it has another, by its content."""
-    if has_suffix(entry.name, ANY_SUFFIX):
-        return True
-    try:
-        return bool(suffix_of(entry.read()))
-    except SampleError:
-        return False
-
-
 def _stem(name: PurePosixPath) -> str:
     """A name without its suffix, also that of a second download: `2e8j.png.1`."""
     inner = PurePosixPath(name.stem)
@@ -544,8 +525,9 @@ def _decoded(pictures: Sequence[Labelled], found: Found, progress: Progress) -> 
     def look(picture: Labelled) -> Labelled | str:
         try:
             data = picture.entry.read()
-            if is_empty(decode_picture(data)):
-                return "Empty picture: all pixels have the same colour, transparent ones count as white"
+            opened = decode_picture(data)
+            if is_empty(opened):
+                return describe_empty(opened)
             return replace(picture, digest=digest_of(data).hex(), suffix=suffix_of(data))
         except SampleError as error:
             return f"Cannot be opened: {error}"
@@ -593,8 +575,7 @@ def _without_doubts(pictures: Sequence[Labelled], config: SampleConfig, found: F
         if cause is None:
             certain.append(picture)
         else:
-            reason = f"{DOUBTFUL} '{escape_odd(picture.label)}': {cause}"
-            found.skipped.append((str(picture.entry.name), reason))
+            found.skipped.append((str(picture.entry.name), plausibility.reason(picture.label, cause)))
     return certain
 
 
@@ -610,6 +591,5 @@ def _without_repeated(pictures: Sequence[Labelled], found: Found) -> list[Labell
     for picture in pictures:
         if picture.label in repeated:
             cause = f"{counts[picture.label]} of {len(pictures)} different pictures have it: likely a program or folder"
-            reason = f"{DOUBTFUL} '{escape_odd(picture.label)}': {cause}"
-            found.skipped.append((str(picture.entry.name), reason))
+            found.skipped.append((str(picture.entry.name), plausibility.reason(picture.label, cause)))
     return [picture for picture in pictures if picture.label not in repeated]

@@ -12,7 +12,7 @@ from cnnlib.core.errors import SampleError, naming_file
 from cnnlib.core.files import sync_folder
 from cnnlib.core.paths import display_path
 
-Action = Literal["label", "aside", "undo", "again"]
+Action = Literal["label", "aside", "undo", "again", "folder"]
 START = b'{"action":'  # of each line; no text in a line can hold it
 
 
@@ -30,6 +30,8 @@ Text = Annotated[str, PlainValidator(_text)]
 class Entry:
     """What was said about a picture: its label, that it can't be read, or that what was said does not count.
 
+    Of the action `folder`, `picture` is where the pictures are from here on.
+
     Some pictures are asked about again, to see whether the label is the same; `before` is the one that it had.
     `picture` is its place in the source, `copy` the name of its copy, `tab` who said it. `reading` and `confidence`
     were shown, and `seconds` passed until the answer.
@@ -46,6 +48,7 @@ class Entry:
     model: Text = ""  # that gave the reading
     at_random: bool = True  # whether the picture came in the random order, and so tells about all others
     before: Text = ""
+    page: Text = ""  # of the grid, on which it was accepted
 
 
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
@@ -57,6 +60,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Read the file; a missing one has no entries. Raises SampleError when it can't be read or is no journal."""
         self.path = path
+        self.folder = ""  # of the pictures, or their zip file, as far as an entry tells
         self.last: Entry | None = None
         self.again: dict[str, Entry] = {}  # by picture: what was said when it was asked about again
         self.standing: dict[str, Entry] = {}  # by picture: labels and set asides not taken back, the oldest first
@@ -85,6 +89,13 @@ class Journal:
                     f"{display_path(self.path)}: line {number}: expected an entry of a labelling; got another line; "
                     "move the file away to begin anew"
                 ) from error
+
+    def note_folder(self, folder: Path) -> None:
+        """Note where the pictures are. It is written before the next entry, if it is new."""
+        place = os.path.realpath(folder)
+        if place != self.folder:
+            self._owed.append(Entry("folder", place))
+            self.folder = place
 
     def append(self, entry: Entry) -> None:
         """Write an entry, and return once it is on the disk. Raises OSError, such as that of a full disk."""
@@ -117,6 +128,9 @@ class Journal:
         self._is_torn = False
 
     def _take(self, entry: Entry) -> None:
+        if entry.action == "folder":
+            self.folder = entry.picture
+            return
         self.last = entry
         if entry.action == "again":
             self.again[entry.picture] = entry

@@ -1,6 +1,7 @@
 """Which picture comes next to whom, and how the model reads it."""
 
 import itertools
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,12 +21,14 @@ from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.known_texts import KnownTexts
 from cnnlib.labelling.order import Doubles, Order
 
+log = logging.getLogger(__name__)
 LEASE_S = 120  # for which a picture that one tab shows is shown by no other
 GRID_PICTURES = 48  # on a page
 GRID_CHOICE = 400  # pictures that the surest are chosen from
 DOUBT_CHOICE = 100  # pictures that the least sure is chosen from
 APART_EACH = 10  # labels, of which one is of a picture that is never chosen for its reading
 AGAIN_AFTER = 20  # labels later a picture is asked about again
+AHEAD = 8  # pictures that are read in one go, while others wait
 
 
 class Reader(Protocol):
@@ -91,7 +94,7 @@ class Queue:
         self._until_apart, self._version = 0, reader.version  # labels until a picture kept apart is due, of this model
 
     def next(self, tab: str) -> Question | None:
-        """The next picture for a tab; None when none is left.
+        """The next picture for a tab; None when none is left, or other tabs show all that are.
 
         Those that were read wrong come first. Once the model has learned pictures of this kind, the least sure of the
         next ones comes, but each tenth picture is one that is kept apart. Nearly the same pictures as others come last.
@@ -102,6 +105,21 @@ class Queue:
         if question:
             self._lease(question.number, tab)
         return question
+
+    def read_ahead(self, tab: str, *, grid: bool) -> bool:
+        """Read a few pictures of those that a page of the grid, or the next question, is chosen from.
+
+        Returns whether some are still to be read.
+        """
+        self._refresh()
+        if not grid and not (self.order.at_random and self.reader.trained):
+            return False
+        hints = self._hints()
+        choice = itertools.islice(self._free(tab, self._choosable()), GRID_CHOICE if grid else DOUBT_CHOICE)
+        unread = [*itertools.islice((number for number in choice if not self._is_read(number, hints)), AHEAD)]
+        for number in unread:
+            self._try(number, hints)
+        return len(unread) == AHEAD
 
     def surest(self, tab: str) -> list[Question]:
         """The surest of the next pictures, for a page of the grid."""
@@ -132,6 +150,16 @@ class Queue:
         """This picture for a tab, whose label `said` was taken back. Raises SampleError."""
         self._lease(number, tab)
         return self._question(number, self._hints(), said)
+
+    def give_back(self, tab: str) -> None:
+        """Let others have the pictures that a tab shows."""
+        self._leases = {number: lease for number, lease in self._leases.items() if lease[0] != tab}
+
+    def pass_over(self, number: int, error: SampleError) -> None:
+        """Note that a picture can't be opened, and why: it is not asked about. The log names it once."""
+        if number not in self.unreadable:
+            log.warning("%s can't be opened: %s", self.order.names[number], error)
+        self.unreadable[number] = str(error)
 
     def choose(self, numbers: Iterable[int]) -> None:
         """Note that pictures were read wrong: they come before all others."""
@@ -180,16 +208,24 @@ class Queue:
 
     def _waiting(self, tab: str, numbers: Iterable[int], hints: Hints) -> Iterator[Question]:
         """Of these pictures those that nothing was said about, and that no other tab shows."""
+        return filter(None, (self._try(number, hints) for number in self._free(tab, numbers)))
+
+    def _free(self, tab: str, numbers: Iterable[int]) -> Iterator[int]:
+        """Their numbers, also of those that can't be opened as far as nobody tried."""
         now = time.monotonic()
         for number in numbers:
             holder, until = self._leases.get(number, (tab, 0.0))
             passed_over = number in self.unreadable or number in self.doubles.exact or (holder != tab and until > now)
-            if passed_over or self.order.names[number] in self._journal.standing:
-                continue
-            try:
-                yield self._question(number, hints)
-            except SampleError as error:
-                self.unreadable[number] = str(error)
+            if not passed_over and self.order.names[number] not in self._journal.standing:
+                yield number
+
+    def _try(self, number: int, hints: Hints) -> Question | None:
+        """The question about a picture; None, and a note, for one that can't be opened."""
+        try:
+            return self._question(number, hints)
+        except SampleError as error:
+            self.pass_over(number, error)
+            return None
 
     def _question(self, number: int, hints: Hints, said: str | None = None) -> Question:
         name = self.order.names[number]
@@ -207,11 +243,13 @@ class Queue:
 
     def _read(self, number: int, hints: Hints) -> Prediction:
         """How the model reads a picture. It is read again when more is known, or by a new model. Raises SampleError."""
-        version, known, reading = self._readings.get(number, (None, None, None))
-        if reading is None or (version, known) != (self.reader.version, hints):
+        if not self._is_read(number, hints):
             reading = self.reader.recognize(decode_picture(self.files[number].read()), hints)
             self._readings[number] = (self.reader.version, hints, reading)
-        return reading
+        return self._readings[number][2]
+
+    def _is_read(self, number: int, hints: Hints) -> bool:
+        return self._readings.get(number, (None, None))[:2] == (self.reader.version, hints)
 
     def _lease(self, number: int, tab: str) -> None:
         self._leases[number] = (tab, time.monotonic() + LEASE_S)

@@ -16,21 +16,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, suffix_in
+from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix
+from cnnlib.codec.images import suffix_of
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, check_keys, load_sample_config, read_sample_keys
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import read_json_object, write_atomically
 from cnnlib.core.paths import GENERAL_MODEL, SHIPPED, display_path, project_path
 from cnnlib.data import config_proposal
+from cnnlib.data.file_kinds import may_be_picture, why_unread
 from cnnlib.data.folders import locked, scan_labels
 from cnnlib.data.samples import inspect_folder
-from cnnlib.data.sources import list_source
+from cnnlib.data.sources import Source, list_source
 from cnnlib.data.verify_and_split import count_for_test, move, moved_labels, set_sizes
 from cnnlib.inference.model_card import held, load_card, load_model, save_model
 from cnnlib.labelling.journal import Journal
-from cnnlib.labelling.round_state import RoundFolder
+from cnnlib.labelling.round_state import ENDED, RoundFolder, check_enough, ending
 
-ENDED = "The new model reads"  # begins the last line of a round that went well
 FOLDERS = {  # of the pictures of a captcha, in a folder that is named like its config
     "origin_image_dir": "origin",
     "new_image_dir": "new_train",
@@ -95,6 +96,12 @@ def fit_config(path: Path) -> SampleConfig:
     return load_sample_config(path)
 
 
+def count_labelled(config: SampleConfig) -> int:
+    """How many labelled pictures the folders of a config hold, those for the test among them."""
+    folders = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
+    return sum(1 for folder in folders for _ in scan_labels(folder, config.image_suffix))
+
+
 def hold_back(config: SampleConfig, journal: Journal) -> int:
     """Move labelled copies into the test set until it has its share; returns how many.
 
@@ -128,6 +135,7 @@ def run(path: Path, pictures: Path, journal: Journal, say: Callable[[str], None]
     folder = RoundFolder.of(config)
     with folder.held():
         config = fit_config(path)
+        check_enough(count_labelled(config))
         own = _own_config(path, config, folder, pictures)
         say(f"The config is {display_path(path)}; {hold_back(config, journal)} pictures more are for the test")
         enough = ("--no-test",) if set_sizes(config).test else ()  # others were chosen for their readings
@@ -146,7 +154,7 @@ def _script(name: str, config: Path, *options: str) -> None:
     command = [sys.executable, str(SHIPPED / name), "--config", str(config), *options]
     status = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
     if status:
-        raise SampleError(f"{name} ended with status {status}; what it said is above")
+        raise SampleError(f"{name} {ending(status)}; what it said is above")
 
 
 def _own_config(path: Path, config: SampleConfig, folder: RoundFolder, pictures: Path) -> Path:
@@ -160,19 +168,30 @@ def _own_config(path: Path, config: SampleConfig, folder: RoundFolder, pictures:
     return own
 
 
+def list_pictures(folder: Path, without: Iterable[Path] = ()) -> Source:
+    """The pictures of a folder or a zip file, by suffix or content as an import chooses them. Others are skipped."""
+    if not folder.exists():
+        raise SampleError(f"{display_path(folder)}: expected a folder, a zip file or a suspects.csv; there is none")
+    source = list_source(folder, without)
+    pictures = [entry for entry in source.entries if may_be_picture(entry)]
+    taken = {entry.name for entry in pictures}
+    others = [entry.name for entry in source.entries if entry.name not in taken]
+    unread = [(str(name), why_unread(name).replace("import the folder", "name the folder")) for name in others]
+    return Source(pictures, [*source.skipped, *unread], source.notes)
+
+
 def _unpacked(pictures: Path, folder: RoundFolder) -> Path:
-    """The folder of the user's pictures. Those of a zip file are written into the round's folder."""
-    if pictures.is_dir():
+    """A folder with the user's pictures: theirs, or one of the round for those of a zip file or without a suffix."""
+    entries = list_pictures(pictures).entries
+    if pictures.is_dir() and (not entries or any(has_suffix(entry.name, ANY_SUFFIX) for entry in entries)):
         return pictures
     target = folder.path / "pictures"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for entry in list_source(pictures).entries:
-        if not has_suffix(entry.name, ANY_SUFFIX):
-            continue
+    for entry in entries:
         with suppress(SampleError):
             data = entry.read()
-            (target / f"{hashlib.sha256(data).hexdigest()}{suffix_in(entry.name.name)}").write_bytes(data)
+            (target / f"{hashlib.sha256(data).hexdigest()}.{suffix_of(data)}").write_bytes(data)
     return target
 
 

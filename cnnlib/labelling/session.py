@@ -1,6 +1,7 @@
 """A labelling: what is said about each picture, where that goes, and how far it is."""
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from cnnlib.labelling.queue import Question, Queue, Reader
 
 RECENT = 20  # labels, whose pace is shown
 PAUSE_S = 120  # for a label, above which there was a pause
+AWAY_S = 600  # after which a tab that was not heard of is thought to be closed
+TURN_S = 0.001  # in which others are answered
 
 
 class TakenError(SampleError):
@@ -30,7 +33,8 @@ class Label:
     """What is said about a picture: its text, and what its tab knew.
 
     That is the reading that it showed, with the version of the model, and for how long; no model for none.
-    `at_random`: the picture was not chosen for its reading, so it tells about all others.
+    `at_random`: the picture was not chosen for its reading, so it tells about all others. `page` of the grid: where it
+    was accepted.
     """
 
     text: str
@@ -40,6 +44,7 @@ class Label:
     tab: str = ""
     at_random: bool = True
     model: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Progress:
 
     `right` is the share of pictures at random whose label the reading of today's model had, with its 95% interval;
     None without any. Of the pictures that were asked about `again`, some labels `differed` from before. `doubles` are
-    left out, because another file is the same.
+    left out, because another file is the same, and those that are `unreadable`, because they can't be opened.
     """
 
     done: int
@@ -61,6 +66,7 @@ class Progress:
     again: int
     differed: int
     doubles: int
+    unreadable: int
 
 
 class Labelling:
@@ -79,20 +85,54 @@ class Labelling:
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._lock = threading.RLock()
         self._seconds: list[float] = []  # that labels took
+        self._heard: dict[str, float] = {}  # when each tab was heard of last
         self._finish_last()
 
     def next_question(self, tab: str) -> Question | None:
-        """The next picture for a tab of a browser, None when none is left. No other tab gets it for a while."""
+        """The next picture for a tab of a browser. No other tab gets it for a while.
+
+        None when none is left, or when other tabs show all that are.
+        """
+        self._read_ahead(tab, grid=False)
         with self._lock:
             return self.queue.next(tab)
 
     def grid(self, tab: str) -> list[Question]:
         """The surest of the next pictures, sorted by what is read, so that a wrong one stands out among its like.
 
-        No other tab gets them for a while.
+        No other tab gets them for a while. Raises SampleError in a second look.
         """
+        self.check_grid()
+        self._read_ahead(tab, grid=True)
         with self._lock:
-            return sorted(self.queue.surest(tab), key=lambda question: question.reading.text)
+            return _sorted(self.queue.surest(tab))
+
+    def check_grid(self) -> None:
+        """Raise SampleError in a second look: there the readings are those that contradict the labels."""
+        if self.is_second_look:
+            raise SampleError("a second look has no grid, because its readings contradict the labels; go one by one")
+
+    @property
+    def is_second_look(self) -> bool:
+        """Whether the pictures are those of a table of suspects, and have labels."""
+        return not self.queue.order.at_random
+
+    def leave(self, tab: str) -> None:
+        """Note that a tab was closed: others get the pictures that it showed, and may take back what it said."""
+        with self._lock:
+            self.queue.give_back(tab)
+            self._heard.pop(tab, None)
+
+    def _read_ahead(self, tab: str, *, grid: bool) -> None:
+        """Read what is chosen from, a few pictures at a time, so that other tabs are answered in between."""
+        with self._lock:
+            self._heard[tab] = time.monotonic()
+        while self._reads_some(tab, grid=grid):
+            time.sleep(TURN_S)
+
+    def _reads_some(self, tab: str, *, grid: bool) -> bool:
+        with self._lock:
+            return self.queue.read_ahead(tab, grid=grid)
 
     def doubt(self, numbers: Iterable[int]) -> None:
         """Note that pictures of a grid were read wrong: they come one by one, before all others."""
@@ -116,7 +156,7 @@ class Labelling:
             copy = self.filing.name(self._names[number], text, data)
             shown, said_by = (label.reading, label.confidence, label.seconds), (label.tab, label.model)
             at_random = label.at_random and self.queue.comes_evenly(number)
-            entry = Entry("label", self._names[number], text, copy, *shown, *said_by, at_random)
+            entry = Entry("label", self._names[number], text, copy, *shown, *said_by, at_random, page=label.page)
             self._note(entry, data)
             self._seconds.append(label.seconds)
 
@@ -146,7 +186,7 @@ class Labelling:
         try:
             return self.files[number].read()
         except SampleError as error:
-            self.queue.unreadable[number] = str(error)
+            self.queue.pass_over(number, error)
             raise TakenError(f"{self._names[number]}: {error}; here is the next one") from error
 
     def _note(self, entry: Entry, data: bytes) -> None:
@@ -167,24 +207,60 @@ class Labelling:
             self._note(Entry("aside", self._names[number], copy=copy, seconds=seconds, tab=tab), b"")
 
     def undo(self, tab: str) -> Question | None:
-        """Take back what this tab said last, or anyone if it said nothing, and ask again; None when nothing was said.
+        """Take back what this tab said last, and ask again; None when nothing was said.
 
-        A picture that was set aside and is gone is not asked about. Raises SampleError when the copy has been moved
-        since, so that it would stay, or is the only one that is left.
+        A tab that said nothing takes back what was said by one that is not there any more. A picture that was set aside
+        and is gone is not asked about. Raises SampleError when all was said by others, when the copy has been moved
+        since, so that it would stay, and when it is the only one that is left.
         """
         with self._lock:
-            known = [entry for entry in self.journal.standing.values() if entry.picture in self._numbers]
-            last = next((entry for entry in reversed(known) if entry.tab == tab), known[-1] if known else None)
-            if last is None:
-                return None
-            number = self._numbers[last.picture]
-            self.filing.check_there(last)
-            if last.copy:
-                self._check_source(last)
-            self._take_back(last, tab)
-            with suppress(SampleError):  # one that was set aside may be gone
-                return self.queue.ask(number, tab, last.label or None)
-            return None
+            said = self._said_by(tab)
+            return self._undo(said[-1], tab) if said else None
+
+    def undo_page(self, tab: str) -> tuple[list[Question], str]:
+        """Take back the page of the grid that this tab accepted last, and show it again.
+
+        Returns its questions, and what to say about the labels that have to stay. Raises SampleError when it accepted
+        none, or all have to stay, for the reasons of `undo`.
+        """
+        with self._lock:
+            of_pages = [entry for entry in self._said_by(tab) if entry.page]
+            if not of_pages:
+                raise SampleError("this tab accepted no page of the grid; one by one, single labels are taken back")
+            page = [entry for entry in of_pages if entry.page == of_pages[-1].page]
+            questions, faults = list[Question](), list[SampleError]()
+            for entry in reversed(page):
+                try:
+                    questions += filter(None, [self._undo(entry, tab)])
+                except SampleError as error:
+                    faults.append(error)
+            if len(faults) == len(page):
+                raise faults[0]
+            return _sorted(
+                reversed(questions)
+            ), f"{len(faults)} of {len(page)} labels stay: {faults[0]}" if faults else ""
+
+    def _said_by(self, tab: str) -> list[Entry]:
+        """What a tab said, the oldest first; if nothing, what was said by tabs that are closed.
+
+        Raises SampleError when tabs that are there said all.
+        """
+        known = [entry for entry in self.journal.standing.values() if entry.picture in self._numbers]
+        now, never = time.monotonic(), -AWAY_S
+        closed = [entry for entry in known if now - self._heard.get(entry.tab, never) >= AWAY_S]
+        said = [entry for entry in known if entry.tab == tab] or closed
+        if known and not said:
+            raise SampleError("this tab said nothing yet; what another tab said is taken back there")
+        return said
+
+    def _undo(self, entry: Entry, tab: str) -> Question | None:
+        self.filing.check_there(entry)
+        if entry.copy:
+            self._check_source(entry)
+        self._take_back(entry, tab)
+        with suppress(SampleError):  # one that was set aside may be gone
+            return self.queue.ask(self._numbers[entry.picture], tab, entry.label or None)
+        return None
 
     def _check_source(self, entry: Entry) -> None:
         """Raise SampleError when the picture that an entry is about is gone, or is another one by now."""
@@ -199,6 +275,12 @@ class Labelling:
     def name(self, number: int) -> str:
         """The name of a picture. A number may be another picture's after a start anew, a name never is."""
         return self._names[number]
+
+    def unreadable(self) -> list[tuple[str, str]]:
+        """The names of the pictures that can't be opened, as far as they came, each with the reason."""
+        with self._lock:
+            known = [(self._names[number], reason) for number, reason in self.queue.unreadable.items()]
+            return sorted((name, reason) for name, reason in known if name not in self.journal.standing)
 
     def data(self, number: int) -> bytes:
         """The bytes of a picture. Raises SampleError."""
@@ -225,6 +307,7 @@ class Labelling:
                 again=len(self.journal.again),
                 differed=sum(entry.label != entry.before for entry in self.journal.again.values()),
                 doubles=len(self.queue.doubles.exact),
+                unreadable=len(self.unreadable()),
             )
 
     def leave_out_doubles(self) -> None:
@@ -261,6 +344,10 @@ class Labelling:
         """Labels a minute of late, without pauses."""
         working = [seconds for seconds in self._seconds[-RECENT:] if 0 < seconds < PAUSE_S]
         return 60 * len(working) / sum(working) if working else None
+
+
+def _sorted(questions: Iterable[Question]) -> list[Question]:
+    return sorted(questions, key=lambda question: question.reading.text)
 
 
 def _checked(text: str) -> str:

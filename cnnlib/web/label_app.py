@@ -1,12 +1,14 @@
 """The page for labelling pictures by hand, and what it asks of the server."""
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeGuard
 
 from flask import Flask, Response, jsonify, render_template, request
 
+from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
 from cnnlib.labelling.known_texts import UnusualError
@@ -18,6 +20,7 @@ from cnnlib.web.api_errors import ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect
 from cnnlib.web.hosts import answer_known_names_only
 from cnnlib.web.page import POLICY
+from cnnlib.web.wsgi_bridge import waits_for_others
 
 TAKEN, UNUSUAL, REFUSED, NOT_SAVED, OTHER = "2001", "2002", "2003", "2004", "2005"  # error codes
 DOUBTFUL = 0.9  # confidence of a character, below which it is marked
@@ -42,32 +45,39 @@ def create_label_app(
     if not token:
         answer_known_names_only(app, hosts)
     protect(app, token, ())
-    _add_page(app)
+    _add_page(app, labelling)
     _add_questions(app, labelling)
     _add_answers(app, labelling)
     _add_rounds(app, labelling, rounds)
     return app
 
 
-def _add_page(app: Flask) -> None:
+def _add_page(app: Flask, labelling: Labelling) -> None:
     @app.get("/")
     def page() -> Response:
-        response = Response(render_template("label.html"), mimetype="text/html")
+        response = Response(render_template("label.html", second_look=labelling.is_second_look), mimetype="text/html")
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
 
 def _add_questions(app: Flask, labelling: Labelling) -> None:
-    """What the page shows: a question, a page of the grid, a picture."""
+    """What the page shows: a question, a page of the grid, a picture, and which ones can't be opened."""
 
     @app.get("/question")
+    @waits_for_others
     def question() -> Response:
         return _state(labelling, labelling.next_question(_asking_tab()))
 
     @app.get("/grid")
+    @waits_for_others
     def grid() -> Response:
         return _grid(labelling, _asking_tab())
+
+    @app.get("/unreadable")
+    @waits_for_others
+    def unreadable() -> Response:
+        return jsonify([{"name": escape_odd(name), "reason": reason} for name, reason in labelling.unreadable()])
 
     @app.get("/picture/<int:number>")
     def picture(number: int) -> Response:
@@ -84,6 +94,7 @@ def _add_answers(app: Flask, labelling: Labelling) -> None:
     """What is said on the page. Each is answered with what it shows next."""
 
     @app.post("/label")
+    @waits_for_others
     def label() -> Response:
         said = _said(labelling)
         with _refused():
@@ -91,6 +102,7 @@ def _add_answers(app: Flask, labelling: Labelling) -> None:
         return _state(labelling, labelling.next_question(said["tab"]))
 
     @app.post("/aside")
+    @waits_for_others
     def aside() -> Response:
         said = _said(labelling)
         with _refused():
@@ -98,25 +110,42 @@ def _add_answers(app: Flask, labelling: Labelling) -> None:
         return _state(labelling, labelling.next_question(said["tab"]))
 
     @app.post("/accept")
+    @waits_for_others
     def accept() -> Response:
         return _grid(labelling, _accept(labelling, _object()))
 
     @app.post("/undo")
+    @waits_for_others
     def undo() -> Response:
-        tab = str(_object().get("tab", ""))[:TAB_LIMIT]
+        tab = _tab(_object())
         with _refused():
             asked_again = labelling.undo(tab)
         return _state(labelling, asked_again or labelling.next_question(tab))
+
+    @app.post("/undo-page")
+    @waits_for_others
+    def undo_page() -> Response:
+        with _refused():
+            questions, message = labelling.undo_page(_tab(_object()))
+        return _sheet(labelling, questions, message)
+
+    @app.post("/leave")
+    @waits_for_others
+    def leave() -> Response:
+        labelling.leave(_tab(_object()))
+        return jsonify({})
 
 
 def _add_rounds(app: Flask, labelling: Labelling, rounds: Rounds | None) -> None:
     """The training on the labels so far: how far it is, and its start."""
 
     @app.get("/round")
+    @waits_for_others
     def round_state() -> Response:
         return _round(rounds)
 
     @app.post("/round")
+    @waits_for_others
     def start_round() -> Response:
         _object()  # so that no form of another site can send it
         with _refused():
@@ -130,6 +159,10 @@ def _add_rounds(app: Flask, labelling: Labelling, rounds: Rounds | None) -> None
 
 def _asking_tab() -> str:
     return request.args.get("tab", "")[:TAB_LIMIT]
+
+
+def _tab(said: dict[str, Any]) -> str:
+    return str(said.get("tab", ""))[:TAB_LIMIT]
 
 
 def _object() -> dict[str, Any]:
@@ -147,18 +180,21 @@ def _said(labelling: Labelling, said: dict[str, Any] | None = None) -> dict[str,
         raise ApiError(400, "400", f"expected number to be a whole number below {count}")
     if said.get("name") != labelling.name(number):
         raise ApiError(409, OTHER, "the pictures have changed since this one was shown; nothing was saved")
-    return {**said, "tab": str(said.get("tab", ""))[:TAB_LIMIT]}
+    return {**said, "tab": _tab(said)}
 
 
 def _accept(labelling: Labelling, page: dict[str, Any]) -> str:
     """Label the `pictures` of a page of the grid, and doubt the `wrong` ones; returns the tab. Raises ApiError."""
-    tab, pictures, wrong = str(page.get("tab", ""))[:TAB_LIMIT], page.get("pictures"), page.get("wrong", [])
+    tab, pictures, wrong = _tab(page), page.get("pictures"), page.get("wrong", [])
+    with _refused():
+        labelling.check_grid()
     if not (_are_objects(pictures) and _are_objects(wrong)):
         raise ApiError(400, "400", "expected pictures and wrong to be lists of objects")
     accepted = [_said(labelling, each) for each in pictures]
     labelling.doubt([_said(labelling, each)["number"] for each in wrong])
+    seconds, name = _number(page, "seconds") / max(1, len(pictures)), secrets.token_hex(8)
     for each in accepted:
-        label = _label({**each, "tab": tab, "seconds": _number(page, "seconds") / len(pictures)}, at_random=False)
+        label = replace(_label({**each, "tab": tab, "seconds": seconds}), at_random=False, page=name)
         with _refused(), suppress(TakenError):  # by another tab meanwhile, or gone
             labelling.label(each["number"], label, sure=True)
     return tab
@@ -168,10 +204,10 @@ def _are_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
-def _label(said: dict[str, Any], *, at_random: bool = True) -> Label:
+def _label(said: dict[str, Any]) -> Label:
     text, reading, model = (str(said.get(key, ""))[:TEXT_LIMIT] for key in ("text", "reading", "model"))
     confidence, seconds = (_number(said, key) for key in ("confidence", "seconds"))
-    return Label(text, reading, confidence, seconds, said["tab"], at_random, model)
+    return Label(text, reading, confidence, seconds, said["tab"], model=model)
 
 
 def _number(said: dict[str, Any], key: str) -> float:
@@ -207,8 +243,14 @@ def _round(rounds: Rounds | None) -> Response:
 
 def _grid(labelling: Labelling, tab: str) -> Response:
     """How far it is, and the next page of the grid."""
-    questions = [_shown(question) for question in labelling.grid(tab)]
-    return jsonify({"questions": questions, "progress": asdict(labelling.progress())})
+    with _refused():
+        return _sheet(labelling, labelling.grid(tab))
+
+
+def _sheet(labelling: Labelling, questions: Sequence[Question], message: str = "") -> Response:
+    """How far it is, a page of the grid, and what to say about it."""
+    shown = [_shown(question) for question in questions]
+    return jsonify({"questions": shown, "progress": asdict(labelling.progress()), "message": message})
 
 
 def _shown(question: Question) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from cnnlib.labelling import rounds
 from cnnlib.labelling.filing import Copies
 from cnnlib.labelling.journal import Entry, Journal
 from cnnlib.labelling.model_in_use import GENERAL, ModelInUse
-from cnnlib.labelling.round_state import RoundFolder, Rounds, RoundState
+from cnnlib.labelling.round_state import ENDED, RoundFolder, Rounds, RoundState, ending
 from cnnlib.labelling.rounds import fit_config, hold_back, open_config, swap_in
 from cnnlib.labelling.session import Label, Labelling
 from tests.helpers import draw, eventually, fill, run_script, write_config
@@ -288,6 +288,36 @@ def test_started_round_is_a_process_of_its_own(folder: RoundFolder) -> None:
     assert stated(started).said == "failed"
 
 
+def test_round_that_failed_says_its_last_lines_and_where_the_log_is(folder: RoundFolder) -> None:
+    folder.path.mkdir()
+    folder.log.write_text("one\ntwo\nconf/a.json: too small\ntrain_model.py ended with status 2\n", encoding="utf-8")
+    started = Rounds([], folder)
+    *lines, place = stated(started).fault.splitlines()
+    assert lines == ["two", "conf/a.json: too small", "train_model.py ended with status 2"]
+    assert place.endswith("round/round.log")
+    folder.log.write_text(f"{ENDED} 92.0% of 25 test pictures", encoding="utf-8")
+    assert stated(started).fault == ""
+
+
+def test_too_few_labelled_pictures_are_refused(folder: RoundFolder) -> None:
+    started = Rounds([sys.executable, "-c", ""], folder, lambda: 9)
+    with pytest.raises(SampleError, match="expected 10 or more labelled pictures to train on; got 9; label some more"):
+        started.start()
+    assert not folder.log.exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (2, "ended with status 2"),
+        (-9, "was ended from outside, by the signal SIGKILL, as the system does when memory runs short"),
+        (143, "was ended from outside, by the signal SIGTERM"),
+    ],
+)
+def test_end_of_a_script_is_said_in_words(status: int, expected: str) -> None:
+    assert ending(status) == expected
+
+
 def test_round_is_under_way_from_its_start_on(folder: RoundFolder) -> None:
     started = Rounds([sys.executable, "-c", "import sys; sys.stdin.read(); import time; time.sleep(60)"], folder)
     started.start()
@@ -339,7 +369,7 @@ def test_round_trains_on_the_labels_and_the_page_reads_with_the_new_model(tmp_pa
         labelling.label(number, Label(label_of(file.name.name)))
     done = run_script("label_pictures.py", pictures, "--config", path, "--train")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].startswith(rounds.ENDED)
+    assert done.stdout.splitlines()[-1].startswith(ENDED)
     assert "pictures without labels" in done.stdout
     assert len(list_entries(config.test_image_dir)) + len(list_entries(config.train_image_dir)) == 40
     assert list_entries(config.origin_dirs[0]) == []

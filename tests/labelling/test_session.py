@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -267,14 +268,17 @@ def test_label_is_composed(opened: Open, tmp_path: Path) -> None:
     assert labels_in(tmp_path / "origin") == ["\u00e9"]
 
 
-def test_file_that_is_no_picture_is_passed_over(opened: Open, tmp_path: Path) -> None:
+def test_file_that_is_no_picture_is_passed_over(opened: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     fill(tmp_path / "pictures", 1)
     (tmp_path / "pictures" / "text.png").write_text("no picture")
     labelling = opened()
     label(labelling, "01")
     assert labelling.next_question("tab") is None
     assert [labelling.queue.order.names[number] for number in labelling.queue.unreadable] == ["text.png"]
-    assert labelling.progress().left == 0
+    labelling.grid("other")
+    progress, (unreadable,) = labelling.progress(), labelling.unreadable()
+    assert (progress.left, progress.unreadable, unreadable[0]) == (0, 1, "text.png")
+    assert caplog.text.count("text.png can't be opened: ") == 1
 
 
 def test_progress_counts_what_was_read_right_and_the_pace(opened: Open, tmp_path: Path) -> None:
@@ -338,6 +342,70 @@ def test_pictures_are_read_once_until_more_is_known(
     label(labelling, "01")
     labelling.grid("tab")
     assert len(reader.hints) == 7
+
+
+def test_page_of_the_grid_is_taken_back_as_a_whole_also_what_a_kill_left(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "pictures", 4)
+    labelling = opened()
+    for question in labelling.grid("tab")[:3]:
+        labelling.label(question.number, Label("00", "00", tab="tab", at_random=False, page="first"))
+    single = label(labelling, "01")
+    take_back, calls = Copies.take_back, list[int]()
+
+    def killed(*arguments: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        take_back(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Copies, "take_back", killed)
+        with pytest.raises(KeyboardInterrupt):
+            labelling.undo_page("tab")
+    questions, message = opened().undo_page("tab")
+    assert ([each.said for each in questions], message) == (["00"], "")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    with pytest.raises(SampleError, match="this tab accepted no page of the grid"):
+        opened().undo_page("tab")
+    assert single.name in opened().journal.standing
+
+
+def test_what_another_tab_said_is_taken_back_only_once_it_is_closed(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "pictures", 3)
+    labelling = opened()
+    said = label(labelling, "01", tab="theirs")
+    with pytest.raises(SampleError, match="this tab said nothing yet"):
+        labelling.undo("mine")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    labelling.leave("theirs")
+    again = labelling.undo("mine")
+    assert again
+    assert again.number == said.number
+    label(labelling, "10", tab="theirs")
+    monkeypatch.setattr(session, "AWAY_S", 0)
+    assert labelling.undo("mine"), "it was not heard of for long"
+
+
+def test_others_are_answered_while_many_pictures_are_read(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "pictures", 20)
+    labelling, answers = opened(), list[bool]()
+
+    def ask(_: float) -> None:
+        thread = Thread(target=labelling.progress)
+        thread.start()
+        thread.join(10)
+        answers.append(not thread.is_alive())
+
+    monkeypatch.setattr("cnnlib.labelling.session.time.sleep", ask)
+    labelling.grid("tab")
+    assert answers
+    assert all(answers)
 
 
 @pytest.fixture

@@ -63,6 +63,36 @@ def test_what_is_passed_over_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "Skipped more.zip: the archive can't be opened" in capsys.readouterr().out
 
 
+def test_pictures_are_known_by_their_content_and_others_named_by_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    for path, name in zip(fill(tmp_path / "drawn", 3), ("captcha_0", "b.php", "a.jfif"), strict=True):
+        path.rename(tmp_path / "pictures" / name)
+    for number in range(4):
+        (tmp_path / f"pictures/{number}.TIFF").write_bytes(b"II*\0")
+    assert open_folder(tmp_path, tmp_path / "pictures").progress().left == 3
+    assert "Skipped 4: .tiff files are not read, such as 0.TIFF, 1.TIFF, 2.TIFF: convert" in capsys.readouterr().out
+    (tmp_path / "a.tar.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(SampleError, match=r"got none\nSkipped a\.tar\.gz: \.gz files are not read: unpack them, and"):
+        open_folder(tmp_path, tmp_path / "a.tar.gz")
+
+
+def test_no_received_pictures_are_said_with_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert label_pictures.main(["--config", str(write_config(tmp_path))]) == 2
+    said = capsys.readouterr().err
+    assert "expected pictures that the service received; got none" in said
+    assert "name a folder: python label_pictures.py my_pictures/" in said
+
+
+def test_folder_that_is_not_there_leaves_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_config(tmp_path)
+    before = {*tmp_path.iterdir()}
+    assert label_pictures.main([str(tmp_path / "mistyped"), "--config", str(path)]) == 2
+    assert "expected a folder, a zip file or a suspects.csv; there is none" in capsys.readouterr().err
+    assert {*tmp_path.iterdir()} == before
+
+
 def test_two_pictures_of_one_name_in_an_archive_are_both_asked_about(tmp_path: Path) -> None:
     drawn = fill(tmp_path / "drawn", 3)
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive, warnings.catch_warnings():
@@ -116,6 +146,26 @@ def test_folders_of_one_name_have_configs_of_their_own(tmp_path: Path, conf: Pat
     path = conf / "other_config.json"
     label_pictures.journal_path(path, tmp_path / "suspects.csv").touch()
     assert label_pictures.config_of(tmp_path / "other") == path, "a second look is no other folder"
+
+
+def test_labels_of_a_folder_that_was_moved_go_on(
+    tmp_path: Path, conf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_pictures, "serve", lambda *_, **__: None)
+    first, other, path = tmp_path / "a/captchas", tmp_path / "c/captchas", conf / "captchas_config.json"
+    fill(first, 3)
+    fill(other, 3, seed=50)
+    write_config(tmp_path).rename(path)
+    label_pictures.open_labelling(load_sample_config(path), path, first).label(0, Label("01"))
+    assert label_pictures.config_of(other) == conf / "captchas_2_config.json", "the first one is there"
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert label_pictures.config_of(other) == conf / "captchas_2_config.json", "other pictures"
+    assert label_pictures.config_of(tmp_path / "b/captchas") == path
+    assert label_pictures.main([str(tmp_path / "b/captchas"), "--port", "0"]) == 0
+    said = capsys.readouterr().out
+    assert "its 1 answers count here" in said
+    assert "1 labelled, 0 set aside, 2 left" in said
+    assert not [*conf.glob("*.lock")]
 
 
 def test_second_labelling_of_a_folder_is_refused_while_one_runs(

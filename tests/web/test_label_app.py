@@ -21,7 +21,8 @@ from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.round_state import RoundState
 from cnnlib.labelling.session import Label, Labelling
 from cnnlib.web.label_app import create_label_app
-from tests.helpers import draw, fill, running
+from cnnlib.web.wsgi_bridge import waiting_routes
+from tests.helpers import draw, eventually, fill, running
 from tests.web.test_page import browser, needs_browser, page  # noqa: F401 (fixtures)
 
 
@@ -276,6 +277,7 @@ def test_last_label_is_taken_back_when_no_picture_is_left(shown: Page, labels: A
         expect(shown.locator("#count")).to_contain_text(f"{done} of 4")
     expect(shown.locator("#end")).to_be_visible()
     if last == "grid":
+        shown.locator("#one").click()
         shown.locator("#undo-last").click()
     else:
         shown.keyboard.press("Control+z")
@@ -476,6 +478,141 @@ def test_training_is_started_and_shown_on_the_page(labelling: Labelling, page: P
 
 
 @needs_browser
+def test_training_that_failed_says_why(labelling: Labelling, page: Page) -> None:  # noqa: F811
+    rounds: Any = Trained()
+    rounds.told = RoundState(False, 0, 0, (), "last", "conf/a.json: too small\nAll that it said is in round.log")
+    with running(create_label_app(lambda: labelling, rounds)) as address:
+        page.goto(address)
+        expect(page.locator("#round-state")).to_contain_text("conf/a.json: too small")
+        expect(page.locator("#round-state")).to_contain_text("All that it said is in round.log")
+
+
+@needs_browser
+def test_characters_go_into_the_label_wherever_the_focus_is(
+    labelling: Labelling,
+    page: Page,  # noqa: F811
+    labels: Any,
+) -> None:
+    rounds: Any = Trained()
+    labelling.label(0, Label("01"))
+    with running(create_label_app(lambda: labelling, rounds)) as address:
+        page.goto(address)
+        expect(page.locator("#cells .here")).to_have_text("0")
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.type("1")
+        assert cells(page) == "0l1l"
+        page.locator("h1").click()
+        page.locator("#train").click()
+        expect(page.locator("#train")).to_be_disabled()
+        page.keyboard.type("0")
+        assert cells(page) == "0l10"
+        enter(page)
+        expect(page.locator("#count")).to_contain_text("2 of 4")
+    assert labels() == ["01", "0l10"]
+
+
+@needs_browser
+def test_text_that_is_composed_is_shown_before_it_is_filed(shown: Page, labels: Any) -> None:
+    expect(shown.locator("#picture")).to_have_attribute("aria-busy", "false")
+    keyboard = shown.context.new_cdp_session(shown)
+    keyboard.send("Input.imeSetComposition", {"text": "ti", "selectionStart": 2, "selectionEnd": 2})
+    expect(shown.locator(".cell.composing")).to_have_count(2)
+    assert cells(shown) == "0lti"
+    shown.get_by_role("button", name="Right, next").click()
+    expect(shown.locator("#count")).to_contain_text("1 of 4")
+    assert labels() == ["0lti"]
+    assert cells(shown) == "0l0l"
+
+
+@needs_browser
+def test_pictures_that_another_tab_shows_are_waited_for(app: Flask, page: Page) -> None:  # noqa: F811
+    client = app.test_client()
+    assert len(client.get("/grid?tab=other").json["questions"]) == 4
+    with running(app) as address:
+        page.goto(address)
+        expect(page.locator("#end-text")).to_contain_text("The last 4 pictures are open in another tab")
+        assert client.post("/leave", json={"tab": "other"}).status_code == 200
+        expect(page.locator("#work")).to_be_visible()
+
+
+@needs_browser
+def test_tab_that_is_closed_gives_back_its_pictures(shown: Page, app: Flask, labelling: Labelling) -> None:
+    assert len(app.test_client().get("/grid?tab=other").json["questions"]) == 3
+    shown.goto("about:blank")
+    assert eventually(lambda: labelling.next_question("third") is not None)
+
+
+@needs_browser
+@pytest.mark.parametrize("way", ["key", "button"])
+def test_page_of_the_grid_is_taken_back_and_shown_again(
+    shown: Page, labels: Any, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "GRID_PICTURES", 2)
+    shown.locator("#grid").click()
+    for done in (2, 4):
+        for number in range(2):
+            expect(shown.locator(".tile img").nth(number)).to_have_js_property("naturalWidth", 32)
+        shown.keyboard.press("Enter")
+        expect(shown.locator("#count")).to_contain_text(f"{done} of 4")
+    expect(shown.locator("#end")).to_be_visible()
+    for left in (2, 0):
+        if way == "key":
+            shown.keyboard.press("Control+z")
+        else:
+            shown.get_by_role("button", name="Back", exact=True).click()
+        expect(shown.locator("#count")).to_contain_text(f"{left} of 4")
+        expect(shown.get_by_role("checkbox")).to_have_count(2)
+        assert len(labels()) == left
+
+
+@needs_browser
+def test_pictures_that_can_not_be_opened_are_counted_and_named(shown: Page, tmp_path: Path, app: Flask) -> None:
+    asked = app.test_client().get("/question?tab=b").json["question"]["name"]
+    app.test_client().post("/leave", json={"tab": "b"})
+    (tmp_path / "pictures" / asked).unlink()
+    app.test_client().post("/label", json={"number": 1, "name": asked, "text": "01"})
+    enter(shown)
+    expect(shown.locator("#unreadable-count")).to_have_text("1 can't be opened")
+    shown.locator("#unreadable-count").click()
+    expect(shown.locator("#unreadable-names")).to_contain_text(f"{asked}: can't be read")
+
+
+@needs_browser
+def test_wrong_token_is_said_and_the_form_goes_with_the_right_one(labelling: Labelling, page: Page) -> None:  # noqa: F811
+    with running(create_label_app(lambda: labelling, token="secret")) as address:
+        page.goto(address)
+        expect(page.locator("#message")).to_have_text("The server asks for its token.")
+        page.get_by_label("Token of this server").fill("é")
+        page.get_by_role("button", name="Use it").click()
+        assert page.locator("#token").evaluate("field => field.matches(':invalid')")
+        page.get_by_label("Token of this server").fill("wrong")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator("#message")).to_have_text("The server doesn't take this token.")
+        page.get_by_label("Token of this server").fill("secret")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator("#work")).to_be_visible()
+        expect(page.locator("#token-form")).to_be_hidden()
+
+
+@needs_browser
+def test_grid_that_does_not_come_is_waited_for_and_leaves_the_picture(shown: Page) -> None:
+    expect(shown.locator("#picture")).to_have_attribute("aria-busy", "false")
+    waiting: list[Any] = []
+    shown.route("**/grid*", lambda route: waiting.append(route))
+    shown.locator("#grid").click()
+    expect(shown.locator("#waiting")).to_be_visible()
+    waiting[0].abort()
+    expect(shown.locator("#message")).to_contain_text("The server can't be reached")
+    expect(shown.locator("#work")).to_be_visible()
+    expect(shown.locator("#one")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize(("path", "method"), [("/grid", "GET"), ("/question", "GET"), ("/label", "POST")])
+def test_what_reads_many_pictures_holds_up_no_other_request(app: Flask, path: str, method: str) -> None:
+    assert waiting_routes(app).test(path, method)
+
+
+@needs_browser
 def test_page_of_a_server_without_rounds_has_no_button_for_them(shown: Page) -> None:
     expect(shown.locator("#train")).to_be_hidden()
 
@@ -493,6 +630,11 @@ def test_second_look_keeps_a_label_or_takes_the_reading(tmp_path: Path, page: Pa
     with running(create_label_app(lambda: labelling)) as address:
         page.goto(address)
         expect(page.locator("#about")).to_contain_text("labelled 0l11, read as 0l0l, 25% sure")
+        expect(page.locator("#grid")).to_be_hidden()
+        client = create_label_app(lambda: labelling).test_client()
+        for refused in (client.get("/grid?tab=a"), client.post("/accept", json={"pictures": []})):
+            assert (refused.status_code, refused.json["error_code"]) == (422, "2003")
+            assert "a second look has no grid" in refused.json["message"]
         assert cells(page) == "0l11"
         expect(page.locator("#cells .here")).to_have_text("1")
         assert page.locator(".cell.doubtful").count() == 2
@@ -501,6 +643,7 @@ def test_second_look_keeps_a_label_or_takes_the_reading(tmp_path: Path, page: Pa
         expect(page.locator("#picture")).to_have_attribute("aria-busy", "false")
         page.keyboard.press("ArrowDown")
         expect(page.locator("#end")).to_be_visible()
+        expect(page.locator("#end-text")).to_contain_text("have had their second look")
     assert sorted(path.name for path in list_entries(tmp_path / "train")) == ["0l0l_2.png", "0l11_1.png"]
 
 

@@ -19,6 +19,7 @@ let place = 0;           // of the cursor, from 0 to the number of cells
 let shownAt = 0;         // when the question was shown, in milliseconds
 let sure = "";           // a label that the server doubted, and that counts when it is sent again
 let busy = false;
+let composing = "";      // what an input method composes: it is shown, and not written yet
 let picture = "coming";  // or "shown", or "failed": whether the picture of the question is on the screen
 const pictureIs = (state) => { picture = state; byId("picture").setAttribute("aria-busy", String(state === "coming")); };
 
@@ -32,11 +33,18 @@ async function request(path, body) {
   } catch {
     throw new Error("The server can't be reached. Nothing is lost: what was accepted is saved.");
   }
-  if (response.ok) return response;
   byId("token-form").hidden = response.status !== 401;
-  if (response.status === 401) throw new Error("The server asks for its token.");
+  if (response.ok) return response;
+  if (response.status === 401) throw new Error(`The server ${token ? "doesn't take this" : "asks for its"} token.`);
   const answer = await response.json().catch(() => ({}));
   throw Object.assign(new Error(answer.message || `The server answered ${response.status}.`), { code: answer.error_code });
+}
+
+const showMessage = (text) => { byId("message").textContent = text; };
+
+/** Show one of the sections, or none. */
+function showOnly(name) {
+  for (const section of ["work", "sheet", "end"]) byId(section).hidden = section !== name;
 }
 
 const BEHIND = new Set(["2001", "2005"]);  // the server is elsewhere: something was said already, or pictures changed
@@ -52,29 +60,31 @@ async function send(path, more = {}) {
   } catch (error) {
     if (BEHIND.has(error.code)) await begin();
     sure = error.code === "2002" ? more.text : "";
-    byId(question ? "message" : "end-message").textContent = error.message;
+    showMessage(error.message);
   } finally {
     busy = false;
   }
 }
 
 async function begin() {
+  byId("waiting").hidden = !byId("work").hidden || !byId("end").hidden;
   try {
     show(await (await request(`/question?tab=${encodeURIComponent(tab)}`)).json());
   } catch (error) {
-    byId("message").textContent = error.message;
-    byId("work").hidden = !byId("token-form").hidden;
+    showMessage(error.message);
+    showOnly(question ? "work" : "");
+  } finally {
+    byId("waiting").hidden = true;
   }
 }
 
 function show({ question: asked, progress }) {
   question = asked;
-  sure = "";
+  sure = composing = byId("typing").value = "";
   showProgress(progress);
-  byId("message").textContent = byId("end-message").textContent = "";
-  byId("work").hidden = !asked;
-  byId("end").hidden = Boolean(asked);
-  if (!asked) return;
+  showMessage("");
+  showOnly(asked ? "work" : "end");
+  if (!asked) { showEnd(progress); return; }
   const known = asked.said ?? asked.label;
   cells = [...(known ?? asked.text)].map((character, index) => ({
     character, doubtful: known === null ? asked.doubtful[index] : character !== [...asked.text][index],
@@ -86,6 +96,20 @@ function show({ question: asked, progress }) {
   draw();
   shownAt = performance.now();
   byId("typing").focus({ preventScroll: true });
+}
+
+/** Nothing is left, or others show what is: then it is asked for again. */
+const END_TEXT = byId("end-text").textContent;
+const ASK_AGAIN_MS = 5000;
+let askAgainTimer = null;
+
+function showEnd({ left, done, unreadable }) {
+  clearTimeout(askAgainTimer);
+  byId("end-text").textContent = done === 0 && left === 0 && unreadable > 0 ? "None of these pictures can be opened." : END_TEXT;
+  if (left === 0) return;
+  const pictures = left === 1 ? "The last picture is" : `The last ${left} pictures are`;
+  byId("end-text").textContent = `${pictures} open in another tab. What is not answered there comes here after two minutes.`;
+  askAgainTimer = setTimeout(() => { if (!byId("end").hidden && !busy) begin(); }, ASK_AGAIN_MS);
 }
 
 function aboutOf({ said, label, text, confidence }) {
@@ -117,7 +141,7 @@ async function showPicture(number) {
   } catch (error) {
     if (question?.number !== number) return;
     pictureIs("failed");
-    byId("message").textContent = `${error.message} Enter tries again, Esc sets it aside.`;
+    showMessage(`${error.message} Enter tries again, Esc sets it aside.`);
   }
 }
 
@@ -136,7 +160,7 @@ async function acceptAll() {
   const pictures = right.map(({ number, name, text, confidence, model }) =>
     ({ number, name, text, reading: text, confidence, model }));
   if (sheet.length === 0) return;
-  if (sheet.some((asked) => !asked.shown)) { byId("sheet-message").textContent = "Some pictures are still to come."; return; }
+  if (sheet.some((asked) => !asked.shown)) { showMessage("Some pictures are still to come."); return; }
   const wrong = sheet.filter((asked) => asked.wrong).map(({ number, name }) => ({ number, name }));
   await sendGrid("/accept", { tab, seconds, pictures, wrong });
 }
@@ -144,24 +168,38 @@ async function acceptAll() {
 async function sendGrid(path, body) {
   if (busy) return;
   busy = true;
-  byId("sheet-message").textContent = "";
+  showMessage("");
+  byId("waiting").hidden = false;
   try {
-    const { questions, progress } = await (await request(path, body)).json();
+    const { questions, progress, message } = await (await request(path, body)).json();
     showProgress(progress);
-    showSheet(questions);
-    if (questions.length === 0 && progress.left > 0) setView(false);  // the others come one by one
+    showSheet(questions, progress);
+    showMessage(message);
   } catch (error) {
-    byId("sheet-message").textContent = error.message;
-    if (error.code === "2005") showSheet([]);
+    if (error.code === "2005") await leaveGrid();
+    showMessage(error.message);
+    if (inGrid() && byId("sheet").hidden && byId("end").hidden) { pressView(false); showOnly(question ? "work" : ""); }
   } finally {
     busy = false;
+    byId("waiting").hidden = true;
   }
+  if (inGrid() && byId("sheet").hidden && byId("end").hidden) await leaveGrid();
 }
 
-function showSheet(questions) {
+/** What is left comes one by one. */
+async function leaveGrid() {
+  pressView(false);
+  await begin();
+}
+
+const undoPage = () => sendGrid("/undo-page", { tab });
+
+/** Show a page of the grid. Where none is left, but pictures are, nothing is shown. */
+function showSheet(questions, progress) {
   sheet = questions.map((asked) => ({ ...asked, wrong: false, shown: false }));
-  byId("sheet").hidden = sheet.length === 0;
-  byId("end").hidden = sheet.length > 0;
+  question = null;
+  showOnly(sheet.length ? "sheet" : progress.left ? "" : "end");
+  if (!byId("end").hidden) showEnd(progress);
   byId("tiles").replaceChildren(...sheet.map(tileOf));
   sheetShownAt = performance.now();
   byId("tiles").firstChild?.focus();
@@ -207,11 +245,11 @@ function pressView(grid) {
   byId("one").setAttribute("aria-pressed", String(!grid));
 }
 
-function setView(grid) {
+async function setView(grid) {
+  if (busy) return;
   pressView(grid);
-  byId("work").hidden = byId("sheet").hidden = byId("end").hidden = true;
-  question = grid ? null : question;
-  if (grid) beginGrid(); else begin();
+  showOnly("");
+  await (grid ? beginGrid() : begin());
 }
 
 function showProgress(progress) {
@@ -221,11 +259,28 @@ function showProgress(progress) {
     ? `, ${percent(progress.right[0])} read right (${percent(progress.right[1])} to ${percent(progress.right[2])})` : "";
   const again = progress.again ? `, ${progress.differed} of ${progress.again} differed when asked again` : "";
   const doubles = progress.doubles ? `, ${progress.doubles} left out, the same as others` : "";
+  byId("unreadable").hidden = progress.unreadable === 0;
+  byId("unreadable-count").textContent = `${progress.unreadable} can't be opened`;
   byId("count").textContent = `${progress.done} of ${total}${pace}${right}${again}${doubles}`;
   byId("bar").value = total ? (progress.done + progress.aside) / total : 0;
   const [least, most] = progress.lengths ?? [0, 0];
   byId("known").textContent = progress.lengths
     ? `so far ${progress.alphabet}, length ${least === most ? least : `${least} to ${most}`}` : "";
+}
+
+/** The names of the pictures that can't be opened, when somebody wants to see them. */
+async function listUnreadable() {
+  if (!byId("unreadable").open) return;
+  try {
+    const pictures = await (await request("/unreadable")).json();
+    byId("unreadable-names").replaceChildren(...pictures.map(({ name, reason }) => {
+      const line = document.createElement("li");
+      line.textContent = `${name}: ${reason}`;
+      return line;
+    }));
+  } catch (error) {
+    showMessage(error.message);
+  }
 }
 
 /** The training on these labels: whether one can be started, how far it is, and how it ended. */
@@ -242,12 +297,12 @@ async function showRound(body) {
     drawCurve(state?.curve ?? []);
     if (state?.running) roundTimer = setTimeout(showRound, ROUND_MS);
   } catch (error) {
-    byId("round-state").textContent = error.message;
+    byId(byId("round").hidden ? "message" : "round-state").textContent = error.message;
   }
 }
 
-function spoken({ running, step, steps, curve, said }) {
-  if (!running) return said;
+function spoken({ running, step, steps, curve, said, fault }) {
+  if (!running) return fault || said;
   if (!step) return "The training begins";
   return `step ${step} of ${steps}, ${percent(curve.at(-1) ?? 0)} of some verification pictures`;
 }
@@ -258,24 +313,47 @@ function drawCurve(curve) {
   byId("curve").toggleAttribute("hidden", curve.length < 2);
 }
 
+/** The cells with a text written into them, and the place behind it. */
+function written(text) {
+  const characters = [...text.normalize("NFC")];
+  const whole = [...cells];
+  for (const [index, character] of characters.entries()) whole[place + index] = { character, doubtful: false };
+  return { whole, behind: place + characters.length };
+}
+
+const textOf = (some) => some.map(({ character }) => character).join("");
+
 function draw() {
-  byId("cells").replaceChildren(...[...cells, null].map((cell, index) => {
+  const { whole, behind } = written(composing);
+  byId("cells").replaceChildren(...[...whole, null].map((cell, index) => {
     const box = document.createElement("span");
-    box.className = `cell${cell?.doubtful ? " doubtful" : ""}${index === place ? " here" : ""}`;
+    const isComposing = index >= place && index < behind;
+    box.className =
+      `cell${cell?.doubtful ? " doubtful" : ""}${isComposing ? " composing" : ""}${index === behind ? " here" : ""}`;
     box.textContent = cell ? cell.character : " ";
-    box.hidden = !cell && index !== place;
+    box.hidden = !cell && index !== behind;
     box.addEventListener("click", () => { place = index; draw(); byId("typing").focus(); });
     return box;
   }));
-  byId("cells").setAttribute("aria-label", `Label ${cells.map(({ character }) => character).join(" ")}`);
+  byId("cells").setAttribute("aria-label", `Label ${whole.map(({ character }) => character).join(" ")}`);
 }
 
 function write(text) {
-  for (const character of text.normalize("NFC")) {
-    cells[place] = { character, doubtful: false };
-    place += 1;
-  }
+  ({ whole: cells, behind: place } = written(text));
+  composing = byId("typing").value = "";
   draw();
+}
+
+/** Write what is being composed. Returns whether the whole label was on the screen as it is now. */
+function commit() {
+  const shown = textOf(written(composing).whole);
+  if (composing || byId("typing").value) write(byId("typing").value);
+  return textOf(cells) === shown;
+}
+
+/** So that what is typed goes into the label. */
+function focusTyping() {
+  if (question && !inGrid()) byId("typing").focus({ preventScroll: true });
 }
 
 function nextDoubtful(step) {
@@ -288,9 +366,10 @@ function nextDoubtful(step) {
 }
 
 function accept() {
-  if (picture === "failed") { byId("message").textContent = ""; showPicture(question.number); }
+  if (!question || !commit()) return;
+  if (picture === "failed") { showMessage(""); showPicture(question.number); }
   if (picture !== "shown") return;
-  const text = cells.map(({ character }) => character).join("");
+  const text = textOf(cells);
   const { text: reading, confidence, model } = question;
   send("/label", { text, reading, confidence, model, sure: text !== "" && sure === text });
 }
@@ -310,8 +389,16 @@ const keys = {
 
 const ONCE = new Set(["Enter", "Escape", "ArrowDown"]);  // a key that is held says nothing about pictures unseen
 
+const isUndo = (event) => (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+const isField = (element) => element.id === "token";
+const isControl = (element) => element.closest("button, summary") !== null;
+/** Whether a key writes something, maybe by an input method: the label takes it, wherever the focus is. */
+const isWriting = ({ key }) => [...key].length === 1 || key === "Dead" || key === "Process";
+
 document.addEventListener("keydown", (event) => {
-  if (!inGrid() || byId("sheet").hidden) return;
+  if (!inGrid() || isField(event.target)) return;
+  if (isUndo(event)) { event.preventDefault(); if (!event.repeat) undoPage(); return; }
+  if (byId("sheet").hidden) return;
   if (event.key.startsWith("Arrow")) { event.preventDefault(); moveFocus(event.key); }
   if (event.key === "Enter" && event.target.closest("header, .buttons") === null) {
     event.preventDefault();
@@ -320,11 +407,12 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (inGrid() || event.isComposing || event.target.id === "token") return;
-  const undone = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
-  if (undone) { event.preventDefault(); send("/undo"); return; }
+  if (inGrid() || event.isComposing || isField(event.target)) return;
+  if (isUndo(event)) { event.preventDefault(); send("/undo"); return; }
   if (!question) return;
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "BUTTON") return;
+  if ((event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph")) return;
+  if (isControl(event.target) && (event.key === " " || !isWriting(event))) return;
+  if (isWriting(event)) { focusTyping(); return; }  // before the browser writes it there
   if (event.key === "Tab") { event.preventDefault(); nextDoubtful(event.shiftKey ? -1 : 1); return; }
   if (!keys[event.key]) return;
   event.preventDefault();
@@ -332,28 +420,47 @@ document.addEventListener("keydown", (event) => {
 });
 
 byId("typing").addEventListener("input", (event) => {  // characters, also those that an input method composes
-  if (event.isComposing) return;
-  if (!busy) write(event.target.value);
-  event.target.value = "";
+  if (busy) { if (!event.isComposing) event.target.value = ""; return; }
+  if (!event.isComposing) { write(event.target.value); return; }
+  composing = event.target.value;
+  draw();
 });
-byId("typing").addEventListener("compositionend", (event) => { write(event.target.value); event.target.value = ""; });
-byId("cells").addEventListener("focus", () => byId("typing").focus());
+byId("typing").addEventListener("compositionend", (event) => { write(busy ? "" : event.target.value); });
+byId("cells").addEventListener("focus", focusTyping);
+document.addEventListener("mousedown", (event) => {  // a button leaves the focus, and what is composed, where it is
+  if (question && !inGrid() && event.target.closest("button") && !isField(document.activeElement)) event.preventDefault();
+});
+document.addEventListener("click", (event) => {
+  if (isField(event.target) || isControl(event.target) || event.target.closest("label")) return;
+  if (getSelection().isCollapsed) focusTyping();
+});
 byId("accept").addEventListener("click", accept);
 byId("take").addEventListener("click", takeReading);
 byId("aside").addEventListener("click", () => send("/aside"));
 byId("undo").addEventListener("click", () => send("/undo"));
-byId("undo-last").addEventListener("click", () => { pressView(false); send("/undo"); });
+byId("undo-last").addEventListener("click", () => { if (inGrid()) undoPage(); else send("/undo"); });
+byId("undo-page").addEventListener("click", undoPage);
 byId("accept-all").addEventListener("click", acceptAll);
-byId("train").addEventListener("click", () => showRound({}));
+byId("train").addEventListener("click", async () => { await showRound({}); focusTyping(); });
+byId("unreadable").addEventListener("toggle", listUnreadable);
 byId("one").addEventListener("click", () => setView(false));
 byId("grid").addEventListener("click", () => setView(true));
 byId("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
   token = byId("token").value.trim();
   stored.set("token", token);
-  begin();
+  byId("token-form").hidden = true;
+  showMessage("");
+  setView(inGrid());
   showRound();
 });
+
+/** A page that is closed gives back what it shows. One that comes back from the browser's memory asks anew. */
+addEventListener("pagehide", () => {
+  const headers = { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  fetch("/leave", { method: "POST", body: JSON.stringify({ tab }), headers, keepalive: true }).catch(() => {});
+});
+addEventListener("pageshow", (event) => { if (event.persisted) setView(inGrid()); });
 
 begin();
 showRound();
