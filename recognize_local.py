@@ -4,13 +4,13 @@ With --offline no server is needed: the model is loaded here, and no picture is 
 
 examples:
   python recognize_local.py
-  python recognize_local.py captcha.png
+  python recognize_local.py captcha.png other.png
   python recognize_local.py sample/test/ --count 10
   python recognize_local.py sample/test/ --offline --csv readings.csv
 """
 
 import sys
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
-from cnnlib.cli import DONE, REQUESTS_FAILED, add_argument, argument_parser, script, web_address, whole_number
+from cnnlib.cli import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
 from cnnlib.client.api_client import API_URL, Client
 from cnnlib.codec.filenames import label_of
 from cnnlib.codec.images import read_picture
@@ -29,9 +29,9 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.core.tables import open_table
-from cnnlib.data.folders import first_test_picture, not_saved, pictures_at, save_picture
+from cnnlib.data.folders import first_test_picture, list_entries, not_saved, pictures_at, save_picture
 from cnnlib.inference.compatibility import requirements_of
-from cnnlib.inference.recognizer import Recognizer
+from cnnlib.inference.recognizer import ADDRESS, Recognizer
 
 HEADER = ("picture", "reading", "confidence")
 
@@ -48,8 +48,17 @@ class Outcome:
 
 def parser() -> ArgumentParser:
     parser = argument_parser(__doc__, place=False)
-    text = "picture or folder (default: the first picture of test_image_dir)"
-    add_argument(parser, "image", "PICTURE", text)
+    text = "picture or folder; its sub-folders are not read (default: the first picture of test_image_dir)"
+    parser.add_argument("--image", type=Path, action="append", default=[], metavar="PICTURE", help=text)
+    parser.add_argument(
+        "image",
+        nargs="*",
+        type=Path,
+        action="extend",
+        default=SUPPRESS,
+        metavar="PICTURE",
+        help="the same as --image",
+    )
     parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--count", type=whole_number, help="at most this many pictures of a folder")
     parser.add_argument("--offline", action="store_true", help="read without a server; save no pictures")
@@ -63,8 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = load_sample_config(arguments.config)
     if arguments.csv and not arguments.csv.parent.is_dir():
         raise SampleError(f"{arguments.csv}: expected a file in an existing folder; the folder is missing")
-    image = arguments.image or first_test_picture(config.test_image_dir, config.image_suffix)
-    paths = pictures_at(image)[: arguments.count]
+    images = arguments.image or [first_test_picture(config.test_image_dir, config.image_suffix)]
+    paths = [path for image in images for path in pictures_of(image)][: arguments.count]
     outcomes = read_here(config, paths) if arguments.offline else read_there(config, paths, arguments.url)
     failed = 0
     with ExitStack() as stack:
@@ -75,7 +84,30 @@ def main(argv: Sequence[str] | None = None) -> int:
             if arguments.csv and outcome.text is not None:
                 write = write or stack.enter_context(open_table(arguments.csv, HEADER))  # not before there is a row
                 write(row(outcome))
+    for line in filter(None, map(unread_folders, arguments.image)):
+        print(line, file=sys.stderr)
     return REQUESTS_FAILED if failed else DONE
+
+
+def pictures_of(image: Path) -> list[Path]:
+    """The picture, or those of a folder. Raises SampleError when there is none, or it is an address."""
+    if ADDRESS.match(str(image)):
+        way_out = "fetch it first, or write it as remote_url into a config for recognize_online.py"
+        raise SampleError(f"{image}: expected a picture or a folder; got an address; {way_out}")
+    try:
+        return pictures_at(image)
+    except SampleError as error:
+        unread = unread_folders(image)
+        raise SampleError(f"{error}; {unread.partition(': ')[2]}" if unread else str(error)) from error
+
+
+def unread_folders(image: Path) -> str:
+    """A sentence about the sub-folders of a folder, if it has any."""
+    folders = [entry for entry in list_entries(image) if entry.is_dir()] if image.is_dir() else []
+    if not folders:
+        return ""
+    named = f"{display_path(folders[0])}" + (f" and {len(folders) - 1} more" if len(folders) > 1 else "")
+    return f"{display_path(image)}: sub-folders are not read: {named}; name them to read their pictures too"
 
 
 def row(outcome: Outcome) -> tuple[object, ...]:

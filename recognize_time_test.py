@@ -7,7 +7,7 @@ examples:
 """
 
 import sys
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -20,7 +20,6 @@ from cnnlib.cli import (
     DONE,
     REQUESTS_FAILED,
     SIGNAL_BASE,
-    add_argument,
     argument_parser,
     script,
     web_address,
@@ -46,7 +45,16 @@ HEADER = ("index", "value", "time", "total_ms", "recognition_ms", "request_ms")
 def parser() -> ArgumentParser:
     parser = argument_parser(__doc__, place=False)
     text = "picture or folder (default: the first picture of test_image_dir)"
-    add_argument(parser, "image", "PICTURE", text)
+    parser.add_argument("--image", type=Path, action="append", default=[], metavar="PICTURE", help=text)
+    parser.add_argument(
+        "image",
+        nargs="*",
+        type=Path,
+        action="extend",
+        default=SUPPRESS,
+        metavar="PICTURE",
+        help="the same as --image",
+    )
     parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--count", type=whole_number, help=f"requests (default: {COUNT}, or no limit with --duration)")
     parser.add_argument("--duration", type=whole_number, metavar="SECONDS", help="end after this time")
@@ -59,8 +67,8 @@ def parser() -> ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     config = load_sample_config(arguments.config)
-    image = arguments.image or first_test_picture(config.test_image_dir, config.image_suffix)
-    pictures = [read_named(path) for path in pictures_at(image)]
+    images = arguments.image or [first_test_picture(config.test_image_dir, config.image_suffix)]
+    pictures = [read_named(path) for image in images for path in pictures_at(image)]
     duration = arguments.duration or float("inf")
     count = arguments.count or (sys.maxsize if arguments.duration else COUNT)
     load = Load(arguments.url, pictures, count, arguments.concurrency, duration)

@@ -1,16 +1,19 @@
 """A client of the recognition API and of a captcha source."""
 
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import BadStatusLine, RemoteDisconnected
+from http.client import IncompleteRead as CutBody
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, ProtocolError, ReadTimeoutError
 
 from cnnlib.client.answers import TEXT_LIMIT, Exchange, bounded, error_message, parse_answer
 from cnnlib.codec.images import FILE_LIMIT_BYTES
@@ -25,6 +28,7 @@ TIMEOUT_S = 10
 RETRIES = 3
 PAUSE_S = 0.2  # retries wait for 2, 4, 8 times as long; the first one does not wait
 PAUSE_LIMIT_S = 120
+CAUSES_LIMIT = 10  # errors that wrap one another
 UNUSED_BYTES = 2**16  # of a body that nobody wants, read to keep its connection
 UNREACHED = (
     "the server can't be reached; is it running? webserver_recognize_api.py starts it; "
@@ -32,6 +36,14 @@ UNREACHED = (
 )
 SOURCE_UNREACHED = "the server can't be reached; is it running? webserver_captcha_image.py starts a source of captchas"
 RETRY_STATUSES = (502, 503, 504)  # HTTP statuses of a server that is busy or starting
+CUT_SHORT = "the answer was cut short: the connection ended before it was whole; try again"
+NO_HTTP = (
+    "expected an answer over HTTP; got something else; another program listens there, or the address needs https://"
+)
+NO_TLS = "expected HTTPS; got an answer without SSL; write http:// in place of https://, if the network may be trusted"
+NOT_COMPRESSED = "the answer can't be unpacked: it is not compressed as its header Content-Encoding says"
+MANY_REDIRECTIONS = "the server sends on again and again; write the address that it means in the end"
+PROXY = "the proxy that the environment names can't be reached, or refuses; NO_PROXY lists servers to ask without it"
 RETRY_FAULTS = (requests.exceptions.ConnectionError, requests.exceptions.ReadTimeout)
 
 
@@ -158,12 +170,14 @@ class Client:
         except RETRY_FAULTS:
             raise
         except (requests.exceptions.RequestException, HTTPError, ValueError, ServiceError) as error:
-            raise ServiceError(f"{url}: {excerpt(error)}") from error  # ValueError: of a redirection
+            raise ServiceError(f"{url}: {describe_fault(error)}") from error  # ValueError: of a redirection
 
     def _fault(self, url: str, unreached: str, error: requests.exceptions.RequestException) -> ServiceError:
         """What to raise when the last try has failed."""
         if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
-            return UnreachableError(f"{url}: {excerpt(error)}")
+            return UnreachableError(f"{url}: {describe_fault(error)}")
+        if _cause(error, BadStatusLine) and not _cause(error, RemoteDisconnected):
+            return UnreachableError(f"{url}: {NO_HTTP}")
         is_late = self._exchange.is_over and not isinstance(error, requests.exceptions.ConnectTimeout)
         if is_late or isinstance(error, requests.exceptions.ReadTimeout):
             tries = f", in {self._retries + 1} tries" if self._retries else ""
@@ -181,8 +195,40 @@ class Client:
         except ReadTimeoutError as error:
             raise ServiceError(f"{url}: no complete answer within {self._timeout_s:g} seconds") from error
         except (HTTPError, ServiceError) as error:
-            raise ServiceError(f"{url}: {excerpt(error)}") from error
+            raise ServiceError(f"{url}: {describe_fault(error)}") from error
         return bytes(data)
+
+
+def describe_fault(error: Exception) -> str:
+    """What has gone wrong with a request, in words of our own where the kind of the fault is known."""
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        place = excerpt("".join(re.findall(r"'(.*)'", str(error))) or error)
+        return f"the server sends on to {place}; only http:// and https:// are followed"
+    if certificate := _cause(error, ssl.SSLCertVerificationError):
+        return f"the certificate of the server is not trusted (SSL): {excerpt(certificate.verify_message)}"
+    if _cause(error, ssl.SSLError):
+        is_plain = re.search("WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST", str(error))
+        return NO_TLS if is_plain else f"no secure connection (SSL): {excerpt(_cause(error, ssl.SSLError).reason)}"
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (requests.exceptions.ProxyError, PROXY),
+        (requests.exceptions.TooManyRedirects, MANY_REDIRECTIONS),
+        (DecodeError, NOT_COMPRESSED),
+        (CutBody, CUT_SHORT),
+        (RemoteDisconnected, CUT_SHORT),
+        (BadStatusLine, NO_HTTP),
+        (ProtocolError, CUT_SHORT),
+    )
+    return next((text for kind, text in kinds if _cause(error, kind)), excerpt(error))
+
+
+def _cause(error: BaseException | None, kind: type[BaseException]) -> Any:
+    """The error of this kind that an error is, wraps or comes from, if there is one."""
+    for _ in range(CAUSES_LIMIT):
+        if isinstance(error, kind) or error is None:
+            return error
+        inner = [getattr(error, "reason", None), *error.args[::-1], error.__cause__, error.__context__]
+        error = next((each for each in inner if isinstance(each, BaseException)), None)
+    return None
 
 
 class _BoundedAdapter(HTTPAdapter):

@@ -17,7 +17,7 @@ import numpy as np
 from requests.utils import requote_uri
 
 from cnnlib.client.answers import Exchange, bounded, error_message, parse_answer
-from cnnlib.client.api_client import TIMEOUT_S, UNREACHED, Answer, token_headers
+from cnnlib.client.api_client import TIMEOUT_S, UNREACHED, Answer, describe_fault, token_headers
 from cnnlib.core.errors import ServiceError
 from cnnlib.core.printable import excerpt
 from cnnlib.core.signals import block_signals
@@ -233,7 +233,8 @@ def _describe(error: Exception) -> str:
         return UNREACHED
     if isinstance(error, ServiceError):
         return str(error)
-    return f"{type(error).__name__}: {excerpt(error)}"
+    described = describe_fault(error)
+    return described if described != excerpt(error) else f"{type(error).__name__}: {described}"
 
 
 def multipart_body(*pictures: bytes) -> bytes:

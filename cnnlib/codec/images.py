@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 from cnnlib.codec import gif, jpeg, png
 from cnnlib.codec.picture_parts import exif_of, orientation, parts_fault, without_extras
 from cnnlib.core.errors import SampleError, SizeError
+from cnnlib.core.printable import excerpt, is_obeyed
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # also file suffixes
 FILE_LIMIT_BYTES = 64 * 2**20
@@ -32,6 +34,28 @@ STRAY_PIXELS = 1  # in a row or column, which are no content
 BAND_PIXELS = 2**18  # converted at a time
 COLOUR_DISTANCE = 24  # between a pixel's channels, 0 to 255; the greys of a JPEG stay below
 COLOUR_SHARE = 0.002  # of a picture's pixels that are not grey; above it the picture is coloured
+HEAD_BYTES = 1000  # of a file, by which its kind is known
+SHOWN_CHARACTERS = 40  # of a text that was given for a picture
+OTHER_KINDS = (  # of files that are given for pictures, by how they begin
+    (rb"\s*(https?|ftp|file|blob)://", "an address; send or open the picture itself"),
+    (rb"\s*data:", "a data URL; decode its base64 first"),
+    (rb"(iVBORw0KGgo|/9j/|R0lGOD|UklGR)[\w+/-]{20}", "base64; decode it first"),
+    (rb"[\xef\xbb\xbf\s]*(<[!?][^>]*>\s*)*<svg\b", "SVG; save it as PNG"),
+    (
+        rb"[\xef\xbb\xbf\s]*(<[!?][^>]*>\s*)*(<!doctype html|<(html|head|body|title|script|meta|h1|p|div)\b)",
+        "HTML, a web page, perhaps one to log in or of an error",
+    ),
+    (rb"[\xef\xbb\xbf\s]*<\?xml\b", "XML"),
+    (rb"[\xef\xbb\xbf\s]*(\{\s*[\"}]|\[\s*[\[{\"\d\]])", "JSON"),
+    (rb"II\*\x00|MM\x00\*", "TIFF; save it as PNG"),
+    (rb".{4}ftypavi[fs]", "AVIF; save it as PNG"),
+    (rb".{4}ftyp(hei|hev|mif1|msf1)", "HEIC; save it as PNG"),
+    (rb"\x00\x00\x01\x00", "an icon (ICO); save it as PNG"),
+    (rb"%PDF-", "PDF; save the picture in it as PNG"),
+    (rb"\x1f\x8b", "gzip; unpack it first"),
+    (rb"PK\x03\x04", "a zip file; unpack it first"),
+    (rb"\x89PNG", "a PNG that was damaged on its way, as by a change of line ends; send its bytes as they are"),
+)
 
 warnings.filterwarnings("ignore", module="PIL")  # faults of a picture are raised as SampleError
 
@@ -102,10 +126,13 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
 def suffix_of(data: bytes) -> str:
     """The suffix of a picture's format, in lower case. Raises SampleError when `data` is no picture."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        essential, _ = without_extras(data)  # as in `decode_picture`: what it passes over is no fault here either
+        if essential.startswith(png.SIGNATURE):
+            essential = png.without_extras(essential)
+        with Image.open(io.BytesIO(essential), formats=FORMATS) as picture:
             return sys.intern({"JPEG": "jpg", "MPO": "jpg"}.get(str(picture.format), str(picture.format).lower()))
     except Exception as error:  # of many kinds, as in `decode_picture`
-        raise SampleError("not a PNG, JPEG, GIF, BMP or WebP picture") from error
+        raise SampleError(_no_picture(data)) from error
 
 
 def _decode_still(data: bytes, pixel_limit: int) -> Image.Image:
@@ -220,11 +247,29 @@ def _unidentified(data: bytes) -> str:
                 factory(io.BytesIO(data), "")
             except Exception as error:  # of many kinds
                 return f"can't be decoded: damaged {name}: {error}"
-    return "not a PNG, JPEG, GIF, BMP or WebP picture"
+    return _no_picture(data)
+
+
+def _no_picture(data: bytes) -> str:
+    return f"not a PNG, JPEG, GIF, BMP or WebP picture; got {kind_of(data)}"
+
+
+def kind_of(data: bytes) -> str:
+    """What bytes are that are no picture, for a message, with the way out where there is one."""
+    head = data[:HEAD_BYTES]
+    for beginning, kind in OTHER_KINDS:
+        if re.match(beginning, head, re.IGNORECASE | re.DOTALL):
+            return kind
+    text = data[: 4 * SHOWN_CHARACTERS].decode(errors="replace").rstrip("\ufffd")  # the last character may be cut
+    if any(character == "\ufffd" or (is_obeyed(character) and not character.isspace()) for character in text):
+        return "bytes of another kind"
+    return f'a text, "{excerpt(text.strip(), SHOWN_CHARACTERS)}"' if text.strip() else f"{len(data)} bytes"
 
 
 def copy_upright(picture: Image.Image) -> Image.Image:
-    """An upright copy of an opened picture. Raises SampleError when it can't be decoded."""
+    """An upright copy of an opened picture. Raises SampleError when it can't be decoded or has no pixels."""
+    if 0 in picture.size:
+        raise SizeError(f"expected a picture of 1 pixel or more; got {picture.width}x{picture.height}")
     try:
         copy = _shown_copy(picture)
         copy.format = picture.format

@@ -41,11 +41,13 @@ class Hints:
     def __post_init__(self) -> None:
         """Raise ConfigError for values of other types. A sequence of characters is taken as a text."""
         if self.char_set is not None and not isinstance(self.char_set, str):
-            object.__setattr__(self, "char_set", "".join(self.char_set))
+            object.__setattr__(self, "char_set", text_of(self.char_set))
         for name in ("min_captcha", "max_captcha", "views"):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, Integral) or value < 0):
-                raise ConfigError(f"{name}: expected a whole number; got {value!r}")
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 0):
+                raise ConfigError(f"{name}: expected a whole number; got {excerpt(repr(value))}")
+        if not isinstance(self.ignore_case, bool | np.bool_ | None):
+            raise ConfigError(f"ignore_case: expected True or False; got {excerpt(repr(self.ignore_case))}")
 
     def over(self, others: Hints) -> Hints:
         """These hints, and of `others` what they leave open."""
@@ -54,6 +56,21 @@ class Hints:
 
 
 NO_HINTS = Hints()
+
+
+def text_of(char_set: str | Sequence[str]) -> str:
+    """Characters as a text. Raises ConfigError when they are neither a text nor a sequence of texts."""
+    try:
+        return "".join(char_set)
+    except TypeError as error:
+        got = excerpt(repr(char_set))
+        raise ConfigError(f"char_set: expected a text, or a list of characters; got {got}") from error
+
+
+def check_hints(hints: object) -> None:
+    """Raise TypeError when something else than hints was given for them."""
+    if not isinstance(hints, Hints):
+        raise TypeError(f'expected hints as Hints, such as Hints(char_set="0123"); got {excerpt(repr(hints))}')
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +22,7 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import GENERAL_MODEL, display_path
 from cnnlib.core.printable import excerpt
 from cnnlib.inference.compatibility import Requirements, everything, narrow
-from cnnlib.inference.hints import MARGINS, NO_HINTS, SURE, VIEWS, Hints, Reading
+from cnnlib.inference.hints import MARGINS, NO_HINTS, SURE, VIEWS, Hints, Reading, check_hints, text_of
 from cnnlib.inference.litert import LiteRT
 from cnnlib.inference.model_card import READING, load_model
 
@@ -29,6 +31,8 @@ ONE = (str, Path, bytes, bytearray, memoryview, io.IOBase, Image.Image)  # types
 ORIGINAL = ("image_height", "image_width", "max_captcha", "char_set", "model_save_dir")  # the original's arguments
 TOLERANCE = 0.01  # of the sum of probabilities
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGBA
+ADDRESS = re.compile(r"\s*(https?|ftp):/", re.IGNORECASE)  # a Path drops the second slash
+BASE64 = re.compile(r"\s*(data:|(iVBORw0KGgo|/9j/|R0lGOD|Qk|UklGR)[A-Za-z0-9+/_=\s-]{60})")  # of a picture, its start
 
 
 class Recognizer:
@@ -37,7 +41,8 @@ class Recognizer:
     `Recognizer(model_dir)` takes everything from the model's card. The original's form
     `Recognizer(image_height, image_width, max_captcha, char_set, model_save_dir)` checks its values against the card.
     Characters and lengths that the config, the call or the `hints` leave out are not read.
-    Raises ModelError when there is no model, it is broken, or the values or hints disagree with it.
+    Raises ModelError when there is no model, it is broken, or the values or hints disagree with it, and TypeError for
+    arguments of other types.
     """
 
     @overload
@@ -59,9 +64,10 @@ class Recognizer:
         self, *arguments: Any, requirements: Requirements | None = None, hints: Hints = NO_HINTS, **named: Any
     ) -> None:
         values = _named_arguments(arguments, named)
-        self.model_dir = Path(values.pop("model_dir", None) or values.pop("model_save_dir"))
+        check_hints(hints)
+        self.model_dir = _model_folder(values.pop("model_dir" if "model_dir" in values else "model_save_dir"))
         if values:
-            values["char_set"] = "".join(values["char_set"])
+            values["char_set"] = text_of(values["char_set"])
             requirements = Requirements("the call of Recognizer", **values)
         self.card, content = load_model(self.model_dir, READING)
         resize = self.card.resize if requirements is None or requirements.resize is None else requirements.resize
@@ -81,7 +87,8 @@ class Recognizer:
         It looks at what it can't read surely in three views, unless the hints say otherwise.
         Raises ModelError when the model reads nothing that does.
         """
-        known = NO_HINTS if char_set is None else Hints(char_set="".join(char_set))
+        check_hints(hints)
+        known = NO_HINTS if char_set is None else Hints(char_set=text_of(char_set))
         wanted = Requirements("Recognizer.general", hints=known)
         return cls(GENERAL_MODEL, requirements=wanted, hints=hints.over(Hints(views=VIEWS)))
 
@@ -135,21 +142,24 @@ class Recognizer:
         An array of four axes is several pictures: grey ones need a last axis of 1.
         Raises SampleError when a picture can't be opened, and SizeError, one of its kinds, when its size is not the
         model's and neither the config nor the model's card says `resize`. Raises ConfigError when it reads nothing that
-        fits the hints.
+        fits the hints, and TypeError for what is no picture or no hints.
         """
+        check_hints(hints)
         read = partial(self._recognize, reading=self._reading if hints == NO_HINTS else self._reading.narrowed(hints))
         if isinstance(pictures, ONE) or hasattr(pictures, "read"):
             return read(pictures)
         if isinstance(pictures, np.ndarray) and pictures.ndim < 4:
             return read(pictures)
         if not isinstance(pictures, Iterable):
-            raise TypeError(f"expected a picture, as a path, bytes, a file, Pillow's or an array; got {pictures!r}")
+            raise TypeError(
+                f"expected a picture, as a path, bytes, a file, Pillow's or an array; got {_shown(pictures)}"
+            )
         several = list(pictures)
         return [read(several[0])] if len(several) == 1 else [*on_all_cores(read, several)]
 
     def recognize_file(self, path: Path | str) -> Prediction:
         """The prediction for a picture file. Raises SampleError naming it when it can't be opened or used."""
-        return self.recognize(Path(path))
+        return self.recognize(path)
 
     def rec_image(self, img: Picture) -> str:
         """The text of one picture (the original's method)."""
@@ -157,8 +167,9 @@ class Recognizer:
 
     def _recognize(self, picture: Picture, reading: Reading) -> Prediction:
         if isinstance(picture, str | Path):
+            data = _read_file(picture)
             with prefix_errors(display_path(Path(picture))):
-                return self._read(decode_picture(read_picture(Path(picture))), reading)
+                return self._read(decode_picture(data), reading)
         return self._read(_open(picture), reading)
 
     def _read(self, picture: Image.Image | np.ndarray, reading: Reading) -> Prediction:
@@ -224,6 +235,34 @@ def _named_arguments(arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[
     return values
 
 
+def _model_folder(folder: Any) -> Path:
+    """The folder of a model. Raises TypeError for what is no path, and ModelError for a file."""
+    if not isinstance(folder, str | os.PathLike) or not str(folder):
+        raise TypeError(f"expected the folder of a model, as a text or a Path; got {_shown(folder)}")
+    path = Path(folder)
+    if path.is_file():
+        way_out = "; a config names the folder in model_save_dir" if path.suffix == ".json" else ""
+        raise ModelError(f"{display_path(path)}: expected the folder of a model; got a file{way_out}")
+    return path
+
+
+def _read_file(place: str | Path) -> bytes:
+    """The bytes of a picture file. Raises SampleError that names it, also for a text that is no path."""
+    if ADDRESS.match(str(place)):
+        raise _no_path(place, "an address; fetch it first, such as with requests.get(address).content")
+    if isinstance(place, str) and BASE64.match(place):
+        raise _no_path(place, "base64; decode it first with base64.b64decode(text)")
+    try:
+        with prefix_errors(display_path(Path(place))):
+            return read_picture(Path(place))
+    except (OSError, ValueError) as error:  # too long a text, or one with a NUL
+        raise _no_path(place, "another text") from error
+
+
+def _no_path(place: str | Path, got: str) -> SampleError:
+    return SampleError(f"{excerpt(place, 40)}: expected the path of a picture, or its bytes; got {got}")
+
+
 def _open(picture: Any) -> Image.Image | np.ndarray:
     """A Pillow picture, or an array. Raises SampleError when it can't be opened, TypeError for other things."""
     if isinstance(picture, io.TextIOBase):
@@ -235,8 +274,12 @@ def _open(picture: Any) -> Image.Image | np.ndarray:
     if isinstance(picture, Image.Image):
         return copy_upright(picture)
     if not isinstance(picture, np.ndarray):
-        raise TypeError(f"expected a path, bytes, an open file, a Pillow picture or an array; got {picture!r}")
+        raise TypeError(f"expected a path, bytes, an open file, a Pillow picture or an array; got {_shown(picture)}")
     return picture
+
+
+def _shown(value: object) -> str:
+    return excerpt(repr(value))
 
 
 def _as_pillow(picture: Image.Image | np.ndarray) -> Image.Image:

@@ -27,9 +27,11 @@ class Form:
     texts: dict[str, list[bytes]] = field(default_factory=dict)
     pictures: list[bytes] = field(default_factory=list)  # files, and texts in base64
 
-    def add(self, name: str, content: bytes, *, is_file: bool) -> None:
-        """Add a part of the form."""
-        (self.files if is_file else self.texts).setdefault(name, []).append(content)
+    def add(self, name: str, content: bytes, filename: str | None = None) -> None:
+        """Add a part, a file if it has a file name. One without name and content is a field that was not used."""
+        if filename == "" and not content:
+            return
+        (self.texts if filename is None else self.files).setdefault(name, []).append(content)
         if name == FIELD:
             self.pictures.append(content)
 
@@ -49,7 +51,7 @@ def parse_multipart(body: bytes, declared_boundary: str) -> Form:
     try:
         for part, content in _parts(body, boundary):
             name = str(part.name or "").removesuffix("[]")  # PHP's way to name several
-            form.add(name, content, is_file=isinstance(part, File))
+            form.add(name, content, part.filename if isinstance(part, File) else None)
     except RequestEntityTooLarge as error:
         raise _too_large(f"{PARTS_LIMIT} parts in a form") from error
     except ValueError as error:
@@ -68,7 +70,7 @@ def parse_urlencoded(body: bytes) -> Form:
             name = unquote(name)
             as_it_is = name == FIELD.encode() and not is_picture(unquote(text[:HEAD_BYTES]))  # + is a digit in base64
             text = text if as_it_is else text.replace(b"+", b" ")
-            form.add(name.decode(errors="replace"), unquote(text), is_file=False)
+            form.add(name.decode(errors="replace"), unquote(text))
     return form
 
 

@@ -118,13 +118,14 @@ FILED: Schema = {
     "additionalProperties": False,
 }
 REFUSALS = {
-    "400": "no picture (1001), not a picture (1002), a bad option (1005), or invalid JSON or HTTP (400)",
+    "400": "no picture (1001), not a picture (1002), a bad option or a slip in its name (1005), or invalid JSON or "
+    "HTTP (400)",
     "401": "the token is missing or wrong",
     "403": "a page of another site sent it, and --cors does not allow its origin; or Host names another machine",
     "404": "there is no model of this name (1004)",
     "408": "the request took more than 30 seconds to arrive",
     "413": "the request is too large",
-    "415": "the body is neither a form, nor a picture, nor JSON",
+    "415": "the body is neither a form, nor a picture, nor JSON, or it has a Content-Encoding",
     "409": "the server keeps no pictures, or the picture was split off already (1009)",
     "410": "the picture is not kept any more (1009)",
     "422": "the picture has another size than the model's (1003), or the text can't be a label (1008)",
@@ -135,7 +136,7 @@ REFUSALS = {
     "507": "the picture can't be moved, such as on a full disk (1010)",
 }
 READ_REFUSALS = [status for status in REFUSALS if status not in ("409", "410", "502", "507")]
-LABEL_REFUSALS = [status for status in REFUSALS if status not in ("415", "502")]
+LABEL_REFUSALS = [status for status in REFUSALS if status != "502"]
 
 
 def add_openapi(app: Flask) -> None:
@@ -152,7 +153,8 @@ def api_description() -> Schema:
     answer = _json({"anyOf": [_ref("Reading"), {"type": "array", "items": _ref("Reading")}]})
     operation = {
         "summary": "Read pictures",
-        "description": "One picture is answered by an object, several by a list in their order.",
+        "description": "One picture is answered by an object, several by a list in their order. Fields of names "
+        "that are nearly those of options are refused, others are passed over.",
         "requestBody": {"required": True, "content": _bodies()},
         "responses": {"200": {"description": "the predictions", **answer}, **_refusals(*READ_REFUSALS)},
     }

@@ -2,13 +2,19 @@
 
 import base64
 import binascii
+import re
 from urllib.parse import unquote_to_bytes
 
+from cnnlib.codec.images import kind_of
 from cnnlib.codec.picture_parts import BMP_SIGNATURE, GIF_SIGNATURES, JPEG_SIGNATURE, PNG_SIGNATURE
 
 PIECE_BYTES = 2**16
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
 SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE, *GIF_SIGNATURES)
+CURL_SIGNATURES = (b"\x89PNG", JPEG_SIGNATURE, *GIF_SIGNATURES, BMP_SIGNATURE, b"RIFF")  # without line ends and NULs
+ADDRESS = re.compile(rb"\s*(https?|ftp|file|blob)://", re.IGNORECASE)
+PICTURE_PATH = re.compile(rb"@?[^\r\n]{1,300}\.(png|jpe?g|gif|bmp|webp)\s*", re.IGNORECASE)
+OTHER_DIGIT = re.compile(rb"[^A-Za-z0-9+/]")
 
 
 def is_picture(data: bytes) -> bool:
@@ -44,8 +50,10 @@ def unquote(text: bytes) -> bytes:
 def decode_text(text: bytes) -> bytes:
     """The bytes of base64, whose lines may be wrapped, or of a data URL.
 
-    Base64 may lack its padding, and be of the URL-safe kind. Raises ValueError with what was expected.
+    Base64 may lack its padding, and be of the URL-safe kind. Raises ValueError with what was expected and what came.
     """
+    if instead := instead_of_picture(text):
+        raise ValueError(f"expected base64 or a data URL; got {instead}")
     text = text.strip()
     if text[:5].lower() == b"data:":
         head, _, text = text.partition(b",")
@@ -58,4 +66,20 @@ def decode_text(text: bytes) -> bytes:
     try:
         return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
     except binascii.Error as error:
-        raise ValueError(f"expected base64: {error}") from error
+        got = kind_of(text) if OTHER_DIGIT.search(digits) else f"{len(digits)} digits, one too many or some too few"
+        raise ValueError(f"expected base64; got {got}") from error
+
+
+def instead_of_picture(text: bytes) -> str:
+    """What a text is that only says where a picture is, with the way out. Nothing for other texts."""
+    if ADDRESS.match(text):
+        return "an address; the server fetches none: send the picture itself"
+    if PICTURE_PATH.fullmatch(text):
+        return "the path of a picture; send the file itself, with curl: -F image_file=@FILE"
+    return ""
+
+
+def lost_bytes(body: bytes) -> bool:
+    """Whether a body is a picture without its line ends and NULs, which `curl -d @FILE` takes out."""
+    is_whole = any(byte in body for byte in (b"\0", b"\r", b"\n"))
+    return body.startswith(CURL_SIGNATURES) and not is_whole and not body.isascii()

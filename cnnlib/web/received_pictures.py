@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from cnnlib.core.errors import SampleError
 from cnnlib.data.folders import save_picture
 
 PICTURE_BYTES = 10_000  # of a kept picture on average, unless the config says how many bytes are kept
@@ -42,7 +43,7 @@ class ReceivedPictures:
             return None
         try:
             path = save_picture(self._folder, text, self._suffix, data)
-        except (OSError, UnicodeError) as error:  # UnicodeError: the file system's encoding lacks a character
+        except (OSError, SampleError, UnicodeError) as error:  # UnicodeError: the file system's encoding lacks one
             reason = getattr(error, "strerror", None) or error
             log.warning("%s: the received picture can't be saved: %s", self._folder, reason)
             return None

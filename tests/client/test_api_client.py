@@ -1,4 +1,6 @@
 import os
+import re
+import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -84,7 +86,7 @@ def test_redirection_to_nowhere_is_not_repeated(served: Served) -> None:
         tries.append(1)
         return "", 302, {"Location": "gopher://a/"}
 
-    with pytest.raises(ServiceError, match="gopher"):
+    with pytest.raises(ServiceError, match=r"sends on to gopher://a/; only http:// and https:// are followed"):
         Client().fetch_captcha(served(sends_away))
     assert len(tries) == 1
 
@@ -105,8 +107,43 @@ def test_name_that_is_not_utf_8_is_sent_with_question_marks(served: Served) -> N
 
 def test_fault_of_a_certificate_names_ssl(served: Served) -> None:
     url = served(good).replace("http:", "https:")
-    with pytest.raises(UnreachableError, match="SSL"):
+    with pytest.raises(UnreachableError, match="expected HTTPS; got an answer without SSL; write http://"):
         Client(retries=0).recognize(url, b"data")
+    assert "expected HTTPS; got an answer without SSL" in TimedConnection(url).measure(1, b"data").fault
+
+
+ANSWERS = {
+    "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nhalf", "the answer was cut short"),
+    "cut chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n90\r\nhalf", "the answer was cut short"),
+    "no gzip": (
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf",
+        "the answer can't be unpacked: it is not compressed as its header Content-Encoding says",
+    ),
+    "no HTTP": (b"220 mail.example.org ESMTP\r\n", "expected an answer over HTTP; got something else; another program"),
+    "FTP": (
+        b"HTTP/1.1 302 Found\r\nLocation: ftp://a/b\r\nContent-Length: 0\r\n\r\n",
+        "the server sends on to ftp://a/b; only http:// and https:// are followed",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_fault_of_an_answer_is_told_in_words_of_our_own(kind: str) -> None:
+    answer, expected = ANSWERS[kind]
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/b"
+        with pytest.raises(ServiceError) as caught:
+            Client(retries=0).fetch_captcha(url)
+        server.shutdown()
+    assert str(caught.value).startswith(f"{url}: {expected}")
+    assert not re.search("Error|Read\\(|Pool|adapter", str(caught.value))
 
 
 @pytest.mark.slow
@@ -222,7 +259,7 @@ def test_answer_cut_off_is_a_fault_and_the_next_one_arrives() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         probe = TimedConnection(f"http://127.0.0.1:{server.server_port}/b")
-        assert "IncompleteRead" in probe.measure(1, b"data").fault
+        assert "the answer was cut short" in probe.measure(1, b"data").fault
         assert probe.measure(2, b"data").answer
         server.shutdown()
 

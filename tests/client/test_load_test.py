@@ -181,6 +181,16 @@ def test_run_ends_when_no_answer_came_for_a_while() -> None:
     assert not is_unanswered([there, gone, Measurement(3, 111, None, "refused")]), "a refusal is an answer"
 
 
+def test_pictures_of_several_names_are_sent_in_turn(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for content in ("one", "two"):
+        (tmp_path / content).write_text(content)
+    arguments = ["--config", write_config(tmp_path), "--url", url, "--count", 2, "--output", tmp_path / "out"]
+    assert recognize_time_test.main([*map(str, arguments), str(tmp_path / "one"), str(tmp_path / "two")]) == 0
+    assert [line.split(", ")[:2] for line in capsys.readouterr().out.splitlines()[:2]] == [["1", "1"], ["2", "2"]]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (HANGUP, 129)])

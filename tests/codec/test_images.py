@@ -1,4 +1,5 @@
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from cnnlib.codec.images import (
     is_coloured,
     open_picture,
     read_picture,
+    suffix_of,
     to_array,
 )
 from cnnlib.core.errors import SampleError, SizeError
@@ -83,10 +85,32 @@ def test_truncated_picture_is_refused() -> None:
         open_picture(whole[: len(whole) // 2], Shape(60, 100))
 
 
-@pytest.mark.parametrize("data", [b"", b"no picture", b"%PDF-1.4", b"<svg/>"])
-def test_other_files_are_refused(data: bytes) -> None:
-    with pytest.raises(SampleError, match="not a PNG, JPEG, GIF, BMP or WebP picture"):
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "0 bytes"),
+        (b"no picture", 'a text, "no picture"'),
+        (b"%PDF-1.4", "PDF"),
+        (b"<?xml version='1.0'?><!-- a --><svg/>", "SVG"),
+        (b"<?xml version='1.0'?><rss/>", "XML"),
+        (b"\n<!DOCTYPE html><html>", "HTML, a web page"),
+        (b'{"error": 1}', "JSON"),
+        (b"II*\0\x08", "TIFF"),
+        (b"\0\0\0\x1cftypavif", "AVIF"),
+        (b"\x1f\x8b\x08\0", "gzip; unpack it first"),
+        (b"http://a/b.png", "an address"),
+        (b"data:image/png;base64,AA", "a data URL"),
+        (b"iVBORw0KGgoAAAANSUhEUgAAAAUAAAAF", "base64; decode it first"),
+        (b"\x89PNG\n\x1a\n\0\0", "a PNG that was damaged on its way"),
+        (b"\xff\0\1\2", "bytes of another kind"),
+    ],
+)
+def test_other_files_are_refused_by_their_kind(data: bytes, kind: str) -> None:
+    expected = re.escape(f"not a PNG, JPEG, GIF, BMP or WebP picture; got {kind}")
+    with pytest.raises(SampleError, match=f"^{expected}"):
         open_picture(data, SHAPE)
+    with pytest.raises(SampleError, match=f"^{expected}"):
+        suffix_of(data)
 
 
 def test_file_that_has_gone_is_a_sample_error(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import GifImagePlugin, Image, ImageDraw
 
-from cnnlib.codec.images import FRAMES, SIDE_LIMIT, Shape, decode_picture, describe_empty, open_picture
+from cnnlib.codec.images import FRAMES, SIDE_LIMIT, Shape, decode_picture, describe_empty, open_picture, suffix_of
 from cnnlib.core.errors import SampleError
 from tests.hostile import SIGNATURE, chunk, encoded, text_bomb
 
@@ -54,7 +54,13 @@ def test_broken_png_chunk_that_makes_no_pixels_is_passed_over(
 ) -> None:
     whole = encoded(drawn())
     at = whole.index(b"IDAT" if place == "before" else b"IEND") - 4
-    assert np.array_equal(rgb(whole[:at] + make(name) + whole[at:]), rgb(whole))
+    broken = whole[:at] + make(name) + whole[at:]
+    assert np.array_equal(rgb(broken), rgb(whole))
+    assert suffix_of(broken) == "png"
+
+
+def test_format_of_a_png_with_a_text_too_large_for_pillow_is_known() -> None:
+    assert suffix_of(text_bomb((33, 17))) == "png"
 
 
 def test_transparent_colour_with_a_wrong_checksum_is_passed_over() -> None:

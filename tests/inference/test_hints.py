@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -103,10 +105,26 @@ def test_characters_of_either_case_are_known_where_case_is_ignored(characters: s
         reading.narrowed(Hints(char_set="ad"))
 
 
-@pytest.mark.parametrize(("name", "value"), [("min_captcha", "4"), ("max_captcha", 4.5), ("views", "2"), ("views", -1)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("min_captcha", "4"), ("max_captcha", 4.5), ("views", "2"), ("views", -1), ("max_captcha", True)],
+)
 def test_hints_of_another_type_are_refused(name: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"^{name}: expected a whole number; got {value!r}$"):
         Hints(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["yes", "no", 1])
+def test_ignored_case_is_true_or_false(value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^ignore_case: expected True or False; got {value!r}$"):
+        Hints(ignore_case=value)
+    assert Hints(ignore_case=np.bool_(True)).ignore_case
+
+
+@pytest.mark.parametrize("value", [5, [1], b"ab"])
+def test_characters_of_another_type_are_refused(value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^char_set: expected a text, or a list of characters; got "):
+        Hints(char_set=value)
 
 
 def test_characters_may_come_one_by_one() -> None:

@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,6 +219,64 @@ def test_transparent_array_shows_white(recognizer: Recognizer, pictures: list[Pa
 def test_objects_of_other_types_are_a_type_error(recognizer: Recognizer, nothing: object) -> None:
     with pytest.raises(TypeError, match=r"expected a picture, as a path|expected a path, bytes"):
         recognizer.recognize(nothing)
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        (
+            "http://other/a.png",
+            "http://other/a.png: expected the path of a picture, or its bytes; got an address; fetch",
+        ),
+        ("iVBORw0KGgo" + "A" * 9000, "or its bytes; got base64; decode it first with base64.b64decode"),
+        ("data:image/png;base64,AAAA", "or its bytes; got base64"),
+        ("x" * 9000, "or its bytes; got another text"),
+        ("a\0b", "or its bytes; got another text"),
+    ],
+)
+def test_text_that_is_no_path_is_a_sample_error(recognizer: Recognizer, text: str, got: str) -> None:
+    for read in (recognizer.recognize, recognizer.rec_image, recognizer.recognize_file):
+        with pytest.raises(SampleError) as caught:
+            read(text)
+        assert got in str(caught.value)
+        assert len(str(caught.value)) < 200
+
+
+def test_address_as_a_path_is_a_sample_error(recognizer: Recognizer) -> None:
+    with pytest.raises(SampleError, match="got an address"):
+        recognizer.recognize(Path("http://other/a.png"))
+
+
+def test_pillow_picture_without_pixels_is_a_size_error(recognizer: Recognizer) -> None:
+    with pytest.raises(SizeError, match="expected a picture of 1 pixel or more; got 0x5"):
+        recognizer.recognize(Image.new("RGB", (0, 5)))
+
+
+@pytest.mark.parametrize("folder", [None, "", 5])
+def test_folder_of_another_type_is_a_type_error(folder: Any) -> None:
+    for arguments in ((folder,), (16, 32, 2, "01", folder)):
+        with pytest.raises(TypeError, match=r"expected the folder of a model, as a text or a Path; got (None|''|5)$"):
+            Recognizer(*arguments)
+
+
+def test_config_in_place_of_a_model_is_told_where_the_model_is() -> None:
+    config = PROJECT_ROOT / "conf" / "general_config.json"
+    with pytest.raises(ModelError, match=r"the folder of a model; got a file; a config names the folder in model_save"):
+        Recognizer(config)
+
+
+@pytest.mark.parametrize("hints", [None, {"char_set": "0"}, "0"])
+def test_hints_of_another_type_are_a_type_error(
+    recognizer: Recognizer, trained: SimpleNamespace, pictures: list[Path], hints: Any
+) -> None:
+    folder = trained.config.model_save_dir
+    for call in (
+        lambda: recognizer.recognize(pictures[0], hints),
+        lambda: Recognizer(folder, hints=hints),
+        lambda: Recognizer.general(hints=hints),
+    ):
+        with pytest.raises(TypeError, match=r"expected hints as Hints, such as Hints\(char_set="):
+            call()
 
 
 @pytest.mark.parametrize(

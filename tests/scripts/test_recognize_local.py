@@ -96,7 +96,7 @@ def test_request_without_an_answer_does_not_end_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(5):
-        draw("01", tmp_path / f"01_{number}.png")
+        draw("01", tmp_path / "set" / f"01_{number}.png")
     good = Answer("01", 1.0, 1.0, 2.0)
     answers = [good, ServiceError("no answer"), good, UnreachableError("gone")]
 
@@ -108,10 +108,34 @@ def test_request_without_an_answer_does_not_end_the_others(
 
     monkeypatch.setattr(recognize_local.Client, "recognize", recognize)
     config = write_config(tmp_path / "suite")
-    assert recognize_local.main(["--config", str(config), "--image", str(tmp_path)]) == 1
+    assert recognize_local.main(["--config", str(config), "--image", str(tmp_path / "set")]) == 1
     printed = capsys.readouterr()
     assert printed.out.count("prediction: 01") == 2
     assert printed.err.splitlines() == [
-        f"{(tmp_path / '01_1.png').as_posix()}: no answer",
-        f"{(tmp_path / '01_3.png').as_posix()}: gone; 1 more were not sent",
+        f"{(tmp_path / 'set' / '01_1.png').as_posix()}: no answer",
+        f"{(tmp_path / 'set' / '01_3.png').as_posix()}: gone; 1 more were not sent",
     ]
+
+
+def test_several_pictures_and_folders_are_read_and_sub_folders_are_named(
+    trained: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = list_entries(trained.config.test_image_dir)[:3]
+    (tmp_path / "set" / "deeper").mkdir(parents=True)
+    (tmp_path / "set" / "other").mkdir()
+    shutil.copy(pictures[2], tmp_path / "set")
+    arguments = ["--config", str(trained.config_path), "--offline"]
+    assert recognize_local.main([*arguments, *map(str, pictures[:2]), str(tmp_path / "set")]) == 0
+    printed = capsys.readouterr()
+    assert [line.split(":")[0].rpartition("/")[2] for line in printed.out.splitlines()] == [p.name for p in pictures]
+    assert printed.err.splitlines() == [
+        f"{tmp_path.as_posix()}/set/: sub-folders are not read: {tmp_path.as_posix()}/set/deeper/ and 1 more; "
+        "name them to read their pictures too"
+    ]
+    assert recognize_local.main([*arguments, "--image", str(tmp_path)]) == 2
+    assert f"got none; sub-folders are not read: {tmp_path.as_posix()}/set/; name them" in capsys.readouterr().err
+
+
+def test_address_in_place_of_a_picture_is_told(trained: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert recognize_local.main(["--config", str(trained.config_path), "http://other/a.png"]) == 2
+    assert "expected a picture or a folder; got an address; fetch it first" in capsys.readouterr().err

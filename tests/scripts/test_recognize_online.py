@@ -10,7 +10,10 @@ from tests.helpers import write_config
 def test_source_that_gives_no_picture_is_named_and_nothing_is_sent(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recognize_online.Client, "fetch_captcha", lambda *_: Captcha(b"<html>", None))
+    answers = [b"<html>", b""]
+    monkeypatch.setattr(recognize_online.Client, "fetch_captcha", lambda *_: Captcha(answers.pop(0), None))
     config = write_config(tmp_path, remote_url="http://source/")
     assert recognize_online.main(["--config", str(config), "--count", "2"]) == 1
-    assert capsys.readouterr().err == "http://source/: not a PNG, JPEG, GIF, BMP or WebP picture\n" * 2
+    page, nothing = capsys.readouterr().err.splitlines()
+    assert page.startswith("http://source/: not a PNG, JPEG, GIF, BMP or WebP picture; got HTML, a web page")
+    assert nothing == "http://source/: not a PNG, JPEG, GIF, BMP or WebP picture; got 0 bytes"

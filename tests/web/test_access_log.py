@@ -74,7 +74,9 @@ def test_terminal_gets_the_reason_of_a_refusal(client: FlaskClient, written: Ter
     client.get("/healthz")
     client.get("/elsewhere")
     refused, healthy, missing = (line.split(" ", 1)[1] for line in written.getvalue().splitlines())
-    assert re.fullmatch(r"POST /b 400 picture 1: not a PNG, JPEG, GIF, BMP or WebP picture \d+ ms", refused)
+    assert re.fullmatch(
+        r'POST /b 400 picture 1: not a PNG, JPEG, GIF, BMP or WebP picture; got a text, "no picture" \d+ ms', refused
+    )
     assert re.fullmatch(r"GET /healthz 200 \d+ ms", healthy)
     assert missing.startswith("GET /elsewhere 404 expected POST /b, or POST /b/NAME")
 

@@ -452,6 +452,88 @@ def test_page_fits_a_phone_and_its_text_has_contrast(
             assert page.eval_on_selector(selector, CONTRAST) >= 4.5, selector
 
 
+@pytest.mark.slow
+@needs_browser
+def test_narrow_page_does_not_scroll_sideways(
+    page: Page, page_config: SampleConfig, picture: Path, tmp_path: Path
+) -> None:
+    long = tmp_path / "a_long_name_of_a_picture_that_someone_saved.png"
+    shutil.copy(picture, long)
+    page.set_viewport_size({"width": 320, "height": 640})
+    with running(app_of(page_config)) as address:
+        page.goto(address)
+        page.get_by_label("Choose pictures").set_input_files(long)
+        expect(page.get_by_role("row")).to_have_count(2)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        name = page.get_by_role("cell", name=long.name, exact=True).bounding_box()
+        table = page.locator("#history").bounding_box()
+        assert name
+        assert table
+        assert name["width"] > 200
+        assert name["height"] < 80
+        assert name["x"] + name["width"] <= table["x"] + table["width"]
+
+
+@pytest.mark.slow
+@needs_browser
+def test_dropped_or_pasted_link_is_told_that_it_is_no_picture(page: Page, page_config: SampleConfig) -> None:
+    with running(app_of(page_config)) as address:
+        page.goto(address)
+        for kind, holder in (("drop", "dataTransfer"), ("paste", "clipboardData")):
+            page.evaluate(
+                """([kind, holder]) => {
+                  const transfer = new DataTransfer();
+                  transfer.setData("text/uri-list", "http://other/a.png");
+                  const event = new Event(kind, { bubbles: true, cancelable: true });
+                  Object.defineProperty(event, holder, { value: transfer });
+                  document.querySelector("#message").textContent = "";
+                  document.body.dispatchEvent(event);
+                }""",
+                [kind, holder],
+            )
+            expect(page.get_by_role("alert")).to_contain_text("Only pictures can be read, not links or texts.")
+
+
+@pytest.mark.slow
+@needs_browser
+def test_page_works_below_the_path_of_a_proxy(
+    page: Page, page_config: SampleConfig, picture: Path, text: str, tmp_path: Path
+) -> None:
+    config = page_config.model_copy(update={"new_image_dir": tmp_path / "new"})
+    app = app_of(config)
+
+    @app.before_request
+    def is_routed() -> None:
+        assert request.environ["cut"], "the proxy sends on nothing else"
+
+    with running(app) as address:
+        app.wsgi_app = BelowPath(app.wsgi_app, "/captcha")  # type: ignore[method-assign]
+        page.goto(f"{address}/captcha/")
+        expect(page.locator("#curl")).to_have_text(f"curl -F image_file=@captcha.png {address}/captcha/b")
+        expect(page.locator("#python")).to_contain_text(f'"{address}/captcha/b"')
+        page.locator("#fresh").click()
+        expect(page.locator("#text")).to_contain_text(text)
+        page.get_by_label("Choose pictures").set_input_files(picture)
+        expect(page.get_by_role("row")).to_have_count(3)
+        field = page.get_by_label("What it shows")
+        field.fill("10")
+        field.press("Enter")
+        expect(page.locator("#filed")).to_contain_text("Filed as 10_")
+
+
+class BelowPath:
+    """What a proxy does that sends on what is below a path, without the path, and nothing else."""
+
+    def __init__(self, app: Any, path: str) -> None:
+        self.app, self.path = app, path
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if not environ["PATH_INFO"].startswith(f"{self.path}/"):
+            return Response(status=404)(environ, start_response)
+        environ |= {"PATH_INFO": environ["PATH_INFO"].removeprefix(self.path), "cut": True}
+        return self.app(environ, start_response)
+
+
 CONTRAST = """element => {
   const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const light = (colour) => {

@@ -1,3 +1,5 @@
+import pytest
+
 from cnnlib.config import SampleConfig
 from cnnlib.core.files import temporary_path
 from cnnlib.web.model_registry import ServedModel
@@ -15,6 +17,13 @@ def test_oldest_pictures_beyond_the_limit_are_deleted(api_config: SampleConfig) 
     foreign.unlink()
     paths = sorted(api_config.api_image_dir.iterdir(), key=lambda path: path.stem)
     assert [path.read_bytes() for path in paths] == [bytes([number]) for number in (4, 5, 6)]
+
+
+def test_content_that_is_no_picture_is_logged_and_not_kept(
+    api_config: SampleConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ReceivedPictures(api_config.api_image_dir, "any", 100).save(b"no picture", "01") is None
+    assert "the received picture can't be saved" in caplog.text
 
 
 def test_picture_that_a_killed_server_was_writing_is_deleted_in_its_turn(api_config: SampleConfig) -> None:

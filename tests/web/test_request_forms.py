@@ -1,6 +1,7 @@
 """Requests as browsers and clients really send them: read where they are unambiguous, else told what is wrong."""
 
 import base64
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -181,12 +182,21 @@ def test_unambiguous_request_is_read(client: FlaskClient, picture: bytes, text: 
         (b"name=a", "multipart/form-data; boundary=abc", 400, "got boundary=abc, which the body lacks"),
         (form(part(b"x"))[:-10], FORM, 400, "the form is broken or cut short"),
         (form(part(b"x", b'name="file"; filename="a.png"')), FORM, 400, "got a file in the field 'file'"),
-        (b"neither", "", 400, "got a body that is none of these"),
-        (b"neither", "application/octet-stream", 415, "got application/octet-stream"),
+        (b"neither", "", 400, '; got a text, "neither"'),
+        (b"neither", "application/octet-stream", 415, 'got application/octet-stream, with a text, "neither"'),
+        (b"<!DOCTYPE html>", "text/html", 415, "got text/html, with HTML, a web page"),
+        (b"http://other/a.png", URL_ENCODED, 400, "got an address; the server fetches none: send the picture itself"),
         (as_json("data:image/png,plain"), "application/json", 400, "data:image/png;base64,..."),
-        (as_json("AAAAA"), "application/json", 400, "expected base64: "),
-        (as_json("\ud800AAA"), "application/json", 400, "expected base64: "),
-        (b"{", URL_ENCODED, 400, "expected JSON in UTF-8"),
+        (as_json("AAAAA"), "application/json", 400, "expected base64; got 5 digits, one too many or some too few"),
+        (as_json("\ud800AAA"), "application/json", 400, 'expected base64; got a text, "?AAA"'),
+        (as_json("http://other/a.png"), "application/json", 400, "got an address; the server fetches none"),
+        (as_json("pictures/a.png"), "application/json", 400, "got the path of a picture; send the file itself"),
+        (b"{", URL_ENCODED, 400, "expected JSON in UTF-8; got a fault in line 1, column 2: "),
+        (b'{"image":\n"x",}', "application/json", 400, "in line 2, column 5: "),
+        (b'{"image": "\xff"}', "application/json", 400, "got the byte 0xff at 11"),
+        (form(part(b"https://other/a", b'name="image_file"')), FORM, 400, "; got an address; the server fetches none"),
+        (form(part(b"@a.png", b'name="image_file"')), FORM, 400, "the file itself, with curl: -F image_file=@FILE"),
+        (b"image_file=c.png", URL_ENCODED, 400, "; got the path of a picture"),
     ],
 )
 def test_ambiguous_request_is_told_what_is_wrong(
@@ -224,6 +234,61 @@ def test_text_among_pictures_that_is_none_is_refused_by_its_number(
     answer = client.post("/b", data=form(*parts), content_type=FORM)
     assert answer.status_code == 400
     assert "picture 2" in answer.json["message"]
+
+
+@pytest.mark.parametrize("empty", [part(b""), part(b"", b'name="image_file"')])
+def test_empty_picture_among_others_is_refused_by_its_number(client: FlaskClient, picture: bytes, empty: bytes) -> None:
+    text = part(base64.b64encode(picture), b'name="image_file"')
+    for parts, number in (((text, empty), 2), ((empty, part(picture), part(picture)), 1)):
+        answer = client.post("/b", data=form(*parts), content_type=FORM)
+        assert (answer.status_code, answer.json["error_code"]) == (400, "1001")
+        assert answer.json["message"].endswith(f"; picture {number} is empty")
+
+
+def test_file_field_that_a_page_s_user_left_empty_does_not_count(
+    client: FlaskClient, picture: bytes, other: bytes
+) -> None:
+    unused = part(b"", b'name="image_file"; filename=""')
+    one, two = (
+        client.post("/b", data=form(*parts), content_type=FORM).json
+        for parts in ((unused, part(picture)), (part(picture), unused, part(other)))
+    )
+    assert one["value"] == two[0]["value"]
+    assert len(two) == 2
+
+
+def test_second_file_that_is_empty_is_not_passed_over(client: FlaskClient, picture: bytes) -> None:
+    answer = client.post("/b", data=form(part(picture), part(b"")), content_type=FORM)
+    assert (answer.status_code, answer.json["error_code"]) == (400, "1001")
+    assert answer.json["message"].endswith("; picture 2 is empty")
+
+
+@pytest.mark.parametrize("image", ["x", None, 5, "http://other/a.png", "data:image/png,plain"])
+def test_bad_picture_in_a_list_of_json_is_named_by_its_number(
+    client: FlaskClient, picture: bytes, image: object
+) -> None:
+    answer = client.post("/b", json={"image": [base64.b64encode(picture).decode(), image]})
+    assert (answer.status_code, answer.json["error_code"]) == (400, "1002")
+    assert answer.json["message"].startswith("picture 2: expected ")
+    assert "; got " in answer.json["message"] or "data:image/png;base64" in answer.json["message"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp"])
+def test_picture_without_its_line_ends_is_told_how_curl_sends_it(client: FlaskClient, suffix: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (16, 32), np.uint8)
+    data = encode_picture(Image.fromarray(noise), suffix)
+    answer = client.post("/b", data=data.translate(None, b"\r\n\0"), content_type=URL_ENCODED)
+    assert (answer.status_code, answer.json["error_code"]) == (400, "1002")
+    assert "as curl -d @FILE sends it; use -F image_file=@FILE or --data-binary @FILE" in answer.json["message"]
+
+
+def test_compressed_body_is_refused_as_such(client: FlaskClient, picture: bytes) -> None:
+    for path in ("/b", "/label"):
+        answer = client.post(path, data=gzip.compress(picture), headers={"Content-Encoding": "gzip"})
+        assert (answer.status_code, answer.json["error_code"]) == (415, "415")
+        assert "expected a body without Content-Encoding; got gzip" in answer.json["message"]
+    plain = client.post("/b", data=picture, content_type="image/png", headers={"Content-Encoding": "identity"})
+    assert plain.status_code == 200
 
 
 def test_option_of_null_leaves_that_of_the_address(client: FlaskClient, picture: bytes, text: str) -> None:

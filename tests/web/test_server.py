@@ -14,12 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import requests
+import uvicorn
+from flask import Flask, request
 
 from cnnlib.core.api_contract import TOKEN_VARIABLE
 from cnnlib.web.prometheus import METRICS_FOLDER
-from cnnlib.web.server import WORKER_TIMEOUT_S
+from cnnlib.web.server import WORKER_TIMEOUT_S, PatientProcess, Worker, _uvicorn_config, plain_address
+from cnnlib.web.wsgi_bridge import WsgiBridge
 from tests.helpers import eventually, start_script
 from tests.processes import lives, memory_mb, workers_of
 
@@ -326,3 +331,49 @@ def test_full_disk_costs_the_kept_picture_and_not_the_answer(
     _, errors = process.communicate(timeout=120)
     assert "the received picture can't be saved: File too large" in errors
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no socket of both versions of IP")
+def test_proxy_is_trusted_on_a_socket_of_both_versions_of_ip() -> None:
+    app = Flask("echo")
+    app.add_url_rule("/", view_func=lambda: str(request.remote_addr))
+    listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    started = uvicorn.Server(_uvicorn_config(lambda: WsgiBridge(app, 1000), 1, ["127.0.0.1"]))  # type: ignore[arg-type]
+    thread = threading.Thread(target=started.run, args=([listener],))
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    try:
+        assert requests.get(url, timeout=30).text == "127.0.0.1"
+        assert requests.get(url, headers={"X-Forwarded-For": "203.0.113.9"}, timeout=30).text == "203.0.113.9"
+    finally:
+        started.should_exit = True
+        thread.join()
+
+
+def test_addresses_that_are_not_mapped_stay() -> None:
+    places = [("::1", 5), ("127.0.0.1", 5), ("socket", 5), None]
+    assert [*map(plain_address, places)] == places
+    assert plain_address(("::ffff:10.0.0.1", 5)) == ("10.0.0.1", 5)
+
+
+def test_starting_worker_may_be_silent_for_longer_than_one_that_has_answered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def worker() -> PatientProcess:
+        process = PatientProcess(_uvicorn_config(Worker(lambda: Flask("a")), 1, []), [])
+        started: Any = SimpleNamespace(is_alive=lambda: True, start=list, join=lambda _: None, pid=7, exitcode=None)
+        process.process = started
+        process.start()
+        return process
+
+    silent, answering = worker(), worker()
+    assert silent.is_alive(0)
+    assert answering.is_alive(0)
+    answering.child_conn.send(True)
+    answering.child_conn.send(True)
+    assert answering.is_alive(0)
+    assert not answering.is_alive(0)
+    assert silent.is_alive(0)
+    monkeypatch.setattr("cnnlib.web.server.START_TIMEOUT_S", -1)
+    assert not silent.is_alive(0)
+    assert "worker 7 gave no sign of life for 0 seconds; the machine may be too busy" in caplog.text

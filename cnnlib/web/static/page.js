@@ -6,6 +6,7 @@ const GONE = 410;  // status of a picture that the server has deleted
 const byId = (id) => document.getElementById(id);
 const showMessage = (text) => { byId("message").textContent = text; };
 const bodyLimit = Number(document.querySelector("main").dataset.bodyLimit);
+const readingAddress = new URL("b", document.baseURI).href;  // below the path that a proxy gives the page
 const percent = (share) => `${(100 * share).toFixed(share > 0.9 ? 1 : 0)}%`;
 
 /** The token as this tab stores it. Some browsers forbid pages to store anything. */
@@ -84,7 +85,7 @@ async function recognize(file, model) {
   form.append("image_file", file, file.name || "pasted");
   form.append("kept", "true");
   if (model) form.append("model", model);
-  return (await request("/b", { method: "POST", body: form })).json();
+  return (await request("b", { method: "POST", body: form })).json();
 }
 
 /** Show a reading with a bar for each character, and the field for its right label. */
@@ -152,7 +153,7 @@ function element(name, ...content) {
 async function fileUnder(label, reading) {
   const post = async () => {
     const body = JSON.stringify({ kept: reading.answer.kept, label });
-    return (await request("/label", { method: "POST", body })).json();
+    return (await request("label", { method: "POST", body })).json();
   };
   try {
     return await post();
@@ -178,9 +179,9 @@ function csv() {
 
 async function start() {
   try {
-    const models = (await (await request("/models")).json()).filter(({ ready }) => ready);
+    const models = (await (await request("models")).json()).filter(({ ready }) => ready);
     listModels(models);
-    byId("fresh").hidden = !(await send("/fresh").then(({ ok }) => ok, () => false));
+    byId("fresh").hidden = !(await send("fresh").then(({ ok }) => ok, () => false));
   } catch (error) {
     showMessage(error.message);
   }
@@ -196,12 +197,12 @@ function listModels(models) {
   byId("models").replaceChildren(...models.flatMap((model) => [element("dt", model.name), element("dd", about(model))]));
   const header = token ? '-H "Authorization: Bearer $CAPTCHA_API_TOKEN" ' : "";
   const headers = token ? ',\n        headers={"Authorization": f"Bearer {os.environ[\'CAPTCHA_API_TOKEN\']}"}' : "";
-  byId("curl").textContent = `curl ${header}-F image_file=@captcha.png ${location.origin}/b`;
+  byId("curl").textContent = `curl ${header}-F image_file=@captcha.png ${readingAddress}`;
   byId("python").textContent = `${token ? "import os\n\n" : ""}import requests
 
 with open("captcha.png", "rb") as picture:
     answer = requests.post(
-        "${location.origin}/b", files={"image_file": picture}${headers}
+        "${readingAddress}", files={"image_file": picture}${headers}
     )
 print(answer.json()["value"])`;
   byId("about").hidden = models.length === 0;
@@ -222,7 +223,7 @@ byId("files").addEventListener("change", async (event) => {
 byId("fresh").addEventListener("click", async () => {
   showMessage("");
   try {
-    const picture = await (await request("/fresh")).blob();
+    const picture = await (await request("fresh")).blob();
     await readAll([new File([picture], "captcha", { type: picture.type })]);
   } catch (error) {
     showMessage(error.message);
@@ -264,14 +265,24 @@ byId("token-form").addEventListener("submit", async (event) => {
   await start();
 });
 
-document.addEventListener("paste", (event) => readAll([...event.clipboardData.files]));
+/** Read the pictures that were dropped or pasted. A link or a text is no picture, and is told so. */
+function receive(transfer) {
+  const files = [...transfer.files];
+  if (files.length || !transfer.types.length) return readAll(files);
+  return showMessage("Only pictures can be read, not links or texts. Save the picture first, or copy the picture itself.");
+}
+
+document.addEventListener("paste", (event) => {
+  const typing = event.target instanceof Element && event.target.closest("input");
+  if (!typing || event.clipboardData.files.length) receive(event.clipboardData);
+});
 
 const drop = byId("drop");
 for (const name of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(name, (event) => {
     event.preventDefault();
     drop.classList.toggle("over", name === "dragover");
-    if (name === "drop") readAll([...event.dataTransfer.files]);
+    if (name === "drop") receive(event.dataTransfer);
   });
 }
 
