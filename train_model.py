@@ -29,7 +29,7 @@ from cnnlib.cli import DONE, SIGNAL_BASE, allow_any_character, argument_parser, 
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import optional_output
+from cnnlib.core.files import check_place, optional_output
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.core.stderr import muted_stderr
@@ -120,6 +120,8 @@ class TrainModel:
         cluster, folder = cluster_of(self.config.strategy, self.config.name), self.config.model_save_dir
         if cluster and cluster.index:
             return  # worker 0 looks at them
+        for place in (folder, self.config.log_dir):
+            check_place(place)
         resuming = check_resumable(folder, requirements_of(self.config))
         if warm_start not in ("none", "auto"):
             load_card(Path(warm_start))
@@ -134,8 +136,9 @@ class TrainModel:
         """Export the checkpoint again, evaluated on the verification pictures; returns the exit status.
 
         `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
-        With a `share`, above 0, the weights are mixed anew: so much of the training's end, the rest of its start.
-        Raises CaptchaError when config, pictures or the checkpoint can't be used.
+        With a `share`, 0.05 to 1, the weights are mixed anew: so much of the training's end, the rest of its start.
+        Raises CaptchaError when config, pictures or the checkpoint can't be used, and OSError when a place can't be
+        written, both before the work begins.
         """
         with muted_stderr():
             from cnnlib.training.loop import export_checkpoint
@@ -147,7 +150,7 @@ class TrainModel:
     def forecast(self, warm_start: str = "auto") -> int:
         """Print and draw what more labels would bring; returns the exit status. `warm_start` as for `train_cnn`.
 
-        Raises CaptchaError when config or pictures can't be used, or there are too few.
+        Raises CaptchaError when config or pictures can't be used, there are too few, or no curve fits what they tell.
         """
         with muted_stderr():
             from cnnlib.training import forecasting
@@ -156,6 +159,7 @@ class TrainModel:
         measurement = forecasting.measure_parts(self.config, print_line, warm_start)
         if measurement.signal:
             return SIGNAL_BASE + measurement.signal
+        forecasting.check_forecastable(self.config, measurement)
         forecasts = forecasting.forecast_labels(measurement, forecasting.targets(measurement.labels))
         print_lines(forecasting.forecast_lines(self.config, measurement, forecasts))
         folder = self.config.model_save_dir / "report"
@@ -187,20 +191,21 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def parser() -> ArgumentParser:
     parser = argument_parser(__doc__)
-    parser.add_argument("--recognize", type=Path, metavar="PICTURE", help="do not train; read one picture")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--recognize", type=Path, metavar="PICTURE", help="do not train; read one picture")
     parser.add_argument(
         "--warm-start",
         default="auto",
         metavar="MODEL_DIR",
         help='model to start from; "none": random weights; "auto", the default: the general model',
     )
-    parser.add_argument(
+    instead.add_argument(
         "--clear-cache",
         action="store_true",
         help="do not train; delete the decoded and the drawn pictures in cache_dir",
     )
-    parser.add_argument("--forecast", action="store_true", help="do not train; say what more labels would bring")
-    parser.add_argument("--export-only", action="store_true", help="do not train; export the checkpoint again")
+    instead.add_argument("--forecast", action="store_true", help="do not train; say what more labels would bring")
+    instead.add_argument("--export-only", action="store_true", help="do not train; export the checkpoint again")
     parser.add_argument(
         "--saved-model",
         type=Path,
@@ -231,6 +236,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if (arguments.saved_model or arguments.onnx or arguments.mix) and not arguments.export_only:
         parser().error("--saved-model, --onnx and --mix need --export-only")
+    if arguments.warm_start != "auto" and (arguments.recognize or arguments.clear_cache or arguments.export_only):
+        parser().error("--warm-start is for a training, or for --forecast")
     config = load_sample_config(arguments.config)
     if arguments.clear_cache:
         print(f"Deleted {clear_cache(config.cache_dir, GENERATORS) / 1e6:.1f} MB in {display_path(config.cache_dir)}")

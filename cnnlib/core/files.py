@@ -3,11 +3,13 @@
 import ctypes
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
 import stat
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +24,7 @@ from cnnlib.core.paths import display_path
 from cnnlib.core.printable import excerpt, printable
 
 _TEMPORARY_SUFFIX = ".part"
+_JSON_LIMIT_BYTES = 2**26  # of a config or a list of labels; a device may have no end
 _LONG_NAME_BYTES = 128  # file systems allow 143 or 255 bytes, and the temporary name adds some
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)  # of disks that can't sync a folder
@@ -45,7 +48,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     A file that is there keeps its owner and its rights. A link stays, and its file is replaced, unless that file is
     read-only, as in the caches of DVC and git-annex: then the link is replaced.
     `durable`: wait for the disk, so that all this also holds for a power cut.
-    Raises OSError that names `path`, also for a link that leads to no file.
+    Raises OSError that names `path`, also for a device, a pipe, and a link that leads to no file.
     """
     write_by(path, lambda file: file.write(content), durable=durable)
 
@@ -74,13 +77,14 @@ def write_by(
 def _file_to_replace(path: Path) -> tuple[Path, os.stat_result | None]:
     """The file to replace when `path` is written, and its status, None where there is none.
 
-    Raises OSError that names `path` when it is a link that leads to no file.
+    Raises OSError that names `path` when it is a device, a pipe or a socket, or a link that leads to no file.
     """
     try:
         status = path.lstat()
     except FileNotFoundError:
         return path, None
     if not stat.S_ISLNK(status.st_mode):
+        _refuse_device(path, status)
         return path, status
     if not path.is_file():
         kind, number = ("a folder", errno.EISDIR) if path.is_dir() else ("no file", errno.ENOENT)
@@ -88,6 +92,17 @@ def _file_to_replace(path: Path) -> tuple[Path, os.stat_result | None]:
         raise OSError(number, message, str(path))
     status = path.stat()
     return (Path(os.path.realpath(path)), status) if status.st_mode & stat.S_IWUSR else (path, None)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise OSError that names `path` when `write_by` could not replace what is there, such as a device or a pipe."""
+    _file_to_replace(path)
+
+
+def _refuse_device(path: Path, status: os.stat_result) -> None:
+    """Raise OSError for what a file must not replace, and what may be read without end. A folder refuses by itself."""
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "expected a file, or a new name; got a device, a pipe or a socket", str(path))
 
 
 def _take_rights(temporary: Path, rights: os.stat_result | None) -> None:
@@ -152,6 +167,20 @@ def make_folder(folder: Path) -> None:
     """Make a folder and those above it, where they are missing. Raises OSError, also as `check_place` does."""
     check_place(folder)
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OSError that names a folder where no file can be made. Of a missing one, the folder above is tried.
+
+    Raises it as `check_place` does, too.
+    """
+    check_place(folder)
+    absolute = folder.absolute()
+    nearest = next(each for each in (absolute, *absolute.parents) if each.is_dir())
+    try:
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(nearest)) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -293,7 +322,7 @@ def read_json(path: Path, remedy: str = "") -> Any:
     """
     name = display_path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_dict_of_unique_keys)
+        content = json.loads(_text_of(path), object_pairs_hook=_dict_of_unique_keys)
         json.dumps(content, ensure_ascii=False).encode()  # raises ValueError for an unpaired surrogate
     except OSError as error:
         raise ConfigError(f"{name}: can't be read: {error.strerror}{remedy and f'; {remedy}'}") from error
@@ -310,6 +339,15 @@ def read_json(path: Path, remedy: str = "") -> Any:
     except ValueError as error:
         raise ConfigError(f"{name}: {error}") from error
     return content
+
+
+def _text_of(path: Path) -> str:
+    """The text of a file or a pipe, its lines ended as this system's are. Raises ValueError for an endless one."""
+    with path.open("rb") as file:
+        content = file.read(_JSON_LIMIT_BYTES + 1)
+    if len(content) > _JSON_LIMIT_BYTES:
+        raise ValueError(f"expected at most {_JSON_LIMIT_BYTES} bytes; got more; is this the file that you mean?")
+    return io.StringIO(content.decode("utf-8-sig"), newline=None).read()
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

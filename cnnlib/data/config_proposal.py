@@ -18,7 +18,7 @@ from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix, plain_suffix, suffix_
 from cnnlib.config import SampleConfig, check_keys, read_sample_keys
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import ConfigError
-from cnnlib.core.files import write_atomically, write_by
+from cnnlib.core.files import check_replaceable, make_folder, write_atomically, write_by
 from cnnlib.core.paths import display_path
 from cnnlib.data.samples import Sample
 from cnnlib.network.names import FEW_PICTURES, FOR_FEW, GENERAL_SIZE, LONGEST_FOR_FEW, least_width, width_fault
@@ -216,7 +216,7 @@ def write(path: Path, template: Path, proposed: Keys) -> Path | None:
     keys, _ = combine(path, template, proposed)
     content = f"{json.dumps(keys, indent=2, ensure_ascii=False)}\n".encode()
     backup = _back_up(path, content)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomically(path, content)
     return backup
 
@@ -224,8 +224,10 @@ def write(path: Path, template: Path, proposed: Keys) -> Path | None:
 def _back_up(path: Path, content: bytes) -> Path | None:
     """Copy a file before other `content` replaces it. Returns the copy, with its rights, or None if none is needed.
 
-    A copy that an earlier run made before it was killed is taken as it is.
+    A copy that an earlier run made before it was killed is taken as it is. Raises OSError for a device or a pipe, which
+    may have no end.
     """
+    check_replaceable(path)
     if not path.exists() or (older := path.read_bytes()) == content:
         return None
     names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))

@@ -19,6 +19,9 @@ STARTS = (1e-3, 1.0)  # shares misread beyond the rest at the fewest labels, lik
 OFFSETS = (0.0, 1.0)  # as a multiple of the fewest labels, evenly
 CHANCE = 0.2  # standard deviation of the logarithm of the share misread from one training to the next
 COVERED = 0.9  # probability of a forecast's range
+LEAST_READ = 0.05  # accuracy; below it in every training nothing shows what more labels bring
+FLAT_BELOW = 0.5  # accuracy; a curve that does not rise is above it near its rest, and below it learns nothing
+MISFIT = 8.0  # of a logarithmic likelihood, below that of the shares themselves; by chance once in a thousand times
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class Measured:
         """The share that was read right."""
         return 1 - self.misread / self.pictures
 
+    @property
+    def standard_error(self) -> float:
+        """That of the accuracy."""
+        return math.sqrt(self.accuracy * (1 - self.accuracy) / self.pictures)
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -45,28 +53,59 @@ class Forecast:
     highest: float
 
 
-def forecast(measured: Sequence[Measured], labels: Sequence[int]) -> list[Forecast]:
-    """The forecast for each number of labels, the median and the range of a new training."""
-    chance = np.random.default_rng(0)
-    fewest = min(each.labels for each in measured)
-    rate, offset = (chance.uniform(low, high, CURVES) for low, high in (RATES, OFFSETS))
-    rest, start = (np.exp(chance.uniform(math.log(low), math.log(high), CURVES)) for low, high in (RESTS, STARTS))
+class _Curves:
+    """Curves drawn at random, and how well each explains what was measured: `fits`, logarithmic likelihoods."""
 
-    def training() -> np.ndarray:
+    def __init__(self, measured: Sequence[Measured]) -> None:
+        self._chance = chance = np.random.default_rng(0)
+        self._fewest = min(each.labels for each in measured)
+        self._rate, self._offset = (chance.uniform(low, high, CURVES) for low, high in (RATES, OFFSETS))
+        self._rest, self._start = (
+            np.exp(chance.uniform(math.log(low), math.log(high), CURVES)) for low, high in (RESTS, STARTS)
+        )
+        self.fits = np.zeros(CURVES)
+        for each in measured:
+            share = self.misread(each.labels, self.training())
+            self.fits += each.misread * np.log(share) + (each.pictures - each.misread) * np.log1p(-share)
+
+    def training(self) -> np.ndarray:
         """By how much the share misread by a training is off each curve, as a factor."""
-        return np.exp(chance.normal(0, CHANCE, CURVES))
+        return np.exp(self._chance.normal(0, CHANCE, CURVES))
 
-    def misread(count: int, factor: np.ndarray) -> np.ndarray:
-        fallen = ((count / fewest + offset) / (1 + offset)) ** -rate
-        return np.minimum((rest + start * fallen) * factor, 1 - 1e-9)
+    def misread(self, count: int, factor: np.ndarray) -> np.ndarray:
+        """The share misread by a training on `count` labels, which is off each curve by a factor."""
+        fallen = ((count / self._fewest + self._offset) / (1 + self._offset)) ** -self._rate
+        return np.minimum((self._rest + self._start * fallen) * factor, 1 - 1e-9)
 
-    weights = np.zeros(CURVES)
-    for each in measured:
-        share = misread(each.labels, training())
-        weights += each.misread * np.log(share) + (each.pictures - each.misread) * np.log1p(-share)
-    weights = np.exp(weights - weights.max())
-    new = training()
-    return [_summed_up(count, misread(count, new), weights) for count in labels]
+
+def forecast(measured: Sequence[Measured], labels: Sequence[int]) -> list[Forecast]:
+    """The forecast for each number of labels, the median and the range of a new training.
+
+    It means nothing where `forecast_fault` has one.
+    """
+    curves = _Curves(measured)
+    weights = np.exp(curves.fits - curves.fits.max())
+    new = curves.training()
+    return [_summed_up(count, curves.misread(count, new), weights) for count in labels]
+
+
+def forecast_fault(measured: Sequence[Measured]) -> str:
+    """Why nothing can be forecast from measurements in ascending order of their labels; nothing if it can."""
+    first, last = measured[0], measured[-1]
+    if max(each.accuracy for each in measured) < LEAST_READ:
+        return "nearly nothing is read"
+    chance = math.hypot(*(each.standard_error for each in (first, last)))
+    if last.accuracy < FLAT_BELOW and last.accuracy - first.accuracy < chance:
+        return f"{last.labels} labels read hardly more than {first.labels}"
+    if sum(map(_best_fit, measured)) - _Curves(measured).fits.max() > MISFIT:
+        return "the accuracies are far from any curve that rises with the labels"
+    return ""
+
+
+def _best_fit(measured: Measured) -> float:
+    """The logarithmic likelihood that a measurement has by its own share, the largest of all."""
+    parts = measured.misread, measured.pictures - measured.misread
+    return sum(part * math.log(part / measured.pictures) for part in parts if part)
 
 
 def _summed_up(labels: int, misread: np.ndarray, weights: np.ndarray) -> Forecast:

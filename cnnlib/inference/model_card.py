@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from filelock import Timeout
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -26,17 +26,19 @@ from cnnlib.codec.decoding import Decoding, Lengths
 from cnnlib.codec.images import Shape
 from cnnlib.config_fields import Channels, Length, Pixels, Share
 from cnnlib.core.errors import ConfigError, ModelError, naming_file
-from cnnlib.core.files import optional_removal, take_lock, write_atomically
+from cnnlib.core.files import check_place, make_folder, optional_removal, take_lock, write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import excerpt, printable
 
 CARD = "model_card.json"
+FORMAT: Literal[1] = 1  # of a card; a change that older versions would misread makes it 2
 KINDS = ("checkpoint", "weights", "float32", "quantised")  # of the files beside the card
 _MODEL_FILE = re.compile(rf"\.?({'|'.join(KINDS)})-\d+-[0-9a-f]{{8}}\.(npz|tflite)(\.part)?")
 _TENSORFLOW_FILE = re.compile(r"checkpoint|.*\.meta|.*\.index|.*\.data-\d{5}-of-\d{5}", re.DOTALL)
 READING = "reading"  # stands for the kind that the card's `reads` names
 READ_TRIES = 10  # a training that saves can delete a file between the reading of the card and of the file
 RETRY_PAUSE_S = 0.01
+REMEDY = "restore the file from a copy, or train anew: name another model_save_dir, or delete this folder"
 CARD_LIMIT_BYTES = 2**22
 FILE_LIMIT_BYTES = 2**32  # a LiteRT file has at most half of it
 _NAME = re.compile(r"(?![.])[A-Za-z0-9._-]{1,200}")  # of a file beside the card
@@ -79,7 +81,7 @@ class ModelCard(BaseModel):
     """What reading with a model needs, and how the model was trained."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-    format: Literal[1] = 1
+    format: Literal[1] = FORMAT
     network: Line
     decoding: Decoding
     image_height: Pixels
@@ -137,7 +139,7 @@ def held(model_dir: Path) -> Iterator[None]:
 
     Raises ModelError when another training holds it, OSError when it can't be written.
     """
-    model_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(model_dir)
     try:
         with take_lock(model_dir / ".lock", 0):
             yield
@@ -155,21 +157,39 @@ def has_file(model_dir: Path, kind: str) -> bool:
 
 
 def load_card(model_dir: Path) -> ModelCard:
-    """The card in a model folder. Raises ModelError when it is missing or broken."""
+    """The card in a model folder. Raises ModelError when it is missing, can't be read, is newer or broken."""
     path = model_dir / CARD
     try:
-        card = ModelCard.model_validate(json.loads(_read_inside(path, CARD_LIMIT_BYTES).decode("utf-8")))
+        content = json.loads(_read_inside(path, CARD_LIMIT_BYTES).decode("utf-8"))
+        _check_format(path, content)
+        card = ModelCard.model_validate(content)
         _ = card.alphabet
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelError(_instead_of_model(model_dir)) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (ValidationError, ValueError, RecursionError, ConfigError) as error:
         raise ModelError(
-            f"{display_path(model_dir)}: expected a trained model; {_instead_of_card(model_dir)}"
-        ) from error
-    except (ValidationError, ValueError, RecursionError, OSError, ConfigError) as error:
-        raise ModelError(
-            f"{display_path(path)}: expected a model card; got a broken one ({_first_fault(error)}); "
-            "train the model again, or restore the file"
+            f"{display_path(path)}: expected a model card; got a broken one ({_first_fault(error)}); {REMEDY}"
         ) from error
     return card
+
+
+def _check_format(path: Path, content: Any) -> None:
+    """Raise ModelError when a card is of a newer version, which may mean anything by its keys."""
+    number = content.get("format") if isinstance(content, dict) else None
+    if isinstance(number, int) and number > FORMAT:
+        raise ModelError(
+            f"{display_path(path)}: expected a model of format {FORMAT}; got one of format {number}, which a newer "
+            "version of this program has written; update the program, or name another model_save_dir"
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    """The error for a file of a model that is there, or should be, and can't be read."""
+    denied = "give the user that runs this the right to read it"
+    remedy = denied if isinstance(error, PermissionError) else REMEDY
+    return ModelError(f"{display_path(path)}: a file of the model can't be read: {error.strerror}; {remedy}")
 
 
 def older_checkpoint(model_dir: Path) -> str:
@@ -180,15 +200,21 @@ def older_checkpoint(model_dir: Path) -> str:
     return ""
 
 
-def _instead_of_card(model_dir: Path) -> str:
-    """What a folder without a card holds, and how to get a model."""
+def _instead_of_model(model_dir: Path) -> str:
+    """What is in the place of a model's folder, or what a folder without a card holds, and how to get a model."""
+    expected = f"{display_path(model_dir)}: expected a trained model"
+    try:
+        check_place(model_dir)
+    except NotADirectoryError as error:
+        return f"{display_path(Path(error.filename))}: {error.strerror}; a model is a folder with {CARD} in it"
     older = older_checkpoint(model_dir)
     if older:
         return (
-            f"got a checkpoint of the original suite ({printable(older)}), which can't be read; "
+            f"{expected}; got a checkpoint of the original suite ({printable(older)}), which can't be read; "
             "train_model.py trains on the pictures in train_image_dir anew, in minutes"
         )
-    return f"there is no {CARD}; train one with train_model.py, or use the general one: conf/general_config.json"
+    remedy = "train one with train_model.py, or use the general one: conf/general_config.json"
+    return f"{expected}; there is no {CARD}; {remedy}"
 
 
 def _first_fault(error: Exception) -> str:
@@ -211,8 +237,7 @@ def load_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
     try:
         return _read_model(model_dir, kind)
     except OSError as error:
-        path = display_path(Path(error.filename))
-        raise ModelError(f"{path}: a file of the model can't be read: {error.strerror}") from error
+        raise _unreadable(Path(error.filename), error) from error
 
 
 def _read_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
@@ -230,8 +255,8 @@ def _read_model(model_dir: Path, kind: str) -> tuple[ModelCard, bytes]:
         content = _read_inside(path, FILE_LIMIT_BYTES)
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise ModelError(
-            f"{display_path(path)}: expected the SHA-256 in the model card; got another one; "
-            "train the model again, or restore the file"
+            f"{display_path(path)}: expected the SHA-256 in the model card; got another one, so the file is damaged; "
+            f"{REMEDY}"
         )
     return card, content
 
@@ -267,7 +292,7 @@ def save_model(model_dir: Path, card: ModelCard, contents: Mapping[str, tuple[st
     `contents` maps each kind of file to its suffix and its bytes.
     Raises OSError, for example when the disk is full. Then the old model stays as it was.
     """
-    model_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(model_dir)
     _remove_unnamed(model_dir)  # files of a killed save
     digests = {kind: hashlib.sha256(content).hexdigest() for kind, (_, content) in contents.items()}
     files = {

@@ -1,9 +1,10 @@
 """A training as the bytes of one .npz file and back: weights, optimizer and progress."""
 
+import hashlib
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 from cnnlib.training.arrays import open_arrays
+from cnnlib.training.pictures import Dataset
 
 NUMBER_BYTES = 8  # of a number in a checkpoint, at most
 SPARE_BYTES = 2**26  # of the progress: curves and suspected labels
+KNOWN_NAMES = 1000  # of the pictures, by which a later training knows its own
+NO_NAMES = np.empty(0, np.uint64)
 Curve = list[tuple[int, float]]  # step, picture accuracy 0 to 1
 
 
@@ -36,6 +40,17 @@ class Progress:
     start: dict[str, np.ndarray] = field(default_factory=dict, compare=False)  # weights that it started from, by path
     mixed_step: int = -1  # at which the averaged weights were mixed with those of the start
     share: float = 1.0  # of the end in them then
+    known: np.ndarray = field(default_factory=NO_NAMES.copy, compare=False)  # as `known_names` has them; none if drawn
+
+
+def known_names(parts: Sequence[Dataset]) -> np.ndarray:
+    """The lowest hashes of the names of pictures, uint64 (up to `KNOWN_NAMES`,).
+
+    Of two sets that share a good part of their pictures, some are the same.
+    """
+    names = (name.encode("utf-8", "surrogateescape") for part in parts for name in part.names)
+    hashes = np.fromiter((int.from_bytes(hashlib.sha256(name).digest()[:8], "big") for name in names), np.uint64)
+    return np.sort(hashes)[:KNOWN_NAMES]
 
 
 def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:
@@ -83,6 +98,7 @@ def unpack(
             # A checkpoint of an older version was mixed, or never will be.
             int(arrays["progress/mixed_step" if "progress/mixed_step" in arrays else "progress/step"]),
             float(arrays["progress/share"]) if "progress/share" in arrays else 1.0,
+            np.atleast_1d(arrays.get("progress/known", NO_NAMES)).astype(np.uint64),
         )
 
 

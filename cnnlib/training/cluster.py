@@ -39,6 +39,12 @@ def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
 
     Raises ConfigError when TF_CONFIG is broken or names other roles.
     """
+    cluster = _named(environment)
+    return cluster if cluster and len(cluster.workers) > 1 else None
+
+
+def _named(environment: Mapping[str, str]) -> Cluster | None:
+    """The cluster that TF_CONFIG names, which may be one worker; None when it names none."""
     text = environment.get("TF_CONFIG", "").strip()
     if not text:
         return None
@@ -49,8 +55,7 @@ def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     if not isinstance(content, dict) or not isinstance(content.get("cluster", {}), dict):
         raise _fault("an object with the keys cluster and task", text)
     workers = _workers(content.get("cluster", {}))
-    index = _index(content.get("task"), len(workers)) if workers else 0
-    return Cluster(workers, index) if len(workers) > 1 else None
+    return Cluster(workers, _index(content.get("task"), len(workers))) if workers else None
 
 
 def cluster_of(strategy: str, config_name: str) -> Cluster | None:
@@ -60,9 +65,10 @@ def cluster_of(strategy: str, config_name: str) -> Cluster | None:
     """
     if strategy not in ("auto", "workers"):
         return None
-    if strategy == "workers" and not os.environ.get("TF_CONFIG", "").strip():
+    if strategy == "workers" and not _named(os.environ):
+        got = "one that names no worker" if os.environ.get("TF_CONFIG", "").strip() else "none"
         remedy = 'set it on each machine as docs/distributed.md says, or take "auto"'
-        raise ConfigError(f"{config_name}: key 'strategy': expected TF_CONFIG beside \"workers\"; got none; {remedy}")
+        raise ConfigError(f"{config_name}: key 'strategy': expected TF_CONFIG beside \"workers\"; got {got}; {remedy}")
     return read_cluster()
 
 
@@ -119,8 +125,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         environment = {**os.environ, "TF_CONFIG": tf_config(hosts, int(index))}
         read_cluster(environment)
         os.execvpe(arguments.command[0], arguments.command, environment)
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
         print(error, file=sys.stderr)
+    except OSError as error:
+        command = excerpt(arguments.command[0])
+        print(f"{command}: expected a command to run; it can't be run: {error.strerror}", file=sys.stderr)
     return 2
 
 

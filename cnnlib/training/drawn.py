@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import multiprocessing
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -46,6 +46,7 @@ class DrawnPictures:
     shape: Shape
     alphabet: Alphabet
     label_length: int
+    spelled: Callable[[str], str] = str  # of a label: as it is learned
 
     def __len__(self) -> int:
         return self.count
@@ -80,7 +81,8 @@ class DrawnPictures:
         """The pictures and labels of these places, drawn here."""
         drawn = [self.draw(f"{seed}-{place}") for place in places]
         pictures = np.stack([open_picture(data, self.shape) for _, data in drawn])
-        return pictures, np.array([self.alphabet.encode(label, self.label_length) for label, _ in drawn], np.int32)
+        labels = [self.alphabet.encode(self.spelled(label), self.label_length) for label, _ in drawn]
+        return pictures, np.array(labels, np.int32)
 
 
 @lru_cache(maxsize=1)
@@ -113,7 +115,8 @@ def load_drawn(config: SampleConfig) -> TrainingData:
         return data
     total = int(config.cycle_stop) * config.train_batch_size
     draw = make(_unpacked(captcha))
-    return replace(data, source=DrawnPictures(draw, total, config.shape, config.alphabet, config.max_captcha))
+    look = config.shape, config.alphabet, config.max_captcha
+    return replace(data, source=DrawnPictures(draw, total, *look, config.spelled))
 
 
 def _unpacked(captcha: CaptchaConfig) -> CaptchaConfig:
@@ -125,7 +128,7 @@ def _check_fit(captcha: CaptchaConfig, config: SampleConfig) -> None:
     faults = []
     if config.cycle_stop == "auto" and not config.drawn_pictures:
         faults.append("key 'cycle_stop': expected a number of steps where all pictures are new; got \"auto\"")
-    if unknown := config.alphabet.unknown_in(captcha.characters):
+    if unknown := config.alphabet.unknown_in("".join(map(config.spelled, captcha.characters))):
         faults.append(f"{captcha.name} draws characters that the alphabet lacks: {' '.join(unknown)}")
     if captcha.char_count > config.max_captcha:
         faults.append(f"{captcha.name} draws {captcha.char_count} characters, max_captcha is {config.max_captcha}")

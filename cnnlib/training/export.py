@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +10,8 @@ import tensorflow as tf
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError
+from cnnlib.core.files import check_replaceable, check_writable
+from cnnlib.core.paths import display_path
 from cnnlib.core.stderr import muted_stderr
 from cnnlib.inference.litert import LiteRT
 from cnnlib.network.architectures import CNN
@@ -45,15 +48,40 @@ def _signature(model: keras.Model, batch: int | None = None) -> list[tf.TensorSp
     return [tf.TensorSpec((batch, *model.input_shape[1:]), tf.uint8, name="pictures")]
 
 
+def check_targets(saved_model: Path | None, onnx: Path | None) -> None:
+    """Check where exports are to be written, before there is anything to export.
+
+    Raises ModelError for an ONNX file of another suffix or a missing package, OSError when a place can't be written.
+    """
+    if saved_model:
+        check_writable(saved_model)
+    if not onnx:
+        return
+    if onnx.suffix.lower() != ".onnx":
+        raise ModelError(f"{display_path(onnx)}: expected the name of an ONNX file, *.onnx; got another one")
+    if onnx.is_dir():
+        raise ModelError(f"{display_path(onnx)}: expected the name of an ONNX file; got a folder")
+    check_writable(onnx.parent)
+    check_replaceable(onnx)
+    _onnx_packages()
+
+
+def _onnx_packages() -> tuple[Any, Any]:
+    """The packages tf2onnx and onnxruntime. Raises ModelError when one is not installed."""
+    try:
+        import onnxruntime
+        import tf2onnx
+    except ImportError as error:
+        raise ModelError(f"ONNX needs the packages of requirements-onnx.txt: {error}") from error
+    return tf2onnx, onnxruntime
+
+
 def to_onnx(model: keras.Model) -> bytes:
     """An ONNX model with the input `pictures` and the output `probabilities`, as `to_saved_model` has them.
 
     `model` computes in float32. Raises ModelError when tf2onnx is not installed.
     """
-    try:
-        import tf2onnx
-    except ImportError as error:
-        raise ModelError(f"ONNX needs the packages of requirements-onnx.txt: {error}") from error
+    tf2onnx, _ = _onnx_packages()
     signature = _signature(model)
     function = tf.function(_probabilities(model), input_signature=signature)
     with muted_stderr():
@@ -90,8 +118,7 @@ def check_saved_model(folder: Path, model: keras.Model, pictures: np.ndarray) ->
 
 def check_onnx(content: bytes, model: keras.Model, pictures: np.ndarray) -> None:
     """Raise ModelError when ONNX Runtime and Keras read uint8 (n, height, width, channels) pictures differently."""
-    import onnxruntime
-
+    _, onnxruntime = _onnx_packages()
     (answers,) = onnxruntime.InferenceSession(content).run(["probabilities"], {"pictures": pictures})
     _check("ONNX Runtime", answers, model, pictures)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from cnnlib.config import SampleConfig
-from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_atomically
+from cnnlib.core.errors import ConfigError, SampleError
+from cnnlib.core.files import make_folder, write_atomically
 from cnnlib.core.paths import display_path
 from cnnlib.core.signals import StopSignal, catch_stop_signals
-from cnnlib.evaluation.learning_curve import Forecast, Measured, forecast
+from cnnlib.evaluation.learning_curve import Forecast, Measured, forecast, forecast_fault
 from cnnlib.training import devices
 from cnnlib.training.dataset import load_folder, verification_share
 from cnnlib.training.left_out import config_in, read_after_training, trainer_on
@@ -47,8 +47,14 @@ def measure_parts(config: SampleConfig, say: Say, warm_start: str = "auto") -> M
 
     Each part starts as a training with this `warm_start` does.
 
-    Raises SampleError when there are too few, and ConfigError or SampleError as a training does.
+    Raises SampleError when there are too few, ConfigError when they are drawn by a generator, and ConfigError or
+    SampleError as a training does.
     """
+    if config.generator:
+        remedy = "leave the key out to forecast for the labels of train_image_dir"
+        raise ConfigError(
+            f"{config.name}: key 'generator': its pictures cost no labels, so none are forecast; {remedy}"
+        )
     with tempfile.TemporaryDirectory(prefix="captcha-forecast-") as name:
         own = config_in(Path(name), config)
         say(devices.use_gpu(config.enable_gpu))
@@ -101,6 +107,17 @@ def forecast_labels(measurement: Measurement, labels: list[int]) -> list[Forecas
     ]
 
 
+def check_forecastable(config: SampleConfig, measurement: Measurement) -> None:
+    """Raise SampleError when no curve follows from the measurements, with what is likely wrong."""
+    if fault := forecast_fault(measurement.measured):
+        accuracies = ", ".join(f"{each.accuracy:.1%}" for each in measurement.measured)
+        raise SampleError(
+            f"{display_path(config.train_image_dir)}: expected accuracies that rise with the labels; got {accuracies}: "
+            f"{fault}, so nothing is forecast; look for wrong labels with verify_and_split_data.py --doctor, check "
+            "char_set, the picture size and cycle_stop, or label more pictures"
+        )
+
+
 def forecast_lines(config: SampleConfig, measurement: Measurement, forecasts: list[Forecast]) -> list[str]:
     """What more labels likely bring, a line for each number of them."""
     lines = []
@@ -116,7 +133,7 @@ def forecast_lines(config: SampleConfig, measurement: Measurement, forecasts: li
 
 def write_figures(path: Path, measurement: Measurement, forecasts: list[Forecast]) -> None:
     """Write what was measured and forecast as JSON. Raises OSError when it can't be written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     figures = {
         "measured": [asdict(each) for each in measurement.measured],
         "step_seconds": round(measurement.step_seconds, 3),

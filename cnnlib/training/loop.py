@@ -4,7 +4,6 @@ import errno
 import math
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ import tensorflow as tf
 
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError, SampleError
+from cnnlib.core.files import check_writable, make_folder
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.signals import StopSignal, catch_stop_signals
@@ -25,7 +25,8 @@ from cnnlib.training import devices
 from cnnlib.training.dataset import TrainingData, load_training
 from cnnlib.training.distribution import Distribution, distribute
 from cnnlib.training.drawn import load_drawn
-from cnnlib.training.mixing import mix, mix_with_start
+from cnnlib.training.export import check_targets
+from cnnlib.training.mixing import check_share, mix, mix_with_start
 from cnnlib.training.reporting import (
     Outcome,
     heard_line,
@@ -35,7 +36,7 @@ from cnnlib.training.reporting import (
     step_lines,
     strategy_line,
 )
-from cnnlib.training.resume import begin, resume
+from cnnlib.training.resume import begin, check_split_seed, resume
 from cnnlib.training.save import draw_curves, save, save_as_onnx, save_for_serving
 from cnnlib.training.scalars import Scalars
 from cnnlib.training.self_training import TEACH_STEPS, teach
@@ -57,6 +58,8 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
     say(devices.use_gpu(config.enable_gpu))
     distribution = distribute(config)
     with distribution.training(), _explained_shortage(config), _folders_of(config, distribution):
+        if distribution.writes:
+            check_split_seed(config)
         trainer = Trainer(config, _loader(config), distribution)
         introduce(trainer, say)
         answer, say = say, say if distribution.writes else _silence
@@ -125,11 +128,8 @@ def _explained_shortage(config: SampleConfig, folder: Path | None = None) -> Ite
 
 def make_writable(folder: Path) -> None:
     """Make a missing folder. Raises OSError that names it when it can't be written; that of TensorFlow does not."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from error
+    make_folder(folder)
+    check_writable(folder)
 
 
 def export_checkpoint(
@@ -142,11 +142,15 @@ def export_checkpoint(
     """Export the checkpoint in `model_save_dir` again, evaluated on the verification pictures; returns its new card.
 
     `saved_model` is a folder for TensorFlow Serving, which gets a SavedModel too, `onnx` a file for an ONNX model.
-    With a `share`, above 0, the weights are mixed anew: so much of the training's end, the rest of its start.
-    Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint, or no start.
+    With a `share`, 0.05 to 1, the weights are mixed anew: so much of the training's end, the rest of its start.
+    Raises SampleError, ModelError or ConfigError as `train` does, ModelError when there is no checkpoint, or no start,
+    and before the work begins ModelError or OSError when the exports can't be written there.
     """
     if not check_resumable(config.model_save_dir, requirements_of(config)):
         raise ModelError(f"{display_path(config.model_save_dir)}: expected a model with a checkpoint; train one first")
+    check_split_seed(config)
+    check_share(share)
+    check_targets(saved_model, onnx)
     say(devices.use_gpu(config.enable_gpu))
     with _explained_shortage(config, saved_model), held(config.model_save_dir):
         trainer = Trainer(config, load_drawn if config.generator else load_training)

@@ -13,6 +13,7 @@ from cnnlib.core.paths import display_path
 from cnnlib.training.trainer import Trainer
 
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6)  # of the end
+LEAST_SHARE = 0.05  # of the end, which is computed from the mix: of less, rounding leaves too little
 
 
 def mix_with_start(trainer: Trainer, say: Callable[[str], None]) -> None:
@@ -40,16 +41,25 @@ def mix_with_start(trainer: Trainer, say: Callable[[str], None]) -> None:
 
 
 def mix(trainer: Trainer, share: float) -> None:
-    """Give the end of the training this share of the averaged weights, above 0, and its start the rest.
+    """Give the end of the training this share of the averaged weights, as `check_share` takes it, its start the rest.
 
     It takes the place of a share that they were given at this step before.
-    Raises ModelError when the training began with random weights.
+    Raises ModelError when the training began with random weights, or its end is lost.
     """
     if not trainer.progress.start:
         folder = display_path(trainer.config.model_save_dir)
         raise ModelError(f"{folder}: expected a training that started from a model; this one began with random weights")
+    if trainer.progress.mixed_step == trainer.progress.step and trainer.progress.share < LEAST_SHARE:
+        before = f"its weights were mixed with {trainer.progress.share:g} of the end, of which too little is left"
+        raise ModelError(f"{display_path(trainer.config.model_save_dir)}: {before}; train on, or restore a copy")
     _assign_mix(trainer, _ends(trainer), share)
     trainer.forget_evaluation()
+
+
+def check_share(share: float | None) -> None:
+    """Raise ModelError for a share of the end from which it can't be computed again. None is no share."""
+    if share is not None and not LEAST_SHARE <= share <= 1:
+        raise ModelError(f"--mix: expected a share from {LEAST_SHARE} to 1; got {share:g}; less would lose the end")
 
 
 def _ends(trainer: Trainer) -> dict[str, np.ndarray]:

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import GENERAL_MODEL, display_path
 from cnnlib.inference.compatibility import check_resumable, requirements_of
-from cnnlib.inference.model_card import ModelCard, has_file, load_model
+from cnnlib.inference.model_card import ModelCard, has_file, load_card, load_model
 from cnnlib.training import checkpoint
 from cnnlib.training.trainer import Trainer
 from cnnlib.training.warm_start import NothingFitsError, transfer_weights
@@ -31,7 +34,7 @@ def begin(trainer: Trainer, warm_start: str, say: Callable[[str], None]) -> None
 
 
 def _begin(trainer: Trainer, warm_start: str, say: Callable[[str], None]) -> None:
-    if not resume(trainer):
+    if not resume(trainer, say):
         say(start(trainer, warm_start))
         return
     named = warm_start not in ("auto", "none")
@@ -62,38 +65,68 @@ def general_model(network: str) -> Path:
     return own if has_file(own, "weights") else GENERAL_MODEL
 
 
-def resume(trainer: Trainer) -> bool:
-    """Go on from the training in `model_save_dir`; False when there is none.
+def check_split_seed(config: SampleConfig) -> None:
+    """Raise ModelError when the training in `model_save_dir` verifies with other pictures than the config says."""
+    folder = config.model_save_dir
+    if not check_resumable(folder, requirements_of(config)):
+        return
+    seed = load_card(folder).split_seed
+    if seed not in (None, config.split_seed):
+        raise ModelError(
+            f"{display_path(folder)}: its split_seed is {seed}, {config.name} has {config.split_seed}: "
+            "pictures that it was trained on would verify it; set it back, or name another model_save_dir"
+        )
 
-    Raises ModelError when it is broken or disagrees with the config.
+
+def resume(trainer: Trainer, say: Callable[[str], None] = lambda _: None) -> bool:
+    """Go on from the training in `model_save_dir`; False when there is none. Says so where its pictures have changed.
+
+    Raises ModelError when it is broken, disagrees with the config, or was trained on none of the pictures.
     """
     config, folder = trainer.config, trainer.config.model_save_dir
     if not check_resumable(folder, requirements_of(config)):
         return False
+    check_split_seed(config)
     card, content = load_model(folder, "checkpoint")
-    if card.split_seed not in (None, config.split_seed):
-        raise ModelError(
-            f"{display_path(folder)}: its split_seed is {card.split_seed}, {config.name} has {config.split_seed}: "
-            "pictures that it was trained on would verify it; set it back, or name another model_save_dir"
-        )
-    names = trainer.progress.names_hash
+    fresh = trainer.progress
     try:
         trainer.progress = checkpoint.unpack(content, trainer.model, trainer.averaged, trainer.optimizer)
     except ModelError as error:
         remedy = f"name another model_save_dir, and start from this one with --warm-start {display_path(folder)}"
         raise ModelError(f"{display_path(folder)}: its checkpoint: {error}; {remedy}") from error
     trainer.saved_seconds = trainer.progress.seconds
-    before, trainer.progress.names_hash = trainer.progress.names_hash, names
-    _compare_pictures(trainer, card, before)
+    trainer.resumed_at = trainer.progress.step, card.training_pictures
+    before = trainer.progress.names_hash
+    _check_known(trainer, fresh.known)
+    trainer.progress.names_hash, trainer.progress.known = fresh.names_hash, fresh.known
+    _compare_pictures(trainer, card, before, say)
     return True
 
 
-def _compare_pictures(trainer: Trainer, card: ModelCard, names_hash: str) -> None:
+def _check_known(trainer: Trainer, names: np.ndarray) -> None:
+    """Raise ModelError when none of these names of pictures is known to the older training, if it knows any."""
+    known, config = trainer.progress.known, trainer.config
+    if len(known) and len(names) and not len(np.intersect1d(known, names)):
+        folder = display_path(config.model_save_dir)
+        raise ModelError(
+            f"{folder}: expected the pictures that it was trained on, perhaps with others; got none of them in "
+            f"{display_path(config.train_image_dir)}; for another kind of captcha name another model_save_dir; if they "
+            f"are alike, start from this model with --warm-start {folder}"
+        )
+
+
+def _compare_pictures(trainer: Trainer, card: ModelCard, names_hash: str, say: Callable[[str], None]) -> None:
     """Forget what the older training says about its pictures, by card and hash of names, unless they are the same."""
     progress = trainer.progress
-    counts = (card.training_pictures, card.verification_pictures) == (len(trainer.training), len(trainer.verification))
-    same = names_hash == progress.names_hash if names_hash else counts  # checkpoints of early versions have none
+    before, now = (
+        (card.training_pictures, card.verification_pictures),
+        (len(trainer.training), len(trainer.verification)),
+    )
+    same = names_hash == progress.names_hash if names_hash else before == now  # checkpoints of early versions have none
     if not same:
+        if not trainer.config.generator:
+            was = f"{before[0]} training and {before[1]} verification pictures"
+            say(f"The pictures or labels are others than at the last save: {was} then, {now[0]} and {now[1]} now")
         progress.best_accuracy, progress.best_step, progress.labels_checked = 0.0, progress.step, False
     elif card.resize == trainer.config.resize:  # which may change at any time, and has to reach the card
         trainer.mark_saved(final="quantised" in card.files)

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from cnnlib.core.files import optional_output, replace_folder, restore_folder, write_atomically
+from cnnlib.core.files import make_folder, optional_output, replace_folder, restore_folder, write_atomically
 from cnnlib.evaluation.calibration import calibrate
 from cnnlib.inference.model_card import ModelCard, save_model, versions
 from cnnlib.training import checkpoint, export, warm_start
@@ -61,7 +61,7 @@ def save_for_serving(trainer: Trainer, folder: Path) -> Path:
     """
     model = export.to_float32(trainer.network, trainer.averaged)
     version = folder / str(trainer.progress.step)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     restore_folder(version)
     for left in folder.glob(f"{UNFINISHED}*"):  # by a killed export
         shutil.rmtree(left, ignore_errors=True)
@@ -77,7 +77,7 @@ def save_as_onnx(trainer: Trainer, path: Path) -> None:
     model = export.to_float32(trainer.network, trainer.averaged)
     content = export.to_onnx(model)
     export.check_onnx(content, model, trainer.verification.pictures[:CHECKED_PICTURES])
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomically(path, content)
 
 
@@ -113,7 +113,7 @@ def _card(trainer: Trainer) -> ModelCard:
         max_captcha=config.max_captcha,
         step=progress.step,
         training_seconds=round(progress.seconds, 1),
-        training_pictures=trainer.training_pictures,
+        training_pictures=trainer.learned_pictures,
         verification_pictures=verified.pictures,
         verification_picture_accuracy=verified.picture,
         verification_character_accuracy=verified.character,

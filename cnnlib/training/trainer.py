@@ -18,7 +18,7 @@ from cnnlib.network.architectures import network_class
 from cnnlib.network.keyed_random import picture_keys
 from cnnlib.network.losses import consistency_loss
 from cnnlib.training import dataset, devices
-from cnnlib.training.checkpoint import Progress
+from cnnlib.training.checkpoint import NO_NAMES, Progress, known_names
 from cnnlib.training.dataset import TrainingData
 from cnnlib.training.distribution import Batch, Distribution
 from cnnlib.training.evaluator import Evaluator
@@ -70,7 +70,9 @@ class Trainer:
             config.train_batch_size,
             self.distribution.in_shares if self.distribution.workers > 1 else None,
         )
-        self.progress = Progress(names_hash=dataset.hash_names(data))
+        known = known_names(data) if not config.generator else NO_NAMES
+        self.progress = Progress(names_hash=dataset.hash_names(data), known=known)
+        self.resumed_at = (-1, 0)  # the step of the checkpoint that it goes on from, and the pictures of its card
         self.verified = Accuracy(0, 0.0, 0.0)  # on the whole verification set, when it was evaluated last
         self._verified_step = -1
         self.saved_seconds = 0.0  # of the training, at the last save or where it began
@@ -160,6 +162,12 @@ class Trainer:
     def training_pictures(self) -> int:
         """How many labelled pictures, or drawn ones, it trains on."""
         return len(self.source if self.config.generator else self.training)
+
+    @property
+    def learned_pictures(self) -> int:
+        """How many pictures taught the weights: those of before a resume, until a step is taken."""
+        step, pictures = self.resumed_at
+        return pictures if self.progress.step == step else self.training_pictures
 
     def place_of(self, step: int) -> int:
         """The first place of a step, counted as `batches` counts them."""

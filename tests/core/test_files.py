@@ -2,6 +2,7 @@ import errno
 import os
 import re
 import stat
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +13,12 @@ from filelock import Timeout
 
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.files import (
+    check_replaceable,
+    check_writable,
     is_temporary,
     make_folder,
     optional_removal,
+    read_json,
     read_json_object,
     sync_disk,
     sync_folder,
@@ -276,3 +280,54 @@ def test_broken_json_is_one_line_with_its_place(tmp_path: Path, content: str | b
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.json: can't be read: No such file"):
         read_json_object(tmp_path / "none.json")
+
+
+@POSIX
+def test_pipe_or_device_is_neither_replaced_nor_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    os.mkfifo(path)
+    message = re.escape(f"expected a file, or a new name; got a device, a pipe or a socket: '{path}'")
+    for use in (check_replaceable, lambda path: write_atomically(path, b"newer")):
+        with pytest.raises(OSError, match=message):
+            use(path)
+    assert stat.S_ISFIFO(path.lstat().st_mode)
+    path.unlink()
+    path.write_bytes(b"older")
+    real = Path.lstat
+
+    def as_device(self: Path) -> os.stat_result:
+        status = real(self)
+        return os.stat_result((status.st_mode ^ stat.S_IFREG | stat.S_IFCHR, *status[1:])) if self == path else status
+
+    monkeypatch.setattr(Path, "lstat", as_device)
+    with pytest.raises(OSError, match=message):
+        write_atomically(path, b"newer")
+    assert path.read_bytes() == b"older"
+
+
+@POSIX
+def test_json_comes_from_a_pipe_too_and_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    os.mkfifo(path)
+    for content in (b'\xef\xbb\xbf{"a":\r\n1}', b" " * 200):
+        writer = threading.Thread(target=path.write_bytes, args=(content,))
+        writer.start()
+        monkeypatch.setattr("cnnlib.core.files._JSON_LIMIT_BYTES", 100)
+        if b"{" in content:
+            assert read_json(path) == {"a": 1}
+        else:
+            with pytest.raises(ConfigError, match="expected at most 100 bytes; got more"):
+                read_json(path)
+        writer.join()
+
+
+def test_folder_that_can_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_writable(tmp_path / "none" / "deep")
+    assert list(tmp_path.iterdir()) == []
+
+    def read_only(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "/somewhere")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)
+    with pytest.raises(OSError, match=re.escape(f"Read-only file system: '{tmp_path}'")):
+        check_writable(tmp_path / "none")

@@ -1,3 +1,5 @@
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,10 +8,10 @@ from PIL import Image
 
 from cnnlib.config import SampleConfig
 from cnnlib.data import config_proposal
-from cnnlib.data.config_proposal import PIXEL_LIMIT, Keys, combine, disagreements, propose
+from cnnlib.data.config_proposal import PIXEL_LIMIT, Keys, combine, disagreements, propose, write
 from cnnlib.data.verify_and_split import check_folder
 from cnnlib.network.names import GENERAL_SIZE, NETWORKS
-from tests.helpers import draw, fill
+from tests.helpers import draw, fill, write_config
 
 
 def test_proposal_is_the_common_size_and_all_characters(config: SampleConfig) -> None:
@@ -175,3 +177,13 @@ def test_pictures_that_fit_disagree_in_nothing(config: SampleConfig) -> None:
     fill(config.origin_image_dir, 3, characters="0", length=1)
     proposed = propose(check_folder(config.origin_image_dir, config), [], config)
     assert disagreements(proposed, config) == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has pipes in folders")
+def test_pipe_is_neither_backed_up_nor_replaced_by_a_config(tmp_path: Path) -> None:
+    template, path = write_config(tmp_path), tmp_path / "own.json"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="expected a file, or a new name; got a device, a pipe or a socket"):
+        write(path, template, {})
+    assert stat.S_ISFIFO(path.lstat().st_mode)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["own.json", "sample_config.json"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnlib.evaluation.learning_curve import COVERED, Measured, forecast
+from cnnlib.evaluation.learning_curve import COVERED, Measured, forecast, forecast_fault
 
 # Labels and misread pictures of 400 in docs/benchmarks/few_labels.md, from the general model, and in zoo.md.
 STORED = {
@@ -61,3 +61,43 @@ def test_forecast_rises_with_the_labels_without_jumps() -> None:
     for figure in ("lowest", "accuracy", "highest"):
         shares = [getattr(each, figure) for each in found]
         assert shares == sorted(shares), figure
+
+
+def parts(labels: int, *accuracies: float) -> list[Measured]:
+    """Measurements of trainings on a quarter, a half and three quarters of so many labels, on the other ones."""
+    counts = [(round(labels * share), labels - round(labels * share)) for share in (0.25, 0.5, 0.75)]
+    return [Measured(count, n, round(n * (1 - share))) for (count, n), share in zip(counts, accuracies, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("measured", "fault"),
+    [
+        (parts(84, 0, 0, 0), "nearly nothing is read"),
+        (parts(1000, 0.02, 0.02, 0.02), "nearly nothing is read"),
+        (parts(4000, 0.01, 0.02, 0.04), "nearly nothing is read"),
+        (parts(300, 0.3, 0.3, 0.3), "225 labels read hardly more than 75"),
+        (parts(1000, 0.1, 0.1, 0.11), "750 labels read hardly more than 250"),
+        (parts(1000, 0.3, 0.0, 0.3), "750 labels read hardly more than 250"),
+        (parts(1000, 0.7, 0.5, 0.3), "750 labels read hardly more than 250"),
+        (parts(1000, 0.9, 0.7, 0.5), "the accuracies are far from any curve that rises with the labels"),
+    ],
+)
+def test_nothing_is_forecast_from_what_no_learning_curve_explains(measured: list[Measured], fault: str) -> None:
+    assert forecast_fault(measured) == fault
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        *([Measured(count, 400, wrong) for count, wrong in stored[:3]] for stored in STORED.values()),
+        [Measured(75, 225, 164), Measured(150, 150, 76), Measured(225, 75, 26)],
+        parts(84, 0, 0.02, 0.1),
+        parts(84, 0.3, 0.4, 0.5),
+        parts(300, 0.98, 0.97, 0.96),
+        parts(4000, 0.02, 0.3, 0.7),
+        parts(4000, 0.95, 0.95, 0.95),
+        parts(300, 1, 1, 1),
+    ],
+)
+def test_ordinary_measurements_have_a_forecast(measured: list[Measured]) -> None:
+    assert forecast_fault(measured) == ""

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.evaluation.calibration import tempered
 from cnnlib.inference import model_card
 from cnnlib.inference.compatibility import Requirements, check_resumable
-from cnnlib.inference.model_card import CARD, load_card, load_model
+from cnnlib.inference.model_card import CARD, held, load_card, load_model
 from tests.model_cards import card_of, save_bytes
 
 
@@ -146,3 +147,45 @@ def test_reader_beside_a_killed_writer_always_finds_a_whole_model(tmp_path: Path
         assert content == b"%d" % saved.step * 50000
     save_bytes(tmp_path, 1)
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
+
+
+def test_each_kind_of_unusable_model_has_its_own_sentence_and_way_out(tmp_path: Path) -> None:
+    saved = save_bytes(tmp_path)
+    remedy = "restore the file from a copy, or train anew: name another model_save_dir, or delete this folder"
+    keys = json.loads((tmp_path / CARD).read_text())
+    (tmp_path / saved.files["float32"].name).write_bytes(b"model half")
+    with pytest.raises(ModelError, match=f"got another one, so the file is damaged; {remedy}"):
+        load_model(tmp_path, "float32")
+    (tmp_path / saved.files["checkpoint"].name).unlink()
+    with pytest.raises(ModelError, match=f"a file of the model can't be read: No such file or directory; {remedy}"):
+        load_model(tmp_path, "checkpoint")
+    (tmp_path / CARD).write_text(json.dumps(keys | {"format": 2, "network": 1}))
+    with pytest.raises(ModelError, match=r"expected a model of format 1; got one of format 2, .* newer .* update"):
+        load_card(tmp_path)
+    (tmp_path / CARD).write_text("{")
+    with pytest.raises(ModelError, match=rf"got a broken one \(.*\); {remedy}"):
+        load_card(tmp_path)
+
+
+def test_card_that_may_not_be_read_is_no_broken_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_bytes(tmp_path)
+
+    def denied(path: str, *_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(model_card, "_open_without_waiting", denied)
+    with pytest.raises(ModelError, match="can't be read: Permission denied; give the user that runs this the right"):
+        load_card(tmp_path)
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["a link to nothing", "a file"])
+def test_what_is_in_the_place_of_a_model_folder_is_named(tmp_path: Path, lost: bool) -> None:
+    place = tmp_path / "model"
+    place.symlink_to("disk") if lost else place.write_text("no folder")
+    got = "a link to nothing: disk; is its disk mounted?" if lost else "a file"
+    message = "model/?: " + re.escape(f"expected a folder; got {got}")
+    with pytest.raises(ModelError, match=f"{message}; a model is a folder with {CARD} in it"):
+        load_card(place)
+    for use in (save_bytes, lambda folder: held(folder).__enter__()):
+        with pytest.raises(NotADirectoryError, match=re.escape(f"expected a folder; got {got}")):
+            use(place)

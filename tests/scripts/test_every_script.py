@@ -112,7 +112,7 @@ def test_unwritable_log_dir_is_one_line_and_status_two(
     trained: SimpleNamespace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert train_model.main(["--config", str(blocked(trained.config_path, tmp_path, "log_dir"))]) == 2
-    assert re.fullmatch(r"[^\n]*: Not a directory\n", capfd.readouterr().err)
+    assert re.fullmatch(r"[^\n]*: expected a folder; got a file\n", capfd.readouterr().err)
 
 
 def blocked(config_path: Path, tmp_path: Path, key: str) -> Path:

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -102,3 +103,44 @@ def test_mix_that_can_not_be_is_refused(capsys: pytest.CaptureFixture[str], opti
         train_model.main(options)
     assert ended.value.code == 2
     assert fault in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "target", "fault"),
+    [
+        ("--onnx", "config.json", r"config.json: expected the name of an ONNX file, \*.onnx; got another one"),
+        ("--onnx", ".", "expected the name of an ONNX file"),
+        ("--onnx", "folder.onnx", "expected the name of an ONNX file; got a folder"),
+        ("--onnx", "config.json/a.onnx", "config.json: expected a folder; got a file"),
+        ("--saved-model", "config.json", "config.json: expected a folder; got a file"),
+        ("--saved-model", "lost", "lost: expected a folder; got a link to nothing: disk"),
+        ("--mix", "0.01", "--mix: expected a share from 0.05 to 1; got 0.01"),
+    ],
+)
+def test_exports_that_can_not_be_written_are_refused_before_the_work(
+    copied: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    target: str,
+    fault: str,
+) -> None:
+    monkeypatch.setattr("cnnlib.training.loop.Trainer", lambda *_: pytest.fail("work was done"))
+    (copied.parent / "folder.onnx").mkdir()
+    (copied.parent / "lost").symlink_to("disk")
+    before = {path: path.read_bytes() for path in copied.parent.rglob("*") if path.is_file()}
+    value = target if option == "--mix" else str(copied.parent / target)
+    assert train_model.main(["--config", str(copied), "--export-only", option, value]) == 2
+    assert re.search(fault, capsys.readouterr().err)
+    assert {path: path.read_bytes() for path in copied.parent.rglob("*") if path.is_file()} == before
+
+
+def test_missing_package_for_onnx_is_told_before_the_work(
+    copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnlib.training.loop.Trainer", lambda *_: pytest.fail("work was done"))
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    onnx = ["--onnx", str(copied.parent / "new/a.onnx")]
+    assert train_model.main(["--config", str(copied), "--export-only", *onnx]) == 2
+    assert "ONNX needs the packages of requirements-onnx.txt" in capsys.readouterr().err
+    assert not (copied.parent / "new").exists()

@@ -1,4 +1,5 @@
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,3 +54,36 @@ def test_cache_is_cleared_on_request(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert train_model.main(["--config", str(path), "--clear-cache"]) == 0
     assert capsys.readouterr().out == f"Deleted 2.5 MB in {tmp_path.as_posix()}/cache/\n"
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [mine]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--clear-cache", "--forecast"],
+        ["--forecast", "--export-only"],
+        ["--recognize", "a_1.png", "--clear-cache"],
+        ["--export-only", "--warm-start", "none"],
+    ],
+)
+def test_options_of_which_one_would_be_ignored_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        train_model.main(["--config", str(write_config(tmp_path)), *arguments])
+    assert ended.value.code == 2
+    assert re.search(r"not allowed with argument|--warm-start is for a training", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("key", ["model_save_dir", "log_dir"])
+@pytest.mark.parametrize("lost", [True, False], ids=["a link to nothing", "a file"])
+def test_folder_on_a_missing_disk_is_named_before_anything_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str, lost: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "cnnlib.training.loop", None)  # an import of it fails
+    fill(tmp_path / "sample" / "train", 4)
+    place = tmp_path / "place"
+    place.symlink_to("disk") if lost else place.write_text("no folder")
+    path = write_config(tmp_path, **{key: str(place)})
+    assert train_model.main(["--config", str(path)]) == 2
+    got = "a link to nothing: disk; is its disk mounted?" if lost else "a file"
+    assert f"place: expected a folder; got {got}" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from cnnlib.core.errors import ConfigError
-from cnnlib.training.cluster import Cluster, read_cluster, tf_config
+from cnnlib.training.cluster import Cluster, cluster_of, read_cluster, tf_config
 from tests.helpers import run_python
 
 HOSTS = ("a:2222", "[::1]:2223", "10.0.0.3:1")
@@ -76,3 +76,29 @@ def test_command_says_which_index_is_expected() -> None:
     run = run_python(*MODULE, "--index", "3", "--", *COMMAND, check=False)
     assert (run.returncode, run.stdout) == (2, "")
     assert "expected a whole number from 0 to 2 as task.index; got 3" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        (None, "none"),
+        (" ", "none"),
+        ("{}", "one that names no worker"),
+        ('{"cluster": {}}', "one that names no worker"),
+    ],
+)
+def test_strategy_of_workers_needs_some(text: str | None, got: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if text is not None:
+        monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ConfigError, match=f"c.json: key 'strategy': expected TF_CONFIG beside \"workers\"; got {got}"):
+        cluster_of("workers", "c.json")
+    assert cluster_of("auto", "c.json") is None
+    monkeypatch.setenv("TF_CONFIG", tf_config(["a:1"], 0))
+    assert cluster_of("workers", "c.json") is None, "one worker needs no others"
+
+
+def test_command_that_is_not_there_is_named() -> None:
+    run = run_python(*MODULE, "--index", "0", "--", "no-such-command", check=False)
+    expected = "no-such-command: expected a command to run; it can't be run: No such file or directory\n"
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", expected)

@@ -40,7 +40,7 @@ def drawing(configure: Callable[..., SampleConfig], look: Path, small_network: s
 
 def pictures_of(config: SampleConfig) -> DrawnPictures:
     draw = captchas(load_captcha_config(config.generator_config))
-    return DrawnPictures(draw, 1000, config.shape, config.alphabet, config.max_captcha)
+    return DrawnPictures(draw, 1000, config.shape, config.alphabet, config.max_captcha, config.spelled)
 
 
 def places(*numbers: int) -> list[np.ndarray]:
@@ -142,6 +142,19 @@ def test_generator_that_does_not_fit_is_refused(
     look.write_text(json.dumps(json.loads(look.read_text()) | look_keys))
     with pytest.raises(ConfigError, match=fault):
         load_drawn(drawing(**keys))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("char_set", ["abAB", "ab", "AB"])
+def test_drawn_labels_are_learned_as_the_kept_ones_are_verified_when_case_is_ignored(
+    drawing: Callable[..., SampleConfig], look: Path, char_set: str
+) -> None:
+    look.write_text(json.dumps(json.loads(look.read_text()) | {"characters": "AB"}))
+    data = load_drawn(drawing(char_set=char_set, ignore_case=True))
+    assert data.source
+    ((_, labels),) = data.source.stream([np.arange(20)], 0)
+    learned, verified = ({*np.ravel(each).tolist()} for each in (labels, data.verification.labels))
+    assert learned == verified == {0, 1}, "the small letters, or those that the alphabet has"
 
 
 def draw_and_die(seed: str) -> tuple[str, bytes]:

@@ -8,7 +8,7 @@ import pytest
 
 import train_model
 from cnnlib.config import SampleConfig
-from cnnlib.core.errors import SampleError
+from cnnlib.core.errors import ConfigError, SampleError
 from cnnlib.evaluation.learning_curve import Forecast, Measured
 from cnnlib.training.forecasting import Measurement, forecast_labels, forecast_lines, measure_parts, steps_of, targets
 from tests.helpers import SHORT, fill, write_config
@@ -103,3 +103,22 @@ def test_line_has_the_minutes_of_that_many_labels(config: SampleConfig) -> None:
     lines = forecast_lines(config, measurement, [Forecast(1600, 0.98, 0.9712, 0.9861)])
     assert lines == ["1200 more labels, a training of some 7 minutes: 97.1% to 98.6%"]
     assert forecast_labels(measurement, [400, 1600])[1].accuracy > forecast_labels(measurement, [400])[0].accuracy
+
+
+def test_measurements_that_no_curve_explains_are_refused_with_what_is_likely_wrong(
+    labelled: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = [Measured(30, 90, 90), Measured(60, 60, 60), Measured(90, 30, 30)]
+    monkeypatch.setattr(
+        "cnnlib.training.forecasting.measure_parts", lambda *_: Measurement(120, measured, 0.5, signal=None)
+    )
+    message = "expected accuracies that rise with the labels; got 0.0%, 0.0%, 0.0%: nearly nothing is read, .*--doctor"
+    with pytest.raises(SampleError, match=message):
+        train_model.TrainModel(labelled).forecast()
+    assert not labelled.model_save_dir.exists()
+
+
+def test_drawn_pictures_are_not_forecast(labelled: SampleConfig) -> None:
+    drawn = labelled.model_copy(update={"generator": "gen_sample_by_captcha"})
+    with pytest.raises(ConfigError, match="key 'generator': its pictures cost no labels, so none are forecast"):
+        measure_parts(drawn, silent)

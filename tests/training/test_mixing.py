@@ -10,7 +10,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ModelError
 from cnnlib.inference.model_card import load_card
 from cnnlib.training.loop import export_checkpoint, train
-from cnnlib.training.mixing import SHARES, mix_with_start
+from cnnlib.training.mixing import LEAST_SHARE, SHARES, mix, mix_with_start
 from cnnlib.training.resume import resume, start
 from cnnlib.training.save import save
 from cnnlib.training.trainer import Trainer
@@ -171,3 +171,27 @@ def test_exported_model_has_the_share_that_is_wanted(
 def test_training_from_random_weights_has_no_start_to_mix(finished: SampleConfig) -> None:
     with pytest.raises(ModelError, match="expected a training that started from a model; this one began with random"):
         export_checkpoint(finished, share=0.5)
+
+
+@pytest.mark.parametrize("share", [1e-9, 0.049, 1.5, float("nan")])
+def test_share_that_would_lose_the_end_is_refused(finished: SampleConfig, share: float) -> None:
+    before = sorted(path.stat().st_mtime_ns for path in finished.model_save_dir.iterdir())
+    with pytest.raises(ModelError, match=r"--mix: expected a share from 0.05 to 1; got "):
+        export_checkpoint(finished, lambda _: None, share=share)
+    assert sorted(path.stat().st_mtime_ns for path in finished.model_save_dir.iterdir()) == before
+
+
+def test_end_comes_back_from_the_least_share(finished: SampleConfig) -> None:
+    trainer = Trainer(finished)
+    assert resume(trainer)
+    end, chance = weights(trainer), np.random.default_rng(1)
+    trainer.progress.start = {
+        path: chance.standard_normal(value.shape).astype(np.float16) for path, value in end.items()
+    }
+    for share in (LEAST_SHARE, 1.0):
+        mix(trainer, share)
+    for path, value in weights(trainer).items():
+        np.testing.assert_allclose(value, end[path], rtol=1e-4, atol=1e-4)
+    trainer.progress.share = 1e-9
+    with pytest.raises(ModelError, match="mixed with 1e-09 of the end, of which too little is left; train on"):
+        mix(trainer, 1.0)

@@ -12,9 +12,10 @@ from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import GENERAL_MODEL, display_path
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 from cnnlib.inference.model_card import CARD, load_card
+from cnnlib.training.checkpoint import NO_NAMES
 from cnnlib.training.dataset import Dataset
 from cnnlib.training.evaluator import Evaluator
-from cnnlib.training.loop import train
+from cnnlib.training.loop import export_checkpoint, train
 from cnnlib.training.resume import resume, start
 from cnnlib.training.save import save
 from cnnlib.training.trainer import Trainer
@@ -205,3 +206,55 @@ def test_new_training_starts_from_the_general_model_where_its_layers_fit(
     assert start(Trainer(configure(network="classic")), "auto") == random
     monkeypatch.setattr("cnnlib.training.resume.GENERAL_MODEL", tmp_path / "missing")
     assert start(trainer, "auto") == random
+
+
+def test_changed_pictures_are_told_and_the_card_says_what_taught_the_model(finished: SampleConfig) -> None:
+    before, lines = load_card(finished.model_save_dir), list[str]()
+    train(finished, lines.append)
+    assert not any("are others than" in line for line in lines)
+    fill(finished.train_image_dir, 40, seed=7)
+    train(finished, lines.append)
+    told = "The pictures or labels are others than at the last save: 54 training and 6 verification pictures then"
+    assert sum(line.startswith(told) for line in lines) == 1
+    after = load_card(finished.model_save_dir)
+    assert after.verification_pictures > before.verification_pictures, "it is evaluated on those of today"
+    assert after.training_pictures == before.training_pictures, "no step was taken"
+    train(finished.model_copy(update={"cycle_stop": 22}), lines.append)
+    assert load_card(finished.model_save_dir).training_pictures == 100 - after.verification_pictures
+
+
+def test_pictures_of_another_captcha_are_refused_with_the_way_out(finished: SampleConfig) -> None:
+    card = (finished.model_save_dir / CARD).read_bytes()
+    for path in finished.train_image_dir.glob("*.png"):
+        path.unlink()
+    fill(finished.train_image_dir, 60, seed=9)
+    message = (
+        r"expected the pictures that it was trained on, perhaps with others; got none of them in .*; for another kind "
+        "of captcha name another model_save_dir; if they are alike, start from this model with --warm-start"
+    )
+    with pytest.raises(ModelError, match=message):
+        train(finished, lambda _: None)
+    assert (finished.model_save_dir / CARD).read_bytes() == card
+
+
+def test_checkpoint_that_knows_no_names_takes_any_pictures(finished: SampleConfig) -> None:
+    """Checkpoints of early versions know none, nor do those of drawn pictures."""
+    older = Trainer(finished)
+    assert resume(older)
+    older.progress.known = NO_NAMES
+    older.record_evaluation()
+    save(older, final=True)
+    for path in finished.train_image_dir.glob("*.png"):
+        path.unlink()
+    fill(finished.train_image_dir, 60, seed=9)
+    assert resume(Trainer(finished))
+
+
+def test_other_split_is_refused_before_anything_is_decoded(
+    finished: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnlib.training.loop.Trainer", lambda *_: pytest.fail("something was decoded"))
+    other = finished.model_copy(update={"split_seed": 5})
+    for work in (train, export_checkpoint):
+        with pytest.raises(ModelError, match=r"its split_seed is 0, .* has 5"):
+            work(other, lambda _: None)
