@@ -14,8 +14,8 @@ import sys
 import time
 from argparse import ArgumentParser
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, overload
@@ -33,6 +33,7 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.data.folders import first_test_picture, list_labelled_names
+from cnnlib.data.listing import check_unusable, list_skipped
 from cnnlib.evaluation import calibration, metrics
 from cnnlib.evaluation.diagnosis import MISREAD_LIMIT, LabelledReading, surest_misread
 from cnnlib.inference.compatibility import requirements_of
@@ -54,6 +55,20 @@ class Misread(LabelledReading):
     def caption(self) -> str:
         """What stands below the picture in misread.png."""
         return f"{self.label}\n→ {self.prediction.text or metrics.NO_CHARACTER} {self.prediction.confidence:.0%}"
+
+
+@dataclass
+class Readings:
+    """Labels of the test pictures, texts and confidences that were read, and why other pictures are left out, by name.
+
+    Of those misread no more than `DRAWN` are kept, the surest first.
+    """
+
+    labels: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    confidences: MutableSequence[float] = field(default_factory=lambda: array("d"))
+    skipped: dict[str, str] = field(default_factory=dict)
+    worst: list[Misread] = field(default_factory=list)
 
 
 class TestBatch:
@@ -79,7 +94,9 @@ class TestBatch:
         """Read the test folder, print and write the figures, and return them: accuracies are shares, 0 to 1.
 
         `pictures` says whether misread.png and confusion.png are drawn. The page is written in any case.
-        Raises ModelError without a model that fits the config, SampleError when a picture can't be used.
+        Pictures that can't be used are named and left out.
+        Raises ModelError without a model that fits the config, SampleError when more than 1% can't be used, or the only
+        one.
         """
         allow_any_character()
         first_test_picture(self.config.test_image_dir, self.config.image_suffix)  # raises for an empty folder
@@ -88,37 +105,39 @@ class TestBatch:
             samples = [(name, fold_case(label)) for name, label in samples]
         recognizer = Recognizer(self.config.model_save_dir, requirements=requirements_of(self.config))
         start = time.perf_counter()
-        texts, confidences, worst = self.read(recognizer, samples)
+        result = self.read(recognizer, samples)
         seconds = time.perf_counter() - start
-        labels = [label for _, label in samples]
-        for label, text in zip(labels, texts, strict=True):
+        check_unusable(self.config.test_image_dir, len(samples), result.skipped, self.config.log_dir, least=1)
+        for label, text in zip(result.labels, result.texts, strict=True):
             if show_all or label != text:
                 print(f"origin: {label} prediction: {text}")
-        figures = self.figures(labels, texts, seconds) | calibration_figures(labels, texts, confidences)
+        figures = self.figures(result.labels, result.texts, seconds)
+        figures |= reach_figures(result, recognizer) | {"skipped": result.skipped}
+        figures |= calibration_figures(result.labels, result.texts, result.confidences)
         self.report(figures)
-        self.draw(worst if pictures else [], figures)
-        self.write_page(figures, worst)
+        self.draw(result.worst if pictures else [], figures)
+        self.write_page(figures, result.worst)
         return figures
 
-    def read(
-        self, recognizer: Recognizer, samples: Sequence[tuple[str, str]]
-    ) -> tuple[list[str], Sequence[float], list[Misread]]:
-        """Texts and confidences of all pictures, and the `DRAWN` that were misread with the highest, highest first.
-
-        Of all others no more is kept. `samples` are names and labels.
-        """
-        folder, texts, confidences = self.config.test_image_dir, list[str](), array("d")
+    def read(self, recognizer: Recognizer, samples: Sequence[tuple[str, str]]) -> Readings:
+        """How the pictures are read, of which `samples` are names and labels."""
+        folder, result = self.config.test_image_dir, Readings()
         predictions = on_all_cores(partial(read, recognizer), (folder / name for name, _ in samples))
 
         def readings() -> Iterator[Misread]:
             counted = progress_bar(predictions, total=len(samples), unit=" pictures", leave=False)
             for (name, label), prediction in zip(samples, counted, strict=True):
+                if isinstance(prediction, str):
+                    result.skipped[name] = prediction
+                    continue
                 is_right = prediction.text == label
-                texts.append(label if is_right else prediction.text)
-                confidences.append(prediction.confidence)
+                result.labels.append(label)
+                result.texts.append(label if is_right else prediction.text)
+                result.confidences.append(prediction.confidence)
                 yield Misread(folder / name, label, prediction)
 
-        return texts, confidences, surest_misread(readings(), DRAWN)
+        result.worst = surest_misread(readings(), DRAWN)
+        return result
 
     def figures(self, labels: list[str], texts: list[str], seconds: float) -> dict[str, Any]:
         """What `report/test.json` holds."""
@@ -144,6 +163,8 @@ class TestBatch:
         print(f"It takes {seconds} seconds to identify {samples} samples, with an accuracy rate of {accuracy}%")
         print(f"95% interval of the picture accuracy: {low:.2f}% to {high:.2f}%")
         print(f"Character accuracy: {figures['character_accuracy']:.2%}")
+        for line in (*reach_lines(figures), *skipped_lines(figures["skipped"], self.config)):
+            print(line)
         print(*calibration_lines(figures), sep="\n")
         path = self.config.model_save_dir / "report" / "test.json"
         with optional_output(path):
@@ -204,6 +225,41 @@ def calibration_figures(labels: Sequence[str], texts: Sequence[str], confidences
     }
 
 
+def reach_figures(result: Readings, recognizer: Recognizer) -> dict[str, Any]:
+    """What `report/test.json` holds about labels that can't be read, for they have other characters or lengths."""
+    fewest, most = recognizer.lengths
+    characters = set(recognizer.characters)
+    right = [
+        label == text
+        for label, text in zip(result.labels, result.texts, strict=True)
+        if fewest <= len(label) <= most and characters.issuperset(label)
+    ]
+    return {
+        "unreadable_labels": len(result.labels) - len(right),
+        "readable_picture_accuracy": sum(right) / len(right) if right else None,
+    }
+
+
+def reach_lines(figures: dict[str, Any]) -> Iterator[str]:
+    """What is printed about labels that can't be read, if there are any."""
+    count, share = figures["unreadable_labels"], figures["readable_picture_accuracy"]
+    if count:
+        without = "" if share is None else f"; without them the accuracy rate is {round(100 * share, 2)}%"
+        yield (
+            f"{count} of {figures['samples']} labels have characters or lengths that this config does not read, "
+            f"and count as misread{without}"
+        )
+
+
+def skipped_lines(skipped: dict[str, str], config: SampleConfig) -> Iterator[str]:
+    """What is printed about pictures that can't be used, if there are any."""
+    if skipped:
+        yield from list_skipped([*skipped.items()], config.log_dir / f"unusable_{config.test_image_dir.name}.txt")
+        count, folder = len(skipped), display_path(config.test_image_dir)
+        counted = "1 picture can't be used and does" if count == 1 else f"{count} pictures can't be used and do"
+        yield f"{counted} not count: move {'it' if count == 1 else 'them'} out of {folder}"
+
+
 def calibration_lines(figures: dict[str, Any]) -> Iterator[str]:
     """What is printed about confidences."""
     yield f"Expected calibration error: {figures['calibration_error']:.2%}"
@@ -220,12 +276,12 @@ def calibration_lines(figures: dict[str, Any]) -> Iterator[str]:
             yield f"{promise} can't be promised from any confidence on: that takes {needed} right readings, or more"
 
 
-def read(recognizer: Recognizer, path: Path) -> Prediction:
-    """The prediction for a test picture. Raises SampleError naming it when it can't be used."""
+def read(recognizer: Recognizer, path: Path) -> Prediction | str:
+    """The prediction for a test picture, or why it can't be used."""
     try:
         return recognizer.recognize_file(path)
     except SampleError as error:
-        raise SampleError(f"{error}; let verify_and_split_data.py fill the test folder") from error
+        return str(error).removeprefix(f"{display_path(path)}: ")
 
 
 def parser() -> ArgumentParser:

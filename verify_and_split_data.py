@@ -187,8 +187,9 @@ def separate(
     `file` is where a long list of abnormal pictures goes.
     """
     targets = (config.train_image_dir, config.test_image_dir)
+    renaming = config.has_looks or folder == config.new_image_dir  # where people count from 1 again
     samples, twins = splitting.separate_duplicates(
-        checked, targets, config.image_suffix, earlier, PROGRESS, config.has_looks, config.label
+        checked, targets, config.image_suffix, earlier, PROGRESS, renaming, config.label
     )
     if twins:
         fate = "removed here" if moving else "would be removed here"
@@ -196,7 +197,7 @@ def separate(
         print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
     for twin in twins if moving else ():
         twin.path.unlink(missing_ok=True)
-    if config.has_looks:
+    if renaming:
         samples = with_free_names(samples, targets, earlier, moving)
     show_abnormal(samples, file)
     good = [sample.name for sample in samples if not sample.fault]
@@ -214,7 +215,7 @@ def separate(
 def with_free_names(
     samples: list[Sample], targets: Sequence[Path], earlier: Sequence[Sample], moving: bool
 ) -> list[Sample]:
-    """The samples, renamed where the sets have their names: several looks may be numbered alike."""
+    """The samples, renamed where the sets have their names: looks, and new pictures, may be numbered alike."""
     taken = splitting.with_taken_names(samples, targets, earlier)
     show_taken_names(len(taken), moving)
     return [splitting.rename(sample, moving) if sample.name in taken else sample for sample in samples]
@@ -292,7 +293,7 @@ def import_pictures(source: Path, config: SampleConfig, path: Path, accept_label
     skipped = found.skipped + copied.skipped
     for line in list_skipped(skipped, config.log_dir / "import_skipped.txt"):
         print(line)
-    if not accept_labels and any(reason.startswith("Doubtful label") for _, reason in skipped):
+    if not accept_labels and importing.has_doubts(skipped):
         print("Labels that are likely wrong: correct them, or take them as they are with --accept-labels")
     already = f"; {copied.present} were there already" if copied.present else ""
     print(f"Copied {copied.new} pictures into {display_path(config.origin_dirs[0])}{already}")

@@ -12,7 +12,15 @@ import subprocess
 import sys
 import textwrap
 import threading
-from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import (
+    SUPPRESS,
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    ArgumentTypeError,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,9 +51,16 @@ class HelpFormatter(RawDescriptionHelpFormatter):
         return "\n\n".join(p if "\n  " in p else textwrap.fill(p, width, initial_indent=indent) for p in paragraphs)
 
 
+def file_path(text: str) -> Path:
+    """A path on the command line. An empty one would mean the working directory, and is likely an unset variable."""
+    if not text.strip():
+        raise ArgumentTypeError("expected a path; got an empty text; is a variable of the shell not set?")
+    return Path(text)
+
+
 def config_file(text: str) -> Path:
     """A config on the command line. An installed library finds shipped ones too, such as conf/general_config.json."""
-    path = Path(text)
+    path = file_path(text)
     return path if not INSTALLED or path.exists() else project_path(text)
 
 
@@ -55,7 +70,10 @@ class StorePathOnce(Action):
     def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, _option: str | None = None) -> None:
         if getattr(namespace, self.dest) != self.const:
             parser.error(f"expected {self.metavar} once; got {getattr(namespace, self.dest)} and {values}")
-        setattr(namespace, self.dest, config_file(values) if self.dest == "config" else Path(values))
+        try:
+            setattr(namespace, self.dest, config_file(values) if self.dest == "config" else file_path(values))
+        except ArgumentTypeError as error:
+            raise ArgumentError(self, str(error)) from error
 
 
 def argument_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG, *, place: bool = True) -> ArgumentParser:
@@ -86,6 +104,7 @@ def server_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG) -> Argu
 def plain_parser(doc: str | None) -> ArgumentParser:
     """A parser whose help is the script's docstring."""
     parser = ArgumentParser(description=doc, formatter_class=HelpFormatter)
+    parser.register("type", Path, file_path)  # for all arguments of `type=Path`
     vars(parser)["color"] = False  # Python 3.14 would write control characters, which `printable_output` escapes
     return parser
 

@@ -391,14 +391,15 @@ def _check_folders(config: SampleConfig) -> None:
                     f"{config.name}: keys '{key}', '{other}': expected different folders; "
                     f"got {display_path(folder)} for both"
                 )
-    for folder, place in itertools.permutations(config.origin_dirs, 2):
-        _check_beside(folder, place, config.name)
+    for key, folders in (("origin_image_dir", config.origin_dirs), ("unlabelled_image_dir", config.unlabelled_dirs)):
+        for folder, place in itertools.permutations(folders, 2):
+            _check_beside(folder, place, f"{config.name}: key '{key}'")
 
 
-def _check_beside(folder: Path, other: Path, name: str) -> None:
-    """Raise ConfigError when a folder of `origin_image_dir` is another one of it, or lies in it."""
+def _check_beside(folder: Path, other: Path, where: str) -> None:
+    """Raise ConfigError when a folder of a list is another one of it, or lies in it. `where` names the list."""
     real, real_other = Path(os.path.realpath(folder)), Path(os.path.realpath(other))
-    where, shown, shown_other = f"{name}: key 'origin_image_dir'", display_path(folder), display_path(other)
+    shown, shown_other = display_path(folder), display_path(other)
     if real == real_other:
         raise ConfigError(f"{where}: expected each folder once; got one twice, as {shown} and {shown_other}")
     if real.is_relative_to(real_other):

@@ -19,6 +19,8 @@ LABEL_LIMIT = 64  # characters
 COUNT_LIMIT = 10**9
 BYTES_LIMIT = 10**12
 _DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_]|%[A-Za-z_][A-Za-z0-9_()]*%")
 CHANNELS = "1 (grey) or 3 (colour)"
 PATHS = "a path, absolute or relative to the project's folder, or a list of 1 or more"
 NETWORK_NAMES = " or ".join([", ".join([*NETWORKS][:-1]), [*NETWORKS][-1]])
@@ -51,7 +53,8 @@ def web_address(text: str) -> str:
 def _resolve_path(value: Any) -> Any:
     """The path of a folder or file. Relative ones start at the project root, whatever the working directory.
 
-    Raises ValueError for control characters and, but on Windows, for paths of Windows.
+    Raises ValueError for control characters, for what only a shell or a browser understands and, but on Windows, for
+    paths of Windows.
     """
     if isinstance(value, str) and any(ord(character) < 32 for character in value):
         remedy = "write / or \\\\ between folders, a single \\ begins a control character"
@@ -61,7 +64,26 @@ def _resolve_path(value: Any) -> Any:
     path = project_path(os.path.expanduser(value))  # noqa: PTH111 (Path.expanduser raises for an unknown ~name)
     if os.name != "nt":
         _refuse_windows(value, path)
+    _refuse_foreign(value, path)
     return path
+
+
+def _refuse_foreign(value: str, path: Path) -> None:
+    """Raise ValueError for what other programs turn into a path, unless there is a file or folder that is called so.
+
+    It would be taken for the name of a new folder.
+    """
+    shown = excerpt(json.dumps(value, ensure_ascii=False))
+    if os.path.lexists(path):
+        return
+    if _VARIABLE.search(value):
+        raise ValueError(f"expected a path without variables, which only a shell knows; got {shown}; write it out")
+    if value.startswith("~") and path == project_path(value):  # nothing was put in its place
+        raise ValueError(f"expected a path; got {shown}; no user is called so here: write the path of the folder")
+    if _ADDRESS.match(value):
+        raise ValueError(f"expected a path on this machine; got the address {shown}; write the path alone")
+    if value != value.strip():
+        raise ValueError(f"expected a path without blanks around it; got {shown}; leave them off")
 
 
 def _refuse_windows(value: str, path: Path) -> None:

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from argparse import ArgumentTypeError
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,27 @@ def test_server_takes_configs_by_place_and_by_option() -> None:
     assert parser.parse_args(["a", "b"]).config == parser.parse_args(["--config", "a", "--config", "b"]).config
     assert parser.parse_args(["--config", "a", "b"]).config == [Path("a"), Path("b")]
     assert parser.parse_args([]).config == []
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify_and_split_data", "--import"),
+        ("verify_and_split_data", "--write-config"),
+        ("verify_and_split_data", "--config"),
+        ("verify_and_split_data",),
+        ("train_model", "--recognize"),
+        ("recognize_local", "--image"),
+        ("label_pictures",),
+        ("webserver_recognize_api",),
+        ("webserver_recognize_api", "--config"),
+    ],
+)
+def test_empty_path_is_refused_by_every_script(
+    arguments: tuple[str, ...], empty: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, *options = arguments
+    with pytest.raises(SystemExit, match="2"):
+        import_module(name).parser().parse_args([*options, empty])
+    assert "expected a path; got an empty text; is a variable of the shell not set?" in capsys.readouterr().err

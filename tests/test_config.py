@@ -151,6 +151,35 @@ def test_paths_of_windows_are_refused_elsewhere(tmp_path: Path) -> None:
     assert fault == "key 'origin_image_dir': expected / between folders; got \"sample\\\\a\"; write / for each \\"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ("$HOME/x", 'expected a path without variables, which only a shell knows; got "$HOME/x"; write it out'),
+        ("a/${USER}/x", 'expected a path without variables, which only a shell knows; got "a/${USER}/x"; write it out'),
+        ("%USERPROFILE%/x", 'without variables, which only a shell knows; got "%USERPROFILE%/x"; write it out'),
+        ("~nobody_x/x", 'got "~nobody_x/x"; no user is called so here: write the path of the folder'),
+        ("file:///x", 'expected a path on this machine; got the address "file:///x"; write the path alone'),
+        ("http://x", 'expected a path on this machine; got the address "http://x"; write the path alone'),
+        (" sample/x", 'expected a path without blanks around it; got " sample/x"; leave them off'),
+        ("sample/x ", 'expected a path without blanks around it; got "sample/x "; leave them off'),
+    ],
+)
+def test_path_that_only_other_programs_understand_is_refused(tmp_path: Path, wrong: str, expected: str) -> None:
+    for value in (wrong, [str(tmp_path), wrong]):
+        (fault,) = faults_of(tmp_path, origin_image_dir=value)
+        assert fault.startswith("key 'origin_image_dir': ")
+        assert fault.endswith(expected)
+
+
+def test_folder_that_is_called_like_a_variable_is_taken(tmp_path: Path) -> None:
+    for name in ("$HOME", "%A%", " a ", "~nobody_x"):
+        (tmp_path / name).mkdir()
+        folder = tmp_path / name
+        assert load_sample_config(write_config(tmp_path, log_dir=str(folder))).log_dir == folder
+    for name in ("a$", "50% of 100%", "$5", "a b", "a:b"):
+        assert load_sample_config(write_config(tmp_path, log_dir=str(tmp_path / name))).log_dir == tmp_path / name
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a backslash is no part of a name there")
 def test_folder_that_has_a_backslash_in_its_name_is_taken(tmp_path: Path) -> None:
     folder = tmp_path / "a\\b"
@@ -306,3 +335,15 @@ def test_other_labels_json_is_refused_with_its_name(tmp_path: Path, content: str
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"labels\.json: "):
         load_labels(path)
+
+
+def test_folders_without_labels_that_are_named_twice_or_lie_in_each_other_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for folders, said in (
+        (("a", "a"), "expected each folder once"),
+        (("a", "link"), "expected each folder once"),
+        (("a", "a/below"), "expected folders side by side"),
+    ):
+        (fault,) = faults_of(tmp_path, unlabelled_image_dir=[str(tmp_path / folder) for folder in folders])
+        assert fault.startswith(f"key 'unlabelled_image_dir': {said}")

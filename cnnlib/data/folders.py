@@ -18,7 +18,10 @@ from cnnlib.core.printable import printable
 
 Name = TypeVar("Name", str, Path)  # of a file of a folder
 
+TEST_SHARE, FEW_SHARE = 0.05, 0.1  # of the pictures, and of few: the accuracy on ten says next to nothing
+ENOUGH = 50  # pictures, for which the share of few is taken at most
 LOCK_WAIT_S = 10
+LEFT_S = 60  # since a temporary file was last written, after which it counts as left by a killed run
 LOCK_NAME = ".lock"  # a file in each locked folder
 SYSTEM_NAMES = {  # of files and folders that file managers and tools leave, in lower case
     *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "$recycle.bin"),
@@ -86,7 +89,7 @@ def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
 def list_labelled_names(folder: Path, suffix: str) -> list[tuple[str, str]]:
     """As `list_labelled`, with names for paths."""
     names = in_order(entry.name for entry in scan_pictures(folder, suffix))
-    return [(name, _label(folder, name)) for name in names]
+    return [(name, read_label(folder, name)) for name in names]
 
 
 def labels_in(folder: Path, suffix: str) -> list[str]:
@@ -136,18 +139,18 @@ def first_picture(folder: Path, suffix: str = ANY_SUFFIX) -> Path | None:
     return None if name is None else folder / name
 
 
-def _label(folder: Path, name: str) -> str:
+def read_label(folder: Path, name: str) -> str:
+    """The label in the name of a training or test picture. Raises SampleError, with the way out, when it has none."""
     try:
         return label_of(name)
     except SampleError as error:
-        raise SampleError(
-            f"{display_path(folder / name)}: {error}; fill this folder with verify_and_split_data.py only"
-        ) from error
+        way_out = "rename it, or move it out of this folder, which verify_and_split_data.py fills"
+        raise SampleError(f"{display_path(folder / name)}: {error}; {way_out}") from error
 
 
 @contextmanager
 def locked(*folders: Path) -> Iterator[None]:
-    """Lock the folders against other runs, create missing ones, and delete temporary files of killed runs.
+    """Lock the folders against other runs, create missing ones, and delete old temporary files of killed runs.
 
     Raises SampleError when another run holds one for longer than `LOCK_WAIT_S`, and NotADirectoryError as `check_place`
     does.
@@ -160,10 +163,21 @@ def locked(*folders: Path) -> Iterator[None]:
             except Timeout as error:
                 message = "another run is writing or moving pictures here; try again later"
                 raise SampleError(f"{display_path(folder)}: {message}") from error
-            for path in folder.iterdir():
-                if is_temporary(path) and path.is_file():
-                    path.unlink()
+            _delete_leftovers(folder)
         yield
+
+
+def _delete_leftovers(folder: Path) -> None:
+    """Delete the temporary files that no program writes any more. Those of writers without the lock come and go."""
+    for path in filter(is_temporary, folder.iterdir()):
+        with suppress(OSError):  # it is gone, or open on Windows
+            if path.is_file() and time.time() - path.stat().st_mtime > LEFT_S:
+                path.unlink()
+
+
+def share_held_out(pictures: int) -> float:
+    """The share of so many pictures that a network does not train on but is measured with, 0.05 to 0.1."""
+    return max(TEST_SHARE, min(FEW_SHARE, ENOUGH / max(1, pictures)))
 
 
 def save_picture(folder: Path, text: str, suffix: str, data: bytes) -> Path:

@@ -533,14 +533,14 @@ def _label_column(header: Row, columns: dict[int, list[str]]) -> int:
 
 
 def _which(header: Row, columns: dict[int, list[str]], indices: Sequence[int], word: str = "label") -> str:
-    """The columns in a message, with the way out: the word that the header should have."""
+    """The columns in a message, with the way out: the word that it should be called."""
     names = [
         f"'{escape_odd(name)}'"
         if (name := _cell(header, index))
         else f"column {index + 1} ('{escape_odd(columns[index][0])}')"
         for index in indices
     ]
-    return f"{' or '.join(names[: SHOWN + 1])}: call the right one '{word}' in the first line"
+    return f"{' or '.join(names[: SHOWN + 1])}: call the right column or key '{word}'"
 
 
 def _plain_header(cell: str) -> str:

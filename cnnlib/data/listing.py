@@ -1,16 +1,31 @@
 """Say which files of a folder are left out and why: a line each, or the reasons with some examples."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from cnnlib.codec.characters import escape_odd
+from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
-from cnnlib.data.samples import Sample
 
 LISTED = 20  # lines of pictures on the console; a file has all
 EXAMPLES = 3  # names beside a reason
+UNUSABLE_SHARE = 0.01  # of the pictures of a set; more that can't be read are not left out in silence
+
+
+class Faulty(Protocol):
+    """What is listed of a `Sample`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fault(self) -> str | None: ...
+
+    @property
+    def faults(self) -> tuple[str, ...]: ...
 
 
 def stems(folders: Sequence[Path]) -> list[str]:
@@ -20,7 +35,7 @@ def stems(folders: Sequence[Path]) -> list[str]:
     return [name if count == 1 else f"{name}_{count}" for name, count in zip(names, counts, strict=True)]
 
 
-def list_abnormal(samples: Sequence[Sample], file: Path) -> list[str]:
+def list_abnormal(samples: Sequence[Faulty], file: Path) -> list[str]:
     """The lines about the abnormal ones among the samples of a folder.
 
     After 20 of them the rest is in `file`, and the reasons follow with their numbers. If the file can't be written, all
@@ -39,7 +54,7 @@ def list_abnormal(samples: Sequence[Sample], file: Path) -> list[str]:
     return [*lines[:LISTED], rest, *_reasons(abnormal)]
 
 
-def _reasons(abnormal: Sequence[tuple[int, Sample]]) -> list[str]:
+def _reasons(abnormal: Sequence[tuple[int, Faulty]]) -> list[str]:
     """A line for each kind of reason, the most frequent first. A picture counts in each of its own."""
     names: defaultdict[str, list[str]] = defaultdict(list)
     for _, sample in abnormal:
@@ -77,3 +92,17 @@ def kinds_of_skipped(skipped: Sequence[tuple[str, str]]) -> list[str]:
         details = {reason.removeprefix(kind) for _, reason in files}
         lines.append(f"Skipped {len(files)}: {kind}, such as {names}{details.pop() if len(details) == 1 else ''}")
     return lines
+
+
+def check_unusable(folder: Path, total: int, reasons: Mapping[str, str], log_dir: Path, least: int = 0) -> None:
+    """Raise SampleError, with the reasons, when more than 1% of the pictures of a set can't be used, or all of them.
+
+    So many as `least` may be left out in any case. `reasons` are by name; a file in `log_dir` lists those of many.
+    """
+    count = len(reasons)
+    if count <= max(least, UNUSABLE_SHARE * total) and count < total:
+        return
+    lines = list_skipped([*reasons.items()], log_dir / f"unusable_{folder.name}.txt")
+    way_out = f"move {'it' if count == 1 else 'them'} out of this folder"
+    summary = f"{display_path(folder)}: {count} of {total} pictures can't be used, more than 1%; {way_out}"
+    raise SampleError("\n".join([*lines, summary]))

@@ -50,9 +50,13 @@ def cache_of(cache_dir: Path, folder: Path, shape: Shape) -> Path:
     return cache_dir / f"{folder.name}-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}"
 
 
-def fingerprint(name: str, size_bytes: int, changed_ns: int) -> int:
-    """A number of 64 bits for a file. Among a million files, two agree with a probability of 3e-8."""
-    made_from = f"{size_bytes}/{changed_ns}/{name}".encode("utf-8", "surrogateescape")
+def fingerprint(name: str, size_bytes: int, *changed_ns: int) -> int:
+    """A number of 64 bits for a file. Among a million files, two agree with a probability of 3e-8.
+
+    There may be several times: that of its content stays where `cp -p` replaces it or two names are exchanged, that of
+    what the file system knows of it does not.
+    """
+    made_from = "/".join([*map(str, (size_bytes, *changed_ns)), name]).encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.blake2b(made_from, digest_size=8).digest(), "big")
 
 

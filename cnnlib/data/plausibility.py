@@ -14,6 +14,7 @@ ENOUGH_FOR_TWO = 40  # labels; among that many, two may be as wrong as one
 CHANCE = 1e-3  # that a character of the alphabet is so rare by chance, at most
 RARE_CASE_SHARE = 0.15  # of the labels with letters
 COMMON_LENGTH = 10  # times as frequent as the length next to it, which then is likely a mistake
+DOUBTFUL = "Doubtful label"  # begins the reason of a label that is likely wrong
 FEW = 10  # times that a character is seen, below which a network hardly learns it
 MIXED_SHARE = 1 / 4  # of the labels that would have both cases by chance; where fewer have them, people chose the case
 
@@ -34,6 +35,11 @@ def causes(labels: Sequence[str], known: Sequence[str] = (), accepted: str = "")
         for index, cause in zip(left, check([labels[index] for index in left], known), strict=True):
             found[index] = None if settled[index] and check is not _lengths else cause
     return found
+
+
+def reason(label: str, cause: str) -> str:
+    """What is said of a label that is likely wrong."""
+    return f"{DOUBTFUL} '{escape_odd(label)}': {cause}"
 
 
 def _shape(labels: Sequence[str], _: Sequence[str]) -> list[Cause]:

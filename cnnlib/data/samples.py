@@ -15,7 +15,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.data import plausibility
-from cnnlib.data.folders import list_names
+from cnnlib.data.folders import in_order, list_names, scan_pictures
 from cnnlib.data.name_shapes import NamedLabel, read_names
 
 A_LINK, NO_FILE = "A link, not a file", "Not a file"
@@ -43,13 +43,13 @@ class Sample:
     @property
     def fault(self) -> str | None:
         """All reasons why it can't be used, or None."""
-        doubts = () if self.doubt is None else (f"Doubtful label '{escape_odd(self.label or '')}': {self.doubt}",)
+        doubts = () if self.doubt is None else (plausibility.reason(self.label or "", self.doubt),)
         return "; ".join((*self.misfits, *self.defects, *doubts)) or None
 
     @property
     def faults(self) -> tuple[str, ...]:
         """The kinds of its reasons, without what differs from picture to picture."""
-        doubts = () if self.doubt is None else ("Doubtful label",)
+        doubts = () if self.doubt is None else (plausibility.DOUBTFUL,)
         return (*map(_kind, (*self.misfits, *self.defects)), *doubts)
 
 
@@ -108,6 +108,21 @@ def _one_of_equals(size: tuple[int, int]) -> tuple[int, int]:
     return size
 
 
+def named_samples(folder: Path, config: SampleConfig, progress: Callable[..., Any]) -> list[Sample]:
+    """The labelled pictures of a folder by their names alone, unopened, with the labels as the config takes them."""
+    names = (entry.name for entry in scan_pictures(folder, config.image_suffix))
+    return [
+        Sample(folder, name, config.label(label_of(name))) for name in in_order(progress(names)) if _has_label(name)
+    ]
+
+
+def _has_label(name: str) -> bool:
+    try:
+        return bool(label_of(name))
+    except SampleError:
+        return False
+
+
 def judge(sample: Sample, config: SampleConfig) -> Sample:
     """The sample with all that doesn't fit the config, and with its label as the config takes it.
 
@@ -133,18 +148,26 @@ def _misfits(sample: Sample, label: str, config: SampleConfig) -> Iterator[str]:
         yield f"Label '{escape_odd(label)}': {fault}"
 
 
-def doubt_labels(samples: Sequence[Sample], known: Sequence[str], accepted: str = "") -> list[Sample]:
+def doubt_labels(
+    samples: Sequence[Sample], known: Sequence[str], accepted: str = "", *, opened: bool = True
+) -> list[Sample]:
     """The samples with a doubt at each label that is likely wrong.
+
+    If they were `opened`, only those are looked at that are pictures.
 
     `known` labels belong to pictures that were moved earlier. Characters of the `accepted` alphabet are in no doubt.
     All labels are compared as they are: those of the samples are as a config takes them once it has judged them.
     """
-    places = [place for place, sample in enumerate(samples) if sample.label and sample.size and not sample.defects]
+    places = [place for place, sample in enumerate(samples) if _is_in_question(sample, opened)]
     doubts = _doubts(zip(places, _name_doubts([samples[place] for place in places], accepted), strict=True))
     certain = [place for place in places if place not in doubts]
     labels = [str(samples[place].label) for place in certain]
     doubts |= _doubts(zip(certain, plausibility.causes(labels, known, accepted), strict=True))
     return [_with_doubt(sample, doubts.get(place)) for place, sample in enumerate(samples)]
+
+
+def _is_in_question(sample: Sample, opened: bool) -> bool:
+    return bool(sample.label and (sample.size or not opened) and not sample.defects)
 
 
 def _doubts(causes: Iterable[tuple[int, str | None]]) -> dict[int, str]:

@@ -24,11 +24,9 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_by
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
-from cnnlib.data.folders import Name, in_order, labels_in, list_names, scan_labels
+from cnnlib.data.folders import TEST_SHARE, Name, in_order, labels_in, list_names, scan_labels, share_held_out
 from cnnlib.data.samples import Sample, digest_of, inspect_folder, judge
 
-TEST_SHARE, FEW_SHARE = 0.05, 0.1  # of the pictures, and of few: the accuracy on ten says next to nothing
-ENOUGH = 50  # pictures, for which the share of few is taken at most
 NAME_TAKEN = "Name taken"
 Progress = Callable[..., Any]  # wraps an iterator and takes its length as `total`, as tqdm does
 
@@ -74,7 +72,7 @@ class SetSizes:
 
 def count_for_test(pictures: int) -> int:
     """How many of so many pictures are for the test: 10% of up to 500, 50 of up to 1,000, and 5% of more."""
-    return max(1, int(max(pictures * TEST_SHARE, min(pictures * FEW_SHARE, ENOUGH)) + 0.5))
+    return max(1, int(pictures * share_held_out(pictures) + 0.5))
 
 
 def moved_labels(config: SampleConfig) -> list[str]:

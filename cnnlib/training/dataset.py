@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from cnnlib.codec.filenames import label_of, pictures_of
+from cnnlib.codec.filenames import pictures_of
 from cnnlib.codec.images import open_picture, read_picture
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
@@ -20,18 +20,17 @@ from cnnlib.core.joined_array import JoinedArray
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.texts import Texts
-from cnnlib.data.folders import scan_pictures
+from cnnlib.data.folders import read_label, scan_pictures, share_held_out
+from cnnlib.data.listing import check_unusable
 from cnnlib.data.packed import cache_of, fingerprint, pack
 from cnnlib.training.augment import augment, erase
 from cnnlib.training.order import change_keys
 from cnnlib.training.pictures import Dataset
 from cnnlib.training.schedule import faded
 
-VERIFICATION_SHARE, FEW_SHARE = 0.05, 0.1  # of the pictures, and of few
-VERIFICATION_ENOUGH, VERIFICATION_LIMIT = 50, 2000  # pictures for which the share of few is taken, and in all, at most
-UNUSABLE_SHARE = 0.01  # of the pictures, above which a training doesn't begin
+VERIFICATION_LIMIT = 2000  # pictures at most
 SECOND_VIEW = np.uint32(2**32 - 1)  # minus the key of a picture is that of its second view
-REMEDY = "verify_and_split_data.py says what fits"
+REMEDY = "verify_and_split_data.py says which config fits; or move the picture out of this folder"
 
 
 class Source(Protocol):
@@ -89,9 +88,9 @@ def load_folder(folder: Path, config: SampleConfig) -> Folder:
     names, fingerprints = _scan(folder, config.image_suffix)
     labels = _encode(names, config, folder)
     pictures, reasons = decode(folder, names, fingerprints, config)
-    _check_unusable(folder, names, reasons)
-    usable = np.delete(np.arange(len(names)), [*reasons])
     skipped = {names[number]: reasons[number] for number in sorted(reasons)}
+    check_unusable(folder, len(names), skipped, config.log_dir)
+    usable = np.delete(np.arange(len(names)), [*reasons])
     return Folder(Dataset(folder, names, labels, pictures).select(usable), skipped)
 
 
@@ -112,7 +111,7 @@ def take_fingerprints(folder: Path, names: Iterable[str]) -> tuple[Texts, np.nda
     for name in names:
         with suppress(FileNotFoundError):  # deleted meanwhile
             stat = (folder / name).stat()
-            fingerprints.append(fingerprint(name, stat.st_size, stat.st_mtime_ns))
+            fingerprints.append(fingerprint(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
             present.append(name)
     return Texts(present), np.array(fingerprints)
 
@@ -135,20 +134,12 @@ def _encode(names: Sequence[str], config: SampleConfig, folder: Path) -> np.ndar
     alphabet, length = config.alphabet, config.max_captcha
     labels = np.empty((len(names), length), np.min_scalar_type(alphabet.classes))
     for number, name in enumerate(names):
+        label = read_label(folder, name)
         try:
-            labels[number] = alphabet.encode(config.spelled(label_of(name)), length)
+            labels[number] = alphabet.encode(config.spelled(label), length)
         except SampleError as error:
             raise SampleError(f"{display_path(folder / name)}: {error}; {REMEDY}") from error
     return labels
-
-
-def _check_unusable(folder: Path, names: Sequence[str], reasons: dict[int, str]) -> None:
-    """Raise SampleError, naming the first, when too many pictures can't be used."""
-    if len(reasons) <= UNUSABLE_SHARE * len(names):
-        return
-    first = min(reasons)
-    others = f"; {len(reasons) - 1} more of {len(names)} can't be used either" if len(reasons) > 1 else ""
-    raise SampleError(f"{display_path(folder / names[first])}: {reasons[first]}{others}; {REMEDY}")
 
 
 def choose_verification(names: Sequence[str], seed: int) -> np.ndarray:
@@ -167,8 +158,8 @@ def choose_verification(names: Sequence[str], seed: int) -> np.ndarray:
 
 
 def verification_share(pictures: int) -> float:
-    """The share of so many pictures that verifies, about."""
-    return max(VERIFICATION_SHARE, min(FEW_SHARE, VERIFICATION_ENOUGH / max(1, pictures)))
+    """The share of so many pictures that verifies, about: as much as the test set gets of all."""
+    return share_held_out(pictures)
 
 
 def hash_names(parts: Sequence[Dataset]) -> str:

@@ -1,7 +1,8 @@
 """Pictures without labels beside labelled ones: which of them count, and how they come into the batches."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from cnnlib.training.order import picture_numbers
 from cnnlib.training.pictures import Dataset
 
 UNLABELLED_SHARE = 2 / 3  # of a batch, at most (Sohn et al. 2020 take more, for larger batches)
+LABELLED, DOUBLE = "are labelled or in the test set", "are there twice"  # why pictures don't count
+SIZE_REMEDY = '"resize": true'  # in the message of a SizeError
+OTHER_SIZE, UNREADABLE = f"are of another size, which {SIZE_REMEDY} takes", "can't be read"
 COUNTED = 10  # pictures without labels for each labelled one, that make a training longer
 
 
@@ -35,8 +39,8 @@ class Taught:
 class HalfLabelled:
     """Labelled pictures, and others that train once a network reads them surely. A `Source` of the steps."""
 
-    def __init__(self, labelled: Dataset, pictures: JoinedArray, left_out: int) -> None:
-        """`left_out` is how many pictures without labels don't count, see `load_with_unlabelled`."""
+    def __init__(self, labelled: Dataset, pictures: JoinedArray, left_out: Mapping[str, int]) -> None:
+        """`left_out` is how many pictures without labels don't count, by reason, see `load_with_unlabelled`."""
         self.labelled, self.pictures, self.left_out = labelled, pictures, left_out
         blank = np.zeros((len(pictures), labelled.label_length), np.int32)
         self._known, self._labels = np.zeros(len(pictures), bool), blank
@@ -89,19 +93,20 @@ def _numbers(turn: int, count: int, of: int, seed: int) -> np.ndarray:
 def load_with_unlabelled(config: SampleConfig) -> TrainingData:
     """The pictures of `train_image_dir`, and those of `unlabelled_image_dir` beside them.
 
-    Of the latter, those don't count that are labelled, or that are in the test set, be it in another file format.
-    There may be none that counts, as when all are labelled. Raises SampleError as `load_training` does, and when there
-    is no such folder.
+    Of the latter, those don't count that are labelled, or that are in the test set, be it in another file format. Each
+    counts once. There may be none that counts, as when all are labelled.
+    Raises SampleError as `load_training` does, when there is no such folder, and when no picture in them fits.
     """
     data = load_training(config)
     known = [data.training.pictures, data.verification.pictures, _test_pictures(config)]
-    parts, left_out = [], 0
+    parts, left_out = list[JoinedArray](), Counter[str]()
     for folder in config.unlabelled_dirs:
         pictures, unusable = _load(folder, _names_below(folder), config)
-        fresh = _unlike(pictures, known)
+        fresh, reasons = _sift(pictures, known, parts)
         parts.append(pictures.select(fresh))
-        left_out += unusable + len(pictures) - len(fresh)
+        left_out += unusable + reasons
     joined = JoinedArray.join(parts)
+    _check_fitting(config, len(joined), left_out)
     source = HalfLabelled(data.training, joined, left_out)
     return replace(data, source=source, unlabelled=joined if len(joined) else None)
 
@@ -109,10 +114,22 @@ def load_with_unlabelled(config: SampleConfig) -> TrainingData:
 def unlabelled_lines(source: object) -> Iterator[str]:
     """How many pictures without labels there are, if any."""
     if isinstance(source, HalfLabelled):
-        left_out = (
-            f"; {source.left_out} more are labelled, in the test set, or can't be read" if source.left_out else ""
-        )
+        left_out = f"; of others {listed_reasons(source.left_out)}" if source.left_out else ""
         yield f"{len(source.pictures)} pictures without labels{left_out}"
+
+
+def listed_reasons(left_out: Mapping[str, int]) -> str:
+    """How many pictures don't count, by reason, the most frequent first, in a message."""
+    ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {reason}" for reason, count in ordered)
+
+
+def _check_fitting(config: SampleConfig, counted: int, left_out: Mapping[str, int]) -> None:
+    """Raise SampleError when there are pictures without labels, but none that the config can take."""
+    if not counted and left_out and not {*left_out} & {LABELLED, DOUBLE}:
+        folders = ", ".join(map(display_path, config.unlabelled_dirs))
+        size = f"{config.image_width}x{config.image_height}"
+        raise SampleError(f"{folders}: expected pictures of {size} pixels; got none: {listed_reasons(left_out)}")
 
 
 def _test_pictures(config: SampleConfig) -> JoinedArray:
@@ -129,25 +146,36 @@ def _names_below(folder: Path) -> list[str]:
     ]
 
 
-def _load(folder: Path, names: Sequence[str], config: SampleConfig) -> tuple[JoinedArray, int]:
-    """The pictures of these names that can be decoded, and how many can't."""
+def _load(folder: Path, names: Sequence[str], config: SampleConfig) -> tuple[JoinedArray, Counter[str]]:
+    """The pictures of these names that can be decoded, and how many can't, by reason."""
     present, fingerprints = take_fingerprints(folder, names)
     if not len(present):
-        return JoinedArray.join([]), 0
+        return JoinedArray.join([]), Counter()
     pictures, reasons = decode(folder, present, fingerprints, config)
-    return pictures.select(np.delete(np.arange(len(present)), [*reasons])), len(reasons)
+    kinds = Counter(OTHER_SIZE if SIZE_REMEDY in reason else UNREADABLE for reason in reasons.values())
+    return pictures.select(np.delete(np.arange(len(present)), [*reasons])), kinds
 
 
-def _unlike(pictures: JoinedArray, known: Sequence[JoinedArray]) -> np.ndarray:
-    """The numbers of the pictures, int64 (n,), that are none of the known ones, nor nearly one of them."""
-    exact, near = find_alike(_look_of(picture) for part in (*known, pictures) for picture in _each_of(part))
-    begin = sum(map(len, known))
+def _sift(
+    pictures: JoinedArray, known: Sequence[JoinedArray], earlier: Sequence[JoinedArray]
+) -> tuple[np.ndarray, Counter[str]]:
+    """The numbers of the pictures that count, int64 (n,), and how many don't, by reason.
 
-    def is_known(number: int) -> bool:
+    Those are none of the `known` ones, nor nearly one of them, and not exactly one of the `earlier` or one before.
+    """
+    exact, near = find_alike(_look_of(picture) for part in (*known, *earlier, pictures) for picture in _each_of(part))
+    labelled = sum(map(len, known))
+    begin = labelled + sum(map(len, earlier))
+
+    def reason(number: int) -> str:
         first = exact.get(number, number)
-        return near.get(first, first) < begin
+        if near.get(first, first) < labelled:
+            return LABELLED
+        return DOUBLE if number in exact else ""
 
-    return np.array([row for row in range(len(pictures)) if not is_known(begin + row)], np.int64)
+    reasons = [reason(begin + row) for row in range(len(pictures))]
+    fresh = np.array([row for row, reason in enumerate(reasons) if not reason], np.int64)
+    return fresh, Counter(filter(None, reasons))
 
 
 def _each_of(part: JoinedArray) -> Iterator[np.ndarray]:

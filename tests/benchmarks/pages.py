@@ -201,8 +201,7 @@ def write_labels(found: Sequence[Result]) -> None:
         "so may the figures because of it. Cells that name no network are of `columns`.\n\n"
         + table(("set", "start", *(f"{count} labels" for count in counts)), rows)
         + "\n![Share misread over the number of labels](few_labels.png)\n\n"
-        "A line joins what the table has, also where networks differ.\n\n"
-        + machines(found)
+        "A line joins what the table has, also where networks differ.\n\n" + machines(found)
     )
     (DOCS / "few_labels.md").write_text(text, encoding="utf-8")
 

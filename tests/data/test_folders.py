@@ -1,3 +1,5 @@
+import os
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -19,15 +21,35 @@ def test_folder_held_by_another_run_is_refused_after_a_wait(tmp_path: Path, monk
 
 
 def test_half_copied_file_of_a_killed_run_is_deleted(tmp_path: Path) -> None:
-    (tmp_path / ".01_1.png.part").write_bytes(b"half")
+    left = tmp_path / ".01_1.png.part"
+    left.write_bytes(b"half")
+    os.utime(left, (time.time() - 61,) * 2)
     with folders.locked(tmp_path):
         assert folders.list_entries(tmp_path) == []
-    assert not (tmp_path / ".01_1.png.part").exists()
+    assert not left.exists()
+
+
+def test_file_that_another_program_is_writing_stays(tmp_path: Path) -> None:
+    written = tmp_path / ".01_1.png.part"
+    written.write_bytes(b"half")
+    with folders.locked(tmp_path):
+        assert written.read_bytes() == b"half"
+
+
+def test_file_that_another_program_renames_meanwhile_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (".01_1.png.part", ".01_2.png.part"):
+        (tmp_path / name).write_bytes(b"whole")
+    monkeypatch.setattr(folders, "LEFT_S", -1)
+    monkeypatch.setattr(Path, "unlink", lambda path: (_ for _ in ()).throw(FileNotFoundError(path)))
+    with folders.locked(tmp_path):
+        pass
 
 
 def test_bad_name_in_the_training_folder_is_refused(config: SampleConfig) -> None:
     draw("01", config.train_image_dir / "01.png")
-    with pytest.raises(SampleError, match=r"train/01.png: the name has no underscore.*verify_and_split_data.py"):
+    with pytest.raises(SampleError, match=r"train/01.png: the name has no underscore.*; rename it, or move it out"):
         folders.list_labelled(config.train_image_dir, "png")
     assert folders.labels_in(config.train_image_dir, "png") == []
 

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -591,7 +592,8 @@ def test_files_that_are_no_pictures_are_passed_over(desk: Desk, config: SampleCo
     (desk.folder / "abcd_2.png").write_bytes(b"no picture")
     found, _ = run(desk.folder, config)
     assert imported(config) == desk.drawn
-    assert found.skipped == [("abcd_2.png", "Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture")]
+    reason = 'Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture; got a text, "no picture"'
+    assert found.skipped == [("abcd_2.png", reason)]
 
 
 def test_picture_under_two_labels_is_left_out_and_both_are_named(desk: Desk, config: SampleConfig) -> None:
@@ -782,3 +784,15 @@ def test_headers_in_any_code_page_leave_plain_labels_as_they_are(desk: Desk, con
     found, _ = run(desk.folder, config)
     assert imported(config) == desk.drawn
     assert found.notes == []
+
+
+def test_pictures_that_are_there_under_labels_in_capitals_are_no_others_where_case_is_ignored(
+    desk: Desk, configure: Callable[..., SampleConfig]
+) -> None:
+    config = configure(ignore_case=True, char_set=LETTERS.lower(), max_captcha=4)
+    labels = desk.draw_many(30, "{label}_{n}.png")
+    config.train_image_dir.mkdir(parents=True)
+    for number, label in enumerate(labels):
+        shutil.copy(desk.folder / f"{label}_{number}.png", config.train_image_dir / f"{label.upper()}_{number}.png")
+    found, copied = run(desk.folder, config, accept_labels=True)
+    assert (copied.new, copied.present, found.skipped, copied.skipped) == (0, 30, [], [])

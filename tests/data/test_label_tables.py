@@ -135,7 +135,7 @@ def test_column_of_labels_is_found(line: str, header: str) -> None:
 def test_columns_that_may_all_or_none_be_labels_are_named(line: str, header: str, cause: str) -> None:
     table = read(rows(line, header))
     assert table.cause.startswith(cause)
-    assert table.cause.endswith("call the right one 'label' in the first line")
+    assert table.cause.endswith("call the right column or key 'label'")
     assert (table.labels, set(table.unclear.values())) == ({}, {"no label in labels.csv"})
     assert len(table.unclear) == 30
 
@@ -360,7 +360,7 @@ def test_table_of_which_two_columns_may_be_names_is_refused(line: str, header: s
     assert table.labels == {}
     which = which.format(KEYS[0], int(NUMBERED[0]))
     assert table.cause == (
-        f"it is not clear which column names the pictures, {which}: call the right one 'file' in the first line"
+        f"it is not clear which column names the pictures, {which}: call the right column or key 'file'"
     )
     assert set(table.unclear.values()) == {"no label in labels.csv"}
     assert len(table.unclear) == 30

@@ -51,7 +51,7 @@ def test_every_abnormal_file_has_its_reason(config: SampleConfig) -> None:
     assert reasons["0x_5.png"] == "Label '0x': not in the alphabet: x"
     assert reasons["011_6.png"] == "Label '011': expected at most 2 characters (max_captcha); got 3"
     assert str(reasons["01_7.png"]).startswith("Cannot be opened: can't be decoded: ")
-    assert reasons["01_8.png"] == "Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture"
+    assert reasons["01_8.png"] == "Cannot be opened: not a PNG, JPEG, GIF, BMP or WebP picture; got 0 bytes"
     assert reasons["01_9.png"] == "Cannot be opened: can't be decoded: palette index out of range"
     assert reasons["01_10.png"] == "Empty picture: all pixels have the same colour, transparent ones count as white"
     assert reasons["folder_9.png"] == "Not a file"

@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+import verify_and_split_data
 from cnnlib.config import load_sample_config
 from gen_image import collect_labels
 from tests.helpers import draw, run_script, write_config
@@ -43,3 +46,48 @@ def test_empty_folders_are_status_two_and_write_nothing(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "expected labels with 2 or more different characters; got 0" in run.stderr
     assert not (tmp_path / "labels.json").exists()
+
+
+WRONG = ("1\u00a02", "12\ufe0f", "1\u0430", "\uff11\uff12", "IMG_0001", "12 (1)", "1" * 9)
+
+
+def spoiled(folder: Path) -> Path:
+    """The config of 200 pictures with right labels and one each with a label of `WRONG`."""
+    path = write_config(folder, use_labels_json_file=True, max_captcha=9)
+    for number in range(200):
+        name = f"{number % 10}{number // 10 % 10}{'abcd'[number % 4]}_{number}.png"
+        draw("x", folder / "sample" / "origin" / name, seed=number)
+    for number, label in enumerate(WRONG, 200):
+        name = f"{label}{'' if label.startswith('IMG') else '_1'}.png"
+        draw("x", folder / "sample" / "origin" / name, seed=number)
+    return path
+
+
+def test_nothing_is_collected_from_labels_that_are_likely_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = spoiled(tmp_path)
+    assert collect_labels.main(["--config", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("[Doubtful label '") == len(WRONG)
+    assert "rename them, or take them as they are with --accept-labels" in printed
+    assert json.loads((tmp_path / "labels.json").read_text(encoding="utf-8")) == [*"0123456789abcd"]
+    assert verify_and_split_data.main(["--config", str(path), "--dry-run"]) == 0
+    assert "A total of 200 images" in capsys.readouterr().out, "what was in doubt when collected is so when verified"
+
+
+def test_labels_that_are_likely_wrong_are_collected_when_accepted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert collect_labels.main(["--config", str(spoiled(tmp_path)), "--accept-labels"]) == 0
+    assert "Doubtful" not in capsys.readouterr().out
+    characters = {*json.loads((tmp_path / "labels.json").read_text(encoding="utf-8"))}
+    assert characters == {*"0123456789abcd", *"".join(WRONG).replace("_0001", "")}
+
+
+def test_labels_of_moved_pictures_are_in_no_doubt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = spoiled(tmp_path)
+    (tmp_path / "sample" / "origin").rename(tmp_path / "sample" / "train")
+    assert collect_labels.main(["--config", str(path)]) == 0
+    assert "Doubtful" not in capsys.readouterr().out
+    assert "\u0430" in json.loads((tmp_path / "labels.json").read_text(encoding="utf-8"))

@@ -148,7 +148,7 @@ def test_one_folder_in_a_list_is_as_one_folder(looks: Make, tmp_path: Path, caps
         assert run(path) == 0
         outputs.append(capsys.readouterr().out)
     assert outputs[0] == outputs[1]
-    assert "Name taken" in outputs[0], "as before: with one folder a taken name is asked about"
+    assert "1 picture has a name that another one in the sets has" in outputs[0], "with one folder too"
 
 
 def test_abnormal_pictures_of_folders_of_one_name_are_listed_in_files_of_their_own(

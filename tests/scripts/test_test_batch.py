@@ -7,6 +7,7 @@ import pytest
 import test_batch as batch_script
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.config import SampleConfig
+from cnnlib.core.errors import SampleError
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.recognizer import Recognizer
 
@@ -90,8 +91,75 @@ def test_of_misread_pictures_only_those_to_be_drawn_are_kept(
     recognizer = Recognizer(copied.model_save_dir)
     predictions = recognizer.recognize(list_entries(copied.test_image_dir))
     samples = [(f"000_{number}.png", "000") for number in range(9)]
-    texts, confidences, worst = batch_script.TestBatch(copied).read(recognizer, samples)
-    assert [*confidences] == [prediction.confidence for prediction in predictions]
-    assert texts == [prediction.text for prediction in predictions]
+    result = batch_script.TestBatch(copied).read(recognizer, samples)
+    assert [*result.confidences] == [prediction.confidence for prediction in predictions]
+    assert result.texts == [prediction.text for prediction in predictions]
     ordered = sorted(predictions, key=lambda prediction: -prediction.confidence)
-    assert [each.prediction for each in worst] == ordered[:3]
+    assert [each.prediction for each in result.worst] == ordered[:3]
+
+
+def copy_tests(trained: SimpleNamespace, copied: SampleConfig) -> list[Path]:
+    """The 40 test pictures of the trained suite in place of the copied one."""
+    shutil.rmtree(copied.test_image_dir)
+    shutil.copytree(trained.config.test_image_dir, copied.test_image_dir)
+    return list_entries(copied.test_image_dir)
+
+
+def test_picture_that_can_not_be_used_is_named_and_does_not_count(
+    copied: SampleConfig, trained: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *_ = copy_tests(trained, copied)
+    whole = batch_script.TestBatch(copied).test_batch(pictures=False)
+    broken = first.with_name("00_broken.png")
+    broken.write_bytes(first.read_bytes()[:40])
+    capsys.readouterr()
+    figures = batch_script.TestBatch(copied).test_batch(pictures=False)
+    assert (figures["samples"], figures["picture_accuracy"]) == (40, whole["picture_accuracy"])
+    assert [*figures["skipped"]] == ["00_broken.png"]
+    printed = capsys.readouterr().out
+    assert "Skipped 00_broken.png: " in printed
+    assert "1 picture can't be used and does not count: move it out of " in printed
+
+
+def test_more_pictures_that_can_not_be_used_end_the_test(copied: SampleConfig, trained: SimpleNamespace) -> None:
+    first, *_ = copy_tests(trained, copied)
+    for number in range(2):
+        first.with_name(f"00_broken{number}.png").write_bytes(b"cut")
+    reasons = r"Skipped 00_broken0.png(.|\n)*: 2 of 42 pictures can't be used, more than 1%"
+    with pytest.raises(SampleError, match=reasons):
+        batch_script.TestBatch(copied).test_batch()
+
+
+def test_only_picture_that_can_not_be_used_ends_the_test(copied: SampleConfig) -> None:
+    (picture,) = list_entries(copied.test_image_dir)
+    picture.write_bytes(b"cut")
+    with pytest.raises(SampleError, match="1 of 1 pictures can't be used"):
+        batch_script.TestBatch(copied).test_batch()
+
+
+def test_labels_that_the_config_does_not_read_are_counted(
+    copied: SampleConfig, trained: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = copy_tests(trained, copied)
+    right = batch_script.TestBatch(copied).test_batch(pictures=False)
+    assert (right["unreadable_labels"], right["readable_picture_accuracy"]) == (0, right["picture_accuracy"])
+    assert "does not read" not in capsys.readouterr().out
+    for label in ("2x", "000"):
+        shutil.copy(paths[0], copied.test_image_dir / f"{label}_x.png")
+    figures = batch_script.TestBatch(copied).test_batch(pictures=False)
+    assert figures["picture_accuracy"] == pytest.approx(right["picture_accuracy"] * 40 / 42)
+    assert figures["readable_picture_accuracy"] == right["picture_accuracy"]
+    share = round(100 * right["picture_accuracy"], 2)
+    assert (
+        "2 of 42 labels have characters or lengths that this config does not read, and count as misread; "
+        f"without them the accuracy rate is {share}%"
+    ) in capsys.readouterr().out
+
+
+def test_where_no_label_can_be_read_there_is_no_accuracy_without_them(
+    copied: SampleConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert batch_script.TestBatch(copied).test_batch(pictures=False)["readable_picture_accuracy"] is None
+    assert "1 of 1 labels have characters or lengths that this config does not read, and count as misread\n" in (
+        capsys.readouterr().out
+    )

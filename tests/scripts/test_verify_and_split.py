@@ -168,9 +168,9 @@ def test_what_is_said_beforehand_about_names_in_both_folders_is_what_the_run_doe
         out = capsys.readouterr().out
         told.append([line for line in out.splitlines() if line.startswith(("A total of", "The number of"))])
     assert told[0] == told[1]
-    assert told[0][3].startswith("A total of 0 images")
-    assert "12 of which are anomalies" in told[0][3]
-    assert len(names(tmp_path, "new_train")) == 12
+    assert told[0][3].startswith("A total of 12 images")
+    assert "0 of which are anomalies" in told[0][3], "with the hash of the content for a serial number"
+    assert len(names(tmp_path, "new_train")) == 0
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are limited to 255 bytes there")
@@ -457,6 +457,18 @@ def test_picture_whose_name_is_taken_stays_and_is_named(
     verify_and_split_data.main(["--config", str(config_path)])
     assert "[01_1.png] [Name taken: " in capsys.readouterr().out
     assert (new.read_bytes(), (tmp_path / "sample" / "train" / "01_1.png").read_bytes()) == (content, old)
+
+
+def test_new_picture_whose_name_is_taken_is_moved_under_another(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = draw("01", tmp_path / "sample" / "train" / "01_1.png", seed=1)
+    new = draw("01", tmp_path / "sample" / "new_train" / "01_1.png", seed=2)
+    contents = {old.read_bytes(), new.read_bytes()}
+    verify_and_split_data.main(["--config", str(config_path)])
+    assert "1 picture has a name that another one in the sets has" in capsys.readouterr().out
+    paths = [path for folder in ("train", "test") for path in (tmp_path / "sample" / folder).glob("01_*.png")]
+    assert ({path.read_bytes() for path in paths}, new.exists(), old.exists()) == (contents, False, True)
 
 
 def test_faulty_config_is_one_line_and_status_two(tmp_path: Path) -> None:

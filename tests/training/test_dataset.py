@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -81,7 +82,34 @@ def test_more_than_one_percent_that_can_not_be_decoded_end_the_training(config: 
     fill(config.train_image_dir, 250)
     for name in ("00_a.png", "00_b.png", "00_c.png"):
         (config.train_image_dir / name).write_bytes(b"cut")
-    with pytest.raises(SampleError, match=r"00_a\.png: .*; 2 more of 253 can't be used either; verify_and_split_data"):
+    with pytest.raises(SampleError) as caught:
+        load_training(config)
+    *reasons, last = str(caught.value).splitlines()
+    assert [line.partition(": ")[0] for line in reasons] == [f"Skipped 00_{letter}.png" for letter in "abc"]
+    assert last.endswith("train/: 3 of 253 pictures can't be used, more than 1%; move them out of this folder")
+
+
+def test_of_many_that_can_not_be_decoded_a_file_lists_all(config: SampleConfig) -> None:
+    for number in range(30):
+        config.train_image_dir.mkdir(exist_ok=True, parents=True)
+        (config.train_image_dir / f"01_{number}.png").write_bytes(b"cut")
+    file = config.log_dir / "unusable_train.txt"
+    with pytest.raises(SampleError, match=rf"Skipped 30: .*\n{file} lists all 30\n.*: 30 of 30 pictures can't be used"):
+        load_training(config)
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [
+        ("no label.png", "the name has no underscore.*; rename it, or move it out of this folder"),
+        ("0x_1.png", "not in the alphabet: x; verify_and_split_data.py says which config fits; or move the picture"),
+    ],
+)
+def test_name_that_can_not_be_learned_is_named_with_the_way_out(config: SampleConfig, name: str, way_out: str) -> None:
+    fill(config.train_image_dir, 3)
+    draw("0x", config.train_image_dir / name)
+    with pytest.raises(SampleError, match=rf"{name}: .*{way_out}"):
         load_training(config)
 
 
@@ -168,3 +196,37 @@ def test_every_seed_that_a_config_may_have_draws_changes(config: SampleConfig) -
 def test_of_few_pictures_more_verify(count: int, share: float) -> None:
     assert verification_share(count) == pytest.approx(share)
     assert abs(len(verifying(count)) - share * count) < 4 * (share * count) ** 0.5
+
+
+@pytest.mark.skipif(os.name == "nt", reason="keeps no time of a change of the name")
+def test_pictures_whose_names_were_exchanged_are_decoded_again(config: SampleConfig) -> None:
+    fill(config.train_image_dir, 20)
+    first, second = (config.train_image_dir / f"{label}_x.png" for label in ("01", "10"))
+    for path in (first, second):
+        draw(path.name[:2], path.with_suffix(".bmp")).rename(path)
+        os.utime(path, (7, 7))
+    assert first.stat().st_size == second.stat().st_size, "else the size tells"
+    before = pixels_by_name(config)
+    first.rename(first.with_suffix(".x"))
+    second.rename(first)
+    first.with_suffix(".x").rename(second)
+    after = pixels_by_name(config)
+    assert (after[first.name], after[second.name]) == (before[second.name], before[first.name])
+    assert before[first.name] != before[second.name]
+
+
+def test_picture_that_was_replaced_with_its_time_is_decoded_again(config: SampleConfig) -> None:
+    path, *_ = fill(config.train_image_dir, 20)
+    bitmap = draw("01", path.with_name("01_x.bmp"), seed=1).rename(path.with_name("01_x.png"))
+    before, times = pixels_by_name(config)[bitmap.name], (bitmap.stat().st_atime_ns, bitmap.stat().st_mtime_ns)
+    other = draw("10", path.with_name("01_y.bmp"), seed=2).rename(path.with_name("other"))
+    assert other.stat().st_size == bitmap.stat().st_size, "else the size tells"
+    os.utime(other, ns=times)
+    other.replace(bitmap)
+    assert pixels_by_name(config)[bitmap.name] != before
+
+
+def pixels_by_name(config: SampleConfig) -> dict[str, bytes]:
+    loaded = load_training(config)
+    parts = (loaded.training, loaded.verification)
+    return {name: part.pictures[[row]].tobytes() for part in parts for row, name in enumerate(part.names)}

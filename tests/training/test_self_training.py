@@ -13,7 +13,7 @@ from cnnlib.core.errors import SampleError
 from cnnlib.training.loop import export_checkpoint, introduce, train
 from cnnlib.training.self_training import SURE, TEACH_STEPS, teach
 from cnnlib.training.trainer import LINE_STEPS, Trainer
-from cnnlib.training.unlabelled import HalfLabelled, load_with_unlabelled
+from cnnlib.training.unlabelled import DOUBLE, LABELLED, OTHER_SIZE, UNREADABLE, HalfLabelled, load_with_unlabelled
 from tests.helpers import HEIGHT, WIDTH, fill
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
@@ -52,7 +52,7 @@ def load(config: SampleConfig) -> HalfLabelled:
 
 def test_pictures_of_all_folders_count_unless_they_are_labelled_or_in_the_test_set(half: SampleConfig) -> None:
     first, second = half.unlabelled_dirs
-    assert (len(load(half).pictures), load(half).left_out) == (20, 0)
+    assert (len(load(half).pictures), load(half).left_out) == (20, {})
     training = sorted(half.train_image_dir.iterdir())
     shutil.copy(training[0], first / "a copy.png")
     Image.open(training[1]).save(second / "in another format.bmp")
@@ -60,7 +60,7 @@ def test_pictures_of_all_folders_count_unless_they_are_labelled_or_in_the_test_s
     shutil.copy(second / "picture 19.png", half.test_image_dir / "10_19.png")
     (first / "no picture.png").write_bytes(b"text")
     (first / "notes.txt").write_text("text", encoding="utf-8")
-    assert (len(load(half).pictures), load(half).left_out) == (19, 4)
+    assert (len(load(half).pictures), load(half).left_out) == (19, {LABELLED: 3, UNREADABLE: 1})
 
 
 def test_pale_pictures_that_are_labelled_are_found_too(half: SampleConfig) -> None:
@@ -69,12 +69,33 @@ def test_pale_pictures_that_are_labelled_are_found_too(half: SampleConfig) -> No
     pale.save(half.train_image_dir / "01_pale.png")
     pale.save(first / "a copy.png")
     pale.point(lambda level: level - 1).save(first / "another.png")
-    assert (len(load(half).pictures), load(half).left_out) == (21, 1)
+    assert (len(load(half).pictures), load(half).left_out) == (21, {LABELLED: 1})
 
 
 def test_folder_that_is_missing_is_refused(half: SampleConfig) -> None:
     shutil.rmtree(half.unlabelled_dirs[1])
     with pytest.raises(SampleError, match=r"second/: expected a folder of pictures; there is none"):
+        load(half)
+
+
+def test_picture_that_is_there_twice_counts_once(half: SampleConfig) -> None:
+    first, second = half.unlabelled_dirs
+    for target in (first / "once more.png", second / "and again.png"):
+        shutil.copy(first / "below" / "picture 3.png", target)
+    assert (len(load(half).pictures), load(half).left_out) == (20, {DOUBLE: 2})
+
+
+def test_pictures_of_another_size_are_counted_with_the_way_out(half: SampleConfig) -> None:
+    first, second = half.unlabelled_dirs
+    Image.new("L", (WIDTH + 1, HEIGHT)).save(second / "wide.png")
+    assert load(half).left_out == {OTHER_SIZE: 1}
+    shutil.rmtree(first)
+    first.mkdir()
+    for path in second.iterdir():
+        Image.open(path).resize((WIDTH + 1, HEIGHT)).save(path)
+    (second / "no picture.png").write_bytes(b"text")
+    said = '32x16 pixels; got none: 6 are of another size, which "resize": true takes, 1 can\'t be read'
+    with pytest.raises(SampleError, match=rf"second/: expected pictures of {said}"):
         load(half)
 
 
@@ -84,7 +105,7 @@ def test_training_goes_on_where_all_pictures_have_labels(half: SampleConfig) -> 
         shutil.copytree(half.train_image_dir, folder)
     trainer, lines = Trainer(half, load_with_unlabelled), list[str]()
     introduce(trainer, lines.append)
-    assert "0 pictures without labels; 80 more are labelled, in the test set, or can't be read" in lines
+    assert "0 pictures without labels; of others 80 are labelled or in the test set" in lines
     assert trainer.plan == Trainer(half).plan
     teach(trainer, lambda line: pytest.fail(line))
     assert len(next(iter(trainer.batches()))[0]) == half.train_batch_size
@@ -199,5 +220,5 @@ def test_what_there_is_without_labels_is_said(half: SampleConfig) -> None:
     shutil.copy(next(half.train_image_dir.iterdir()), half.unlabelled_dirs[0])
     trainer = Trainer(half, load_with_unlabelled)
     introduce(trainer, lines.append)
-    assert "20 pictures without labels; 1 more are labelled, in the test set, or can't be read" in lines
+    assert "20 pictures without labels; of others 1 are labelled or in the test set" in lines
     assert any(line.startswith("39 training and 1 verification") for line in lines)
