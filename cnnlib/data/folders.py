@@ -21,7 +21,6 @@ Name = TypeVar("Name", str, Path)  # of a file of a folder
 TEST_SHARE, FEW_SHARE = 0.05, 0.1  # of the pictures, and of few: the accuracy on ten says next to nothing
 ENOUGH = 50  # pictures, for which the share of few is taken at most
 LOCK_WAIT_S = 10
-LEFT_S = 60  # since a temporary file was last written, after which it counts as left by a killed run
 LOCK_NAME = ".lock"  # a file in each locked folder
 SYSTEM_NAMES = {  # of files and folders that file managers and tools leave, in lower case
     *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "$recycle.bin"),
@@ -150,7 +149,7 @@ def read_label(folder: Path, name: str) -> str:
 
 @contextmanager
 def locked(*folders: Path) -> Iterator[None]:
-    """Lock the folders against other runs, create missing ones, and delete old temporary files of killed runs.
+    """Lock the folders against other runs, create missing ones, and delete temporary files of killed runs.
 
     Raises SampleError when another run holds one for longer than `LOCK_WAIT_S`, and NotADirectoryError as `check_place`
     does.
@@ -168,11 +167,10 @@ def locked(*folders: Path) -> Iterator[None]:
 
 
 def _delete_leftovers(folder: Path) -> None:
-    """Delete the temporary files that no program writes any more. Those of writers without the lock come and go."""
+    """Delete the temporary files of runs that were killed. Those of writers without the lock may go too."""
     for path in filter(is_temporary, folder.iterdir()):
         with suppress(OSError):  # it is gone, or open on Windows
-            if path.is_file() and time.time() - path.stat().st_mtime > LEFT_S:
-                path.unlink()
+            path.unlink()
 
 
 def share_held_out(pictures: int) -> float:

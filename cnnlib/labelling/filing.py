@@ -58,8 +58,13 @@ class Copies:
     def put(self, entry: Entry, data: bytes) -> None:
         """Write the copy, unless it is there: then it is this picture under this label."""
         self.target.mkdir(parents=True, exist_ok=True)
-        if not os.path.lexists(self.target / entry.copy):
-            write_atomically(self.target / entry.copy, data)
+        copy = self.target / entry.copy
+        if os.path.lexists(copy):
+            return
+        try:
+            write_atomically(copy, data)
+        except FileNotFoundError:  # a split that began at this moment deleted the file that was being written
+            write_atomically(copy, data)
 
     def is_put(self, entry: Entry) -> bool:
         """Whether the copy is in one of the folders."""

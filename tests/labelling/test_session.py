@@ -14,7 +14,7 @@ from cnnlib.data.sources import list_source
 from cnnlib.inference.hints import NO_HINTS, Hints
 from cnnlib.labelling import filing, known_texts, order, queue, session
 from cnnlib.labelling.filing import Copies
-from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.journal import Entry, Journal
 from cnnlib.labelling.known_texts import KnownTexts, UnusualError
 from cnnlib.labelling.queue import Question
 from cnnlib.labelling.session import Label, Labelling, TakenError
@@ -529,3 +529,19 @@ def test_picture_that_is_to_be_asked_again_and_is_gone_is_passed_over(
     labelling.queue._readings.clear()  # as for a new model
     (tmp_path / "pictures" / first.name).unlink()
     assert asked(labelling).name not in (first.name, second.name)
+
+
+def test_copy_whose_unfinished_file_a_split_deletes_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def write(path: Path, data: bytes) -> None:
+        tries.append(path)
+        if len(tries) == 1:
+            raise FileNotFoundError(path)
+        path.write_bytes(data)
+
+    monkeypatch.setattr(filing, "write_atomically", write)
+    Copies(tmp_path / "origin", []).put(Entry("label", "a.png", "01", "01_1.png"), b"picture")
+    assert (tmp_path / "origin" / "01_1.png").read_bytes() == b"picture"
