@@ -10,7 +10,7 @@ examples:
 """
 
 import sys
-from argparse import SUPPRESS, ArgumentParser
+from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
 
-from cnnlib.cli import DONE, REQUESTS_FAILED, argument_parser, script, web_address, whole_number
+from cnnlib.cli import DONE, REQUESTS_FAILED, add_list_argument, argument_parser, script, web_address, whole_number
 from cnnlib.client.api_client import API_URL, Client
 from cnnlib.codec.filenames import label_of
-from cnnlib.codec.images import read_picture
+from cnnlib.codec.images import is_address, read_picture
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core import tables
 from cnnlib.core.errors import CaptchaError, SampleError, UnreachableError
@@ -31,7 +31,7 @@ from cnnlib.core.printable import printable
 from cnnlib.core.tables import open_table
 from cnnlib.data.folders import first_test_picture, list_entries, not_saved, pictures_at, save_picture
 from cnnlib.inference.compatibility import requirements_of
-from cnnlib.inference.recognizer import ADDRESS, Recognizer
+from cnnlib.inference.recognizer import Recognizer
 
 HEADER = ("picture", "reading", "confidence")
 
@@ -49,16 +49,7 @@ class Outcome:
 def parser() -> ArgumentParser:
     parser = argument_parser(__doc__, place=False)
     text = "picture or folder; its sub-folders are not read (default: the first picture of test_image_dir)"
-    parser.add_argument("--image", type=Path, action="append", default=[], metavar="PICTURE", help=text)
-    parser.add_argument(
-        "image",
-        nargs="*",
-        type=Path,
-        action="extend",
-        default=SUPPRESS,
-        metavar="PICTURE",
-        help="the same as --image",
-    )
+    add_list_argument(parser, "image", "PICTURE", text, Path)
     parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--count", type=whole_number, help="at most this many pictures of a folder")
     parser.add_argument("--offline", action="store_true", help="read without a server; save no pictures")
@@ -91,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def pictures_of(image: Path) -> list[Path]:
     """The picture, or those of a folder. Raises SampleError when there is none, or it is an address."""
-    if ADDRESS.match(str(image)):
+    if is_address(str(image).encode(errors="replace")):
         way_out = "fetch it first, or write it as remote_url into a config for recognize_online.py"
         raise SampleError(f"{image}: expected a picture or a folder; got an address; {way_out}")
     try:

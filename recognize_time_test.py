@@ -7,7 +7,7 @@ examples:
 """
 
 import sys
-from argparse import SUPPRESS, ArgumentParser
+from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -20,6 +20,7 @@ from cnnlib.cli import (
     DONE,
     REQUESTS_FAILED,
     SIGNAL_BASE,
+    add_list_argument,
     argument_parser,
     script,
     web_address,
@@ -45,16 +46,7 @@ HEADER = ("index", "value", "time", "total_ms", "recognition_ms", "request_ms")
 def parser() -> ArgumentParser:
     parser = argument_parser(__doc__, place=False)
     text = "picture or folder (default: the first picture of test_image_dir)"
-    parser.add_argument("--image", type=Path, action="append", default=[], metavar="PICTURE", help=text)
-    parser.add_argument(
-        "image",
-        nargs="*",
-        type=Path,
-        action="extend",
-        default=SUPPRESS,
-        metavar="PICTURE",
-        help="the same as --image",
-    )
+    add_list_argument(parser, "image", "PICTURE", text, Path)
     parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--count", type=whole_number, help=f"requests (default: {COUNT}, or no limit with --duration)")
     parser.add_argument("--duration", type=whole_number, metavar="SECONDS", help="end after this time")

@@ -88,17 +88,15 @@ def server_parser(doc: str | None, default_config: Path = SAMPLE_CONFIG) -> Argu
     """A parser as `argument_parser` gives it, but `config` is a list: of one config for each model, maybe empty."""
     parser = plain_parser(doc)
     text = f"config file; more than one serve several models (default: {display_path(default_config)})"
-    parser.add_argument("--config", type=config_file, action="append", default=[], metavar="PATH", help=text)
-    parser.add_argument(
-        "config",
-        nargs="*",
-        type=config_file,
-        action="extend",
-        default=SUPPRESS,
-        metavar="PATH",
-        help="the same as --config",
-    )
+    add_list_argument(parser, "config", "PATH", text, config_file)
     return parser
+
+
+def add_list_argument(parser: ArgumentParser, name: str, metavar: str, text: str, kind: Callable[[str], Path]) -> None:
+    """Add a list of paths, maybe empty, that may be given by place, each by the option, or both."""
+    parser.add_argument(f"--{name}", type=kind, action="append", default=[], metavar=metavar, help=text)
+    same = f"the same as --{name}"
+    parser.add_argument(name, nargs="*", type=kind, action="extend", default=SUPPRESS, metavar=metavar, help=same)
 
 
 def plain_parser(doc: str | None) -> ArgumentParser:

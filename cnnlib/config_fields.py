@@ -73,9 +73,9 @@ def _refuse_foreign(value: str, path: Path) -> None:
 
     It would be taken for the name of a new folder.
     """
-    shown = excerpt(json.dumps(value, ensure_ascii=False))
     if os.path.lexists(path):
         return
+    shown = excerpt(json.dumps(value, ensure_ascii=False))
     if _VARIABLE.search(value):
         raise ValueError(f"expected a path without variables, which only a shell knows; got {shown}; write it out")
     if value.startswith("~") and path == project_path(value):  # nothing was put in its place

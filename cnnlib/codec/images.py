@@ -36,8 +36,9 @@ COLOUR_DISTANCE = 24  # between a pixel's channels, 0 to 255; the greys of a JPE
 COLOUR_SHARE = 0.002  # of a picture's pixels that are not grey; above it the picture is coloured
 HEAD_BYTES = 1000  # of a file, by which its kind is known
 SHOWN_CHARACTERS = 40  # of a text that was given for a picture
+ADDRESS = rb"\s*(https?|ftp|file|blob):/"  # of a picture somewhere else; a Path drops the second slash
 OTHER_KINDS = (  # of files that are given for pictures, by how they begin
-    (rb"\s*(https?|ftp|file|blob)://", "an address; send or open the picture itself"),
+    (ADDRESS, "an address; send or open the picture itself"),
     (rb"\s*data:", "a data URL; decode its base64 first"),
     (rb"(iVBORw0KGgo|/9j/|R0lGOD|UklGR)[\w+/-]{20}", "base64; decode it first"),
     (rb"[\xef\xbb\xbf\s]*(<[!?][^>]*>\s*)*<svg\b", "SVG; save it as PNG"),
@@ -252,6 +253,11 @@ def _unidentified(data: bytes) -> str:
 
 def _no_picture(data: bytes) -> str:
     return f"not a PNG, JPEG, GIF, BMP or WebP picture; got {kind_of(data)}"
+
+
+def is_address(text: bytes) -> bool:
+    """Whether a text is the address of a picture on the web or elsewhere."""
+    return re.match(ADDRESS, text, re.IGNORECASE) is not None
 
 
 def kind_of(data: bytes) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.decoding import Lengths
-from cnnlib.codec.images import copy_upright, decode_picture, frame_content, read_picture, to_array
+from cnnlib.codec.images import copy_upright, decode_picture, frame_content, is_address, read_picture, to_array
 from cnnlib.core.errors import ModelError, SampleError, SizeError, prefix_errors
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import GENERAL_MODEL, display_path
@@ -31,7 +31,6 @@ ONE = (str, Path, bytes, bytearray, memoryview, io.IOBase, Image.Image)  # types
 ORIGINAL = ("image_height", "image_width", "max_captcha", "char_set", "model_save_dir")  # the original's arguments
 TOLERANCE = 0.01  # of the sum of probabilities
 CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGBA
-ADDRESS = re.compile(r"\s*(https?|ftp):/", re.IGNORECASE)  # a Path drops the second slash
 BASE64 = re.compile(r"\s*(data:|(iVBORw0KGgo|/9j/|R0lGOD|Qk|UklGR)[A-Za-z0-9+/_=\s-]{60})")  # of a picture, its start
 
 
@@ -248,7 +247,7 @@ def _model_folder(folder: Any) -> Path:
 
 def _read_file(place: str | Path) -> bytes:
     """The bytes of a picture file. Raises SampleError that names it, also for a text that is no path."""
-    if ADDRESS.match(str(place)):
+    if is_address(str(place).encode(errors="replace")):
         raise _no_path(place, "an address; fetch it first, such as with requests.get(address).content")
     if isinstance(place, str) and BASE64.match(place):
         raise _no_path(place, "base64; decode it first with base64.b64decode(text)")

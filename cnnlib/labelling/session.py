@@ -236,9 +236,8 @@ class Labelling:
                     faults.append(error)
             if len(faults) == len(page):
                 raise faults[0]
-            return _sorted(
-                reversed(questions)
-            ), f"{len(faults)} of {len(page)} labels stay: {faults[0]}" if faults else ""
+            stay = f"{len(faults)} of {len(page)} labels stay: {faults[0]}" if faults else ""
+            return _sorted(reversed(questions)), stay
 
     def _said_by(self, tab: str) -> list[Entry]:
         """What a tab said, the oldest first; if nothing, what was said by tabs that are closed.

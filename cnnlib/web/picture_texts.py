@@ -5,14 +5,13 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
-from cnnlib.codec.images import kind_of
+from cnnlib.codec.images import is_address, kind_of
 from cnnlib.codec.picture_parts import BMP_SIGNATURE, GIF_SIGNATURES, JPEG_SIGNATURE, PNG_SIGNATURE
 
 PIECE_BYTES = 2**16
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
 SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE, *GIF_SIGNATURES)
 CURL_SIGNATURES = (b"\x89PNG", JPEG_SIGNATURE, *GIF_SIGNATURES, BMP_SIGNATURE, b"RIFF")  # without line ends and NULs
-ADDRESS = re.compile(rb"\s*(https?|ftp|file|blob)://", re.IGNORECASE)
 PICTURE_PATH = re.compile(rb"@?[^\r\n]{1,300}\.(png|jpe?g|gif|bmp|webp)\s*", re.IGNORECASE)
 OTHER_DIGIT = re.compile(rb"[^A-Za-z0-9+/]")
 
@@ -72,7 +71,7 @@ def decode_text(text: bytes) -> bytes:
 
 def instead_of_picture(text: bytes) -> str:
     """What a text is that only says where a picture is, with the way out. Nothing for other texts."""
-    if ADDRESS.match(text):
+    if is_address(text):
         return "an address; the server fetches none: send the picture itself"
     if PICTURE_PATH.fullmatch(text):
         return "the path of a picture; send the file itself, with curl: -F image_file=@FILE"

@@ -12,7 +12,6 @@ import socket
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import Any
 
 import uvicorn
 from flask import Flask
-from uvicorn.supervisors import Multiprocess, multiprocess
+from uvicorn.supervisors import Multiprocess
 
 from cnnlib.core.printable import PrintableFormatter
 from cnnlib.core.signals import block_signals, unblock_signals
@@ -30,12 +29,11 @@ from cnnlib.web.access_log import TerminalFormatter
 from cnnlib.web.http_limits import LimitedProtocol
 from cnnlib.web.prometheus import METRICS_FOLDER, make_metrics_folder, open_metrics_files, restore_metrics_folder
 from cnnlib.web.sockets import listen_on, refuse_new_connections
-from cnnlib.web.stopping import GracefulServer, WorkerProcess
+from cnnlib.web.stopping import GracefulServer
+from cnnlib.web.worker_process import use_worker_processes
 from cnnlib.web.wsgi_bridge import WsgiBridge
 
-_log = logging.getLogger(__name__)
 WORKER_TIMEOUT_S = 20  # a silent worker is replaced after this time
-START_TIMEOUT_S = 120  # one that starts may be silent for longer: on a busy machine it imports its modules slowly
 SHUTDOWN_TIMEOUT_S = 30  # for the requests under way when the server stops
 DEFAULT_WORKERS_LIMIT = 4
 MEMORY_FOLDER = "/dev/shm"
@@ -85,46 +83,6 @@ class Worker:
         gc.collect()
         gc.freeze()  # what is loaded now stays, so later collections can skip it
         return WsgiBridge(app, app.config["MAX_CONTENT_LENGTH"] or BODY_LIMIT_BYTES)
-
-
-class PatientProcess(WorkerProcess):
-    """A worker that has more time for its first sign of life than for later ones."""
-
-    _started_at = 0.0
-    _was_asked = _has_answered = False
-
-    def start(self) -> None:
-        self._started_at = time.monotonic()
-        super().start()
-
-    def is_alive(self, timeout: float = 5) -> bool:
-        """Whether it answers within `timeout` seconds, or still starts. Logs why not."""
-        if self._is_starting() or super().is_alive(timeout):
-            return True
-        self.process.join(0.1)  # a moment after its pipe is closed it has ended
-        silent_s = timeout if self._has_answered else START_TIMEOUT_S
-        reason = f"gave no sign of life for {silent_s:g} seconds; the machine may be too busy for --workers"
-        if self.process.exitcode is not None:
-            reason = f"ended with status {self.process.exitcode}, a negative one being the number of a signal"
-        _log.warning("worker %s %s; another one takes its place", self.pid, reason)
-        return False
-
-    def _is_starting(self) -> bool:
-        """Whether it runs, and has neither answered the first time nor used up its time for that."""
-        if self._has_answered or not self.process.is_alive() or time.monotonic() > self._started_at + START_TIMEOUT_S:
-            return False
-        try:
-            if not self._was_asked:
-                self.parent_conn.send(b"ping")
-            self._was_asked = True
-            if self.parent_conn.poll(0):
-                self._has_answered = self.parent_conn.recv() is not None
-        except (OSError, EOFError):
-            return False
-        return not self._has_answered
-
-
-multiprocess.Process = PatientProcess  # type: ignore[misc]  # uvicorn has no setting for it
 
 
 class Supervisor(Multiprocess):
@@ -258,6 +216,7 @@ def _stop_on_hangup() -> None:
 def _run_workers(config: uvicorn.Config, listeners: list[socket.socket]) -> None:
     """Serve in several processes, which add up their metrics in a folder."""
     _configure_supervisor_log()
+    use_worker_processes()
     with tempfile.TemporaryDirectory(prefix=METRICS_PREFIX, dir=_memory_folder()) as folder:
         os.environ.setdefault(METRICS_FOLDER, folder)
         Supervisor(config, listeners).run()

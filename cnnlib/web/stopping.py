@@ -10,7 +10,6 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.supervisors import multiprocess
 
 from cnnlib.web.sockets import refuse_new_connections
 
@@ -75,16 +74,3 @@ def _readable(sockets: Iterable[Any]) -> bool:
             selector.register(each, selectors.EVENT_READ)
         return bool(selector.select(0))
     return False
-
-
-class WorkerProcess(multiprocess.Process):
-    """A process of uvicorn's supervisor, with a graceful server."""
-
-    @property
-    def server(self) -> uvicorn.Server:
-        if self._server is None:
-            self._server = GracefulServer(self.config, supervised=True)
-        return self._server
-
-
-multiprocess.Process = WorkerProcess  # type: ignore[misc]  # uvicorn has no setting for it

@@ -23,7 +23,8 @@ from flask import Flask, request
 
 from cnnlib.core.api_contract import TOKEN_VARIABLE
 from cnnlib.web.prometheus import METRICS_FOLDER
-from cnnlib.web.server import WORKER_TIMEOUT_S, PatientProcess, Worker, _uvicorn_config, plain_address
+from cnnlib.web.server import WORKER_TIMEOUT_S, Worker, _uvicorn_config, plain_address
+from cnnlib.web.worker_process import WorkerProcess
 from cnnlib.web.wsgi_bridge import WsgiBridge
 from tests.helpers import eventually, start_script
 from tests.processes import lives, memory_mb, workers_of
@@ -359,8 +360,8 @@ def test_addresses_that_are_not_mapped_stay() -> None:
 def test_starting_worker_may_be_silent_for_longer_than_one_that_has_answered(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def worker() -> PatientProcess:
-        process = PatientProcess(_uvicorn_config(Worker(lambda: Flask("a")), 1, []), [])
+    def worker() -> WorkerProcess:
+        process = WorkerProcess(_uvicorn_config(Worker(lambda: Flask("a")), 1, []), [])
         started: Any = SimpleNamespace(is_alive=lambda: True, start=list, join=lambda _: None, pid=7, exitcode=None)
         process.process = started
         process.start()
@@ -374,6 +375,6 @@ def test_starting_worker_may_be_silent_for_longer_than_one_that_has_answered(
     assert answering.is_alive(0)
     assert not answering.is_alive(0)
     assert silent.is_alive(0)
-    monkeypatch.setattr("cnnlib.web.server.START_TIMEOUT_S", -1)
+    monkeypatch.setattr("cnnlib.web.worker_process.START_TIMEOUT_S", -1)
     assert not silent.is_alive(0)
     assert "worker 7 gave no sign of life for 0 seconds; the machine may be too busy" in caplog.text
