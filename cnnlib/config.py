@@ -178,6 +178,11 @@ class SampleConfig(Config):
             "TF_CONFIG names (workers); auto: these machines if there are any, else the GPUs if there are several",
         )
     )
+    batch_statistics: Annotated[Literal["shared", "own"], Expected("shared or own")] = Field(
+        default="shared",
+        description="where several devices train together, batch normalisation takes the statistics of the whole batch "
+        "(shared: the losses are those of one device), or of the device's share of it (own: faster)",
+    )
     api_save: Flag = Field(default=True, description="keep the pictures that the recognition API receives")
     api_save_limit: Count = Field(
         default=10_000, description="received pictures that are kept in `api_image_dir`; the oldest are deleted first"

@@ -41,8 +41,10 @@ class BatchNorm(keras.Layer):
     It reads and writes bfloat16 or float16 maps and keeps its statistics in float32. Keras's own layer writes whole
     float32 maps between its many steps; with it, a training step takes half as long again.
     Where several replicas share a batch, its statistics are those of all of it, so each has the same moving ones.
+    With `shared` set to False, each replica takes those of its share, and who trains brings the moving ones together.
     """
 
+    shared = True
     momentum = 0.95  # share of the moving statistics that each step keeps
     epsilon = 1e-3
 
@@ -61,7 +63,7 @@ class BatchNorm(keras.Layer):
             scale = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
             return tf.cast(tf.cast(x, tf.float32) * scale + (self.beta - self.moving_mean * scale), x.dtype)
         maps = x[:, tf.newaxis] if x.shape.rank == 3 else x  # as the operation expects
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        if self.shared and tf.distribute.get_strategy().num_replicas_in_sync > 1:
             normed, mean, variance = shared_batch_norm(maps, self.gamma, self.beta, self.epsilon)
         else:
             normed, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

@@ -16,6 +16,7 @@ from cnnlib.evaluation.diagnosis import Diagnosis
 from cnnlib.evaluation.metrics import Accuracy
 from cnnlib.network.architectures import network_class
 from cnnlib.network.keyed_random import picture_keys
+from cnnlib.network.layers import BatchNorm
 from cnnlib.network.losses import consistency_loss
 from cnnlib.training import dataset, devices
 from cnnlib.training.checkpoint import NO_NAMES, Progress, known_names
@@ -31,6 +32,7 @@ SAVE_SHARE = 0.1  # of the planned steps that may be lost, at most
 SAVE_SECONDS = 300  # of a training that may be lost, at most
 SUSPECTS_FROM_VIEWS = 8  # of a picture, from which on wrong labels show; after many more they are known by heart
 SUSPECTS_FROM_ACCURACY = 0.7  # on the verification set, from which on a prediction says something about a label
+OWN_STATISTICS_FROM = 16  # pictures of a replica; fewer say too little of a batch
 EVALUATION_SHARE = 0.03  # of the time of a training, spent on evaluating the whole verification set
 
 
@@ -48,6 +50,7 @@ class Trainer:
         keras.utils.set_random_seed(config.split_seed)  # of the first weights and of dropout
         self.network = network_class(config.network)(config.shape, config.alphabet.classes, config.max_captcha)
         policy, self.precision = self._choose_policy()
+        self.own_statistics = config.batch_statistics == "own" and self.distribution.replicas > 1
         self.model = self._make_model(policy)  # before the pictures, which may take long to load
         loaded = self._load(load or dataset.load_training)
         self.source = loaded.source or loaded.training
@@ -84,9 +87,13 @@ class Trainer:
         """The network with its first weights. Raises ConfigError when it can't read pictures of this size."""
         try:
             with self.distribution.strategy.scope():
-                return self.network.model(policy)
+                model = self.network.model(policy)
         except ConfigError as error:
             raise ConfigError(f"{self.config.name}: {error}") from error
+        for layer in model.layers:
+            if isinstance(layer, BatchNorm):
+                layer.shared = not self.own_statistics
+        return model
 
     def _make_plan(self) -> Plan:
         config, network = self.config, self.network
@@ -131,6 +138,12 @@ class Trainer:
             raise ConfigError(
                 f"{self.config.name}: key 'train_batch_size': expected a multiple of {parts} for "
                 f"{self.distribution.replicas} replicas{pairs}; got {size}; the nearest are {near}"
+            )
+        least = OWN_STATISTICS_FROM * self.distribution.replicas
+        if self.own_statistics and size < least:
+            raise ConfigError(
+                f"{self.config.name}: key 'batch_statistics': expected \"shared\", or a train_batch_size of {least} or "
+                f'more for {self.distribution.replicas} replicas; got "own" and {size}'
             )
 
     def _optimizer(self, policy: str) -> keras.optimizers.Optimizer:
@@ -278,7 +291,11 @@ class Trainer:
                 total += self.network.consistency * tf.reduce_mean(disagreement)
             scaled = self.optimizer.scale_loss(total)
         gradients = tape.gradient(scaled, self.model.trainable_variables)
-        loss, *gradients = self.distribution.mean([loss, *gradients])
+        moving = self.model.non_trainable_variables if self.own_statistics else []
+        loss, *means = self.distribution.mean([loss, *gradients, *map(tf.identity, moving)])
+        gradients, statistics = means[: len(gradients)], means[len(gradients) :]
+        for variable, mean in zip(moving, statistics, strict=True):
+            variable.assign(mean)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
         return loss, tf.nn.softmax(scores)
 

@@ -1,16 +1,16 @@
 """What a second worker adds: two processes with a core each against one with one core, side by side.
 
-Rounds alternate, so that a busy moment slows both. A third kind of run leaves each replica its own batch statistics:
-the difference is the cost of sharing them. Nothing is trained to an end.
+Rounds alternate, so that a busy moment slows all. A third kind of run leaves each worker its own batch statistics: the
+difference is the cost of sharing them. Nothing is trained to an end.
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from cnnlib.config import load_sample_config
 from cnnlib.core.paths import PROJECT_ROOT
@@ -19,7 +19,8 @@ from tests.benchmarks.runs import WORK, Result, store, stored, worker_environmen
 
 NAME = "workers"
 ROUNDS, WARM_STEPS, STEPS = 5, 5, 25
-OWN_STATISTICS = "OWN_STATISTICS"  # in the environment of a process: replicas don't share them
+FROM_RUN = ("precision", "gradient_bytes", "statistics_bytes", "collectives", "collective_ms")
+KINDS = {"one": (1, "shared"), "two": (2, "shared"), "two_own_statistics": (2, "own")}
 
 
 def measure() -> Result:
@@ -27,13 +28,16 @@ def measure() -> Result:
     found = stored(NAME)
     if found is not None:
         return found
-    path = WORK / NAME / "config.json"
-    write_config(path, headline("0.7.0", 3000, 1).prepare(WORK / NAME) | {"precision": "bfloat16"})
-    kinds = {"one": (1, {}), "two": (2, {}), "two_own_statistics": (2, {OWN_STATISTICS: "1"})}
-    rounds = [{kind: run(path, *how) for kind, how in kinds.items()} for _ in range(ROUNDS)]
+    keys = headline("0.7.0", 3000, 1).prepare(WORK / NAME)
+    for kind, (_, batch_statistics) in KINDS.items():
+        write_config(config_of(kind), keys | {"batch_statistics": batch_statistics})
+    rounds = [{kind: run(config_of(kind), count) for kind, (count, _) in KINDS.items()} for _ in range(ROUNDS)]
     last = rounds[-1]["two"]
-    step_ms = {kind: statistics.median(each[kind]["step_ms"] for each in rounds) for kind in kinds}
-    shares = [each["one"]["step_ms"] / each["two"]["step_ms"] / 2 for each in rounds]
+    step_ms = {kind: statistics.median(each[kind]["step_ms"] for each in rounds) for kind in KINDS}
+    shares, own_shares = (
+        [each["one"]["step_ms"] / each[kind]["step_ms"] / 2 for each in rounds]
+        for kind in ("two", "two_own_statistics")
+    )
     costs = [each["two"]["step_ms"] / each["two_own_statistics"]["step_ms"] - 1 for each in rounds]
     figures = {
         "rounds": ROUNDS,
@@ -41,24 +45,30 @@ def measure() -> Result:
         "step_ms": step_ms,
         "share_of_twice": statistics.median(shares),
         "shares_of_twice": shares,
+        "own_statistics_share_of_twice": statistics.median(own_shares),
+        "own_statistics_shares_of_twice": own_shares,
         "cost_of_shared_statistics": statistics.median(costs),
-        **{key: last[key] for key in ("gradient_bytes", "statistics_bytes", "collectives", "collective_ms")},
+        **{key: last[key] for key in FROM_RUN},
     }
     return store(NAME, figures)
 
 
-def run(config: Path, count: int, environment: dict[str, str]) -> dict[str, float]:
+def config_of(kind: str) -> Path:
+    """The config of a kind of run."""
+    return WORK / NAME / f"{kind}.json"
+
+
+def run(config: Path, count: int) -> dict[str, Any]:
     """What worker 0 of `count` measured, each on a core of its own."""
     processes = []
-    for number, shared in enumerate(worker_environments(count)):
+    for number, environment in enumerate(worker_environments(count)):
         command = ["taskset", "--cpu-list", str(number), sys.executable, "-m", "tests.benchmarks.workers", str(config)]
         pipe = subprocess.PIPE if number == 0 else subprocess.DEVNULL
-        variables = shared | environment
-        processes.append(subprocess.Popen(command, cwd=PROJECT_ROOT, env=variables, stdout=pipe, text=True))
+        processes.append(subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdout=pipe, text=True))
     said, _ = processes[0].communicate()
     if any(process.wait() for process in processes):
         raise SystemExit("a worker failed")
-    measured: dict[str, float] = json.loads(said.splitlines()[-1])
+    measured: dict[str, Any] = json.loads(said.splitlines()[-1])
     return measured
 
 
@@ -74,8 +84,6 @@ def main() -> int:
     config = load_sample_config(sys.argv[1])
     devices.use_gpu(False)
     distribution = distribute(config)
-    if os.environ.get(OWN_STATISTICS):
-        layers.shared_batch_norm = own_batch_norm  # type: ignore[assignment]
     with distribution.training():
         trainer = Trainer(config, distribution=distribution)
         batches = iter(trainer.batches())
@@ -95,6 +103,7 @@ def main() -> int:
             mean(small)
         figures = {
             "step_ms": step_ms,
+            "precision": norms[0].compute_dtype,
             "gradient_bytes": sum(4 * int(tf.size(each)) for each in trainer.model.trainable_variables),
             "statistics_bytes": sum(4 * 4 * int(norm.gamma.shape[0]) for norm in norms),
             "collectives": 2 * len(norms) + 1,
@@ -102,13 +111,6 @@ def main() -> int:
         }
     print(json.dumps(figures))
     return 0
-
-
-def own_batch_norm(maps, gamma, beta, epsilon):  # type: ignore[no-untyped-def]
-    """A replica's own statistics, by the fused operation."""
-    import tensorflow as tf
-
-    return tf.raw_ops.FusedBatchNormV3(x=maps, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon)[:3]
 
 
 if __name__ == "__main__":

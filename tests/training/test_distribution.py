@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from cnnlib.inference.model_card import load_card
-from tests.helpers import fill, write_config
+from tests.helpers import fill, run_python, write_config
 from tests.workers import end, losses, start, start_workers, wait_for
 
 pytestmark = pytest.mark.slow
+MODULE = "tests.training.own_statistics_process"
 TOLERANCE = 1e-3  # of the loss, over STEPS steps
 STEPS = 50
 KEYS = {"network": "small", "cycle_save": 1000, "acc_stop": 1, "augmentation": 1.0, "train_batch_size": 96}
@@ -69,6 +70,39 @@ def test_workers_learn_as_one_device(alone: tuple[Path, list[float]], tmp_path: 
     one, several = (load_card(folder / "model") for folder in (alone[0], tmp_path))
     assert several.verification_pictures == one.verification_pictures
     assert several.verification_picture_accuracy == pytest.approx(one.verification_picture_accuracy, abs=0.1)
+
+
+def test_devices_with_batch_statistics_of_their_own_keep_the_mean_of_them(tmp_path: Path) -> None:
+    moving = {
+        kind: json.loads(run_python("-m", MODULE, str(prepare(tmp_path / kind, **keys))).stdout)
+        for kind, keys in {
+            "shared": {"strategy": "mirrored"},
+            "own": {"strategy": "mirrored", "batch_statistics": "own"},
+        }.items()
+    }
+    for first, second in moving.values():
+        assert first == second
+    assert moving["own"][0] != moving["shared"][0]
+    assert moving["own"][0] == pytest.approx(moving["shared"][0], rel=0.05, abs=0.02)
+
+
+def test_workers_with_batch_statistics_of_their_own_learn_together(
+    alone: tuple[Path, list[float]], tmp_path: Path
+) -> None:
+    first, second = run_workers(tmp_path, 2, batch_statistics="own")
+    assert first == second
+    assert first[0] != pytest.approx(alone[1][0], rel=1e-5), "each normalises by its own share"
+    assert first == pytest.approx(alone[1], rel=0.2)
+
+
+def test_share_too_small_for_statistics_of_its_own_is_refused(tmp_path: Path) -> None:
+    config = prepare(tmp_path, strategy="mirrored", batch_statistics="own", train_batch_size=24)
+    ((status, _, err),) = end([start(config, environment={"WORKER_DEVICES": "2"})])
+    assert status == 2
+    assert (
+        "key 'batch_statistics': expected \"shared\", or a train_batch_size of 32 or more for 2 replicas; "
+        'got "own" and 24' in err
+    )
 
 
 def test_training_goes_on_with_another_number_of_workers(alone: tuple[Path, list[float]], tmp_path: Path) -> None:
