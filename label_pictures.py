@@ -41,6 +41,7 @@ from cnnlib.core.printable import printable
 from cnnlib.data.listing import kinds_of_skipped, list_skipped
 from cnnlib.data.sources import Entry as File
 from cnnlib.data.sources import Source, list_source
+from cnnlib.inference.hints import Hints
 from cnnlib.labelling import rounds
 from cnnlib.labelling.filing import Copies, Renames
 from cnnlib.labelling.journal import Entry, Journal
@@ -182,8 +183,12 @@ def labelling_of(config: SampleConfig, config_path: Path, folder: Path, pictures
     sets = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
     journal = Journal(journal_path(config_path, folder))
     journal.note_folder(folder)
-    copies, reader = Copies(config.origin_dirs[0], sets[1:]), ModelInUse(config.model_save_dir)
-    return Labelling(pictures.entries, journal, copies, reader)
+    return Labelling(pictures.entries, journal, Copies(config.origin_dirs[0], sets[1:]), reader_of(config))
+
+
+def reader_of(config: SampleConfig) -> ModelInUse:
+    """The model that types in beforehand, in lower case where the config ignores case."""
+    return ModelInUse(config.model_save_dir, Hints(ignore_case=config.ignore_case))
 
 
 def take_over(config_path: Path, folder: Path) -> None:
@@ -241,8 +246,7 @@ def look_again(config: SampleConfig, config_path: Path, table: Path) -> Labellin
     journal = Journal(journal_path(config_path, table))
     filing = Renames(PROJECT_ROOT, config.train_image_dir.with_name(ASIDE))
     sets = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
-    reader = ModelInUse(config.model_save_dir)
-    return Labelling(suspects_in(table, sets, filing, journal), journal, filing, reader, at_random=False)
+    return Labelling(suspects_in(table, sets, filing, journal), journal, filing, reader_of(config), at_random=False)
 
 
 def journal_path(config_path: Path, folder: Path) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.core.errors import ModelError, SizeError
-from cnnlib.inference.hints import Hints
+from cnnlib.inference.hints import NO_HINTS, Hints
 from cnnlib.inference.model_card import load_card
 from cnnlib.inference.recognizer import Picture, Recognizer
 
@@ -14,8 +14,9 @@ GENERAL = "general"
 class ModelInUse:
     """The model in a folder, or the general one while there is none that can be used; a `Reader` of a labelling."""
 
-    def __init__(self, model_dir: Path) -> None:
-        self._model_dir, self.version = model_dir, GENERAL
+    def __init__(self, model_dir: Path, hints: Hints = NO_HINTS) -> None:
+        """`hints` are what the config says of all texts, of which any model can make use."""
+        self._model_dir, self._hints, self.version = model_dir, hints, GENERAL
         self._recognizer = self._general = Recognizer.general()
         self.refresh()
 
@@ -50,6 +51,6 @@ class ModelInUse:
         Raises SampleError.
         """
         try:
-            return self._recognizer.recognize(picture, hints)
+            return self._recognizer.recognize(picture, hints.over(self._hints))
         except SizeError:
-            return self._general.recognize(picture)
+            return self._general.recognize(picture, self._hints)

@@ -15,7 +15,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.inference.hints import NO_HINTS
 from cnnlib.labelling.model_in_use import ModelInUse
 from cnnlib.labelling.session import Label, Labelling
-from tests.helpers import fill, write_config
+from tests.helpers import draw, fill, write_config
 
 
 def open_folder(tmp_path: Path, folder: Path) -> Labelling:
@@ -112,6 +112,20 @@ def test_pictures_of_another_size_than_the_own_model_takes_are_read_by_the_gener
     reader = ModelInUse(trained.config.model_save_dir)
     assert reader.trained
     assert reader.recognize(Image.new("RGB", (99, 33), "white"), NO_HINTS).confidence > 0
+
+
+def test_readings_are_in_lower_case_where_the_config_ignores_case(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    draw("HEX", tmp_path / "pictures" / "x.png", size=(60, 24))
+    texts = []
+    for ignore_case in (False, True):
+        path = write_config(tmp_path, ignore_case=ignore_case)
+        question = label_pictures.open_labelling(load_sample_config(path), path, tmp_path / "pictures").next_question(
+            "tab"
+        )
+        assert question
+        texts.append(question.reading.text)
+    assert texts == ["HEX", "hex"]
 
 
 @pytest.fixture
