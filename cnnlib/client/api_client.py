@@ -17,7 +17,7 @@ from urllib3.exceptions import DecodeError, HTTPError, ProtocolError, ReadTimeou
 
 from cnnlib.client.answers import TEXT_LIMIT, Exchange, bounded, error_message, parse_answer
 from cnnlib.codec.images import FILE_LIMIT_BYTES
-from cnnlib.core.api_contract import LABEL_HEADER, LOOPBACK, api_token
+from cnnlib.core.api_contract import LABEL_HEADER, api_token, is_loopback_name
 from cnnlib.core.errors import ServiceError, UnreachableError
 from cnnlib.core.printable import excerpt
 
@@ -265,7 +265,7 @@ def _add_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _proxies(url: str) -> Any:
     """No proxies for a server on this machine. Else None, and requests takes those of the environment."""
-    return dict.fromkeys(("http", "https", "all")) if urlsplit(url).hostname in LOOPBACK else None
+    return dict.fromkeys(("http", "https", "all")) if is_loopback_name(urlsplit(url).hostname or "") else None
 
 
 def _path_hint(url: str) -> str:

@@ -1,12 +1,12 @@
 """Names that servers and their clients share."""
 
+import ipaddress
 import os
 
 from cnnlib.core.errors import ConfigError
 
 LABEL_HEADER = "X-Captcha-Label"  # response header of a captcha source: the label as percent-encoded UTF-8
 TOKEN_VARIABLE = "CAPTCHA_API_TOKEN"  # environment variable that holds the token of the API
-LOOPBACK = ("127.0.0.1", "localhost", "::1")  # host names of this machine
 
 
 def api_token() -> str | None:
@@ -19,3 +19,15 @@ def api_token() -> str | None:
     if any(not "!" <= character <= "~" for character in token) or (value and not token):
         raise ConfigError(f"{TOKEN_VARIABLE}: expected a token of ASCII letters, digits and signs, without blanks")
     return token or None
+
+
+def is_loopback_name(name: str) -> bool:
+    """Whether a host, in lower case, is this machine everywhere: localhost, names below it (RFC 6761), 127.0.0.1."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)  # of a socket that listens on both versions of IP
+    return (mapped or address).is_loopback

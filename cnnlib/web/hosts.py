@@ -4,13 +4,14 @@ A page of evil.example can have that name lead to 127.0.0.1. Then the browser ta
 own site, and lets the page read every answer. Only the header Host still tells the two apart.
 """
 
-import ipaddress
 import re
 import socket
 from collections.abc import Iterable
 
 from flask import Flask, request
 from werkzeug.exceptions import Forbidden
+
+from cnnlib.core.api_contract import is_loopback_name
 
 _HOST = re.compile(
     r"(?:\[([0-9a-f:.]+)\]|([^\s\[\]:/\\?#@,]+))(?::[0-9]*)?", re.IGNORECASE
@@ -41,18 +42,6 @@ def host_of(value: str) -> str | None:
     """The host in the value of a header Host, in lower case, without port. None when there is none."""
     match = _HOST.fullmatch(value.strip())
     return _plain(match[1] or match[2]) if match else None
-
-
-def is_loopback_name(name: str) -> bool:
-    """Whether a host is this machine in every name system: localhost, a name below it (RFC 6761), 127.0.0.1, ::1."""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)  # of a socket that listens on both versions of IP
-    return (mapped or address).is_loopback
 
 
 def _plain(name: str) -> str:

@@ -11,7 +11,7 @@ from flask import Flask, Response, render_template
 
 from cnnlib.client.answers import Exchange, bounded
 from cnnlib.codec.images import decode_picture
-from cnnlib.core.api_contract import LOOPBACK
+from cnnlib.core.api_contract import is_loopback_name
 from cnnlib.core.errors import SampleError, ServiceError
 from cnnlib.web import PIXEL_LIMIT
 from cnnlib.web.api_errors import NO_SOURCE, ApiError
@@ -119,7 +119,7 @@ def fetch(source: str, limit_bytes: int) -> bytes:
     larger than `limit_bytes`.
     """
     parts, url = urlsplit(source), _to_ascii(without_user(source))
-    proxies = urllib.request.ProxyHandler({} if parts.hostname in LOOPBACK else None)
+    proxies = urllib.request.ProxyHandler({} if is_loopback_name(parts.hostname or "") else None)
     passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
     if parts.username is not None:
         user, password = unquote(parts.username), unquote(parts.password or "")

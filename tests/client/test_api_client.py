@@ -282,8 +282,9 @@ def test_token_is_what_a_header_can_hold(token: str, monkeypatch: pytest.MonkeyP
             token_headers()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_neither_proxy_nor_netrc_is_used_for_this_machine(
-    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     (tmp_path / "netrc").write_text("default login someone password else")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -296,5 +297,5 @@ def test_neither_proxy_nor_netrc_is_used_for_this_machine(
         received.append(request.headers.get("Authorization"))
         return good()
 
-    Client(retries=0).recognize(served(answer), b"data")
+    Client(retries=0).recognize(served(answer).replace("127.0.0.1", host), b"data")
     assert received == ["Bearer sesame"]
