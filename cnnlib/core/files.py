@@ -221,12 +221,15 @@ def sync_disk(folder: Path) -> None:
 
 
 def take_lock(path: Path, wait_s: float) -> AcquireReturnProxy:
-    """Lock a file, until the block that uses the result ends.
+    """Lock a file, until the block that uses the result ends. Whoever may write into its folder may lock it, too.
 
     Raises filelock's Timeout when another process holds it for longer than `wait_s`, and OSError that names the file.
     """
+    if not path.parent.is_dir():
+        make_folder(path.parent)
     with naming_file(path):
-        return FileLock(path, timeout=wait_s).acquire()
+        rights = stat.S_IMODE(path.parent.stat().st_mode) & 0o666
+        return FileLock(path, timeout=wait_s, mode=rights).acquire()
 
 
 def warn(text: str) -> None:

@@ -2,6 +2,7 @@ import errno
 import os
 import re
 import stat
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -230,6 +231,23 @@ def test_wait_for_a_disk_names_the_folder_that_is_not_there(tmp_path: Path) -> N
     sync_disk(tmp_path)
     with pytest.raises(OSError, match=re.escape(str(tmp_path / "none"))):
         sync_disk(tmp_path / "none")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such rights")
+@pytest.mark.parametrize(("folder", "lock"), [(0o755, 0o644), (0o2775, 0o664), (0o700, 0o600), (0o1777, 0o666)])
+def test_lock_can_be_taken_by_all_who_may_write_into_its_folder(tmp_path: Path, folder: int, lock: int) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(folder)
+    for _ in range(2):
+        with take_lock(shared / ".lock", 0):
+            pass
+    assert (shared / ".lock").stat().st_mode & 0o777 == lock
+
+
+def test_lock_makes_its_folder(tmp_path: Path) -> None:
+    with take_lock(tmp_path / "new" / "folder" / ".lock", 0):
+        assert (tmp_path / "new" / "folder").is_dir()
 
 
 def test_lock_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
