@@ -22,6 +22,7 @@ from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
 from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, READING_PATHS, WRONG_SIZE, ApiError, answer_errors_in_json
 from cnnlib.web.auth import protect
 from cnnlib.web.corrections import add_corrections
+from cnnlib.web.examples import add_examples
 from cnnlib.web.hosts import answer_known_names_only
 from cnnlib.web.model_registry import ModelRegistry, ServedModel, load_configs, load_models
 from cnnlib.web.monitoring import add_monitoring
@@ -54,6 +55,7 @@ def create_recognition_app(
     protect(app, token, origins)
     add_openapi(app)
     add_corrections(app, lambda name: models.named(name).config)
+    add_examples(app, lambda name: models.named(name).examples)
     add_page(app, next(iter(models.by_name.values())).config.remote_url, body_limit)
     pool = ThreadPoolExecutor(os.cpu_count(), "reader")  # reads the pictures of one request in parallel
 
@@ -151,7 +153,7 @@ def _answer_request(models: ModelRegistry, pool: ThreadPoolExecutor, name: str |
         with counting():
             CONFIDENCE.labels(reading.model.name).observe(reading.prediction.confidence)
         answers.append(_answer(reading))
-        serial = reading.model.received.save(data, reading.prediction.text)
+        serial = reading.model.received.save(data, reading.prediction.text) if parsed.save else None
         if parsed.kept:
             answers[-1]["kept"] = serial and f"{reading.model.name}/{serial}"
     if parsed.answer:

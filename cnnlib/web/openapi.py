@@ -73,6 +73,7 @@ MODEL: Schema = {
         "step": {"type": "integer"},
         "saved_at": {"type": "string"},
         "keeps_pictures": {"type": "boolean", "description": "whether received pictures are kept (api_save)"},
+        "examples": {"type": "integer", "description": "how many pictures GET /examples/NAME/NUMBER has of it"},
     },
     "additionalProperties": False,
 }
@@ -99,6 +100,7 @@ OPTIONS: Schema = {
     },
     "answer": {"type": "boolean", "description": "whether the answers to sums are wanted"},
     "kept": {"type": "boolean", "description": "whether the names of kept pictures are wanted, for POST /label"},
+    "save": {"type": "boolean", "description": "false: the pictures are not kept, even if the config has api_save"},
 }
 CORRECTION: Schema = {
     "type": "object",
@@ -122,7 +124,7 @@ REFUSALS = {
     "HTTP (400)",
     "401": "the token is missing or wrong",
     "403": "a page of another site sent it, and --cors does not allow its origin; or Host names another machine",
-    "404": "there is no model of this name (1004)",
+    "404": "there is no model of this name (1004), or no such example (404)",
     "408": "the request took more than 30 seconds to arrive",
     "413": "the request is too large",
     "415": "the body is neither a form, nor a picture, nor JSON, or it has a Content-Encoding",
@@ -160,6 +162,7 @@ def api_description() -> Schema:
     }
     options = [{"name": name, "in": "query", "schema": schema} for name, schema in OPTIONS.items()]
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    number = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
     models = _json({"type": "array", "items": _ref("Model")})
     state = {"description": "which models are loaded", **_json({"type": "object"})}
     picture: Schema = {"content": {"image/*": {}}}
@@ -174,6 +177,12 @@ def api_description() -> Schema:
             "/models": {"get": _get("The models", models, "401", "403")},
             "/fresh": {
                 "get": _get("A picture from the captcha source", picture, "401", "403", "502", "503"),
+            },
+            "/examples/{name}/{number}": {
+                "get": {
+                    **_get("A picture that a model was trained on", picture, "401", "403", "404"),
+                    "parameters": [name, number],
+                },
             },
             "/healthz": {"get": _get("Whether the server runs", _json({"type": "object"}), "403")},
             "/readyz": {

@@ -37,6 +37,7 @@ OPTIONS = (
     "views",
     "answer",
     "kept",
+    "save",
 )
 SYNONYMS = {  # what people call options, and which they mean
     "alphabet": "char_set",
@@ -66,6 +67,7 @@ class RecognitionRequest:
     hints: Hints = NO_HINTS
     answer: bool = False  # whether the answers to sums are wanted
     kept: bool = False  # whether the names of kept pictures are wanted, for POST /label
+    save: bool = True  # whether the pictures are kept, if the config says so
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ def _parse_options(given: Mapping[str, Any]) -> dict[str, Any]:
         "hints": hints,
         "answer": _flag("answer", given),
         "kept": _flag("kept", given),
+        "save": _flag("save", {"save": True, **given}),
     }
 
 

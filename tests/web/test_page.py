@@ -163,6 +163,31 @@ def test_chosen_pictures_are_read_and_listed(page: Page, page_config: SampleConf
         expect(page.locator("#picture")).to_have_js_property("naturalWidth", 32)
 
 
+@needs_browser
+def test_example_is_read_and_not_kept(page: Page, page_config: SampleConfig) -> None:
+    with running(app_of(page_config, token="sesame")) as address:
+        page.goto(address)
+        expect(page.locator("#examples")).to_be_hidden()
+        page.get_by_label("Token of this server").fill("sesame")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_role("button", name="Read example")).to_have_count(3)
+        page.get_by_role("button", name="Read example 2").click()
+        expect(page.locator("#file")).to_have_text(re.compile("An example, labelled [01]{2}"))
+        expect(page.locator("#text")).to_have_text(page.locator("#file").inner_text()[-2:])
+        expect(page.locator("#correction")).to_be_hidden()
+        expect(page.locator("#not-kept")).to_be_hidden()
+        assert not page_config.api_image_dir.exists() or list_entries(page_config.api_image_dir) == []
+
+
+@needs_browser
+def test_no_examples_are_offered_where_there_are_none(page: Page, page_config: SampleConfig, tmp_path: Path) -> None:
+    with running(app_of(page_config.model_copy(update={"train_image_dir": tmp_path / "none"}))) as address:
+        page.goto(address)
+        expect(page.locator("#about")).to_be_visible()
+        expect(page.locator("#fresh")).to_be_visible()
+        expect(page.locator("#examples")).to_be_hidden()
+
+
 @pytest.mark.slow
 @needs_browser
 def test_fresh_captcha_is_fetched_with_the_keyboard_alone(page: Page, page_config: SampleConfig, text: str) -> None:

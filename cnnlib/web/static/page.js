@@ -19,6 +19,7 @@ let token = storedToken.get();
 let pending = 0;
 let shown;  // the reading that the page shows
 const readings = [];  // of this page, the oldest first
+const examples = new Map();  // files that the server offers: the model that was trained on each, and its label
 
 function send(path, options = {}) {
   return fetch(path, { ...options, headers: token ? { Authorization: `Bearer ${token}` } : {} });
@@ -72,7 +73,7 @@ async function read(file) {
   if (file.size > limit) throw new Error(`expected at most ${limit} bytes; it has ${file.size}`);
   await file.arrayBuffer().catch(() => { throw new Error("it can't be read any more"); });
   const start = performance.now();
-  const answer = await recognize(file, byId("model").value);
+  const answer = await recognize(file, examples.get(file)?.model ?? byId("model").value);
   const reading = { file, answer, url: URL.createObjectURL(file), milliseconds: performance.now() - start };
   readings.push(reading);
   addRow(reading);
@@ -83,7 +84,7 @@ async function read(file) {
 async function recognize(file, model) {
   const form = new FormData();
   form.append("image_file", file, file.name || "pasted");
-  form.append("kept", "true");
+  form.append(examples.has(file) ? "save" : "kept", String(!examples.has(file)));
   if (model) form.append("model", model);
   return (await request("b", { method: "POST", body: form })).json();
 }
@@ -94,7 +95,8 @@ function show(reading) {
   const characters = [...answer.value];
   shown = reading;
   byId("picture").src = url;
-  byId("file").textContent = file.name;
+  const example = examples.get(file);
+  byId("file").textContent = example ? `An example, labelled ${example.label}` : file.name;
   byId("text").textContent = answer.value || "(nothing)";
   byId("figures").textContent = `${percent(answer.confidence)} sure, ` +
     `read in ${answer["speed_time(ms)"].toFixed(1)} ms, answered in ${reading.milliseconds.toFixed(0)} ms`;
@@ -103,7 +105,7 @@ function show(reading) {
   byId("copy").hidden = !navigator.clipboard;  // browsers have it over HTTPS and on this machine alone
   byId("label").value = reading.label ?? answer.value;
   byId("correction").hidden = !answer.kept;
-  byId("not-kept").hidden = Boolean(answer.kept);
+  byId("not-kept").hidden = Boolean(answer.kept || example);
   byId("filed").textContent = byId("refused").textContent = "";
   byId("reading").hidden = byId("history").hidden = false;
 }
@@ -181,6 +183,7 @@ async function start() {
   try {
     const models = (await (await request("models")).json()).filter(({ ready }) => ready);
     listModels(models);
+    await offerExamples(models);
     byId("fresh").hidden = !(await send("fresh").then(({ ok }) => ok, () => false));
   } catch (error) {
     showMessage(error.message);
@@ -206,6 +209,35 @@ with open("captcha.png", "rb") as picture:
     )
 print(answer.json()["value"])`;
   byId("about").hidden = models.length === 0;
+}
+
+/** Show the pictures that the server offers, of each model. One that can't be had is left out. */
+async function offerExamples(models) {
+  const places = models.flatMap(({ name, examples: count }) => Array.from({ length: count }, (_, number) => [name, number]));
+  const files = await Promise.all(places.map(([name, number]) => fetchExample(name, number)));
+  const buttons = files.filter(Boolean).map((file) => {
+    const picture = new Image();
+    picture.src = URL.createObjectURL(file);
+    picture.alt = `Read ${file.name}`;
+    const button = element("button", picture);
+    button.type = "button";
+    button.addEventListener("click", () => readAll([file]));
+    return button;
+  });
+  byId("examples").replaceChildren(byId("examples").firstElementChild, ...buttons);
+  byId("examples").hidden = buttons.length === 0;
+}
+
+async function fetchExample(model, number) {
+  try {
+    const response = await send(`examples/${encodeURIComponent(model)}/${number}`);
+    const picture = response.ok && await response.blob();
+    const file = picture && new File([picture], `example ${number + 1}`, { type: picture.type });
+    if (file) examples.set(file, { model, label: decodeURIComponent(response.headers.get("X-Captcha-Label")) });
+    return file;
+  } catch {
+    return null;
+  }
 }
 
 function about({ characters, width, height, resize, min_length, max_length, picture_accuracy, verification_pictures }) {

@@ -1,0 +1,57 @@
+"""Pictures that the page offers to try."""
+
+import json
+from pathlib import Path
+from urllib.parse import unquote
+
+from cnnlib.codec.filenames import label_of
+from cnnlib.config import SampleConfig
+from cnnlib.data.folders import list_entries
+from cnnlib.web.examples import EXAMPLES
+from tests.helpers import draw
+from tests.web.clients import client_of, loaded
+
+
+def with_training(config: SampleConfig, folder: Path) -> SampleConfig:
+    return config.model_copy(update={"train_image_dir": folder})
+
+
+def test_examples_are_training_pictures_with_their_labels(api_config: SampleConfig) -> None:
+    client = client_of(loaded("some", api_config))
+    trained = {path.read_bytes(): label_of(path.name) for path in list_entries(api_config.train_image_dir)}
+    (described,) = client.get("/models").json
+    assert described["examples"] == EXAMPLES
+    answers = [client.get(f"/examples/some/{number}") for number in range(EXAMPLES)]
+    for answer in answers:
+        assert answer.mimetype == "image/png"
+        assert trained[answer.data] == unquote(answer.headers["X-Captcha-Label"])
+    assert len({answer.data for answer in answers}) == EXAMPLES
+
+
+def test_files_that_are_no_pictures_are_no_examples(api_config: SampleConfig, tmp_path: Path) -> None:
+    (tmp_path / "ab_1.png").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no picture")
+    draw("01", tmp_path / "nolabel.png")
+    draw("+×", tmp_path / "%2B×_2.png")
+    client = client_of(loaded("some", with_training(api_config, tmp_path)))
+    assert client.get("/models").json[0]["examples"] == 1
+    assert unquote(client.get("/examples/some/0").headers["X-Captcha-Label"]) == label_of("%2B×_2.png")
+
+
+def test_without_training_pictures_there_are_no_examples(api_config: SampleConfig, tmp_path: Path) -> None:
+    client = client_of(loaded("some", with_training(api_config, tmp_path / "missing")))
+    assert client.get("/models").json[0]["examples"] == 0
+    answer = client.get("/examples/some/0")
+    assert (answer.status_code, answer.json["message"]) == (404, "expected one of 0 examples, numbered from 0; got 0")
+    other = client.get("/examples/other/0")
+    assert (other.status_code, other.json["error_code"]) == (404, "1004")
+
+
+def test_picture_is_not_kept_where_the_request_says_so(api_config: SampleConfig, picture: Path) -> None:
+    client = client_of(loaded("some", api_config))
+    for save, kept in (("false", 0), ("true", 1)):
+        answer = client.post(f"/b?save={save}&kept=true", data=picture.read_bytes(), content_type="image/png")
+        assert (answer.json["kept"] is not None) == bool(kept)
+        assert len(list_entries(api_config.api_image_dir)) == kept
+    refused = client.post("/b", data=json.dumps({"image": "", "save": "no"}), content_type="application/json")
+    assert refused.status_code == 400
