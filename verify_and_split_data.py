@@ -191,12 +191,7 @@ def separate(
     samples, twins = splitting.separate_duplicates(
         checked, targets, config.image_suffix, earlier, PROGRESS, renaming, config.label
     )
-    if twins:
-        fate = "removed here" if moving else "would be removed here"
-        counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"
-        print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
-    for twin in twins if moving else ():
-        twin.path.unlink(missing_ok=True)
+    drop_twins(twins, moving)
     if renaming:
         samples = with_free_names(samples, targets, earlier, moving)
     show_abnormal(samples, file)
@@ -210,6 +205,16 @@ def separate(
     vanished = splitting.move_all(good, test, targets, before, folder, PROGRESS) if moving else []
     show_shares(good, test, vanished, len(samples) - len(good))
     return samples
+
+
+def drop_twins(twins: Sequence[Sample], moving: bool) -> None:
+    """Delete pictures that are in the sets already or twice in their folder, and say how many they are."""
+    if twins:
+        fate = "removed here" if moving else "would be removed here"
+        counted = "1 picture is" if len(twins) == 1 else f"{len(twins)} pictures are"
+        print(f"{counted} in the sets already or here twice, the same byte for byte: {fate}")
+    for twin in twins if moving else ():
+        twin.path.unlink(missing_ok=True)
 
 
 def with_free_names(

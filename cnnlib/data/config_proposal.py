@@ -63,10 +63,18 @@ def propose(
         look = _common_look(usable, groups, config.resize, pixel_limit)
     labels = [*(str(sample.label) for sample in usable if _fits(sample, look)), *known_labels]
     labels = [config.spelled(config.label(label)) for label in labels]
+    return look | _grown(labels, config) if known_labels else _for_training(look, labels, config, pixel_limit)
+
+
+def _grown(labels: Sequence[str], config: SampleConfig) -> Keys:
+    """The config's length and alphabet, grown so that these labels fit."""
+    unknown = "".join(config.alphabet.unknown_in("".join(sorted(set("".join(labels))))))
+    return {"max_captcha": max(config.max_captcha, *map(len, labels)), "char_set": f"{config.alphabet}{unknown}"}
+
+
+def _for_training(look: Keys, labels: Sequence[str], config: SampleConfig, pixel_limit: float) -> Keys:
+    """The keys of a first training on pictures of this look: their size, texts, network and steps."""
     length, characters = max(map(len, labels)), "".join(sorted(set("".join(labels))))
-    if known_labels:
-        new_characters = "".join(config.alphabet.unknown_in(characters))
-        return look | {"max_captcha": max(length, config.max_captcha), "char_set": f"{config.alphabet}{new_characters}"}
     few = len(labels) < FEW_PICTURES and length <= LONGEST_FOR_FEW and "network" not in config.model_fields_set
     least = least_width(FOR_FEW if few else config.network, length)
     network = FOR_FEW if few else ANY_WIDTH if look["image_width"] < least else None
