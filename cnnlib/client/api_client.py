@@ -98,7 +98,7 @@ class Client:
     def __init__(self, retries: int = RETRIES, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s, self._retries = timeout_s, retries
         self._exchange = Exchange(timeout_s, FILE_LIMIT_BYTES)
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.hooks["response"].append(_leave_redirection)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _BoundedAdapter(self._exchange))
@@ -261,6 +261,14 @@ def _add_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """The request with the token. Without this function, requests would send the credentials of a .netrc file."""
     request.headers.update(token_headers())
     return request
+
+
+class _Session(requests.Session):
+    """Asks servers on this machine without a proxy, also where another one sends on to them."""
+
+    def rebuild_proxies(self, prepared_request: requests.PreparedRequest, proxies: Any) -> Any:
+        named = {scheme: proxy for scheme, proxy in (proxies or {}).items() if proxy}
+        return _proxies(prepared_request.url or "") or super().rebuild_proxies(prepared_request, named)
 
 
 def _proxies(url: str) -> Any:

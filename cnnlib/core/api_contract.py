@@ -23,6 +23,7 @@ def api_token() -> str | None:
 
 def is_loopback_name(name: str) -> bool:
     """Whether a host, in lower case, is this machine everywhere: localhost, names below it (RFC 6761), 127.0.0.1."""
+    name = name.removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

@@ -110,11 +110,19 @@ def _take_rights(temporary: Path, rights: os.stat_result | None) -> None:
     if rights is None:
         return
     own = temporary.stat()
-    if (own.st_uid, own.st_gid) != (rights.st_uid, rights.st_gid):
-        with suppress(OSError):  # only the administrator may give files away
-            os.chown(temporary, rights.st_uid, rights.st_gid)
+    _give_to_owner(temporary, own, rights)
     if (mode := stat.S_IMODE(rights.st_mode) | stat.S_IWUSR) != stat.S_IMODE(own.st_mode):
         temporary.chmod(mode)
+
+
+def _give_to_owner(path: Path, own: os.stat_result, other: os.stat_result) -> None:
+    """Give a file of this status owner and group of another one, as far as this user may."""
+    if (own.st_uid, own.st_gid) == (other.st_uid, other.st_gid):
+        return
+    for owner in (other.st_uid, -1):  # only the administrator may give files away, a member may give them to the group
+        with suppress(OSError):
+            os.chown(path, owner, other.st_gid, follow_symlinks=False)
+            return
 
 
 def write_new(path: Path, content: bytes) -> bool:
@@ -228,8 +236,11 @@ def take_lock(path: Path, wait_s: float) -> AcquireReturnProxy:
     if not path.parent.is_dir():
         make_folder(path.parent)
     with naming_file(path):
-        rights = stat.S_IMODE(path.parent.stat().st_mode) & 0o666
-        return FileLock(path, timeout=wait_s, mode=rights).acquire()
+        folder = path.parent.stat()
+        lock = FileLock(path, timeout=wait_s, mode=stat.S_IMODE(folder.st_mode) & 0o666).acquire()
+    with suppress(OSError):  # it is held, whoever may take it next
+        _give_to_owner(path, path.lstat(), folder)
+    return lock
 
 
 def warn(text: str) -> None:

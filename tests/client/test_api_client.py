@@ -282,6 +282,15 @@ def test_token_is_what_a_header_can_hold(token: str, monkeypatch: pytest.MonkeyP
             token_headers()
 
 
+def test_no_proxy_is_used_for_this_machine_where_it_sends_on_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    source = Flask("source")
+    source.add_url_rule("/captcha/", view_func=lambda: Response(b"png"))  # /captcha is sent on to it
+    with running(source) as address:
+        assert Client(retries=0).fetch_captcha(f"{address}/captcha").data == b"png"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_neither_proxy_nor_netrc_is_used_for_this_machine(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str

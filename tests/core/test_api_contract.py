@@ -10,6 +10,7 @@ from cnnlib.core.api_contract import is_loopback_name
     [
         ("localhost", True),
         ("some.localhost", True),
+        ("localhost.", True),
         ("127.0.0.1", True),
         ("127.0.0.2", True),
         ("::1", True),

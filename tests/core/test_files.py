@@ -245,6 +245,17 @@ def test_lock_can_be_taken_by_all_who_may_write_into_its_folder(tmp_path: Path, 
     assert (shared / ".lock").stat().st_mode & 0o777 == lock
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only the administrator gives files away")
+def test_lock_and_file_of_the_administrator_belong_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    os.chown(shared, 1234, 2345)
+    with take_lock(shared / ".lock", 0):
+        pass
+    status = (shared / ".lock").stat()
+    assert (status.st_uid, status.st_gid) == (1234, 2345)
+
+
 def test_lock_makes_its_folder(tmp_path: Path) -> None:
     with take_lock(tmp_path / "new" / "folder" / ".lock", 0):
         assert (tmp_path / "new" / "folder").is_dir()
