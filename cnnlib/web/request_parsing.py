@@ -118,7 +118,7 @@ def _given(values: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
             given[name] = filled[0]
     for name in itertools.islice((name for name in values if name not in OPTIONS), NAMES_LIMIT):
         meant = _meant(name)
-        if meant and any(values[name]):
+        if meant and any(value not in (None, "") for value in values[name]):
             got = f"{excerpt(name)}, which probably means {meant}"
             raise ApiError(400, BAD_OPTION, f"expected an option, one of {', '.join(OPTIONS)}; got {got}")
     return given

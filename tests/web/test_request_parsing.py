@@ -125,6 +125,7 @@ SLIPS = {
     "charset": "char_set",
     "length": "min_captcha and max_captcha",
     "answers": "answer",
+    "Save": "save",
     "ignorecase": "ignore_case",
     "view": "views",
 }
@@ -137,6 +138,7 @@ def test_slip_in_the_name_of_an_option_is_refused_wherever_it_stands(client: Fla
         form(PNG, **{slip: "1"}),
         form(PNG) | {"query_string": {slip: "1"}},
         {"json": {"image": encoded, slip: 1}},
+        {"json": {"image": encoded, slip: False}},
         {"data": {"image_file": encoded, slip: "1"}, "content_type": "application/x-www-form-urlencoded"},
     ):
         answer = client.post("/b", **request)
