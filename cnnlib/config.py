@@ -191,6 +191,9 @@ class SampleConfig(Config):
         default=None,
         description="bytes of received pictures that are kept; without it 10,000 for each of `api_save_limit`",
     )
+    api_examples: Flag = Field(
+        default=True, description="offer some training pictures on the page of the recognition API, for anybody to try"
+    )
     generator: Annotated[
         Literal["gen_sample_by_captcha", "gen_sample_of_many_looks"] | None,
         Expected("gen_sample_by_captcha or gen_sample_of_many_looks"),

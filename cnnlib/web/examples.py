@@ -15,8 +15,9 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.api_contract import LABEL_HEADER
 from cnnlib.core.errors import SampleError
 from cnnlib.data.folders import scan_pictures
-from cnnlib.web import PIXEL_LIMIT
+from cnnlib.web import BODY_LIMIT_BYTES, PIXEL_LIMIT
 from cnnlib.web.api_errors import ApiError
+from cnnlib.web.received_pictures import is_received
 
 EXAMPLES = 3  # of a model
 LOOKED_AT = 20  # files of a folder, at most
@@ -32,22 +33,27 @@ class Example:
 
 
 def examples_of(config: SampleConfig) -> list[Example]:
-    """The first training pictures that can be shown. None where they are missing, as beside a model that was shipped.
+    """Some training pictures. None where the config has none to show, as beside a model that was shipped.
 
-    Test pictures are no examples: whoever corrects one would have it trained on.
+    Test pictures are no examples: a page that keeps and corrects one would have it trained on. Neither are pictures
+    that the API received: who sent them did not show them to all.
     """
+    if not config.api_examples:
+        return []
     with suppress(OSError):
-        files = itertools.islice(scan_pictures(config.train_image_dir, config.image_suffix), LOOKED_AT)
-        return [*itertools.islice(_readable(Path(file.path) for file in files), EXAMPLES)]
+        files = (Path(file.path) for file in scan_pictures(config.train_image_dir, config.image_suffix))
+        drawn = itertools.islice((path for path in files if not is_received(path.name)), LOOKED_AT)
+        return [*itertools.islice(_readable(drawn), EXAMPLES)]
     return []
 
 
 def _readable(paths: Iterator[Path]) -> Iterator[Example]:
     for path in paths:
         with suppress(SampleError):
-            data = read_picture(path)
-            kind = str(decode_picture(data, PIXEL_LIMIT).format).lower()
-            yield Example(label_of(path.name), data, f"image/{kind}")
+            if path.stat().st_size <= BODY_LIMIT_BYTES:
+                data = read_picture(path)
+                kind = str(decode_picture(data, PIXEL_LIMIT).format).lower()
+                yield Example(label_of(path.name), data, f"image/{kind}")
 
 
 def add_examples(app: Flask, examples: Callable[[str], Sequence[Example]]) -> None:

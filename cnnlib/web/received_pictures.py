@@ -60,6 +60,11 @@ class ReceivedPictures:
             log.warning("%s: old pictures can't be deleted: %s", self._folder, error.strerror)
 
 
+def is_received(name: str) -> bool:
+    """Whether `ReceivedPictures` named a picture, also where a person has corrected its label since."""
+    return _SERIAL_NUMBER.search(name) is not None
+
+
 def prune(folder: Path, limit: int, limit_bytes: float = math.inf) -> None:
     """Delete the oldest received pictures beyond `limit`, and beyond `limit_bytes` in all. Other files stay.
 

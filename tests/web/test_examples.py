@@ -38,6 +38,17 @@ def test_files_that_are_no_pictures_are_no_examples(api_config: SampleConfig, tm
     assert unquote(client.get("/examples/some/0").headers["X-Captcha-Label"]) == label_of("%2B×_2.png")
 
 
+def test_received_and_large_pictures_are_no_examples(api_config: SampleConfig, tmp_path: Path) -> None:
+    draw("01", tmp_path / "01_1797000000000000000.png")
+    draw("01", tmp_path / "01_1.png").write_bytes((tmp_path / "01_1.png").read_bytes() + bytes(2**20))
+    draw("10", tmp_path / "10_2.png")
+    client = client_of(loaded("some", with_training(api_config, tmp_path)))
+    assert client.get("/models").json[0]["examples"] == 1
+    assert client.get("/examples/some/0").data == (tmp_path / "10_2.png").read_bytes()
+    none = api_config.model_copy(update={"train_image_dir": tmp_path, "api_examples": False})
+    assert client_of(loaded("some", none)).get("/models").json[0]["examples"] == 0
+
+
 def test_without_training_pictures_there_are_no_examples(api_config: SampleConfig, tmp_path: Path) -> None:
     client = client_of(loaded("some", with_training(api_config, tmp_path / "missing")))
     assert client.get("/models").json[0]["examples"] == 0

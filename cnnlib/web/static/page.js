@@ -5,6 +5,7 @@ const SURE = 0.9;  // confidence, below which a character is doubtful
 const GONE = 410;  // status of a picture that the server has deleted
 const byId = (id) => document.getElementById(id);
 const showMessage = (text) => { byId("message").textContent = text; };
+const FORM_BYTES = 1024;  // of a request besides the picture, at most
 const bodyLimit = Number(document.querySelector("main").dataset.bodyLimit);
 const readingAddress = new URL("b", document.baseURI).href;  // below the path that a proxy gives the page
 const percent = (share) => `${(100 * share).toFixed(share > 0.9 ? 1 : 0)}%`;
@@ -69,7 +70,7 @@ function showProgress(done, all) {
 }
 
 async function read(file) {
-  const limit = bodyLimit - 1024;  // the rest of the form needs less
+  const limit = bodyLimit - FORM_BYTES;
   if (file.size > limit) throw new Error(`expected at most ${limit} bytes; it has ${file.size}`);
   await file.arrayBuffer().catch(() => { throw new Error("it can't be read any more"); });
   const start = performance.now();
@@ -232,8 +233,9 @@ async function fetchExample(model, number) {
   try {
     const response = await send(`examples/${encodeURIComponent(model)}/${number}`);
     const picture = response.ok && await response.blob();
-    const file = picture && new File([picture], `example ${number + 1}`, { type: picture.type });
-    if (file) examples.set(file, { model, label: decodeURIComponent(response.headers.get("X-Captcha-Label")) });
+    if (!picture || picture.size > bodyLimit - FORM_BYTES) return null;
+    const file = new File([picture], `example ${number + 1}`, { type: picture.type });
+    examples.set(file, { model, label: decodeURIComponent(response.headers.get("X-Captcha-Label")) });
     return file;
   } catch {
     return null;
