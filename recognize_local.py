@@ -7,6 +7,7 @@ examples:
   python recognize_local.py captcha.png other.png
   python recognize_local.py sample/test/ --count 10
   python recognize_local.py sample/test/ --offline --csv readings.csv
+  python recognize_local.py my_pictures/ --offline --alike
 """
 
 import sys
@@ -27,12 +28,15 @@ from cnnlib.core import tables
 from cnnlib.core.errors import CaptchaError, SampleError, UnreachableError
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
-from cnnlib.core.printable import printable
+from cnnlib.core.printable import excerpt, printable
 from cnnlib.core.tables import open_table
 from cnnlib.data.folders import first_test_picture, list_entries, not_saved, pictures_at, save_picture
 from cnnlib.inference.compatibility import requirements_of
+from cnnlib.inference.guessed_hints import FEWEST
+from cnnlib.inference.hints import NO_HINTS, Hints
 from cnnlib.inference.recognizer import Recognizer
 
+GUESSED_FROM = 500  # pictures, at most
 HEADER = ("picture", "reading", "confidence")
 
 
@@ -53,6 +57,8 @@ def parser() -> ArgumentParser:
     parser.add_argument("--url", type=web_address, default=API_URL, help="the recognition API (default: %(default)s)")
     parser.add_argument("--count", type=whole_number, help="at most this many pictures of a folder")
     parser.add_argument("--offline", action="store_true", help="read without a server; save no pictures")
+    text = "with --offline: all are of one site; read only in characters and lengths that occur often"
+    parser.add_argument("--alike", action="store_true", help=text)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write picture, prediction and confidence here")
     return parser
 
@@ -60,12 +66,15 @@ def parser() -> ArgumentParser:
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
+    if arguments.alike and not arguments.offline:
+        parser().error("--alike needs --offline: a server reads each picture by itself")
     config = load_sample_config(arguments.config)
     if arguments.csv and not arguments.csv.parent.is_dir():
         raise SampleError(f"{arguments.csv}: expected a file in an existing folder; the folder is missing")
     images = arguments.image or [first_test_picture(config.test_image_dir, config.image_suffix)]
     paths = [path for image in images for path in pictures_of(image)][: arguments.count]
-    outcomes = read_here(config, paths) if arguments.offline else read_there(config, paths, arguments.url)
+    here = arguments.offline
+    outcomes = read_here(config, paths, arguments.alike) if here else read_there(config, paths, arguments.url)
     failed = 0
     with ExitStack() as stack:
         write = None
@@ -107,19 +116,36 @@ def row(outcome: Outcome) -> tuple[object, ...]:
     return outcome.path.as_posix(), outcome.text, confidence
 
 
-def read_here(config: SampleConfig, paths: Sequence[Path]) -> Iterable[Outcome]:
-    """The model's predictions, in the order of the pictures. Raises ModelError when no model fits the config."""
+def read_here(config: SampleConfig, paths: Sequence[Path], alike: bool) -> Iterable[Outcome]:
+    """The model's predictions, in the order of the pictures. `alike`: what many readings say counts for all.
+
+    Raises ModelError when no model fits the config.
+    """
     recognizer = Recognizer(config.model_save_dir, requirements=requirements_of(config))
+    hints = guessed(recognizer, paths) if alike else NO_HINTS
 
     def read(path: Path) -> Outcome:
         try:
-            prediction = recognizer.recognize_file(path)
+            prediction = recognizer.recognize(path, hints)
         except SampleError as error:
             return Outcome(path, str(error))
         line = f"{describe(path)}prediction: {prediction.text}, confidence: {prediction.confidence:.1%}"
         return Outcome(path, line, prediction.text, prediction.confidence)
 
     return on_all_cores(read, paths)
+
+
+def guessed(recognizer: Recognizer, paths: Sequence[Path]) -> Hints:
+    """What readings of the pictures, or of some from all parts of a long list, say about all. Says it, too."""
+    hints = recognizer.guess_hints(paths[:: -(-len(paths) // GUESSED_FROM)])
+    if hints == NO_HINTS:
+        line = f"--alike: too few pictures were read to say what they have in common; it takes {FEWEST}"
+    else:
+        fewest, most = hints.min_captcha, hints.max_captcha
+        lengths = f"{fewest} to {most}" if fewest != most else f"{most}"
+        line = f"Read as {lengths} of the characters {excerpt(hints.char_set, 100)}"
+    print(printable(line), file=sys.stderr)
+    return hints
 
 
 def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterable[Outcome]:

@@ -10,9 +10,12 @@ import pytest
 import recognize_local
 from cnnlib.client.api_client import Answer
 from cnnlib.core.errors import ServiceError, UnreachableError
+from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.recognizer import Recognizer
 from tests.helpers import draw, write_config
+
+GENERAL_CONFIG = PROJECT_ROOT / "conf" / "general_config.json"
 
 
 def test_folder_is_read_without_a_server_into_a_table(
@@ -35,6 +38,23 @@ def test_folder_is_read_without_a_server_into_a_table(
     ]
     assert capsys.readouterr().out.count("prediction: ") == len(paths)
     assert (list_entries(kept) if kept.exists() else []) == before
+
+
+def test_pictures_alike_are_read_only_in_what_they_have_often(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in (f"{number:04d}" for number in range(1111, 9999, 400)):
+        draw(text, tmp_path / f"{text}_1.png", size=(60, 24))
+    arguments = [str(tmp_path), "--offline", "--config", str(GENERAL_CONFIG)]
+    assert recognize_local.main([*arguments, "--alike"]) == 0
+    alike = capsys.readouterr()
+    assert alike.err == "Read as 4 of the characters 0123456789\n"
+    assert alike.out.count("prediction: ") == 23
+    assert recognize_local.main([*arguments, "--alike", "--count", "5"]) == 0
+    assert capsys.readouterr().err.endswith("too few pictures were read to say what they have in common; it takes 20\n")
+    with pytest.raises(SystemExit):
+        recognize_local.main([str(tmp_path), "--alike"])
+    assert "--alike needs --offline" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")

@@ -1,0 +1,62 @@
+"""What many readings say about all texts."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from cnnlib.codec.alphabet import Prediction
+from cnnlib.inference.guessed_hints import FEWEST, guess
+from cnnlib.inference.hints import NO_HINTS, Hints
+from cnnlib.inference.recognizer import Recognizer
+from tests.helpers import draw
+
+DIGITS, SMALL, CAPITALS = "0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+EVERYTHING = DIGITS + SMALL + CAPITALS + "+-×="
+
+
+def read(texts: Sequence[str], confidence: float = 0.9) -> list[Prediction]:
+    return [Prediction(text, confidence, (confidence,) * len(text)) for text in texts]
+
+
+def drawn(characters: str, count: int, lengths: Sequence[int] = (5,), seed: int = 0) -> list[str]:
+    chance = random.Random(seed)
+    return ["".join(chance.choices(characters, k=chance.choice(lengths))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("characters", [DIGITS, SMALL + DIGITS, CAPITALS, DIGITS + "+-×=", SMALL + CAPITALS])
+def test_kinds_of_characters_and_lengths_that_are_read_are_taken(characters: str) -> None:
+    expected = Hints("".join(each for each in EVERYTHING if each in characters), 4, 6)
+    assert guess(EVERYTHING, read(drawn(characters, 400, [4, 5, 6]))) == expected
+
+
+def test_what_is_misread_now_and_then_is_left_out() -> None:
+    """A capital among digits, a length of one in fifty, and a zero in an alphabet without one."""
+    readings = read(drawn("123456789", 400)) + read(["12A45"] * 8) + read(["123405"] * 8)
+    assert guess(EVERYTHING, readings) == Hints("123456789", 5, 5)
+
+
+def test_unsure_readings_say_less() -> None:
+    readings = read(drawn("123456789", 100)) + read(["00000"] * 20 + ["123456"] * 20, confidence=0.1)
+    assert guess(EVERYTHING, readings) == Hints("123456789", 5, 5)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_chance_in_a_few_readings_leaves_no_character_out(seed: int) -> None:
+    assert guess(EVERYTHING, read(drawn(SMALL + DIGITS, 30, seed=seed))).char_set == DIGITS + SMALL
+
+
+def test_few_readings_say_nothing() -> None:
+    assert guess(EVERYTHING, read(["1"] * (FEWEST - 1) + [""] * 50)) == NO_HINTS
+    assert guess(EVERYTHING, read(["1"] * FEWEST)) == Hints(DIGITS, 1, 1), "not yet which digits there are"
+
+
+def test_general_model_is_told_what_it_read_on_all_pictures(tmp_path: Path) -> None:
+    pictures = [draw(text, tmp_path / f"{text}.png", size=(60, 24)) for text in drawn("2345678", FEWEST, [4])]
+    broken = tmp_path / "broken.png"
+    broken.write_text("no picture")
+    hints = Recognizer.general().guess_hints([*pictures, broken])
+    assert (hints.min_captcha, hints.max_captcha) == (4, 4)
+    assert hints.char_set == DIGITS
+    assert Recognizer.general().recognize(pictures[0], hints).text == pictures[0].stem
