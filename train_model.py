@@ -5,7 +5,7 @@ row. Ctrl-C saves first; start the script again to go on. A new training starts 
 as far as its layers fit, unless --warm-start names another model.
 
 --forecast says what more labels would bring, from trainings on parts of the labels. It draws report/forecast.png in
-model_save_dir and touches nothing else.
+model_save_dir, keeps decoded pictures in cache_dir as a training does, and touches nothing else.
 
 examples:
   python train_model.py
@@ -29,7 +29,7 @@ from cnnlib.cli import DONE, SIGNAL_BASE, allow_any_character, argument_parser, 
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import check_place, optional_output
+from cnnlib.core.files import check_place, check_writable, optional_output
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.core.stderr import muted_stderr
@@ -46,6 +46,8 @@ from cnnlib.synthesis.generators import GENERATORS
 
 if TYPE_CHECKING:
     from cnnlib.training.reporting import Outcome
+
+DOCTOR = "doctor"  # start of the name of a folder in cache_dir that a killed verify_and_split_data.py --doctor left
 
 
 class TrainModel:
@@ -150,8 +152,11 @@ class TrainModel:
     def forecast(self, warm_start: str = "auto") -> int:
         """Print and draw what more labels would bring; returns the exit status. `warm_start` as for `train_cnn`.
 
-        Raises CaptchaError when config or pictures can't be used, there are too few, or no curve fits what they tell.
+        Raises CaptchaError when config or pictures can't be used, there are too few, or no curve fits what they tell,
+        and OSError, before the trainings, when the folder of the report can't be written.
         """
+        folder = self.config.model_save_dir / "report"
+        check_writable(folder)
         with muted_stderr():
             from cnnlib.training import forecasting
         from cnnlib.training.reporting import print_line
@@ -162,7 +167,6 @@ class TrainModel:
         forecasting.check_forecastable(self.config, measurement)
         forecasts = forecasting.forecast_labels(measurement, forecasting.targets(measurement.labels))
         print_lines(forecasting.forecast_lines(self.config, measurement, forecasts))
-        folder = self.config.model_save_dir / "report"
         forecasting.write_figures(folder / "forecast.json", measurement, forecasts)
         picture = folder / "forecast.png"
         with optional_output(picture):
@@ -240,7 +244,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser().error("--warm-start is for a training, or for --forecast")
     config = load_sample_config(arguments.config)
     if arguments.clear_cache:
-        print(f"Deleted {clear_cache(config.cache_dir, GENERATORS) / 1e6:.1f} MB in {display_path(config.cache_dir)}")
+        freed = clear_cache(config.cache_dir, [*GENERATORS, DOCTOR])
+        print(f"Deleted {freed / 1e6:.1f} MB in {display_path(config.cache_dir)}")
         return DONE
     model = TrainModel(config)
     if arguments.recognize:

@@ -192,7 +192,7 @@ def clear_cache(cache_dir: Path, generators: Iterable[str] = ()) -> int:
     """Delete packed pictures in a cache folder, and what `generators` drew; returns their bytes. Other files stay."""
     freed = 0
     for folder in (folder for name in generators for folder in cache_dir.glob(f"{name}-{'[0-9a-f]' * 16}")):
-        freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        freed += sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
         shutil.rmtree(folder)
     for path in [*cache_dir.glob(f"*/*{SUFFIX}"), *cache_dir.glob(f"*/.*{SUFFIX}.part")]:
         freed += path.stat().st_size

@@ -88,7 +88,7 @@ class Reading:
     @property
     def written(self) -> str:
         """The characters that texts consist of."""
-        return "".join(dict.fromkeys(map(self._fold, self.characters)))
+        return "".join(dict.fromkeys(map(self.fold, self.characters)))
 
     def narrowed(self, hints: Hints) -> Reading:
         """Only what fits the hints. Raises ConfigError, with a line for each fault, when nothing does."""
@@ -125,17 +125,26 @@ class Reading:
 
     def decode(self, probabilities: np.ndarray) -> Prediction:
         """The prediction in an answer, float32 (rows, classes), 0 to 1, where each row adds up to 1."""
-        if self._left_out or self._folded:
-            probabilities = self._narrow(probabilities + TRACE)
-        prediction = self.alphabet.decode(probabilities, self.decoding, self.lengths)
-        text = fold_case(prediction.text) if self.ignore_case else prediction.text
-        if self.temperature == 1:
-            return replace(prediction, text=text)
-        confidence = float(tempered(np.array(prediction.confidence), self.temperature))
-        return replace(prediction, text=text, confidence=confidence)
+        prediction = self.alphabet.decode(self._narrow(probabilities), self.decoding, self.lengths)
+        confidence = self._tempered(prediction.confidence)
+        return replace(prediction, text=self.fold(prediction.text), confidence=confidence)
+
+    def confidence(self, probabilities: np.ndarray, label: str) -> float:
+        """The confidence of a label, spelled as it is learned, in an answer: 0 to 1, as `decode` has it of the text."""
+        return self._tempered(self.alphabet.confidence(self._narrow(probabilities), self.decoding, label))
+
+    def fold(self, text: str) -> str:
+        """A text, or a label, as it is read: in lower case if case is ignored."""
+        return fold_case(text) if self.ignore_case else text
+
+    def _tempered(self, confidence: float) -> float:
+        return confidence if self.temperature == 1 else float(tempered(np.array(confidence), self.temperature))
 
     def _narrow(self, probabilities: np.ndarray) -> np.ndarray:
         """The answer without the characters that are left out, where two cases of a letter are one."""
+        if not (self._left_out or self._folded):
+            return probabilities
+        probabilities = probabilities + TRACE
         for number, target in self._folded.items():
             probabilities[:, target] += probabilities[:, number]
         probabilities[:, [*self._left_out, *self._folded]] = 0
@@ -144,19 +153,16 @@ class Reading:
     @cached_property
     def _left_out(self) -> list[int]:
         """Classes of the characters that may not be read; where case is ignored, in neither case."""
-        readable = set(map(self._fold, self.characters))
-        return [number for number, each in enumerate(self.alphabet.characters) if self._fold(each) not in readable]
+        readable = set(map(self.fold, self.characters))
+        return [number for number, each in enumerate(self.alphabet.characters) if self.fold(each) not in readable]
 
     @cached_property
     def _folded(self) -> dict[int, int]:
         """Classes that count as others: where case is ignored, capitals as small letters."""
         numbers = {character: number for number, character in enumerate(self.alphabet.characters)}
-        targets = {number: numbers.get(self._fold(each), number) for each, number in numbers.items()}
+        targets = {number: numbers.get(self.fold(each), number) for each, number in numbers.items()}
         left_out = {*self._left_out}
         return {one: other for one, other in targets.items() if one != other and one not in left_out}
-
-    def _fold(self, character: str) -> str:
-        return fold_case(character) if self.ignore_case else character
 
 
 def _listed(characters: Sequence[str]) -> str:

@@ -46,11 +46,20 @@ class Progress:
 def known_names(parts: Sequence[Dataset]) -> np.ndarray:
     """The lowest hashes of the names of pictures, uint64 (up to `KNOWN_NAMES`,).
 
-    Of two sets that share a good part of their pictures, some are the same.
+    Where a set keeps a good part of its pictures, it has some of these, however many it gets.
     """
+    return np.sort(_hash_each(parts))[:KNOWN_NAMES]
+
+
+def knows_any(known: np.ndarray, parts: Sequence[Dataset]) -> bool:
+    """Whether the hashes of `known_names` have that of a picture, however many there are: seconds for a million."""
+    return bool(np.isin(known, _hash_each(parts)).any())
+
+
+def _hash_each(parts: Sequence[Dataset]) -> np.ndarray:
+    """A hash of each name, uint64 (n,)."""
     names = (name.encode("utf-8", "surrogateescape") for part in parts for name in part.names)
-    hashes = np.fromiter((int.from_bytes(hashlib.sha256(name).digest()[:8], "big") for name in names), np.uint64)
-    return np.sort(hashes)[:KNOWN_NAMES]
+    return np.fromiter((int.from_bytes(hashlib.sha256(name).digest()[:8], "big") for name in names), np.uint64)
 
 
 def pack(model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> bytes:

@@ -1,11 +1,12 @@
 """Readings of labelled pictures by networks that did not learn them: each part is read after a training on the others.
 
-Trainings are short, and nothing but a temporary folder is written.
+Trainings are short, and nothing but a temporary folder in `cache_dir` is written.
 """
 
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +15,15 @@ import numpy as np
 from cnnlib.codec.filenames import file_name, suffix_in
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
+from cnnlib.core.files import reason, take_lock
+from cnnlib.core.paths import display_path
 from cnnlib.core.signals import StopSignal, catch_stop_signals
+from cnnlib.data.folders import LOCK_NAME
 from cnnlib.data.samples import Sample, judge
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 from cnnlib.training import devices
 from cnnlib.training.dataset import load_folder
-from cnnlib.training.left_out import config_in, read_after_training, replace_keys, trainer_on
+from cnnlib.training.left_out import read_after_training, replace_keys, trainer_on, whole_training
 from cnnlib.training.order import picture_numbers
 from cnnlib.training.pictures import Dataset
 from cnnlib.training.resume import start
@@ -30,6 +34,8 @@ VIEWS = 16  # of each picture in a training, if that is more than the fewest ste
 FEWEST_STEPS = 200
 FEWEST_PICTURES = 60  # among which a network learns enough to contradict a label
 DIGITS = 9  # of the number of a picture in its name
+FOLDER = "doctor"  # start of the name of a folder in `cache_dir`, which `train_model.py --clear-cache` knows too
+REMEDY = "close other programs"  # where memory runs out: the batch is small already
 
 Say = Callable[[str], None]
 
@@ -40,15 +46,16 @@ def read_left_out(
     """Predictions for the pictures that can be trained on, by their paths, and the signal that came before the end.
 
     Labels may have characters that the alphabet of the config lacks. Raises SampleError when there are too few
-    pictures, and ConfigError or SampleError as a training does.
+    pictures, and ConfigError, ModelError or SampleError as a training does.
     """
-    with tempfile.TemporaryDirectory(prefix="captcha-doctor-") as name:
-        fitting = fitting_config(config, Path(name), samples)
+    with devices.explained_shortage(config, remedy=REMEDY), temporary_folder(config.cache_dir) as folder:
+        fitting = fitting_config(config, folder, samples)
         fit = [sample for sample in samples if not judge(replace(sample, doubt=None), fitting).fault]
         if len(fit) < FEWEST_PICTURES:
             raise SampleError(f"expected {FEWEST_PICTURES} or more pictures that fit {config.name}; got {len(fit)}")
         fitting = replace_keys(fitting, cycle_stop=steps_for(len(fit) * (PARTS - 1) // PARTS))
-        link(fit, fitting.train_image_dir)
+        with _explained(fitting.train_image_dir):
+            link(fit, fitting.train_image_dir)
         say(devices.use_gpu(config.enable_gpu))
         say(f"{PARTS} short trainings of {fitting.cycle_stop} steps; each reads the third that it did not learn")
         with catch_stop_signals(lambda _: say("Interrupted: what was read so far is reported")) as stop:
@@ -59,19 +66,51 @@ def read_left_out(
     return {path: replace(each, path=path) for path, each in zip(paths, predictions, strict=True)}, stop.signal
 
 
+@contextmanager
+def temporary_folder(cache_dir: Path) -> Iterator[Path]:
+    """A folder in `cache_dir` that is deleted when the block ends, as are those of killed runs when it begins.
+
+    Raises SampleError when it can't be made.
+    """
+    for left in cache_dir.glob(f"{FOLDER}-{'[0-9a-f]' * 16}"):
+        with suppress(OSError):  # another run has locked it, or deletes it too
+            take_lock(left / LOCK_NAME, 0).lock.release()
+            shutil.rmtree(left)
+    folder = cache_dir / f"{FOLDER}-{secrets.token_hex(8)}"
+    try:
+        with _explained(folder):
+            lock = take_lock(folder / LOCK_NAME, 0)
+        with lock:
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn an OSError into a SampleError that names the way out."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "free some space there, or name another folder as cache_dir in the config"
+        raise SampleError(f"{display_path(folder)}: pictures can't be kept there: {reason(error)}; {remedy}") from error
+
+
 def steps_for(pictures: int) -> int:
     """The steps of a training on this many pictures."""
     return max(FEWEST_STEPS, VIEWS * pictures // BATCH_SIZE)
 
 
 def fitting_config(config: SampleConfig, folder: Path, samples: Sequence[Sample]) -> SampleConfig:
-    """The config of the trainings: everything below `folder`, with all characters of the labels in the alphabet."""
+    """The config of the trainings: all is below `folder`, and the alphabet has all characters of the labels."""
     known = str(config.alphabet)
-    labels = (str(sample.label) for sample in samples if not sample.defects)
+    labels = (config.spelled(str(sample.label)) for sample in samples if not sample.defects)
     others = sorted({character for label in labels for character in label} - set(known))
-    return config_in(
-        folder,
+    return whole_training(
         config,
+        model_save_dir=folder / "model",
+        cache_dir=folder / "cache",
+        log_dir=folder / "logs",
         train_image_dir=folder / "pictures",
         char_set=known + "".join(others),
         use_labels_json_file=False,

@@ -1,18 +1,27 @@
-"""Which device and which number format a training computes with, and how fast they are."""
+"""Which device and which number format a training computes with, how fast they are, and what lacks memory."""
 
+import errno
 import math
+import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from cnnlib.config import SampleConfig
+from cnnlib.core.errors import ModelError, SampleError
+from cnnlib.core.paths import display_path
 from cnnlib.core.stderr import muted_stderr
 
 Timed = tuple[Callable[[], object], int]  # a call, and the number of its multiplications and additions
 
 SIDE = 512  # of the square matrices whose product is timed
 GAIN = 1.1  # by which bfloat16 has to convolve faster to be chosen; emulated, it is many times slower
+NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 def use_gpu(enabled: bool) -> str:
@@ -30,6 +39,27 @@ def use_gpu(enabled: bool) -> str:
     if gpus:
         return f"Computing on the GPU ({len(gpus)} found)"
     return "Computing on the CPU: enable_gpu is set, but TensorFlow finds no GPU; see requirements-gpu.txt"
+
+
+@contextmanager
+def explained_shortage(config: SampleConfig, folder: Path | None = None, remedy: str = "") -> Iterator[None]:
+    """Turn a lack of memory, or of disk space, perhaps that of `folder`, into a ModelError that names the remedy.
+
+    `remedy` is what helps against a lack of memory. By default that is a smaller batch, too.
+    """
+    try:
+        yield
+    except tf.errors.UnknownError as error:  # what TensorFlow makes of an exception where pictures come from
+        sample_error = re.search(r"SampleError: (.*?)(\n|$)", str(error))
+        if sample_error is None:
+            raise
+        raise SampleError(sample_error[1]) from error
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        if NO_SPACE in str(error):  # TensorFlow's one error for both
+            places = f"that of model_save_dir, {f'of {display_path(folder)}, ' if folder else ''}or of temporary files"
+            raise ModelError(f"{config.name}: a disk is full, {places}") from error
+        remedy = remedy or f"lower train_batch_size (now {config.train_batch_size}), or close other programs"
+        raise ModelError(f"{config.name}: memory ran out: {remedy}") from error
 
 
 def choose_policy(precision: str) -> tuple[str, str]:

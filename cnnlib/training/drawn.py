@@ -21,7 +21,9 @@ from cnnlib.codec.alphabet import Alphabet
 from cnnlib.codec.images import Shape, open_picture
 from cnnlib.config import CaptchaConfig, SampleConfig, load_captcha_config
 from cnnlib.core.errors import ConfigError, SampleError
+from cnnlib.core.files import make_folder, take_lock
 from cnnlib.core.parallel import cores
+from cnnlib.data.packed import FOREVER
 from cnnlib.synthesis.generate import Draw, end_with_parent, generate
 from cnnlib.synthesis.generators import GENERATORS
 from cnnlib.training.dataset import TrainingData, load_folder
@@ -110,7 +112,7 @@ def load_drawn(config: SampleConfig) -> TrainingData:
     )
     drawn = config.model_copy(update={"image_suffix": captcha.image_suffix})
     pictures = _first(load_folder(training, drawn).data, count)
-    data = TrainingData(pictures, load_folder(verification, drawn).data, {})
+    data = TrainingData(pictures, _first(load_folder(verification, drawn).data, VERIFICATION_PICTURES), {})
     if config.drawn_pictures:
         return data
     total = int(config.cycle_stop) * config.train_batch_size
@@ -141,9 +143,9 @@ def _check_fit(captcha: CaptchaConfig, config: SampleConfig) -> None:
 
 
 def _first(data: Dataset, count: int) -> Dataset:
-    """The first `count` of drawn pictures: the folder has more if a config asked for more before."""
-    numbers = [int(name.rpartition("-")[2].partition(".")[0]) for name in data.names]
-    return data.select(np.flatnonzero(np.array(numbers) < count))
+    """The first `count` of drawn pictures: the folder has more if more were asked for before."""
+    numbers = np.array([_number(name) for name in data.names])
+    return data.select(np.flatnonzero(numbers < count))
 
 
 def _hash(captcha: CaptchaConfig, draw: Draw) -> str:
@@ -153,8 +155,24 @@ def _hash(captcha: CaptchaConfig, draw: Draw) -> str:
 
 
 def _drawn_folder(folder: Path, captcha: CaptchaConfig, draw: Draw, seed: int, count: int) -> Path:
-    """A folder with the first `count` pictures of a seed. Those that it lacks are drawn."""
-    present = sum(1 for _ in folder.glob(f"*.{captcha.image_suffix}"))
-    if present < count:
-        generate(captcha.model_copy(update={"root_dir": folder}), count - present, seed, draw, START_METHOD)
+    """A folder with the first `count` pictures of a seed. Those that it lacks are drawn.
+
+    Waits while another training draws there. `generate` would draw as many pictures more, or give up.
+    """
+    make_folder(folder)
+    with take_lock(folder.with_name(f".{folder.name}.lock"), FOREVER):
+        present = set[int]()
+        for path in folder.glob(f"*.{captcha.image_suffix}"):
+            if path.stat().st_size:
+                present.add(_number(path.name))
+            else:  # left by a power cut
+                path.unlink()
+        missing = len({*range(count)} - present)
+        if missing:  # the first that the folder lacks are these
+            generate(captcha.model_copy(update={"root_dir": folder}), missing, seed, draw, START_METHOD)
     return folder
+
+
+def _number(name: str) -> int:
+    """The number of a drawn picture in its name."""
+    return int(name.rpartition("-")[2].partition(".")[0])

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cnnlib.codec.alphabet import Alphabet, Prediction
-from cnnlib.codec.decoding import Lengths
+from cnnlib.codec.alphabet import Prediction
 from cnnlib.evaluation import metrics
 from cnnlib.evaluation.diagnosis import Diagnosis, LabelledPrediction, accuracy_of, diagnose
 from cnnlib.evaluation.metrics import Accuracy
+from cnnlib.inference.hints import Reading
 from cnnlib.network.architectures import CNN
 from cnnlib.training.order import picture_numbers
 from cnnlib.training.pictures import Dataset
@@ -33,20 +33,22 @@ class Evaluation:
 
 
 class Evaluator:
-    """Evaluates a network with the weights that `model` has at each call, `batch_size` pictures at a time."""
+    """Evaluates a network with the weights that `model` has at each call, `batch_size` pictures at a time.
+
+    `reading` says how answers become text. Labels are compared as they are read: in lower case if case is ignored.
+    """
 
     def __init__(
         self,
         network: CNN,
         model: keras.Model,
-        alphabet: Alphabet,
-        lengths: Lengths,
+        reading: Reading,
         training: Dataset,
         verification: Dataset,
         batch_size: int,
         spread: Spread | None = None,
     ) -> None:
-        self.network, self.model, self.alphabet, self.lengths = network, model, alphabet, lengths
+        self.network, self.model, self.reading = network, model, reading
         self.training, self.verification, self.batch_size = training, verification, batch_size
         self.spread = spread
         pictures = tf.TensorSpec(model.input_shape, tf.uint8)  # of any batch size, so that one trace does for all
@@ -66,9 +68,8 @@ class Evaluator:
         for part in np.split(numbers, range(self.batch_size, len(numbers), self.batch_size)) if len(numbers) else ():
             losses, answers = self._predict(*data.take(part))
             for number, probabilities, loss in zip(part, answers.numpy(), losses.numpy().tolist(), strict=True):
-                label = self.label(data, number)
-                confidence = self.alphabet.confidence(probabilities, self.network.decoding, label)
-                prediction = self.decode(probabilities)
+                label, prediction = self.label(data, number), self.decode(probabilities)
+                confidence = self.reading.confidence(probabilities, self._learned(data.labels[number]))
                 predictions.append(LabelledPrediction(data.path(number), label, prediction, confidence, loss))
         return predictions
 
@@ -86,8 +87,11 @@ class Evaluator:
         return LabelledPrediction(data.path(number), self.label(data, number), prediction, label_confidence, loss)
 
     def label(self, data: Dataset, number: int) -> str:
-        """The label of a picture, as it is learned."""
-        return self.alphabet.text(data.labels[number])
+        """The label of a picture, as it is read."""
+        return self.reading.fold(self._learned(data.labels[number]))
+
+    def _learned(self, numbers: np.ndarray) -> str:
+        return self.reading.alphabet.text(numbers)
 
     def read(self, pictures: np.ndarray) -> list[Prediction]:
         """Predictions for uint8 (n, height, width, channels) without labels, read in this process."""
@@ -96,12 +100,12 @@ class Evaluator:
 
     def decode(self, probabilities: np.ndarray) -> Prediction:
         """The prediction of float32 (rows, classes) probabilities."""
-        return self.alphabet.decode(probabilities, self.network.decoding, self.lengths)
+        return self.reading.decode(probabilities)
 
     def accuracy(self, labels: np.ndarray, probabilities: np.ndarray) -> Accuracy:
         """Accuracy of float32 (n, rows, classes) probabilities against int32 (n, length) labels."""
         texts = [self.decode(answer).text for answer in probabilities]
-        return metrics.accuracy([self.alphabet.text(numbers) for numbers in labels], texts)
+        return metrics.accuracy([self.reading.fold(self._learned(numbers)) for numbers in labels], texts)
 
     def evaluate(self, count: int | None = None, turn: int = 0) -> Evaluation:
         """Evaluate the whole verification set, or `count` pictures of it, others at each `turn`."""
@@ -121,12 +125,15 @@ class Evaluator:
         """What the training achieved, on the verification pictures and on the training pictures that `seed` draws."""
         trained = self.evaluate_training(seed)
         verified = self.predict(self.verification, np.arange(len(self.verification)))
-        known = [  # a name that is still there has the same label
-            replace(suspect, path=self.training.folder / suspect.path.name)
-            for suspect in earlier_suspects
-            if self.training.has(suspect.path.name)
-        ]
+        # A name that is still there has the same label.
+        known = [self._as_read(suspect) for suspect in earlier_suspects if self.training.has(suspect.path.name)]
         return replace(diagnose(trained, verified, known), unread=len(self.training) - len(trained))
+
+    def _as_read(self, suspect: LabelledPrediction) -> LabelledPrediction:
+        """A suspect of a checkpoint, which an older version may have read in another case."""
+        prediction = replace(suspect.prediction, text=self.reading.fold(suspect.prediction.text))
+        path = self.training.folder / suspect.path.name
+        return replace(suspect, path=path, label=self.reading.fold(suspect.label), prediction=prediction)
 
     def _predict_batch(self, pictures: Any, labels: Any) -> tuple[Any, Any]:
         scores = self.model(pictures, training=False)

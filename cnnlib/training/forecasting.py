@@ -1,7 +1,6 @@
 """What more labels would bring: trainings on parts of the labels, each of which reads other pictures, and a curve."""
 
 import json
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.evaluation.learning_curve import Forecast, Measured, forecast, forecast_fault
 from cnnlib.training import devices
 from cnnlib.training.dataset import load_folder, verification_share
-from cnnlib.training.left_out import config_in, read_after_training, trainer_on
+from cnnlib.training.left_out import read_after_training, trainer_on, whole_training
 from cnnlib.training.order import picture_numbers
 from cnnlib.training.pictures import Dataset
 from cnnlib.training.resume import start
@@ -45,25 +44,24 @@ class Measurement:
 def measure_parts(config: SampleConfig, say: Say, warm_start: str = "auto") -> Measurement:
     """Train on each part of the pictures of `train_image_dir`, and read others. Pictures without labels don't count.
 
-    Each part starts as a training with this `warm_start` does.
-
-    Raises SampleError when there are too few, ConfigError when they are drawn by a generator, and ConfigError or
-    SampleError as a training does.
+    Each part starts as a training with this `warm_start` does. Decoded pictures are kept in `cache_dir`, as by each
+    training, and nothing else is written.
+    Raises SampleError when there are too few, ConfigError when they are drawn by a generator, and ConfigError,
+    ModelError or SampleError as a training does.
     """
     if config.generator:
         remedy = "leave the key out to forecast for the labels of train_image_dir"
         raise ConfigError(
             f"{config.name}: key 'generator': its pictures cost no labels, so none are forecast; {remedy}"
         )
-    with tempfile.TemporaryDirectory(prefix="captcha-forecast-") as name:
-        own = config_in(Path(name), config)
-        say(devices.use_gpu(config.enable_gpu))
-        data = load_folder(config.train_image_dir, own).data
+    say(devices.use_gpu(config.enable_gpu))
+    with devices.explained_shortage(config):
+        data = load_folder(config.train_image_dir, config).data
         if len(data) < FEWEST_LABELS:
             folder = display_path(config.train_image_dir)
             raise SampleError(f"{folder}: expected {FEWEST_LABELS} or more labelled pictures; got {len(data)}")
         with catch_stop_signals(lambda _: say("Interrupted: nothing is forecast")) as stop:
-            return _measure(own, data, stop, say, warm_start)
+            return _measure(whole_training(config), data, stop, say, warm_start)
 
 
 def _measure(config: SampleConfig, data: Dataset, stop: StopSignal, say: Say, warm_start: str) -> Measurement:

@@ -1,6 +1,4 @@
-"""One training on some of the pictures, for reading those that it leaves out. It writes to a temporary folder alone."""
-
-from pathlib import Path
+"""One training on some of the pictures, for reading those that it leaves out. It saves nothing."""
 
 import numpy as np
 
@@ -13,10 +11,9 @@ from cnnlib.training.pictures import Dataset
 from cnnlib.training.trainer import Trainer
 
 
-def config_in(folder: Path, config: SampleConfig, **keys: object) -> SampleConfig:
-    """The config of such trainings: what they write is below `folder`, and some `keys` have other values."""
-    own = {"model_save_dir": folder / "model", "cache_dir": folder / "cache", "log_dir": folder / "logs"}
-    return replace_keys(config, **own, acc_stop=1.0, strategy="one", generator=None, **keys)
+def whole_training(config: SampleConfig, **keys: object) -> SampleConfig:
+    """The config of such a training: it takes all its steps, on one device. Some `keys` have other values."""
+    return replace_keys(config, acc_stop=1.0, strategy="one", generator=None, **keys)
 
 
 def replace_keys(config: SampleConfig, **keys: object) -> SampleConfig:

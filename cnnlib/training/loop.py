@@ -1,9 +1,6 @@
 """The training loop: steps, evaluations, saves, when to stop; and exporting a checkpoint again."""
 
-import errno
 import math
-import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnlib.config import SampleConfig
-from cnnlib.core.errors import ModelError, SampleError
+from cnnlib.core.errors import ModelError
 from cnnlib.core.files import check_writable, make_folder
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
@@ -44,7 +41,6 @@ from cnnlib.training.trainer import LINE_STEPS, Trainer
 from cnnlib.training.unlabelled import load_with_unlabelled, unlabelled_lines
 
 Say = Callable[[str], None]
-NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none") -> Outcome:
@@ -57,7 +53,7 @@ def train(config: SampleConfig, say: Say = print_line, warm_start: str = "none")
     """
     say(devices.use_gpu(config.enable_gpu))
     distribution = distribute(config)
-    with distribution.training(), _explained_shortage(config), _folders_of(config, distribution):
+    with distribution.training(), devices.explained_shortage(config), _folders_of(config, distribution):
         if distribution.writes:
             check_split_seed(config)
         trainer = Trainer(config, _loader(config), distribution)
@@ -108,24 +104,6 @@ def introduce(trainer: Trainer, say: Say) -> None:
     say(f"augmentation {trainer.plan.strength:.2g}" if trainer.network.augmented else "No augmentation")
 
 
-@contextmanager
-def _explained_shortage(config: SampleConfig, folder: Path | None = None) -> Iterator[None]:
-    """Turn a lack of memory, or of disk space, perhaps that of `folder`, into a ModelError that names the remedy."""
-    try:
-        yield
-    except tf.errors.UnknownError as error:  # what TensorFlow makes of an exception where pictures come from
-        sample_error = re.search(r"SampleError: (.*?)(\n|$)", str(error))
-        if sample_error is None:
-            raise
-        raise SampleError(sample_error[1]) from error
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        if NO_SPACE in str(error):  # TensorFlow's one error for both
-            places = f"that of model_save_dir, {f'of {display_path(folder)}, ' if folder else ''}or of temporary files"
-            raise ModelError(f"{config.name}: a disk is full, {places}") from error
-        remedy = f"lower train_batch_size (now {config.train_batch_size})"
-        raise ModelError(f"{config.name}: memory ran out: {remedy}, or close other programs") from error
-
-
 def make_writable(folder: Path) -> None:
     """Make a missing folder. Raises OSError that names it when it can't be written; that of TensorFlow does not."""
     make_folder(folder)
@@ -152,7 +130,7 @@ def export_checkpoint(
     check_share(share)
     check_targets(saved_model, onnx)
     say(devices.use_gpu(config.enable_gpu))
-    with _explained_shortage(config, saved_model), held(config.model_save_dir):
+    with devices.explained_shortage(config, saved_model), held(config.model_save_dir):
         trainer = Trainer(config, load_drawn if config.generator else load_training)
         resume(trainer)
         if share is not None:

@@ -97,16 +97,17 @@ def resume(trainer: Trainer, say: Callable[[str], None] = lambda _: None) -> boo
     trainer.saved_seconds = trainer.progress.seconds
     trainer.resumed_at = trainer.progress.step, card.training_pictures
     before = trainer.progress.names_hash
-    _check_known(trainer, fresh.known)
+    if len(fresh.known) and not np.isin(fresh.known, trainer.progress.known).any():
+        _check_known(trainer)
     trainer.progress.names_hash, trainer.progress.known = fresh.names_hash, fresh.known
     _compare_pictures(trainer, card, before, say)
     return True
 
 
-def _check_known(trainer: Trainer, names: np.ndarray) -> None:
-    """Raise ModelError when none of these names of pictures is known to the older training, if it knows any."""
+def _check_known(trainer: Trainer) -> None:
+    """Raise ModelError when the older training knows none of the pictures by name, if it knows any."""
     known, config = trainer.progress.known, trainer.config
-    if len(known) and len(names) and not len(np.intersect1d(known, names)):
+    if len(known) and not checkpoint.knows_any(known, (trainer.training, trainer.verification)):
         folder = display_path(config.model_save_dir)
         raise ModelError(
             f"{folder}: expected the pictures that it was trained on, perhaps with others; got none of them in "

@@ -32,8 +32,8 @@ def teach(trainer: Trainer, say: Callable[[str], None], *, at_once: bool = False
     count, seed = len(source.pictures), trainer.config.split_seed
     numbers = numbers_of_turn(step // TEACH_STEPS, count, seed)
     texts = trainer.distribution.in_shares(partial(_read_surely, trainer, source), numbers)
-    alphabet, length = trainer.config.alphabet, source.label_length
-    labels = np.array([alphabet.encode(text, length) for text in texts], np.int32)
+    config, length = trainer.config, source.label_length
+    labels = np.array([config.alphabet.encode(config.spelled(text), length) for text in texts], np.int32)
     place = trainer.place_of(step if at_once else step + LINE_STEPS)
     taught = source.learn(numbers, labels, np.array([*map(bool, texts)]), place)
     say(f"{taught} of {count} pictures without labels are read surely, and train")

@@ -14,6 +14,8 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.errors import ConfigError
 from cnnlib.evaluation.diagnosis import Diagnosis
 from cnnlib.evaluation.metrics import Accuracy
+from cnnlib.inference.compatibility import requirements_of
+from cnnlib.inference.hints import Reading
 from cnnlib.network.architectures import network_class
 from cnnlib.network.keyed_random import picture_keys
 from cnnlib.network.layers import BatchNorm
@@ -67,8 +69,7 @@ class Trainer:
         self.evaluator = Evaluator(
             self.network,
             self.averaged,
-            config.alphabet,
-            self.lengths,
+            self._reading(),
             *data,
             config.train_batch_size,
             self.distribution.in_shares if self.distribution.workers > 1 else None,
@@ -94,6 +95,12 @@ class Trainer:
             if isinstance(layer, BatchNorm):
                 layer.shared = not self.own_statistics
         return model
+
+    def _reading(self) -> Reading:
+        """How answers become text: as a test reads them, in the first view of each picture."""
+        config = self.config
+        everything = Reading(config.alphabet, self.network.decoding, str(config.alphabet), self.lengths)
+        return everything.narrowed(requirements_of(config).hints)
 
     def _make_plan(self) -> Plan:
         config, network = self.config, self.network

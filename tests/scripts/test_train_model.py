@@ -87,3 +87,13 @@ def test_folder_on_a_missing_disk_is_named_before_anything_is_loaded(
     assert train_model.main(["--config", str(path)]) == 2
     got = "a link to nothing: disk; is its disk mounted?" if lost else "a file"
     assert f"place: expected a folder; got {got}" in capsys.readouterr().err
+
+
+def test_report_that_can_not_be_written_is_named_before_pictures_are_missed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_config(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "report").write_text("no folder")
+    assert train_model.main(["--forecast", str(path)]) == 2
+    assert "model/report: expected a folder; got a file" in capsys.readouterr().err

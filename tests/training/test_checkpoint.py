@@ -8,10 +8,12 @@ import pytest
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import ModelError
+from cnnlib.core.joined_array import JoinedArray
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 from cnnlib.network.architectures import network_class
 from cnnlib.network.names import NETWORKS
-from cnnlib.training.checkpoint import Progress, pack, unpack
+from cnnlib.training.checkpoint import Progress, known_names, knows_any, pack, unpack
+from cnnlib.training.pictures import Dataset
 
 
 @pytest.mark.slow
@@ -71,3 +73,17 @@ def test_training_in_float16_goes_on_in_another_precision() -> None:
     assert int(plain.iterations) == 7
     unpack(pack(model, model, plain, Progress()), model, model, scaled)
     assert int(scaled.inner_optimizer.iterations) == 7
+
+
+def test_few_pictures_are_known_among_many() -> None:
+    def named(*numbers: range) -> list[Dataset]:
+        return [
+            Dataset(Path(), [f"ab_{n}.png" for n in part], np.zeros((0, 2)), JoinedArray.join([])) for part in numbers
+        ]
+
+    known = known_names(named(range(20)))
+    grown = named(range(40_000), range(40_000, 50_000))
+    assert (len(known), len(known_names(grown))) == (20, 1000)
+    assert not np.isin(known, known_names(grown)).any(), "none is among the lowest of all"
+    assert knows_any(known, grown)
+    assert not knows_any(known, named(range(20, 50_000)))

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from cnnlib.codec.images import decode_picture
 from cnnlib.config import SampleConfig, load_captcha_config
 from cnnlib.core.errors import ConfigError, SampleError
+from cnnlib.core.files import temporary_path
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.synthesis.generators import GENERATORS, captchas
 from cnnlib.training import drawn
@@ -120,6 +122,44 @@ def test_pictures_drawn_ahead_are_kept_and_come_again(drawing: Callable[..., Sam
     assert sorted(config.cache_dir.rglob("*.png")) == sorted(files)
     fewer = load_drawn(drawing(drawn_pictures=12)).training
     assert sorted(fewer.names) == sorted(name for name in data.training.names if int(name[-10:-4]) < 12)
+
+
+@pytest.mark.slow
+def test_trainings_that_start_together_draw_no_more_than_one(look: Path, tmp_path: Path) -> None:
+    captcha = load_captcha_config(look)
+
+    def draw_folder(_: int) -> Path:
+        return drawn._drawn_folder(tmp_path / "drawn", captcha, captchas(captcha), 3, 40)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [*pool.map(draw_folder, range(2))] == [tmp_path / "drawn"] * 2
+    assert numbers_in(tmp_path / "drawn") == [*range(40)]
+
+
+def numbers_in(folder: Path) -> list[int]:
+    return sorted(int(path.stem.rpartition("-")[2]) for path in folder.glob("*.png"))
+
+
+@pytest.mark.slow
+def test_just_what_is_missing_below_the_number_is_drawn(drawing: Callable[..., SampleConfig]) -> None:
+    """A run that was asked for more, or one of an older version beside another, left more than there are to be."""
+    config = drawing(drawn_pictures=12)
+    first = load_drawn(config)
+    training, verification = first.training.folder, first.verification.folder
+    missing = next(training.glob("*-000003.png"))
+    missing.rename(temporary_path(missing))  # as a kill leaves it
+    next(verification.glob("*-000004.png")).unlink()
+    path = next(verification.glob("*-000005.png"))
+    content = path.read_bytes()
+    path.write_bytes(b"")  # as a power cut leaves it
+    for number in (20, 21, 22):
+        path.with_name(f"00_4294967296-{number:06d}.png").write_bytes(content)
+    (verification / "00_4294967296-000023.png").write_bytes(b"")
+    data = load_drawn(config)
+    assert (len(data.training), len(data.verification), data.skipped) == (12, 20, {})
+    assert numbers_in(training) == [*range(12)]
+    assert numbers_in(verification) == [*range(23)]
+    assert path.read_bytes() == content
 
 
 @pytest.mark.slow

@@ -1,16 +1,19 @@
 import json
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import train_model
 from cnnlib.config import SampleConfig
-from cnnlib.core.errors import ConfigError, SampleError
+from cnnlib.core.errors import ConfigError, ModelError, SampleError
 from cnnlib.evaluation.learning_curve import Forecast, Measured
 from cnnlib.training.forecasting import Measurement, forecast_labels, forecast_lines, measure_parts, steps_of, targets
+from cnnlib.training.trainer import Trainer
 from tests.helpers import SHORT, fill, write_config
 
 pytestmark = pytest.mark.slow
@@ -28,8 +31,15 @@ def labelled(configure: Callable[..., SampleConfig], small_network: str) -> Samp
     return config
 
 
+def times(folder: Path) -> dict[Path, int]:
+    """When the files of a folder were written, but for locks."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
 def test_each_part_is_learned_and_others_are_read(labelled: SampleConfig, tmp_path: Path) -> None:
-    before = sorted(tmp_path.rglob("*"))
+    Trainer(labelled)  # decodes the pictures
+    before, temporary = times(tmp_path), Path(tempfile.gettempdir())
+    folders = sorted(filter(Path.is_dir, temporary.iterdir()))
     lines: list[str] = []
     measurement = measure_parts(labelled, lines.append)
     assert [(each.labels, each.pictures) for each in measurement.measured] == [(30, 90), (60, 60), (90, 30)]
@@ -37,7 +47,8 @@ def test_each_part_is_learned_and_others_are_read(labelled: SampleConfig, tmp_pa
     assert (measurement.labels, measurement.signal) == (120, None)
     right = 90 - measurement.measured[0].misread
     assert lines[1] == f"After a training on 30 labels: {right} of 90 other pictures are read right"
-    assert sorted(tmp_path.rglob("*")) == before
+    assert times(tmp_path) == before, "what is decoded is taken, and nothing written"
+    assert sorted(filter(Path.is_dir, temporary.iterdir())) == folders
 
 
 def test_signal_ends_it_without_a_forecast(
@@ -67,6 +78,26 @@ def test_parts_start_as_a_training_does(labelled: SampleConfig, monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt):
         train_model.TrainModel(labelled).forecast("none")
     assert starts == ["none"]
+
+
+def test_pictures_that_can_not_be_kept_are_an_error_whose_way_out_helps(
+    labelled: SampleConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "full").write_text("no folder")
+    with pytest.raises(SampleError, match=r"full/train-.* can't be kept there: .* name another folder as cache_dir"):
+        measure_parts(labelled.model_copy(update={"cache_dir": tmp_path / "full"}), silent)
+    monkeypatch.setattr("cnnlib.training.forecasting.PARTS", (1 / 4,))
+    assert measure_parts(labelled.model_copy(update={"cache_dir": tmp_path / "another"}), silent).measured
+    assert [*(tmp_path / "another").rglob("*.pictures")]
+
+
+def test_lack_of_memory_names_the_key_to_lower(labelled: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(*_: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(Trainer, "step", out_of_memory)
+    with pytest.raises(ModelError, match=r"memory ran out: lower train_batch_size \(now 32\), or close other programs"):
+        measure_parts(labelled, silent)
 
 
 def test_few_labels_are_refused(short: SampleConfig) -> None:

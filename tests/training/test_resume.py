@@ -12,14 +12,14 @@ from cnnlib.core.errors import ModelError
 from cnnlib.core.paths import GENERAL_MODEL, display_path
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 from cnnlib.inference.model_card import CARD, load_card
-from cnnlib.training.checkpoint import NO_NAMES
+from cnnlib.training.checkpoint import NO_NAMES, known_names
 from cnnlib.training.dataset import Dataset
 from cnnlib.training.evaluator import Evaluator
 from cnnlib.training.loop import export_checkpoint, train
 from cnnlib.training.resume import resume, start
 from cnnlib.training.save import save
 from cnnlib.training.trainer import Trainer
-from tests.helpers import SHORT, fill
+from tests.helpers import SHORT, draw, fill
 from tests.small_network import Small
 from train_model import TrainModel
 
@@ -235,6 +235,17 @@ def test_pictures_of_another_captcha_are_refused_with_the_way_out(finished: Samp
     with pytest.raises(ModelError, match=message):
         train(finished, lambda _: None)
     assert (finished.model_save_dir / CARD).read_bytes() == card
+
+
+def test_pictures_among_very_many_others_are_known(finished: SampleConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnlib.training.checkpoint.KNOWN_NAMES", 1)
+    (lowest,) = Trainer(finished).progress.known
+    named = (SimpleNamespace(names=[f"01_{number}.png"]) for number in range(10**5))
+    (name,) = next(part.names for part in named if known_names([part])[0] < lowest)
+    draw("01", finished.train_image_dir / name)
+    trainer = Trainer(finished)
+    assert trainer.progress.known[0] < lowest, "the one name that is kept is none of the older training"
+    assert resume(trainer)
 
 
 def test_checkpoint_that_knows_no_names_takes_any_pictures(finished: SampleConfig) -> None:

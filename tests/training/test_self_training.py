@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from cnnlib.codec.alphabet import Prediction
@@ -188,6 +189,30 @@ def test_a_text_counts_when_both_views_give_it_surely(
     assert isinstance(trainer.source, HalfLabelled)
     _, labels = next(iter(trainer.source.stream([place + np.arange(32)], 0)))
     assert (labels[:10] == [0, 1]).all() == counts
+
+
+@pytest.mark.parametrize("alphabet", ["abAB", "AB", "aB"])
+def test_ignored_case_teaches_the_classes_of_the_labels(
+    configure: Callable[..., SampleConfig], keys: dict[str, Any], alphabet: str
+) -> None:
+    config = configure(**keys, char_set=alphabet, ignore_case=True)
+    fill(config.train_image_dir, 40, characters="ab")
+    for number, folder in enumerate(config.unlabelled_dirs * 5):
+        scatter(folder / f"picture {number}.png", seed=number)
+    trainer = Trainer(config, load_with_unlabelled)
+    answer = np.full((2, config.alphabet.classes), 0.001, np.float32)
+    for row, (capital, small) in enumerate(("Aa", "Bb")):
+        for case, share in ((small, 0.3), (capital, 0.699)):
+            if case in alphabet:
+                answer[row, alphabet.index(case)] = share
+    answer /= answer.sum(axis=1, keepdims=True)
+    trainer.evaluator._answer = lambda pictures: tf.constant(np.repeat(answer[np.newaxis], len(pictures), axis=0))
+    lines: list[str] = []
+    teach(trainer, lines.append)
+    assert lines == ["10 of 10 pictures without labels are read surely, and train"]
+    assert isinstance(trainer.source, HalfLabelled)
+    _, labels = next(iter(trainer.source.stream([trainer.place_of(LINE_STEPS) + np.arange(32)], 0)))
+    assert (labels[:5] == [0, 1]).all(), "which each of these alphabets learns"
 
 
 def test_a_training_without_such_pictures_teaches_nothing(short: SampleConfig) -> None:
