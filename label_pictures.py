@@ -183,7 +183,8 @@ def labelling_of(config: SampleConfig, config_path: Path, folder: Path, pictures
     sets = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
     journal = Journal(journal_path(config_path, folder))
     journal.note_folder(folder)
-    return Labelling(pictures.entries, journal, Copies(config.origin_dirs[0], sets[1:]), reader_of(config))
+    copies = Copies(config.origin_dirs[0], sets[1:])
+    return Labelling(pictures.entries, journal, copies, reader_of(config), fold=config.label)
 
 
 def reader_of(config: SampleConfig) -> ModelInUse:
@@ -246,7 +247,8 @@ def look_again(config: SampleConfig, config_path: Path, table: Path) -> Labellin
     journal = Journal(journal_path(config_path, table))
     filing = Renames(PROJECT_ROOT, config.train_image_dir.with_name(ASIDE))
     sets = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
-    return Labelling(suspects_in(table, sets, filing, journal), journal, filing, reader_of(config), at_random=False)
+    suspects, reader = suspects_in(table, sets, filing, journal), reader_of(config)
+    return Labelling(suspects, journal, filing, reader, at_random=False, fold=config.label)
 
 
 def journal_path(config_path: Path, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from cnnlib.codec.filenames import SERIAL_DIGITS, file_name, label_of, plain_suf
 from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
-from cnnlib.core.paths import display_path
+from cnnlib.data.verify_and_split import are_one_file, move
 from cnnlib.labelling.journal import Entry
 
 
@@ -82,8 +82,15 @@ class Copies:
     def take_back(self, entry: Entry, standing: Collection[Entry]) -> None:
         """Remove the copy. The same picture may be there twice."""
         copy = self.target / entry.copy
-        if entry.copy and os.path.lexists(copy) and not any(other.copy == entry.copy for other in standing):
+        is_there = entry.copy and os.path.lexists(copy)
+        if is_there and not any(self._have_one_copy(entry, other) for other in standing):
             copy.unlink(missing_ok=True)
+
+    def _have_one_copy(self, entry: Entry, other: Entry) -> bool:
+        """Whether two entries have the same file, as those in other case have on a system that ignores case."""
+        if entry.copy.casefold() != other.copy.casefold():
+            return False
+        return entry.copy == other.copy or are_one_file(self.target / entry.copy, self.target / other.copy)
 
 
 class Renames:
@@ -108,9 +115,14 @@ class Renames:
         _rename(self.root / entry.picture, self._target(entry))
 
     def is_put(self, entry: Entry) -> bool:
-        """Whether nothing has the old name any more, or the label is the old one."""
-        old = self.root / entry.picture
-        return self._target(entry) == old or not old.exists()
+        """Whether nothing has the old name any more, or the label is the old one.
+
+        On a system that ignores case both may name the file. Then the folder tells which one it has.
+        """
+        old, target = self.root / entry.picture, self._target(entry)
+        if str(target) == str(old) or not old.exists():
+            return True
+        return are_one_file(old, target) and target.name in {path.name for path in target.parent.iterdir()}
 
     def may_change(self, entry: Entry) -> bool:  # noqa: ARG002
         """Never: a second look is enough."""
@@ -137,9 +149,7 @@ class Renames:
 
 
 def _rename(path: Path, target: Path) -> None:
-    if path == target or not path.exists():
-        return
-    if target.exists():
-        raise SampleError(f"{display_path(target)}: already exists; {path.name} stays as it is")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    path.rename(target)
+    """Give a picture another name, maybe in another folder. Raises SampleError when another file has it."""
+    if str(path) != str(target) and path.exists():  # on Windows paths are equal that differ in case alone
+        target.parent.mkdir(parents=True, exist_ok=True)
+        move(path, target.parent, target.name)

@@ -1,5 +1,7 @@
 """What the labels so far say about all texts: their characters and lengths."""
 
+from collections.abc import Callable
+
 from cnnlib.codec.characters import escape_odd
 from cnnlib.core.errors import SampleError
 from cnnlib.inference.hints import NO_HINTS, Hints
@@ -15,13 +17,14 @@ class UnusualError(SampleError):
 class KnownTexts:
     """The labels that stand in a journal."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, fold: Callable[[str], str] = str) -> None:
+        """Labels are the same if `fold` makes them so, as where case is ignored."""
+        self._journal, self.fold = journal, fold
 
     @property
     def labels(self) -> list[str]:
-        """The labels that stand, the oldest first."""
-        return [entry.label for entry in self._journal.standing.values() if entry.action == "label"]
+        """The labels that stand, folded, the oldest first."""
+        return [self.fold(entry.label) for entry in self._journal.standing.values() if entry.action == "label"]
 
     def hints(self, characters: str, lengths: tuple[int, int]) -> Hints:
         """What they say to a model that reads these characters and lengths, once there are enough of them."""
@@ -39,7 +42,7 @@ class KnownTexts:
         labels = self.labels
         if len(labels) < NARROWED_FROM:
             return
-        new = sorted({*text} - {*"".join(labels)})
+        new = sorted({*self.fold(text)} - {*"".join(labels)})
         if new:
             raise UnusualError(f"no label so far has {escape_odd(' '.join(new))}; once more if it is right")
         if len(text) not in {*map(len, labels)}:

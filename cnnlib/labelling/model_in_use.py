@@ -17,7 +17,7 @@ class ModelInUse:
     def __init__(self, model_dir: Path, hints: Hints = NO_HINTS) -> None:
         """`hints` are what the config says of all texts, of which any model can make use."""
         self._model_dir, self._hints, self.version = model_dir, hints, GENERAL
-        self._recognizer = self._general = Recognizer.general()
+        self._recognizer = self._general = Recognizer.general(hints=hints)
         self.refresh()
 
     @property
@@ -27,7 +27,7 @@ class ModelInUse:
 
     @property
     def characters(self) -> str:
-        """Those that it reads."""
+        """Those that it reads, in lower case where case is ignored."""
         return self._recognizer.characters
 
     @property
@@ -41,7 +41,7 @@ class ModelInUse:
             card = load_card(self._model_dir)
             version = f"{card.step} {card.saved_at}"
             if version != self.version:
-                self._recognizer, self.version = Recognizer(self._model_dir), version
+                self._recognizer, self.version = Recognizer(self._model_dir, hints=self._hints), version
         except ModelError:
             return
 
@@ -51,6 +51,6 @@ class ModelInUse:
         Raises SampleError.
         """
         try:
-            return self._recognizer.recognize(picture, hints.over(self._hints))
+            return self._recognizer.recognize(picture, hints)
         except SizeError:
-            return self._general.recognize(picture, self._hints)
+            return self._general.recognize(picture)

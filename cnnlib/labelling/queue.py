@@ -4,7 +4,7 @@ import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -44,7 +44,7 @@ class Reader(Protocol):
 
     @property
     def characters(self) -> str:
-        """Those that it reads."""
+        """Those that it reads, in lower case where case is ignored."""
 
     @property
     def lengths(self) -> tuple[int, int]:
@@ -79,15 +79,25 @@ class Queue:
     """
 
     def __init__(
-        self, files: Sequence[File], journal: Journal, filing: Filing, reader: Reader, *, at_random: bool
+        self,
+        files: Sequence[File],
+        journal: Journal,
+        filing: Filing,
+        reader: Reader,
+        *,
+        at_random: bool,
+        fold: Callable[[str], str] = str,
     ) -> None:
-        """`at_random`: the files come in an order at random, always the same; else in their own."""
+        """`at_random`: the files come in an order at random, always the same; else in their own.
+
+        Labels are the same if `fold` makes them so.
+        """
         by_name = dict(_named(files))
         self.order = Order([*by_name], at_random=at_random)
         self.files = [by_name[name] for name in self.order.names]
         self.reader, self.doubles = reader, Doubles()
         self.unreadable: dict[int, str] = {}  # files that are no pictures, as far as they were looked at: the reason
-        self._journal, self._filing, self._known = journal, filing, KnownTexts(journal)
+        self._journal, self._filing, self.known = journal, filing, KnownTexts(journal, fold)
         self._leases: dict[int, tuple[str, float]] = {}
         self._chosen: set[int] = set()  # because of their readings
         self._readings: dict[int, tuple[str, Hints, Prediction]] = {}
@@ -239,7 +249,7 @@ class Queue:
             self._until_apart, self._version = 0, self.reader.version
 
     def _hints(self) -> Hints:
-        return self._known.hints(self.reader.characters, self.reader.lengths)
+        return self.known.hints(self.reader.characters, self.reader.lengths)
 
     def _read(self, number: int, hints: Hints) -> Prediction:
         """How the model reads a picture. It is read again when more is known, or by a new model. Raises SampleError."""

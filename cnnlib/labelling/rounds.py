@@ -97,9 +97,12 @@ def fit_config(path: Path) -> SampleConfig:
 
 
 def count_labelled(config: SampleConfig) -> int:
-    """How many labelled pictures the folders of a config hold, those for the test among them."""
+    """How many labelled pictures the folders of a config hold, those for the test among them.
+
+    Those of all formats count: `fit_config` widens the config to them.
+    """
     folders = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
-    return sum(1 for folder in folders for _ in scan_labels(folder, config.image_suffix))
+    return sum(1 for folder in folders for _ in scan_labels(folder, ANY_SUFFIX))
 
 
 def hold_back(config: SampleConfig, journal: Journal) -> int:

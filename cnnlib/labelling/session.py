@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from cnnlib.data.sources import Entry as File
 from cnnlib.evaluation.metrics import interval
 from cnnlib.labelling.filing import Filing
 from cnnlib.labelling.journal import Entry, Journal
-from cnnlib.labelling.known_texts import KnownTexts, UnusualError
+from cnnlib.labelling.known_texts import UnusualError
 from cnnlib.labelling.order import doubles_among
 from cnnlib.labelling.queue import Question, Queue, Reader
 
@@ -76,12 +76,22 @@ class Labelling:
     """
 
     def __init__(
-        self, files: Sequence[File], journal: Journal, filing: Filing, reader: Reader, *, at_random: bool = True
+        self,
+        files: Sequence[File],
+        journal: Journal,
+        filing: Filing,
+        reader: Reader,
+        *,
+        at_random: bool = True,
+        fold: Callable[[str], str] = str,
     ) -> None:
-        """`at_random`: the files come in an order at random, always the same; else in their own."""
-        self.queue = Queue(files, journal, filing, reader, at_random=at_random)
+        """`at_random`: the files come in an order at random, always the same; else in their own.
+
+        Labels are the same if `fold` makes them so, as where case is ignored.
+        """
+        self.queue, self.fold = Queue(files, journal, filing, reader, at_random=at_random, fold=fold), fold
         self.files, self._names = self.queue.files, self.queue.order.names
-        self.journal, self.filing, self.reader, self._known = journal, filing, reader, KnownTexts(journal)
+        self.journal, self.filing, self.reader, self._known = journal, filing, reader, self.queue.known
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._lock = threading.RLock()
         self._seconds: list[float] = []  # that labels took
@@ -169,13 +179,16 @@ class Labelling:
         again = self.queue.asked_again(tab)
         if before is None or again is None or again.number != number:
             return False
-        same = text == before.label
+        same = self._is_same(text, before.label)
         if not same and not sure:
             raise UnusualError(f"before, you wrote {escape_odd(before.label)}; once more if this is right")
         self.journal.append(Entry("again", before.picture, text, tab=tab, before=before.label))
         if not same:
             self._take_back(before, tab)
         return same
+
+    def _is_same(self, label: str, other: str) -> bool:
+        return self.fold(label) == self.fold(other)
 
     def _take_back(self, entry: Entry, tab: str) -> None:
         self.journal.append(Entry("undo", entry.picture, entry.label, entry.copy, tab=tab))
@@ -294,7 +307,7 @@ class Labelling:
                 for entry in standing.values()
                 if entry.action == "label" and entry.at_random and entry.model == self.reader.version
             ]
-            share = sum(entry.label == entry.reading for entry in asked) / max(1, len(asked))
+            share = sum(self._is_same(entry.label, entry.reading) for entry in asked) / max(1, len(asked))
             return Progress(
                 done=len(labels),
                 aside=len(standing) - len(labels),
@@ -304,7 +317,7 @@ class Labelling:
                 alphabet="".join(sorted({*"".join(labels)})),
                 lengths=(min(map(len, labels)), max(map(len, labels))) if labels else None,
                 again=len(self.journal.again),
-                differed=sum(entry.label != entry.before for entry in self.journal.again.values()),
+                differed=sum(not self._is_same(entry.label, entry.before) for entry in self.journal.again.values()),
                 doubles=len(self.queue.doubles.exact),
                 unreadable=len(self.unreadable()),
             )

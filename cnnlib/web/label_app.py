@@ -232,7 +232,8 @@ def _refused() -> Iterator[None]:
 
 def _state(labelling: Labelling, question: Question | None) -> Response:
     """How far it is, and the next question."""
-    return jsonify({"question": question and _shown(question), "progress": asdict(labelling.progress())})
+    shown = question and _shown(labelling, question)
+    return jsonify({"question": shown, "progress": asdict(labelling.progress())})
 
 
 def _round(rounds: Rounds | None) -> Response:
@@ -249,11 +250,11 @@ def _grid(labelling: Labelling, tab: str) -> Response:
 
 def _sheet(labelling: Labelling, questions: Sequence[Question], message: str = "") -> Response:
     """How far it is, a page of the grid, and what to say about it."""
-    shown = [_shown(question) for question in questions]
+    shown = [_shown(labelling, question) for question in questions]
     return jsonify({"questions": shown, "progress": asdict(labelling.progress()), "message": message})
 
 
-def _shown(question: Question) -> dict[str, Any]:
+def _shown(labelling: Labelling, question: Question) -> dict[str, Any]:
     reading = question.reading
     return {
         "number": question.number,
@@ -263,6 +264,15 @@ def _shown(question: Question) -> dict[str, Any]:
         "label": question.label,
         "confidence": round(reading.confidence, 6),
         "model": question.model,
-        "doubtful": [share < DOUBTFUL for share in reading.character_confidences],
+        "doubtful": _doubtful(labelling, question),
         "least": min(range(len(reading.text)), key=reading.character_confidences.__getitem__, default=0),
     }
+
+
+def _doubtful(labelling: Labelling, question: Question) -> list[bool]:
+    """Which characters are marked: those of a known label that the reading has not, or those not read surely."""
+    known = question.label if question.said is None else question.said
+    if known is None:
+        return [share < DOUBTFUL for share in question.reading.character_confidences]
+    label, reading = labelling.fold(known), labelling.fold(question.reading.text)
+    return [character != reading[place : place + 1] for place, character in enumerate(label)]

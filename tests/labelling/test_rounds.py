@@ -2,6 +2,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -24,6 +25,7 @@ from cnnlib.labelling.model_in_use import GENERAL, ModelInUse
 from cnnlib.labelling.round_state import ENDED, RoundFolder, Rounds, RoundState, ending
 from cnnlib.labelling.rounds import fit_config, hold_back, open_config, swap_in
 from cnnlib.labelling.session import Label, Labelling
+from cnnlib.web.label_app import create_label_app
 from tests.helpers import draw, eventually, fill, run_script, write_config
 
 SAID = """\
@@ -304,6 +306,29 @@ def test_too_few_labelled_pictures_are_refused(folder: RoundFolder) -> None:
     with pytest.raises(SampleError, match="expected 10 or more labelled pictures to train on; got 9; label some more"):
         started.start()
     assert not folder.log.exists()
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "gif", "bmp", "webp"])
+def test_round_is_started_on_pictures_of_any_format(
+    suite: Callable[..., SampleConfig], tmp_path: Path, folder: RoundFolder, suffix: str
+) -> None:
+    suite()
+    path, pictures = tmp_path / "conf/site_config.json", tmp_path / "pictures"
+    for number in range(10, 20):
+        draw(str(number), pictures / f"{number}.{suffix}")
+    config = open_config(path)
+    labelling = label_pictures.open_labelling(config, path, pictures)
+    started = Rounds([sys.executable, "-c", ""], folder, partial(rounds.count_labelled, config))
+    client = create_label_app(lambda: labelling, started).test_client()
+    for number, file in enumerate(labelling.files):
+        if number == 9:
+            assert "got 9; label some more" in client.post("/round", json={}).json["message"]
+        labelling.label(number, Label(file.name.stem))
+    answer = client.post("/round", json={})
+    assert answer.status_code == 200, answer.json
+    assert eventually(lambda: not stated(started).running)
+    assert fit_config(path).image_suffix == suffix
+    assert rounds.count_labelled(config) == 10, "as the page counts that was opened before"
 
 
 @pytest.mark.parametrize(

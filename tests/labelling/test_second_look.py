@@ -11,9 +11,10 @@ from cnnlib.data.folders import list_entries
 from cnnlib.labelling.filing import Renames
 from cnnlib.labelling.journal import Entry, Journal
 from cnnlib.labelling.queue import Question
-from cnnlib.labelling.session import Label, Labelling
+from cnnlib.labelling.session import Label, Labelling, TakenError
 from cnnlib.labelling.suspects import suspects_in
 from tests.helpers import draw
+from tests.labelling.case_blind import ignore_case
 
 Look = Callable[[], Labelling]
 
@@ -104,7 +105,7 @@ def test_correction_is_taken_back_also_after_a_start_anew(look: Look, tmp_path: 
 def test_name_that_is_taken_is_refused_and_nothing_is_overwritten(look: Look, tmp_path: Path) -> None:
     other = draw("11", tmp_path / "train" / "11_1.png", seed=9).read_bytes()
     labelling = look()
-    with pytest.raises(SampleError, match=r"11_1\.png: already exists; 01_1\.png stays as it is"):
+    with pytest.raises(SampleError, match=r"11_1\.png: already exists; .*/01_1\.png stays where it is"):
         labelling.label(0, Label("11"))
     assert (tmp_path / "train" / "11_1.png").read_bytes() == other
     assert "train/01_1.png" in names_in(tmp_path)
@@ -114,6 +115,26 @@ def test_correction_that_a_kill_cut_off_is_finished(look: Look, tmp_path: Path) 
     Journal(tmp_path / "labels.jsonl").append(Entry("label", "test/01_2.png", "11", "11_2.png"))
     assert look().progress().done == 1
     assert "test/11_2.png" in names_in(tmp_path)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_correction_of_case_alone_is_filed_where_the_system_ignores_case(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    ignore_case(monkeypatch)
+    if killed:
+        Journal(tmp_path / "labels.jsonl").append(Entry("label", "train/a%2Fb_3.png", "A/b", "A%2Fb_3.png", tab="tab"))
+    else:
+        look().label(2, Label("A/b", tab="tab"))
+    labelling = look()
+    assert "train/A%2Fb_3.png" in names_in(tmp_path)
+    assert labelling.progress().done == 1
+    with pytest.raises(TakenError, match="something was said about it already"):
+        labelling.label(2, Label("a/b"))
+    question = labelling.undo("tab")
+    assert question
+    assert (question.label, question.said) == ("a/b", "A/b")
+    assert names_in(tmp_path) == ["test/01_2.png", "train/01_1.png", "train/a%2Fb_3.png"]
 
 
 def test_pictures_outside_the_sets_are_passed_over(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from cnnlib.labelling.known_texts import KnownTexts, UnusualError
 from cnnlib.labelling.queue import Question
 from cnnlib.labelling.session import Label, Labelling, TakenError
 from tests.helpers import draw, fill
+from tests.labelling.case_blind import ignore_case
 
 
 class Reader:
@@ -45,10 +46,10 @@ Open = Callable[..., Labelling]
 def opened(tmp_path: Path) -> Open:
     """Opens the labelling of a folder, as each start of the script does."""
 
-    def open_labelling(reader: Any = None) -> Labelling:
+    def open_labelling(reader: Any = None, **options: Any) -> Labelling:
         files = list_source(tmp_path / "pictures").entries
         journal, sets = Journal(tmp_path / "labels.jsonl"), [tmp_path / "train", tmp_path / "test"]
-        return Labelling(files, journal, Copies(tmp_path / "origin", sets), reader or Reader())
+        return Labelling(files, journal, Copies(tmp_path / "origin", sets), reader or Reader(), **options)
 
     return open_labelling
 
@@ -222,6 +223,22 @@ def test_same_picture_twice_makes_one_copy_which_stays_for_the_other(opened: Ope
     assert list_entries(tmp_path / "origin") == []
 
 
+def test_copy_is_kept_for_a_label_in_other_case_where_the_system_ignores_case(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = draw("ab", tmp_path / "pictures" / "a.png").read_bytes()
+    (tmp_path / "pictures" / "b.png").write_bytes(data)
+    ignore_case(monkeypatch)
+    labelling = opened()
+    for text in ("AB", "ab"):
+        label(labelling, text)
+    assert labels_in(tmp_path / "origin") == ["AB"]
+    labelling.undo("tab")
+    assert labels_in(tmp_path / "origin") == ["AB"]
+    labelling.undo("tab")
+    assert labels_in(tmp_path / "origin") == []
+
+
 def test_labels_narrow_the_readings_and_new_things_are_asked_about(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +257,36 @@ def test_labels_narrow_the_readings_and_new_things_are_asked_about(
     labelling.label(question.number, Label("0x", "00", 0.5, 1.0, "tab"), sure=True)
     label(labelling, "xx")
     assert reader.hints[-1] == Hints("012", 2, 3)
+
+
+def test_labels_in_either_case_are_one_where_case_is_ignored(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_texts, "NARROWED_FROM", 3)
+    fill(tmp_path / "pictures", 8)
+    reader = Reader()
+    reader.characters = "0abc"
+    labelling = opened(reader, fold=str.lower)
+    for text in ("AB", "C", "Ba"):
+        label(labelling, text)
+    question = asked(labelling)
+    assert reader.hints[-1] == Hints("abc", 1, 2)
+    assert labelling.progress().alphabet == "abc"
+    with pytest.raises(UnusualError, match="no label so far has x;"):
+        labelling.label(question.number, Label("aX"))
+    label(labelling, "cA")
+    assert labels_in(tmp_path / "origin") == ["AB", "Ba", "C", "cA"], "as they were written"
+
+
+def test_reading_in_other_case_is_right_where_case_is_ignored(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 2)
+    labelling = opened(fold=str.lower)
+    for text in ("2E8J", "2e8K"):
+        question = asked(labelling)
+        labelling.label(question.number, Label(text, "2e8j", model=question.model, tab="tab"))
+    right = labelling.progress().right
+    assert right
+    assert right[0] == 0.5
 
 
 def test_lengths_that_the_model_does_not_read_do_not_narrow(
@@ -415,12 +462,12 @@ def every_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "AGAIN_AFTER", 2)
 
 
-def until_asked_again(labelling: Labelling) -> Question:
-    """Label pictures with 01 until one comes again; returns that question."""
+def until_asked_again(labelling: Labelling, text: str = "01") -> Question:
+    """Label pictures until one comes again; returns that question."""
     done = set[str]()
     while (question := asked(labelling)).name not in done:
         done.add(question.name)
-        labelling.label(question.number, Label("01", "00", tab="tab"))
+        labelling.label(question.number, Label(text, "00", tab="tab"))
     return question
 
 
@@ -452,6 +499,18 @@ def test_another_label_the_second_time_counts_when_it_is_said_again(opened: Open
     assert labels_in(tmp_path / "origin").count("11") == 1
     assert len(list_entries(tmp_path / "origin")) == progress.done
     assert opened().progress() == replace(progress, a_minute=None)
+
+
+@pytest.mark.usefixtures("every_other")
+def test_same_label_in_other_case_does_not_differ_where_case_is_ignored(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 20)
+    labelling = opened(fold=str.lower)
+    question = until_asked_again(labelling, "aB")
+    labelling.label(question.number, Label("Ab", tab="tab"))
+    progress = labelling.progress()
+    assert (progress.again, progress.differed) == (1, 0)
+    assert {*labels_in(tmp_path / "origin")} == {"aB"}
+    assert opened(fold=str.lower).progress().differed == 0
 
 
 @pytest.mark.usefixtures("every_other")

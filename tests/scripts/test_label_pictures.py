@@ -1,3 +1,5 @@
+import json
+import shutil
 import subprocess
 import warnings
 import zipfile
@@ -11,8 +13,9 @@ import label_pictures
 from cnnlib.config import load_sample_config
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import take_lock
-from cnnlib.core.paths import PROJECT_ROOT
-from cnnlib.inference.hints import NO_HINTS
+from cnnlib.core.paths import GENERAL_MODEL, PROJECT_ROOT
+from cnnlib.inference.hints import NO_HINTS, Hints
+from cnnlib.labelling import known_texts
 from cnnlib.labelling.model_in_use import ModelInUse
 from cnnlib.labelling.session import Label, Labelling
 from tests.helpers import draw, fill, write_config
@@ -126,6 +129,28 @@ def test_readings_are_in_lower_case_where_the_config_ignores_case(tmp_path: Path
         assert question
         texts.append(question.reading.text)
     assert texts == ["HEX", "hex"]
+
+
+def test_model_of_capitals_is_narrowed_to_the_labels_where_case_is_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_texts, "NARROWED_FROM", 1)
+    for name in ("x.png", "y.png"):
+        draw("HEX", tmp_path / "pictures" / name, size=(60, 24), seed=ord(name[0]))
+    path = write_config(tmp_path, ignore_case=True)
+    config = load_sample_config(path)
+    shutil.copytree(GENERAL_MODEL, config.model_save_dir)
+    card = config.model_save_dir / "model_card.json"
+    keys = json.loads(card.read_text(encoding="utf-8"))
+    keys["characters"] = [chr(0x4E00 + ord(each)) if each.islower() else each for each in keys["characters"]]
+    card.write_text(json.dumps(keys), encoding="utf-8")
+    labelling = label_pictures.open_labelling(config, path, tmp_path / "pictures")
+    assert labelling.reader.trained
+    labelling.label(0, Label("HEX"))
+    question = labelling.next_question("tab")
+    assert question
+    assert question.reading.text == "hex"
+    assert labelling.queue._hints() == Hints("ehx", 3, 3)
 
 
 @pytest.fixture

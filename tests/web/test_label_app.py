@@ -2,13 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.codec.filenames import label_of
@@ -370,6 +370,123 @@ def test_buttons_do_what_the_keys_do(shown: Page, labels: Any) -> None:
     assert labels() == []
 
 
+@pytest.fixture
+def two_on_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "GRID_PICTURES", 2)
+
+
+def click_at(page: Page, name: str, count: int = 1) -> None:  # noqa: F811
+    """Click on a button as the first or second click of a double one."""
+    page.get_by_role("button", name=name).hover()
+    page.mouse.down(click_count=count)
+    page.mouse.up(click_count=count)
+
+
+@needs_browser
+@pytest.mark.usefixtures("two_on_a_page")
+@pytest.mark.parametrize(
+    ("name", "done", "aside"),
+    [("Right, next", 1, 0), ("Can't be read", 0, 1), ("The others are right, next page", 2, 0)],
+)
+def test_double_click_says_nothing_about_the_next_picture(
+    shown: Page, labelling: Labelling, name: str, done: int, aside: int
+) -> None:
+    def wait_for_pictures() -> None:
+        for number in range(2) if done == 2 else ():
+            expect(shown.locator(".tile img").nth(number)).to_have_js_property("naturalWidth", 32)
+        expect(shown.locator("#picture")).to_have_attribute("aria-busy", "false")
+
+    wait_for_pictures() if done < 2 else shown.locator("#grid").click()
+    wait_for_pictures()
+    click_at(shown, name)
+    expect(shown.locator("#bar")).to_have_js_property("value", (done + aside) / 4)
+    wait_for_pictures()
+    click_at(shown, name, 2)
+    shown.wait_for_timeout(200)
+    progress = labelling.progress()
+    assert (progress.done, progress.aside) == (done, aside)
+    click_at(shown, name)
+    expect(shown.locator("#bar")).to_have_js_property("value", (done + aside) / 2)
+
+
+@needs_browser
+def test_second_tap_accepts_neither_the_next_picture_nor_an_unusual_label(
+    app: Flask,
+    browser: Browser,  # noqa: F811
+    labels: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(known_texts, "NARROWED_FROM", 1)
+    with running(app) as address, browser.new_context(has_touch=True) as context:
+        page = context.new_page()
+        page.add_init_script("window.now = 0; performance.now = () => window.now")  # a clock that stands still
+        page.goto(address)
+        expect(page.locator("#picture")).to_have_attribute("aria-busy", "false")
+        tap_again(page)
+        assert labels() == []
+        tap_later(page)
+        expect(page.locator("#count")).to_contain_text("1 of 4")
+        expect(page.locator("#picture")).to_have_attribute("aria-busy", "false")
+        tap_again(page)
+        assert labels() == ["0l0l"]
+        page.keyboard.type("x")
+        tap_later(page)
+        expect(page.locator("#message")).to_contain_text("no label so far has x")
+        tap_again(page)
+        assert labels() == ["0l0l"]
+        tap_later(page)
+        expect(page.locator("#count")).to_contain_text("2 of 4")
+        assert labels() == ["0l0l", "0lxl"]
+
+
+def tap_again(page: Page) -> None:  # noqa: F811
+    """Tap at once by the page's clock, but so late that the browser counts no double tap; wait for what it may do."""
+    page.wait_for_timeout(500)
+    page.locator("#accept").tap()
+    page.wait_for_timeout(200)
+
+
+def tap_later(page: Page) -> None:  # noqa: F811
+    """Tap when a person has seen the page."""
+    page.evaluate("window.now += 300")
+    page.wait_for_timeout(500)
+    page.locator("#accept").tap()
+
+
+def tab_of(page: Page) -> str:  # noqa: F811
+    return str(page.evaluate("sessionStorage.getItem('tab')"))
+
+
+@needs_browser
+def test_tab_that_was_duplicated_shows_another_picture(shown: Page, labelling: Labelling) -> None:
+    name, about = tab_of(shown), shown.locator("#about").inner_text()
+    with shown.context.expect_page() as opened:
+        shown.evaluate("() => { open(location.href); }")  # with a copy of what the tab stores, as a duplicate
+    twin = opened.value
+    expect(twin.locator("#cells .here")).to_have_text("0")
+    assert tab_of(shown) == name != tab_of(twin)
+    assert about != twin.locator("#about").inner_text()
+    assert {tab for tab, _ in labelling.queue._leases.values()} == {name, tab_of(twin)}
+    twin.close()
+    for _ in range(3):
+        shown.reload()
+        expect(shown.locator("#about")).to_have_text(about)
+        assert tab_of(shown) == name
+
+
+@needs_browser
+def test_tab_is_named_where_the_browser_has_no_locks(app: Flask, page: Page, labels: Any) -> None:  # noqa: F811
+    page.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")  # as without HTTPS
+    with running(app) as address:
+        page.goto(address)
+        expect(page.locator("#cells .here")).to_have_text("0")
+        name = tab_of(page)
+        page.reload()
+        enter(page)
+        expect(page.locator("#count")).to_contain_text("1 of 4")
+        assert (tab_of(page), labels()) == (name, ["0l0l"])
+
+
 @needs_browser
 def test_page_asks_for_the_token(labelling: Labelling, page: Page) -> None:  # noqa: F811
     with running(create_label_app(lambda: labelling, token="secret")) as address:
@@ -648,6 +765,26 @@ def test_second_look_keeps_a_label_or_takes_the_reading(tmp_path: Path, page: Pa
         expect(page.locator("#end")).to_be_visible()
         expect(page.locator("#end-text")).to_contain_text("have had their second look")
     assert sorted(path.name for path in list_entries(tmp_path / "train")) == ["0l0l_2.png", "0l11_1.png"]
+
+
+@needs_browser
+@pytest.mark.parametrize(("fold", "doubtful"), [(str.lower, 0), (str, 1)])
+def test_second_look_marks_no_letter_for_its_case_where_case_is_ignored(
+    tmp_path: Path,
+    page: Page,  # noqa: F811
+    fold: Callable[[str], str],
+    doubtful: int,
+) -> None:
+    path = draw("01", tmp_path / "train" / "0L0l_1.png")
+    file = File(PurePosixPath("train", path.name), lambda _: path.read_bytes())
+    journal, renames = Journal(tmp_path / "labels.jsonl"), Renames(tmp_path, tmp_path / "aside")
+    reader: Any = Reader()
+    labelling = Labelling([file], journal, renames, reader, at_random=False, fold=fold)
+    with running(create_label_app(lambda: labelling)) as address:
+        page.goto(address)
+        expect(page.locator("#about")).to_contain_text("labelled 0L0l, read as 0l0l")
+        assert cells(page) == "0L0l"
+        assert page.locator(".cell.doubtful").count() == doubtful
 
 
 @needs_browser

@@ -10,18 +10,43 @@ const stored = {
 };
 
 let token = stored.get("token");
-const tab = stored.get("tab") || crypto.randomUUID?.() || String(Math.random());
-stored.set("tab", tab);
+let tab = "";            // the name of this tab
 
 let question = null;     // as the server asked it
 let cells = [];          // {character, doubtful} of the label as it stands
 let place = 0;           // of the cursor, from 0 to the number of cells
 let shownAt = 0;         // when the question was shown, in milliseconds
 let sure = "";           // a label that the server doubted, and that counts when it is sent again
-let busy = false;
+let busy = true;         // until the tab has its name, and while the server is asked
 let composing = "";      // what an input method composes: it is shown, and not written yet
 let picture = "coming";  // or "shown", or "failed": whether the picture of the question is on the screen
-const pictureIs = (state) => { picture = state; byId("picture").setAttribute("aria-busy", String(state === "coming")); };
+let changedAt = 0;       // when the page changed last, in milliseconds
+const noteChange = () => { changedAt = performance.now(); };
+const pictureIs = (state) => {
+  picture = state;
+  byId("picture").setAttribute("aria-busy", String(state === "coming"));
+  noteChange();
+};
+
+/** Claim a name for this tab, until it is closed. Returns whether no other tab has it, as far as the browser tells. */
+function claim(name) {
+  return new Promise((resolve) => {
+    if (!navigator.locks) { resolve(true); return; }  // as under an address without HTTPS
+    navigator.locks.request(`tab ${name}`, { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock && new Promise((release) => addEventListener("pagehide", release, { once: true }));
+    }).catch(() => resolve(true));
+  });
+}
+
+/** Give this tab the name that it had before, or a new one. A tab that was duplicated got the other one's. */
+async function nameTab() {
+  const newName = () => crypto.randomUUID?.() || String(Math.random());
+  const name = stored.get("tab") || newName();
+  tab = await claim(name) ? name : newName();
+  if (tab !== name) claim(tab);
+  stored.set("tab", tab);
+}
 
 async function request(path, body) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
@@ -63,6 +88,7 @@ async function send(path, more = {}) {
     showMessage(error.message);
   } finally {
     busy = false;
+    noteChange();
   }
 }
 
@@ -86,9 +112,7 @@ function show({ question: asked, progress }) {
   showOnly(asked ? "work" : "end");
   if (!asked) { showEnd(progress); return; }
   const known = asked.said ?? asked.label;
-  cells = [...(known ?? asked.text)].map((character, index) => ({
-    character, doubtful: known === null ? asked.doubtful[index] : character !== [...asked.text][index],
-  }));
+  cells = [...(known ?? asked.text)].map((character, index) => ({ character, doubtful: asked.doubtful[index] }));
   place = known === null ? asked.least : Math.max(0, cells.findIndex(({ doubtful }) => doubtful));
   byId("take").hidden = byId("take-key").hidden = asked.label === null;
   showPicture(asked.number);
@@ -181,6 +205,7 @@ async function sendGrid(path, body) {
     if (inGrid() && byId("sheet").hidden && byId("end").hidden) { pressView(false); showOnly(question ? "work" : ""); }
   } finally {
     busy = false;
+    noteChange();
     byId("waiting").hidden = true;
   }
   if (inGrid() && byId("sheet").hidden && byId("end").hidden) await leaveGrid();
@@ -228,7 +253,7 @@ function tileOf(asked) {
       asked.wrong = true;
       tile.setAttribute("aria-checked", "true");
     })
-    .finally(() => { asked.shown = true; });
+    .finally(() => { asked.shown = true; noteChange(); });
   return tile;
 }
 
@@ -434,13 +459,23 @@ document.addEventListener("click", (event) => {
   if (isField(event.target) || isControl(event.target) || event.target.closest("label")) return;
   if (getSelection().isCollapsed) focusTyping();
 });
-byId("accept").addEventListener("click", accept);
-byId("take").addEventListener("click", takeReading);
-byId("aside").addEventListener("click", () => send("/aside"));
+const UNSEEN_MS = 300;  // in which nobody has seen what is new on the page
+
+/** Do something at a click, but not at the second one of a double click or tap: that is about a picture unseen. */
+function onClick(id, act) {
+  byId(id).addEventListener("click", ({ detail, pointerType }) => {
+    const isTap = detail === 1 && pointerType !== "mouse";  // a browser may count each tap as the first
+    if (detail > 1 || (isTap && performance.now() - changedAt < UNSEEN_MS)) return;
+    act();
+  });
+}
+onClick("accept", accept);
+onClick("take", takeReading);
+onClick("aside", () => send("/aside"));
+onClick("accept-all", acceptAll);
 byId("undo").addEventListener("click", () => send("/undo"));
 byId("undo-last").addEventListener("click", () => { if (inGrid()) undoPage(); else send("/undo"); });
 byId("undo-page").addEventListener("click", undoPage);
-byId("accept-all").addEventListener("click", acceptAll);
 byId("train").addEventListener("click", async () => { await showRound({}); focusTyping(); });
 byId("unreadable").addEventListener("toggle", listUnreadable);
 byId("one").addEventListener("click", () => setView(false));
@@ -460,7 +495,7 @@ addEventListener("pagehide", () => {
   const headers = { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) };
   fetch("/leave", { method: "POST", body: JSON.stringify({ tab }), headers, keepalive: true }).catch(() => {});
 });
-addEventListener("pageshow", (event) => { if (event.persisted) setView(inGrid()); });
+addEventListener("pageshow", (event) => { if (event.persisted) nameTab().then(() => setView(inGrid())); });
 
-begin();
+nameTab().then(() => { busy = false; begin(); });
 showRound();
