@@ -27,7 +27,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the script is started
@@ -37,7 +36,7 @@ from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.images import read_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.errors import CaptchaError, ConfigError, ModelError, SampleError, missing_package
-from cnnlib.core.files import check_place, sync_disk
+from cnnlib.core.files import check_place, check_writable, optional_output, sync_disk
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.stderr import muted_stderr
@@ -56,7 +55,7 @@ from cnnlib.data.reporting import (
     show_ways_out,
     start_folder,
 )
-from cnnlib.data.samples import Sample, doubt_labels, inspect, inspect_folder, judge
+from cnnlib.data.samples import Sample, doubt_looks, inspect, inspect_folder, judge
 from cnnlib.data.verify_and_split import SetSizes, moved_labels, set_sizes
 from cnnlib.inference.compatibility import check_resumable, requirements_of
 from cnnlib.report import doctor as doctor_page
@@ -126,7 +125,9 @@ def split(config: SampleConfig, known: Sequence[str], sizes: SetSizes, *, moving
     left = [sample for sample in samples if sample.fault or not moving]
     moved = moved_labels(config)
     totals = Counter(sample.folder for sample in samples)
-    proposed = config_proposal.propose(question(left, moved, config, accept_labels), moved, config, totals=totals)
+    if not (config.has_looks and len(left) < len(samples)):  # else each was judged with its look, which is gone now
+        left = question(left, moved, config, accept_labels)
+    proposed = config_proposal.propose(left, moved, config, totals=totals)
     show_disagreements(config_proposal.disagreements(proposed, config), config)
     if not moving:
         print("Dry run: nothing was moved")
@@ -138,20 +139,15 @@ def split(config: SampleConfig, known: Sequence[str], sizes: SetSizes, *, moving
 
 def doubt(samples: Sequence[Sample], known: Sequence[str], config: SampleConfig, accepted: str) -> list[Sample]:
     """The judged samples with doubts about their labels, which are compared as the config takes them."""
-    return doubt_labels(samples, [*map(config.label, known)], "".join(map(config.label, accepted)))
+    return doubt_looks(samples, [*map(config.label, known)], config, "".join(map(config.label, accepted)))
 
 
 def question(samples: list[Sample], known: Sequence[str], config: SampleConfig, accept_labels: bool) -> list[Sample]:
     """The judged samples with doubts about their labels, from which a config is proposed.
 
-    The alphabet of a config that pictures were moved by is in no doubt. Each of several looks is judged alone: what is
-    rare among all may be usual in a small one.
+    The alphabet of a config that pictures were moved by is in no doubt.
     """
-    if accept_labels:
-        return samples
-    accepted = str(config.alphabet) if known else ""
-    looks = [[*look] for _, look in groupby(samples, lambda sample: sample.folder)] if config.has_looks else [samples]
-    return [sample for look in looks for sample in doubt(look, known, config, accepted)]
+    return samples if accept_labels else doubt(samples, known, config, str(config.alphabet) if known else "")
 
 
 def check_moved(config: SampleConfig, path: Path, target: Path | None) -> None:
@@ -196,12 +192,13 @@ def separate(
         samples = with_free_names(samples, targets, earlier, moving)
     show_abnormal(samples, file)
     good = [sample.name for sample in samples if not sample.fault]
-    share = sizes.test_share(len(good))
+    later = splitting.count_later(folder, config)
+    share = sizes.test_share(len(good), later)
     print(f"Start to separate the original image set: test set ({share:.0%}) and training set ({1 - share:.0%})")
-    before = replace(sizes)
+    before = replace(sizes) if later is None else SetSizes()  # a look has its share at any time, whatever others have
     if moving and good:
         sync_disk(folder)  # what was verified may be in memory alone, and be empty in the sets after a power cut
-    test = sizes.draw_test(good, config.split_seed)
+    test = sizes.draw_test(good, config.split_seed, later)
     vanished = splitting.move_all(good, test, targets, before, folder, PROGRESS) if moving else []
     show_shares(good, test, vanished, len(samples) - len(good))
     return samples
@@ -302,6 +299,8 @@ def import_pictures(source: Path, config: SampleConfig, path: Path, accept_label
         print("Labels that are likely wrong: correct them, or take them as they are with --accept-labels")
     already = f"; {copied.present} were there already" if copied.present else ""
     print(f"Copied {copied.new} pictures into {display_path(config.origin_dirs[0])}{already}")
+    if not (copied.new or copied.present):
+        raise SampleError(f"{display_path(source)}: expected pictures that can be copied; got none")
     if not first_picture(config.origin_dirs[0]):
         return
     shown = "" if path == SAMPLE_CONFIG else f" --config {shell_word(path)}"
@@ -314,20 +313,31 @@ def import_pictures(source: Path, config: SampleConfig, path: Path, accept_label
 
 def examine(config: SampleConfig) -> int:
     """Look for wrong labels in all sets, print what was found and write the reports; returns the exit status."""
+    folder = config.model_save_dir / "report"
+    check_writable(folder)  # before the trainings
     examination = doctor.examine(config, PROGRESS)
     if not examination.samples:
         raise SampleError(f"{config.name}: expected labelled pictures in its folders; got none")
     readings, signal = read_left_out(config, examination.samples)
     every = doctor.findings(examination, readings)
     lines = doctor_page.summary_lines(examination, every)
-    folder = config.model_save_dir / "report"
-    table, page = folder / "doctor.csv", folder / "doctor.html"
-    doctor_page.write_table(every, table)
-    doctor_page.write_page(lines, every, page)
     for line in (*lines, *doctor_page.first_lines(every)):
-        print(line)
-    print(f"All pictures, the most suspicious first: {display_path(table)}; to look at: {display_path(page)}")
+        print(line, flush=True)
+    write_reports(lines, every, folder)
     return SIGNAL_BASE + signal if signal else DONE
+
+
+def write_reports(lines: Sequence[str], every: Sequence[doctor.Finding], folder: Path) -> None:
+    """Write the table and the page, and say where they are. One that can't be written is named, and costs nothing."""
+    table, page = folder / "doctor.csv", folder / "doctor.html"
+    written = []
+    with optional_output(table):
+        doctor_page.write_table(every, table)
+        written.append(f"All pictures, the most suspicious first: {display_path(table)}")
+    with optional_output(page):
+        doctor_page.write_page(lines, every, page)
+        written.append(f"{'to' if written else 'To'} look at: {display_path(page)}")
+    print(*written, sep="; ", end="\n" if written else "")
 
 
 def read_left_out(config: SampleConfig, samples: Sequence[Sample]) -> tuple[doctor.Readings, int | None]:

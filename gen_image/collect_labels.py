@@ -29,7 +29,7 @@ from cnnlib.core.progress import progress_bar
 from cnnlib.data.folders import scan_labels
 from cnnlib.data.listing import list_abnormal, stems
 from cnnlib.data.reporting import show_ways_out
-from cnnlib.data.samples import Sample, doubt_labels, named_samples
+from cnnlib.data.samples import Sample, doubt_looks, named_samples
 
 PROGRESS = partial(progress_bar, unit=" names", leave=False)
 
@@ -58,20 +58,16 @@ def collect(config: SampleConfig, accept_labels: bool = False) -> tuple[str, ...
     sets = (config.train_image_dir, config.test_image_dir)
     moved = [config.label(label) for folder in sets for label in scan_labels(folder, config.image_suffix)]
     characters = set("".join(moved))
-    for samples in in_looks(config):
-        judged = samples if accept_labels else doubt_labels(samples, moved, opened=False)
-        show_doubtful([sample for sample in judged if sample.doubt], config)
-        characters |= {character for sample in judged if not sample.doubt for character in str(sample.label)}
+    samples = [sample for folder in config.dirs_to_split for sample in named_samples(folder, config, PROGRESS)]
+    if not accept_labels:
+        accepted = "".join(sorted(characters)) if config.has_looks else ""  # rare in a look, they are no slips
+        samples = doubt_looks(samples, moved, config, accepted, opened=False)
+        show_doubtful([sample for sample in samples if sample.doubt], config)
+    characters |= {character for sample in samples if not sample.doubt for character in str(sample.label)}
     if len(characters) < 2:
         shown = ", ".join(map(display_path, (*config.dirs_to_split, *sets)))
         raise SampleError(f"{shown}: expected labels with 2 or more different characters; got {len(characters)}")
     return tuple(sorted(characters))
-
-
-def in_looks(config: SampleConfig) -> list[list[Sample]]:
-    """The labelled pictures to verify, by look: what is rare among all may be usual in one."""
-    folders = [named_samples(folder, config, PROGRESS) for folder in config.dirs_to_split]
-    return folders if config.has_looks else [[sample for samples in folders for sample in samples]]
 
 
 def show_doubtful(samples: Sequence[Sample], config: SampleConfig) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cnnlib.config import SampleConfig
 from cnnlib.data.doubles import Double, find_doubles
-from cnnlib.data.plausibility import mixed_case, rare_characters
+from cnnlib.data.plausibility import ENOUGH, kinds_in, mixed_case, rare_characters
 from cnnlib.data.samples import Sample, doubt_labels, inspect_folder, judge
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 
@@ -55,15 +55,46 @@ def examine(config: SampleConfig, progress: Progress | None = None) -> Examinati
     folders = dict.fromkeys((*config.dirs_to_split, config.train_image_dir, config.test_image_dir))
     found = [sample for folder in folders for sample in inspect_folder(folder, progress)]
     labelled = [sample for sample in found if sample.label and sample.size and not sample.name.startswith(".")]
-    samples = _doubted([judge(sample, config) for sample in labelled], config)
+    samples = doubt_every([judge(sample, config) for sample in labelled], config)
     labels = [str(sample.label) for sample in samples]
     return Examination(samples, find_doubles(samples, progress), rare_characters(labels), mixed_case(labels))
 
 
-def _doubted(samples: Sequence[Sample], config: SampleConfig) -> list[Sample]:
-    """The samples with doubts. Each of several looks is judged alone: what is rare among all may be usual in one."""
-    looks = [[*look] for _, look in groupby(samples, lambda sample: sample.folder)] if config.has_looks else [samples]
-    return [sample for look in looks for sample in doubt_labels(look, ())]
+def doubt_every(samples: Sequence[Sample], config: SampleConfig) -> list[Sample]:
+    """The samples with doubts, in order. Each of several looks is judged alone: what is rare may be usual in one.
+
+    The samples of the original folders come first, each with its look. The sets don't tell the looks of theirs.
+    """
+    if not config.has_looks:
+        return doubt_labels(samples, ())
+    original = [sample for sample in samples if sample.folder in config.origin_dirs]
+    looks = [[*look] for _, look in groupby(original, lambda sample: sample.folder)]
+    return [sample for look in looks for sample in doubt_labels(look, ())] + _doubt_mix(samples[len(original) :])
+
+
+def _doubt_mix(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples of several looks with doubts, in order.
+
+    From ten on, labels of one length and of the same kinds of characters are taken for a look, and judged alone. Others
+    are compared with all of their length or, where that is rare, with all.
+    """
+    labels = [str(sample.label) for sample in samples]
+    looks = _likely_looks(labels)
+    doubted = [*samples]
+    for look in set(looks):
+        places = [place for place, other in enumerate(looks) if other == look]
+        wider = (label for label, other in zip(labels, looks, strict=True) if look == other[: len(look)] != other)
+        judged = doubt_labels([samples[place] for place in places], [*wider])
+        for place, sample in zip(places, judged, strict=True):
+            doubted[place] = sample
+    return doubted
+
+
+def _likely_looks(labels: Sequence[str]) -> list[tuple[object, ...]]:
+    """For each label its length and kinds of characters, its length alone, or nothing: what ten or more have."""
+    keys = [(len(label), kinds_in(label)) for label in labels]
+    lengths, kinds = Counter(length for length, _ in keys), Counter(keys)
+    return [key if kinds[key] >= ENOUGH else key[: lengths[key[0]] >= ENOUGH] for key in keys]
 
 
 def findings(examination: Examination, readings: Readings) -> list[Finding]:

@@ -1,5 +1,6 @@
 """Which files of a source are pictures, and what to do about the others."""
 
+import re
 from pathlib import PurePosixPath
 
 from cnnlib.codec.characters import escape_odd
@@ -17,12 +18,19 @@ _UNREAD = {  # kinds of files that are not read, and what to do about them
 _WAYS_OUT = {f".{suffix}": way_out for way_out, suffixes in _UNREAD.items() for suffix in suffixes}
 
 
+_BEGINNING = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|BM|RIFF.{4}WEBP", re.DOTALL)  # of all FORMATS
+_HEAD_BYTES = 12  # that it looks at
+
+
 def may_be_picture(entry: Entry) -> bool:
-    """Whether a file is a picture by its suffix or, if it has another, by its content."""
+    """Whether a file is a picture by its suffix or, if it has another, by its content.
+
+    One that begins like no picture is not read further.
+    """
     if has_suffix(entry.name, ANY_SUFFIX):
         return True
     try:
-        return bool(suffix_of(entry.read()))
+        return bool(_BEGINNING.match(entry.head(_HEAD_BYTES)) and suffix_of(entry.read()))
     except SampleError:
         return False
 

@@ -39,11 +39,11 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.data import plausibility
 from cnnlib.data.file_kinds import may_be_picture, why_unread
-from cnnlib.data.folders import labels_in, locked
+from cnnlib.data.folders import labels_in, list_names, locked
 from cnnlib.data.label_tables import TABLE_SUFFIXES, PictureIndex, Table, read_table, single_label, unwrap
 from cnnlib.data.listing import kinds_of_skipped
 from cnnlib.data.name_shapes import FEW, MANY, MOSTLY, is_serial_column, read_names, strip_copy_mark
-from cnnlib.data.samples import digest_of
+from cnnlib.data.samples import Sample, digest_of, name_doubts
 from cnnlib.data.sources import Entry, Source, is_guess, is_likely_chinese, list_source
 from cnnlib.data.verify_and_split import FilesByContent
 
@@ -159,7 +159,8 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
     """
     origin, copied = config.origin_dirs[0], Copied()
     with locked(origin):
-        results = on_all_cores(partial(_copy, FilesByContent(_sets(config)), Lock(), config), found.pictures)
+        known = _KnownPictures(config)
+        results = on_all_cores(partial(_copy, known, config), found.pictures)
         for picture, result in zip(found.pictures, progress(results, total=len(found.pictures)), strict=True):
             if isinstance(result, str):
                 copied.skipped.append((str(picture.entry.name), result))
@@ -169,17 +170,43 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
     return copied
 
 
-def _copy(known: FilesByContent, lock: Lock, config: SampleConfig, picture: Labelled) -> bool | str:
+class _KnownPictures:
+    """The pictures of the sets, by their content. The label of one is that in its name as the config takes it."""
+
+    def __init__(self, config: SampleConfig) -> None:
+        self._config, self._lock = config, Lock()
+        self._files, self._unlabelled = FilesByContent(_sets(config)), _unlabelled(config)
+
+    def labels_of(self, data: bytes) -> dict[str, Path]:
+        """The labels of the pictures with these bytes, and where they are. Those without a label are left out."""
+        with self._lock:
+            twins = self._files.with_content(data)
+        labels = {_label_in(twin, self._config): twin for twin in twins if twin not in self._unlabelled}
+        return {label: twin for label, twin in labels.items() if label is not None}
+
+
+def _unlabelled(config: SampleConfig) -> set[Path]:
+    """The pictures to verify whose names hold a label in form alone, such as `IMG_0001.png` and `0001_2e8j.png`."""
+    samples = [
+        Sample(folder, name, label)
+        for folder in config.dirs_to_split
+        for name in list_names(folder)
+        if (label := _label_in(Path(name), config))
+    ]
+    doubts = zip(samples, name_doubts(samples), strict=True)
+    return {sample.path for sample, doubt in doubts if doubt is not None}
+
+
+def _copy(known: _KnownPictures, config: SampleConfig, picture: Labelled) -> bool | str:
     """Copy a picture. Returns whether it is new, or why it could not be copied. `known` are those that are there."""
     try:
         data = picture.entry.read()
-        with lock:
-            twin = next(iter(known.with_content(data)), None)
-        if twin is None:
+        labels = known.labels_of(data)
+        if labels and picture.label not in labels:
+            return f"the same picture is there under another label: {display_path(next(iter(labels.values())))}"
+        if not labels:
             _write(config.origin_dirs[0], picture, data)
-        elif _label_in(twin, config) != picture.label:
-            return f"the same picture is there under another label: {display_path(twin)}"
-        return twin is None
+        return not labels
     except SampleError as error:
         return str(error)
 
@@ -240,16 +267,31 @@ def _label(listed: Source, table_name: str | None, found: Found) -> list[Labelle
 def _tables_and_pictures(
     listed: Source, table_name: str | None, found: Found
 ) -> tuple[list[Entry], dict[PurePosixPath, Entry]]:
-    """The tables of a source and its pictures by name. Other files are skipped, with a table those that it mentions."""
+    """The tables of a source and its pictures by name. Other files are skipped, with a table those that it mentions.
+
+    With a table, a file that it can't mean is not looked into.
+    """
     tables = [entry for entry in listed.entries if entry.name.suffix.lower() in TABLE_SUFFIXES]
     others = [entry for entry in listed.entries if entry.name.suffix.lower() not in TABLE_SUFFIXES]
-    pictures = {entry.name: entry for entry in others if may_be_picture(entry)}
-    unread = [entry.name for entry in others if entry.name not in pictures]
+    asked = others
     if table_name:
         tables = [entry for entry in tables if str(entry.name) == table_name]
-        unread = _mentioned(tables, unread)
+        asked = _possible(tables, others)
+    pictures = {entry.name: entry for entry in asked if may_be_picture(entry)}
+    unread = [entry.name for entry in others if entry.name not in pictures]
+    unread = _mentioned(tables, unread) if table_name else unread
     found.skipped += [(str(name), why_unread(name)) for name in unread]
     return tables, pictures
+
+
+def _possible(tables: Sequence[Entry], others: Sequence[Entry]) -> list[Entry]:
+    """The files that are pictures by their suffix, and those that one of the tables may mean by a cell."""
+    index = PictureIndex(entry.name for entry in others if not has_suffix(entry.name, ANY_SUFFIX))
+    possible: set[PurePosixPath] = set()
+    for table in tables:
+        with suppress(SampleError):
+            possible |= index.possible_in(table.read())
+    return [entry for entry in others if entry.name in possible or has_suffix(entry.name, ANY_SUFFIX)]
 
 
 def _mentioned(tables: Sequence[Entry], files: Sequence[PurePosixPath]) -> list[PurePosixPath]:
@@ -568,6 +610,8 @@ def _without_doubts(pictures: Sequence[Labelled], config: SampleConfig, found: F
     sets = config.train_image_dir, config.test_image_dir
     known = [config.label(label) for folder in sets for label in labels_in(folder, config.image_suffix)]
     accepted = str(config.alphabet) if known else ""
+    if config.has_looks and len(pictures) >= plausibility.ENOUGH:  # they may be of a look that is not moved yet
+        known = []
     certain = []
     for picture, cause in zip(
         pictures, plausibility.causes([picture.label for picture in pictures], known, accepted), strict=True

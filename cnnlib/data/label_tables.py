@@ -54,6 +54,7 @@ _WRAPPINGS = {  # what programs put around labels
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*)(?:\.\d+)?%?")  # not 0042
 _ADDRESS = re.compile(r"\w+://[^\s,;|]+")  # on the web
 _DIVIDED = re.compile(r"[,;|=\t]|:(?![\\/])")  # more than a name
+_PLAIN_WORD = re.compile(r"[\w.+~@%-]*[\w+~@%-]", re.ASCII)  # a table writes it in one way, whatever its kind
 _TIME = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?.*|\d\d?:\d\d.*")
 
 Row = list[str]
@@ -132,12 +133,24 @@ class PictureIndex:
 
     def mentioned_in(self, data: bytes) -> set[PurePosixPath]:
         """The pictures whose names stand in a file. Names without suffixes count if half of all pictures are there."""
-        text = _key(_decode(data) or data.decode("latin-1"))
-        words = {word.strip(" .") for word in (*re.split(r"[\s,;|:=\"'<>(){}\[\]\\/]+", text), *_cells_in(text))}
+        words = _words_in(data)
         pictures = {picture for word in words for picture in self._by_key.get(word, ())}
         if 2 * len(pictures) >= len(self._names):
             return pictures
         return {picture for picture in pictures if _key(picture.name) in words}
+
+    def possible_in(self, data: bytes) -> set[PurePosixPath]:
+        """The pictures that a file may mean by any cell, and some more: those of names that are no plain words."""
+        words = _words_in(data)
+        pictures = {picture for word in words for picture in self._by_key.get(word, ())}
+        return pictures | {name for name in self._names if not _PLAIN_WORD.fullmatch(name.name)}
+
+
+def _words_in(data: bytes) -> set[str]:
+    """The words and cells of a text that may be names, as keys."""
+    text = _key(_decode(data) or data.decode("latin-1"))
+    words = re.split(r"[\s,;|:=\"'<>(){}\[\]\\/]+", text)
+    return {word.strip(" .") for word in (*words, *_cells_in(text))}
 
 
 def _key(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Protocol
 
@@ -29,10 +30,12 @@ class Faulty(Protocol):
 
 
 def stems(folders: Sequence[Path]) -> list[str]:
-    """What files about these folders are called: by the folder's name, numbered where one before has the same."""
-    names = [folder.name for folder in folders]
-    counts = [names[: place + 1].count(name) for place, name in enumerate(names)]
-    return [name if count == 1 else f"{name}_{count}" for name, count in zip(names, counts, strict=True)]
+    """What files about these folders are called, no two alike: by the folder's name, numbered where it is taken."""
+    taken: dict[str, None] = {}
+    for folder in folders:
+        numbered = (f"{folder.name}_{number}" for number in count(2))
+        taken[next(stem for stem in chain([folder.name], numbered) if stem not in taken)] = None
+    return [*taken]
 
 
 def list_abnormal(samples: Sequence[Faulty], file: Path) -> list[str]:
@@ -99,10 +102,10 @@ def check_unusable(folder: Path, total: int, reasons: Mapping[str, str], log_dir
 
     So many as `least` may be left out in any case. `reasons` are by name; a file in `log_dir` lists those of many.
     """
-    count = len(reasons)
-    if count <= max(least, UNUSABLE_SHARE * total) and count < total:
+    unusable = len(reasons)
+    if unusable <= max(least, UNUSABLE_SHARE * total) and unusable < total:
         return
     lines = list_skipped([*reasons.items()], log_dir / f"unusable_{folder.name}.txt")
-    way_out = f"move {'it' if count == 1 else 'them'} out of this folder"
-    summary = f"{display_path(folder)}: {count} of {total} pictures can't be used, more than 1%; {way_out}"
+    way_out = f"move {'it' if unusable == 1 else 'them'} out of this folder"
+    summary = f"{display_path(folder)}: {unusable} of {total} pictures can't be used, more than 1%; {way_out}"
     raise SampleError("\n".join([*lines, summary]))

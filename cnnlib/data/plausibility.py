@@ -71,6 +71,18 @@ def _script(character: str) -> str:
     return unicodedata.name(character, "").partition(" ")[0] if character.isalpha() else ""
 
 
+def kinds_in(label: str) -> frozenset[str]:
+    """The kinds of a label's characters: scripts, cases, signs. Digits count where nothing else is there."""
+    kinds = frozenset("0" if "0" <= character <= "9" else _kind(character) for character in label)
+    return kinds - {"0"} or kinds
+
+
+def _kind(character: str) -> str:
+    if character.isalnum():
+        return f"{unicodedata.name(character, '').partition(' ')[0]} {unicodedata.category(character)}"
+    return character
+
+
 def _blanks(labels: Sequence[str], known: Sequence[str]) -> list[Cause]:
     """Labels with a blank or an underscore inside, where most have none."""
     faults: list[Cause] = [None] * len(labels)

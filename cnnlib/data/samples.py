@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -159,11 +160,30 @@ def doubt_labels(
     All labels are compared as they are: those of the samples are as a config takes them once it has judged them.
     """
     places = [place for place, sample in enumerate(samples) if _is_in_question(sample, opened)]
-    doubts = _doubts(zip(places, _name_doubts([samples[place] for place in places], accepted), strict=True))
+    doubts = _doubts(zip(places, name_doubts([samples[place] for place in places], accepted), strict=True))
     certain = [place for place in places if place not in doubts]
     labels = [str(samples[place].label) for place in certain]
     doubts |= _doubts(zip(certain, plausibility.causes(labels, known, accepted), strict=True))
     return [_with_doubt(sample, doubts.get(place)) for place, sample in enumerate(samples)]
+
+
+def doubt_looks(
+    samples: Sequence[Sample], known: Sequence[str], config: SampleConfig, accepted: str = "", *, opened: bool = True
+) -> list[Sample]:
+    """The samples with doubts, as of `doubt_labels`, which are in the order of their folders.
+
+    A folder of one of several looks is judged by itself from ten labels on: what is rare among all may be usual in it.
+    The others are compared with `known` too.
+    """
+    if not config.has_looks:
+        return doubt_labels(samples, known, accepted, opened=opened)
+    doubted = []
+    for folder, group in groupby(samples, lambda sample: sample.folder):
+        look = [*group]
+        count = sum(_is_in_question(sample, opened) for sample in look)
+        is_alone = folder in config.origin_dirs and count >= plausibility.ENOUGH
+        doubted += doubt_labels(look, () if is_alone else known, accepted, opened=opened)
+    return doubted
 
 
 def _is_in_question(sample: Sample, opened: bool) -> bool:
@@ -179,7 +199,7 @@ def _with_doubt(sample: Sample, doubt: str | None) -> Sample:
     return sample if doubt == sample.doubt else replace(sample, doubt=doubt)
 
 
-def _name_doubts(samples: Sequence[Sample], accepted: str) -> list[str | None]:
+def name_doubts(samples: Sequence[Sample], accepted: str = "") -> list[str | None]:
     """For each sample, why another part of its name is likely its label, or None."""
     folders: defaultdict[Path, list[int]] = defaultdict(list)
     for place, sample in enumerate(samples):

@@ -3,11 +3,13 @@
 Nothing is unpacked to the disk. What an archive may hold is bounded, and links in it are not followed.
 """
 
+import errno
 import io
 import os
 import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -34,16 +36,26 @@ _WESTERN = {  # letters that the code pages of DOS in America and Europe have at
 }
 
 
+Reader = Callable[[PurePosixPath], bytes]
+HeadReader = Callable[[PurePosixPath, int], bytes]  # of so many bytes
+Readers = tuple[Reader, HeadReader]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A file of a source. `name` is its place in it. There may be a million, so those of a folder share a reader."""
 
     name: PurePosixPath
-    reader: Callable[[PurePosixPath], bytes]
+    reader: Reader
+    head_reader: HeadReader | None = None
 
     def read(self) -> bytes:
         """The bytes of the file. Raises SampleError."""
         return self.reader(self.name)
+
+    def head(self, count: int) -> bytes:
+        """The first bytes of the file, `count` or fewer. Raises SampleError."""
+        return self.head_reader(self.name, count) if self.head_reader else self.read()[:count]
 
 
 @dataclass
@@ -62,11 +74,11 @@ def list_source(path: Path, without: Iterable[Path] = ()) -> Source:
     """
     source = Source()
     if path.is_dir():
-        real, reader = {os.path.realpath(folder) for folder in without}, partial(_read_file, path)
+        real, readers = {os.path.realpath(folder) for folder in without}, _readers(path)
         for file in _walk(path, real, source):
-            _add_file(source, file, PurePosixPath(file.relative_to(path).as_posix()), reader)
+            _add_file(source, file, PurePosixPath(file.relative_to(path).as_posix()), readers)
     elif path.is_file():
-        _add_file(source, path, PurePosixPath(path.name), partial(_read_file, path.parent))
+        _add_file(source, path, PurePosixPath(path.name), _readers(path.parent))
     else:
         raise SampleError(f"{display_path(path)}: expected a folder, a zip file or a table of labels; there is none")
     return source
@@ -99,15 +111,43 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM_NAMES or name == LOCK_NAME
 
 
-def _add_file(source: Source, path: Path, name: PurePosixPath, reader: Callable[[PurePosixPath], bytes]) -> None:
-    if path.is_symlink() and not path.exists():
-        source.skipped.append((str(name), f"a link to a file that is missing: {path.readlink()}"))
-    elif not path.is_file():
-        source.skipped.append((str(name), "not a file"))
-    elif path.suffix.lower() == ".zip":
-        _add_archive(source, path, name, path.stat().st_size, ARCHIVE_DEPTH)
+def _add_file(source: Source, path: Path, name: PurePosixPath, readers: Readers) -> None:
+    try:
+        size = _size_of(path)
+    except SampleError as error:
+        source.skipped.append((str(name), str(error)))
+        return
+    if path.suffix.lower() == ".zip":
+        _add_archive(source, path, name, size, ARCHIVE_DEPTH)
     else:
-        source.entries.append(Entry(name, reader))
+        source.entries.append(Entry(name, *readers))
+
+
+def _size_of(path: Path) -> int:
+    """The size of a file in bytes. Raises SampleError, with the reason, when it can't be taken."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        with suppress(OSError):  # a folder may be listed and not be entered
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) and path.is_symlink():
+                raise SampleError(f"a link to a file that is missing: {path.readlink()}") from error
+        raise SampleError(f"can't be read: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise SampleError("not a file")
+    return status.st_size
+
+
+def _readers(folder: Path) -> Readers:
+    """The readers of the files of a folder."""
+    return partial(_read_file, folder), partial(_read_head, folder)
+
+
+def _read_head(folder: Path, name: PurePosixPath, count: int) -> bytes:
+    try:
+        with (folder / name).open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise SampleError(f"can't be read: {error.strerror}") from error
 
 
 def _read_file(folder: Path, name: PurePosixPath) -> bytes:
@@ -153,7 +193,9 @@ def _add_archive(source: Source, file: Path | io.BytesIO, name: PurePosixPath, s
         elif inner.suffix.lower() == ".zip":
             _add_inner(source, archive, member, place, depth)
         else:
-            source.entries.append(Entry(place, _reader(archive, member)))
+            source.entries.append(
+                Entry(place, partial(_unpacked, archive, member), partial(_unpacked_head, archive, member))
+            )
 
 
 def _add_inner(
@@ -163,7 +205,7 @@ def _add_inner(
         source.skipped.append((str(place), "an archive in an archive in an archive"))
         return
     try:
-        data = _reader(archive, member)(place)
+        data = _unpacked(archive, member, place)
     except SampleError as error:
         source.skipped.append((str(place), str(error)))
         return
@@ -237,17 +279,16 @@ def is_likely_chinese(text: str) -> bool:
     return len(set(common)) < ENOUGH_CHINESE or (is_wide and max(common)[0] >= 0xD0)
 
 
-def _reader(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[PurePosixPath], bytes]:
-    def read(_: PurePosixPath) -> bytes:
-        try:
-            with archive.open(member) as file:
-                return _bounded(file.read(FILE_LIMIT_BYTES + 1))
-        except SampleError:
-            raise
-        except Exception as error:  # each decompressor has its own: zlib.error, LZMAError, OSError, EOFError
-            raise SampleError(f"can't be unpacked: {_cause(error)}") from error
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: PurePosixPath) -> bytes:
+    return _bounded(_unpacked_head(archive, member, name, FILE_LIMIT_BYTES + 1))
 
-    return read
+
+def _unpacked_head(archive: zipfile.ZipFile, member: zipfile.ZipInfo, _: PurePosixPath, count: int) -> bytes:
+    try:
+        with archive.open(member) as file:
+            return file.read(count)
+    except Exception as error:  # each decompressor has its own: zlib.error, LZMAError, OSError, EOFError
+        raise SampleError(f"can't be unpacked: {_cause(error)}") from error
 
 
 def _cause(error: Exception) -> str:

@@ -6,6 +6,7 @@ original as a duplicate.
 """
 
 import errno
+import math
 import os
 import random
 import shutil
@@ -28,6 +29,7 @@ from cnnlib.data.folders import TEST_SHARE, Name, in_order, labels_in, list_name
 from cnnlib.data.samples import Sample, digest_of, inspect_folder, judge
 
 NAME_TAKEN = "Name taken"
+LEAST_LOOK = 10  # pictures of a look, from which on the test set has one of them
 Progress = Callable[..., Any]  # wraps an iterator and takes its length as `total`, as tqdm does
 
 
@@ -50,24 +52,46 @@ class SetSizes:
     test: int = 0
     drawing: bool = True
 
-    def test_share(self, more: int) -> float:
-        """The share of the test set when so many pictures more are moved."""
+    def test_share(self, more: int, later: int | None = None) -> float:
+        """The share of the test set when so many pictures more are moved. Of a look: of its own pictures."""
         total = self.training + self.test + more
         if not self.drawing:
             return self.test / max(1, total)
+        if later is not None and more:
+            return self._count_for_test(more, later) / more
         return count_for_test(total) / total if total > 1 else TEST_SHARE
 
-    def draw_test(self, names: Sequence[Name], seed: int) -> set[Name]:
+    def draw_test(self, names: Sequence[Name], seed: int, later: int | None = None) -> set[Name]:
         """Draw the files of a folder that become test pictures, and count all `names` as moved.
 
         The test set receives its share of all pictures so far, even when you add a few at a time, but at most that
         share of this folder. From two pictures on it has at least one.
+        The folder of one of several looks knows how many pictures, about, come `later`, and gives as large a part.
+        Whatever the test set has of other looks, it gives its share, and from ten pictures on at least one.
         """
-        total = len(names) + self.training + self.test
-        goal = count_for_test(total) if total > 1 and self.drawing else 0
-        count = max(0, min(goal - self.test, count_for_test(len(names)), len(names)))
+        count = self._count_for_test(len(names), later)
         self.training, self.test = self.training + len(names) - count, self.test + count
         return set(random.Random(seed).sample(in_order(names), count))
+
+    def _count_for_test(self, pictures: int, later: int | None) -> int:
+        """How many of so many pictures of a folder become test pictures; see `draw_test`."""
+        if not (self.drawing and pictures):
+            return 0
+        total = pictures + self.training + self.test + (later or 0)
+        lacking = (count_for_test(total) if total > 1 else 0) - self.test
+        least = 0
+        if later is not None:
+            lacking = math.ceil(lacking * pictures / (pictures + later) - 0.5)
+            least = max(int(pictures >= LEAST_LOOK), int(pictures * share_held_out(total)))
+        return max(0, min(max(lacking, least), count_for_test(pictures), pictures))
+
+
+def count_later(folder: Path, config: SampleConfig) -> int | None:
+    """How many pictures, by their names, lie in the folders that are split after that of a look. None for no look."""
+    if not (config.has_looks and folder in config.origin_dirs):
+        return None
+    others = config.dirs_to_split[config.origin_dirs.index(folder) + 1 :]
+    return sum(1 for other in others for _ in scan_labels(other, config.image_suffix))
 
 
 def count_for_test(pictures: int) -> int:
@@ -308,10 +332,10 @@ def spread(names: Sequence[Name], test: AbstractSet[Name], before: SetSizes) -> 
 def move(path: Path, folder: Path, name: str = "") -> None:
     """Move a file into a folder that the caller has locked, also to another device, perhaps under another name.
 
-    Raises SampleError when the folder already has the name. The file then stays where it is.
+    Raises SampleError when another file of the folder has the name. The file then stays where it is.
     """
     target = folder / (name or path.name)
-    if target.exists():
+    if os.path.lexists(target) and not are_one_file(path, target):
         raise SampleError(f"{display_path(target)}: already exists; {display_path(path)} stays where it is")
     try:
         path.rename(target)
@@ -319,6 +343,14 @@ def move(path: Path, folder: Path, name: str = "") -> None:
         if error.errno != errno.EXDEV:
             raise
         _move_across_devices(path, target)
+
+
+def are_one_file(path: Path, other: Path) -> bool:
+    """Whether two paths name one file that has one name, as names in other case do on a system that ignores case."""
+    with suppress(OSError):
+        status = path.lstat()  # of a link, not of what it leads to
+        return status.st_nlink == 1 and os.path.samestat(status, other.lstat())
+    return False
 
 
 def _move_across_devices(path: Path, target: Path) -> None:

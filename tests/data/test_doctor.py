@@ -1,11 +1,14 @@
+import random
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.config import SampleConfig
-from cnnlib.data.doctor import case_slips, examine, findings
+from cnnlib.data.doctor import case_slips, doubt_every, examine, findings
+from cnnlib.data.samples import Sample
 from cnnlib.evaluation.diagnosis import LabelledPrediction
 from tests.helpers import draw, fill
 
@@ -103,3 +106,33 @@ def test_capitals_are_in_no_doubt_where_case_is_ignored(configure: Callable[...,
             label = "abcd"[number % 4] + "abcd"[number // 4 % 4]
             draw(label, config.train_image_dir / f"{label.upper() if number < 2 else label}_{number}.png", seed=number)
         assert sum(sample.doubt is not None or bool(sample.misfits) for sample in examine(config).samples) == doubted
+
+
+SMALL_LOOKS = {
+    "longer": ("0123456789", 6),
+    "letters": ("abcdefgh", 4),
+    "capitals and digits": ("ABCDEFGH2345", 5),
+    "with a blank": ("abcd", 4),
+}
+
+
+@pytest.mark.parametrize("look", SMALL_LOOKS)
+def test_small_look_that_was_moved_is_not_in_doubt_and_slips_of_the_large_one_are(
+    configure: Callable[..., SampleConfig], tmp_path: Path, look: str
+) -> None:
+    config = configure(origin_image_dir=[str(tmp_path / "first"), str(tmp_path / "second")])
+    characters, length = SMALL_LOOKS[look]
+    chance = random.Random(1)
+    large = ["".join(chance.choices("0123456789", k=4)) for _ in range(2100)]
+    small = ["".join(chance.choices(characters, k=length)) for _ in range(10)]
+    small = [f"{label[:2]} {label[2:]}" if look == "with a blank" else label for label in small]
+    slips = ["123", "12O4"]
+    labels = [*large, *slips, *small]
+    folders = [config.test_image_dir if number % 20 == 0 else config.train_image_dir for number in range(len(labels))]
+    samples = [
+        Sample(folder, f"{label}_{number}.png", label, (32, 16))
+        for number, (folder, label) in enumerate(zip(folders, labels, strict=True))
+    ]
+    ordered = sorted(samples, key=lambda sample: sample.folder == config.test_image_dir)
+    assert sorted(str(sample.label) for sample in doubt_every(ordered, config) if sample.doubt) == slips
+    assert [sample.name for sample in doubt_every(ordered, config)] == [sample.name for sample in ordered]

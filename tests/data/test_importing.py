@@ -796,3 +796,72 @@ def test_pictures_that_are_there_under_labels_in_capitals_are_no_others_where_ca
         shutil.copy(desk.folder / f"{label}_{number}.png", config.train_image_dir / f"{label.upper()}_{number}.png")
     found, copied = run(desk.folder, config, accept_labels=True)
     assert (copied.new, copied.present, found.skipped, copied.skipped) == (0, 30, [], [])
+
+
+@pytest.mark.parametrize("name", ["{n4}.png", "IMG_{n4}.png"])
+@pytest.mark.parametrize("copied", [False, True])
+def test_pictures_that_lie_unlabelled_in_a_set_are_imported(
+    desk: Desk, config: SampleConfig, name: str, copied: bool
+) -> None:
+    desk.draw_many(30, name)
+    names = [name.replace("{n4}", f"{number:04d}") for number in range(30)]
+    labels = [label for label, _ in desk.drawn]
+    write_table(desk.folder / "labels.csv", [("file", "label"), *zip(names, labels, strict=True)])
+    shutil.copytree(desk.folder, config.origin_image_dir)
+    source = (desk.folder if copied else config.origin_image_dir) / "labels.csv"
+    for new in (30, 0):
+        _, done = run(source, config)
+        assert (done.new, done.present, done.skipped) == (new, 30 - new, [])
+    kept = {path.name for path in list_entries(config.origin_image_dir)} - {*names, "labels.csv"}
+    assert sorted(map(label_of, kept)) == sorted(labels)
+
+
+def test_picture_that_is_there_under_two_names_counts_by_the_one_with_a_label(desk: Desk, config: SampleConfig) -> None:
+    label = desk.draw("{label}_1.png")
+    for name in ("0000.png", "zz_9.png"):
+        draw("x", config.origin_image_dir / name).write_bytes((desk.folder / f"{label}_1.png").read_bytes())
+    _, copied = run(desk.folder, config, accept_labels=True)
+    (_, reason), *others = copied.skipped
+    assert (copied.new, copied.present, others) == (0, 0, [])
+    assert reason.endswith("/zz_9.png")
+    (config.origin_image_dir / "zz_9.png").rename(config.origin_image_dir / f"{label}_9.png")
+    _, copied = run(desk.folder, config, accept_labels=True)
+    assert (copied.new, copied.present, copied.skipped) == (0, 1, [])
+
+
+def test_with_a_table_only_files_that_it_can_mean_are_looked_into(
+    desk: Desk, config: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}.png" for number in range(9)] + ["download", "my picture.dat", "图片.bin", "x.dat"]
+    rows = [(name, desk.draw(f"{name.partition('.')[0]}.png")) for name in names]
+    for name in names[9:]:
+        (desk.folder / f"{name.partition('.')[0]}.png").rename(desk.folder / name)
+    rows[-1] = ("X", rows[-1][1])  # without its suffix, in another case
+    (desk.folder / "labels.json").write_text(json.dumps(dict(rows)))
+    others = [desk.folder / name for name in ("other.json", "film.avi", "notes.md", "sub/deep.dat")]
+    for path in others:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"RIFF1234AVI ")
+    looked_into: list[str] = []
+    read, head = sources._read_file, sources._read_head
+    monkeypatch.setattr(sources, "_read_file", lambda *args: (looked_into.append(str(args[1])), read(*args))[1])
+    monkeypatch.setattr(sources, "_read_head", lambda *args: (looked_into.append(str(args[1])), head(*args))[1])
+    found = importing.find(desk.folder / "labels.json", config, silent)
+    assert labels_in(found) == sorted(label for label, _ in desk.drawn)
+    assert {*looked_into} == {"labels.json", *names}
+
+
+def test_file_that_begins_like_no_picture_is_not_read_further(
+    desk: Desk, config: SampleConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.draw_many(12, "{label}_{n}.png")
+    (desk.folder / "film.avi").write_bytes(b"RIFF1234AVI ")
+    with zipfile.ZipFile(desk.folder / "a.zip", "w") as archive:
+        archive.writestr("notes.md", "text" * 1000)
+    read: list[str] = []
+    for name in ("_read_file", "_unpacked"):
+        whole = getattr(sources, name)
+        monkeypatch.setattr(sources, name, lambda *args, whole=whole: (read.append(args[-1].name), whole(*args))[1])
+    found = importing.find(desk.folder, config, silent)
+    assert len(found.pictures) == 12
+    assert not {"film.avi", "notes.md"} & {*read}

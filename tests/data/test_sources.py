@@ -2,7 +2,9 @@
 
 import os
 import random
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,50 @@ def test_link_to_a_hidden_folder_is_entered_and_the_folder_itself_is_not(tmp_pat
     (tmp_path / "set" / "data").symlink_to(store, target_is_directory=True)
     (tmp_path / "set" / "same").symlink_to(store, target_is_directory=True)
     assert names_in(tmp_path / "set") == ["data/2e8j_1.png"], "once"
+
+
+@pytest.fixture
+def without_rights() -> Iterator[None]:
+    """Makes this process, if it is that of the administrator, one of a user without rights."""
+    user = os.geteuid()
+    if not user:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of another kind on Windows")
+@pytest.mark.usefixtures("without_rights")
+def test_folder_that_may_be_listed_and_not_entered_costs_its_own_files() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        top = Path(name)
+        closed = top / "closed"
+        closed.mkdir()
+        for path in (top / "2e8j_1.png", closed / "7xkq_2.png", closed / "more.zip"):
+            path.write_bytes(b"x")
+        (closed / "link.png").symlink_to("7xkq_2.png")
+        (closed / "inside").mkdir()
+        closed.chmod(0o644)
+        source = list_source(top)
+        closed.chmod(0o755)
+    assert [str(entry.name) for entry in source.entries] == ["2e8j_1.png"]
+    reasons = dict.fromkeys(["7xkq_2.png", "link.png", "more.zip"], "can't be read: Permission denied")
+    assert dict(source.skipped) == {
+        "closed/inside": "the folder can't be read: Permission denied",
+        **{f"closed/{name}": reason for name, reason in reasons.items()},
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_links_that_lead_nowhere_or_round_in_circles_are_named(tmp_path: Path) -> None:
+    (tmp_path / "gone.png").symlink_to("missing.png")
+    (tmp_path / "round.png").symlink_to("round.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert list_source(tmp_path).skipped == [
+        ("gone.png", "a link to a file that is missing: missing.png"),
+        ("pipe.png", "not a file"),
+        ("round.png", "a link to a file that is missing: round.png"),
+    ]
 
 
 COMPRESSIONS = {"deflate": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2, "LZMA": zipfile.ZIP_LZMA}

@@ -19,6 +19,7 @@ from cnnlib.data import folders, verify_and_split
 from cnnlib.data.verify_and_split import SetSizes
 from tests.helpers import draw, fill, write_config
 from tests.hostile import png_of_no_colour
+from tests.labelling.case_blind import ignore_case
 
 
 def faults(config: SampleConfig) -> dict[str, str | None]:
@@ -74,6 +75,37 @@ def test_test_set_keeps_its_share_when_few_pictures_come_at_a_time() -> None:
     assert len(SetSizes(10_000, 0).draw_test(later, 0)) == 4, "not all that come go to the test"
 
 
+@pytest.mark.parametrize(
+    ("looks", "tests"),
+    [
+        ((500, 500), [25, 25]),
+        ((300, 300, 300), [17, 16, 17]),
+        ((2000, 10), [100, 1]),
+        ((10, 2000), [1, 100]),
+        ((2000, 9), [100, 0]),
+        ((40, 0, 40), [4, 0, 4]),
+        ((1, 1), [0, 1]),
+    ],
+)
+def test_each_look_gives_its_share_in_proportion(looks: tuple[int, ...], tests: list[int]) -> None:
+    sets, drawn = SetSizes(), []
+    for place, count in enumerate(looks):
+        later = sum(looks[place + 1 :])
+        share = sets.test_share(count, later)
+        drawn.append(len(sets.draw_test([Path(f"01_{place}-{n}.png") for n in range(count)], 0, later)))
+        assert not count or share == drawn[-1] / count, "what is printed of the share is so"
+    assert drawn == tests
+    assert (sets.training, sets.test) == (sum(looks) - sum(tests), sum(tests))
+
+
+@pytest.mark.parametrize(("count", "test"), [(500, 25), (100, 8), (12, 1), (10, 1), (9, 0)])
+def test_look_that_comes_later_gives_its_share_although_the_test_set_has_enough(count: int, test: int) -> None:
+    paths = [Path(f"01_{n}.png") for n in range(count)]
+    assert len(SetSizes(450, 50).draw_test(paths, 0, 0)) == test
+    assert not SetSizes(450, 50).draw_test(paths, 0), "more pictures of one look give none"
+    assert not SetSizes(450, 50, drawing=False).draw_test(paths, 0, 0)
+
+
 def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
     paths = [Path(f"01_{n}.png") for n in range(100)]
     shuffled = random.Random(1).sample(paths, 100)
@@ -90,6 +122,45 @@ def test_existing_name_is_refused_and_both_files_stay(tmp_path: Path) -> None:
     with pytest.raises(SampleError, match="already exists"):
         verify_and_split.move(source, target)
     assert (source.read_bytes(), (target / "01_1.png").read_bytes()) == (b"new", b"old")
+
+
+@pytest.mark.parametrize("kind", ["hard link", "link", "broken link"])
+def test_link_of_the_name_is_refused_and_stays(tmp_path: Path, kind: str) -> None:
+    picture, target = draw("01", tmp_path / "a" / "01_1.png"), tmp_path / "b"
+    target.mkdir()
+    link = target / "01_1.png"
+    if kind == "hard link":
+        link.hardlink_to(picture)
+    else:
+        link.symlink_to(picture if kind == "link" else tmp_path / "none")
+    with pytest.raises(SampleError, match=r"b/01_1\.png: already exists; .*a/01_1\.png stays where it is"):
+        verify_and_split.move(picture, target)
+    assert picture.exists()
+    assert link.is_symlink() == (kind != "hard link")
+
+
+def test_link_to_the_file_of_that_name_is_refused(tmp_path: Path) -> None:
+    picture = draw("01", tmp_path / "b" / "01_1.png")
+    link = tmp_path / "01_1.png"
+    link.symlink_to(picture)
+    with pytest.raises(SampleError, match="already exists"):
+        verify_and_split.move(link, picture.parent)
+    assert picture.is_file()
+    assert not picture.is_symlink()
+
+
+def test_name_in_other_case_alone_is_given_where_the_system_ignores_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = draw("ab", tmp_path / "a" / "ab_1.png")
+    other = draw("ab", tmp_path / "b" / "Ab_1.png", seed=1)
+    content = other.read_bytes()
+    ignore_case(monkeypatch)
+    verify_and_split.move(picture, picture.parent, "AB_1.png")
+    assert [path.name for path in picture.parent.iterdir()] == ["AB_1.png"]
+    with pytest.raises(SampleError, match="already exists"):
+        verify_and_split.move(picture, other.parent)
+    assert [(path.name, path.read_bytes()) for path in other.parent.iterdir()] == [("Ab_1.png", content)]
 
 
 def test_same_picture_is_a_duplicate_under_its_label_and_abnormal_under_another(config: SampleConfig) -> None:

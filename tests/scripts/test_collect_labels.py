@@ -6,7 +6,7 @@ import pytest
 import verify_and_split_data
 from cnnlib.config import load_sample_config
 from gen_image import collect_labels
-from tests.helpers import draw, run_script, write_config
+from tests.helpers import draw, fill, run_script, write_config
 
 
 def test_characters_of_all_folders_become_the_alphabet(tmp_path: Path) -> None:
@@ -91,3 +91,16 @@ def test_labels_of_moved_pictures_are_in_no_doubt(tmp_path: Path, capsys: pytest
     assert collect_labels.main(["--config", str(path)]) == 0
     assert "Doubtful" not in capsys.readouterr().out
     assert "\u0430" in json.loads((tmp_path / "labels.json").read_text(encoding="utf-8"))
+
+
+def test_small_look_is_not_judged_by_the_labels_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [tmp_path / "looks" / name for name in ("first", "second")]
+    path = write_config(tmp_path, origin_image_dir=[*map(str, folders)], max_captcha=6)
+    train = tmp_path / "sample" / "train"
+    train.mkdir(parents=True)
+    for number in range(2100):
+        (train / f"{number:04d}_1.png").touch()
+    fill(folders[1], 10, "abc", 6)
+    assert collect_labels.main(["--config", str(path)]) == 0
+    assert "Doubtful" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "labels.json").read_text(encoding="utf-8")) == [*"0123456789abc"]

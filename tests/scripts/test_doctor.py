@@ -66,6 +66,34 @@ def test_without_pictures_it_says_so(tmp_path: Path) -> None:
     assert run.stderr.endswith("expected labelled pictures in its folders; got none\n")
 
 
+def test_place_of_the_report_is_checked_before_the_trainings(
+    config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verify_and_split_data, "read_left_out", lambda *_: pytest.fail("a training was begun"))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "report").write_text("a file where the folder should be")
+    assert verify_and_split_data.main(["--doctor", str(config_path)]) == 2
+    assert "model/report: expected a folder; got a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("broken", ["doctor.csv", "doctor.html"])
+def test_findings_are_printed_although_a_report_cannot_be_written(
+    config_path: Path, tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verify_and_split_data, "read_left_out", lambda *_: ({}, None))
+    report = tmp_path / "model" / "report"
+    (report / broken).mkdir(parents=True)
+    assert verify_and_split_data.main(["--doctor", str(config_path)]) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0] == "31 labelled pictures"
+    assert any(line.startswith("To look at: ") and line.endswith(", such as:") for line in lines)
+    assert printed.err == f"[Warning] {(report / broken).as_posix()} is not written: Is a directory\n"
+    table, page = f"{report.as_posix()}/doctor.csv", f"{report.as_posix()}/doctor.html"
+    others = {"doctor.csv": f"To look at: {page}", "doctor.html": f"All pictures, the most suspicious first: {table}"}
+    assert lines[-1] == others[broken]
+
+
 @pytest.mark.slow
 def test_networks_contradict_a_wrong_label(
     short: SampleConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

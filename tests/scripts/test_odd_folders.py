@@ -272,3 +272,19 @@ def test_short_label_that_one_picture_has_stays_until_it_is_accepted(
     assert expected in capsys.readouterr().out
     main(config_path, "--accept-labels")
     assert list_entries(origin) == []
+
+
+def test_next_step_is_said_only_where_pictures_are_there(
+    config_path: Path, origin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = fill(tmp_path / "downloads", 1)[0]
+    draw("x", origin / "zz_9.png").write_bytes(path.read_bytes())
+    assert main(config_path, "--import", tmp_path / "downloads") == 2
+    printed = capsys.readouterr()
+    assert "the same picture is there under another label" in printed.out
+    assert "Write a config" not in printed.out
+    assert printed.err.endswith("downloads/: expected pictures that can be copied; got none\n")
+    (origin / "zz_9.png").rename(origin / path.name)
+    assert main(config_path, "--import", tmp_path / "downloads") == 0
+    printed = capsys.readouterr()
+    assert "; 1 were there already\nWrite a config for them with: " in printed.out

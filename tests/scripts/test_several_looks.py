@@ -256,3 +256,60 @@ def test_imported_pictures_go_into_the_first_folder(
     assert pictures(*config.origin_dirs) == pictures(tmp_path / "downloads")
     assert run(looks(), "--import", config.origin_dirs[1]) == 2
     assert "this one is a folder of" in capsys.readouterr().err
+
+
+def move_earlier(config: SampleConfig, training: int, test: int, label: str) -> None:
+    """Put pictures of this label into the sets, of which the first one alone is whole: only their names count."""
+    for folder, count in ((config.train_image_dir, training), (config.test_image_dir, test)):
+        draw(label, folder / f"{label}_0.png")
+        for number in range(1, count):
+            (folder / f"{label}_{number}.png").touch()
+
+
+def test_look_that_is_added_later_gives_test_pictures(looks: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    config = load_sample_config(looks())
+    move_earlier(config, 450, 50, "00")
+    fill(config.origin_dirs[1], 30, seed=1)
+    assert run(looks()) == 0
+    assert len(list_entries(config.test_image_dir)) == 52
+    out = capsys.readouterr().out
+    assert "test set (7%) and training set (93%)" in out
+    assert "The number of test sets is: 2\n" in out
+
+
+def draw_digits(folder: Path, count: int, length: int, seed: int = 0) -> list[str]:
+    """Draw pictures of random digits; returns their labels."""
+    return [label_of(path.name) for path in fill(folder, count, "0123456789", length, seed)]
+
+
+@pytest.mark.parametrize(("count", "left"), [(10, 0), (9, 9)])
+def test_look_of_ten_pictures_is_not_judged_by_the_labels_of_others(
+    looks: Make, capsys: pytest.CaptureFixture[str], count: int, left: int
+) -> None:
+    path = looks(char_set="0123456789", max_captcha=6)
+    config = load_sample_config(path)
+    move_earlier(config, 2100, 1, "0123")
+    draw_digits(config.origin_dirs[1], count, 6)
+    assert run(path) == 0
+    assert pictures(config.origin_dirs[1]).total() == left
+    assert ("a length of 6, as in " in capsys.readouterr().out) == bool(left)
+
+
+def test_pictures_of_a_new_look_are_imported(looks: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = looks(char_set="0123456789", max_captcha=6)
+    config = load_sample_config(path)
+    move_earlier(config, 2100, 1, "0123")
+    draw_digits(tmp_path / "downloads", 10, 6)
+    assert run(path, "--import", tmp_path / "downloads") == 0
+    assert "Copied 10 pictures" in capsys.readouterr().out
+
+
+def test_slips_that_a_move_left_behind_propose_nothing(looks: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    path = looks(char_set="0123456789", max_captcha=4)
+    config = load_sample_config(path)
+    draw_digits(config.origin_dirs[0], 200, 4)
+    for length in (2, 6, 8, 10, 12):
+        draw_digits(config.origin_dirs[0], 2, length, seed=length)
+    assert run(path) == 0
+    assert moved(config).total() == 200
+    assert "disagree" not in capsys.readouterr().out
