@@ -123,9 +123,11 @@ def test_pages_are_those_of_the_stored_results(tmp_path: Path, monkeypatch: pyte
 
 def test_table_of_workers_is_computed_from_what_two_of_them_took() -> None:
     result = {"gradient_bytes": 4e6, "collectives": 10, "collective_ms": 0.5, "step_ms": {"one": 100.0}}
-    assert workers_page.efficiency(result, 1, 1) == 1
-    assert workers_page.efficiency(result, 2, 1) == pytest.approx(100 / (100 + 5 + 32))
-    assert workers_page.efficiency(result, 16, 100) == pytest.approx(100 / (100 + 75 + 0.6))
+    shared = result["collectives"]
+    assert workers_page.efficiency(result, 1, 1, shared) == 1
+    assert workers_page.efficiency(result, 2, 1, shared) == pytest.approx(100 / (100 + 5 + 32))
+    assert workers_page.efficiency(result, 16, 100, shared) == pytest.approx(100 / (100 + 75 + 0.6))
+    assert workers_page.efficiency(result, 2, 1, 1) == pytest.approx(100 / (100 + 0.5 + 32))
 
 
 def test_labels_are_spoiled_as_people_mistype() -> None:

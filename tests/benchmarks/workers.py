@@ -18,7 +18,7 @@ from tests.benchmarks.headline import headline
 from tests.benchmarks.runs import WORK, Result, store, stored, worker_environments, write_config
 
 NAME = "workers"
-ROUNDS, WARM_STEPS, STEPS = 5, 5, 25
+ROUNDS, WARM_STEPS, STEPS = 3, 5, 25
 FROM_RUN = ("precision", "gradient_bytes", "statistics_bytes", "collectives", "collective_ms")
 KINDS = {"one": (1, "shared"), "two": (2, "shared"), "two_own_statistics": (2, "own")}
 

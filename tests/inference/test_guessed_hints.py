@@ -37,6 +37,14 @@ def test_what_is_misread_now_and_then_is_left_out() -> None:
     assert guess(EVERYTHING, readings) == Hints("123456789", 5, 5)
 
 
+def test_few_characters_of_a_kind_are_taken_where_each_is_common() -> None:
+    """Small letters are a little more than a tenth of what is read, or less."""
+    alphabet = "2346789BCEFGHJKMPQRTVXYefw"
+    for letters in (alphabet, alphabet.replace("ef", "")):
+        expected = "".join(each for each in EVERYTHING if each in letters)
+        assert guess(EVERYTHING, read(drawn(letters, 400))).char_set == expected
+
+
 def test_unsure_readings_say_less() -> None:
     readings = read(drawn("123456789", 100)) + read(["00000"] * 20 + ["123456"] * 20, confidence=0.1)
     assert guess(EVERYTHING, readings) == Hints("123456789", 5, 5)
@@ -49,7 +57,7 @@ def test_chance_in_a_few_readings_leaves_no_character_out(seed: int) -> None:
 
 def test_few_readings_say_nothing() -> None:
     assert guess(EVERYTHING, read(["1"] * (FEWEST - 1) + [""] * 50)) == NO_HINTS
-    assert guess(EVERYTHING, read(["1"] * FEWEST)) == Hints(DIGITS, 1, 1), "not yet which digits there are"
+    assert guess(EVERYTHING, read(["1"] * FEWEST)) == Hints("1", 1, 1)
 
 
 def test_general_model_is_told_what_it_read_on_all_pictures(tmp_path: Path) -> None:
@@ -58,5 +66,5 @@ def test_general_model_is_told_what_it_read_on_all_pictures(tmp_path: Path) -> N
     broken.write_text("no picture")
     hints = Recognizer.general().guess_hints([*pictures, broken])
     assert (hints.min_captcha, hints.max_captcha) == (4, 4)
-    assert hints.char_set == DIGITS
+    assert {*"2345678"} <= {*str(hints.char_set)} <= {*DIGITS}
     assert Recognizer.general().recognize(pictures[0], hints).text == pictures[0].stem
