@@ -10,7 +10,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 from tests.helpers import run_python
 
 MAP = (PROJECT_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-LONGEST_CHAIN = 8  # files that import each other in a row
+LONGEST_CHAIN = 9  # files that import each other in a row
 LAYERS = re.compile(r'containers = \["([a-z.]+)"\]\nlayers = \[\n(.*?)\n\]', re.DOTALL)
 
 

@@ -155,6 +155,14 @@ def _removed_on_failure(temporary: Path) -> Iterator[None]:
         raise
 
 
+def are_one_file(path: Path, other: Path) -> bool:
+    """Whether two paths name one file that has one name, as names in other case do on a system that ignores case."""
+    with suppress(OSError):
+        status = path.lstat()  # of a link, not of what it leads to
+        return status.st_nlink == 1 and os.path.samestat(status, other.lstat())
+    return False
+
+
 def check_place(folder: Path) -> None:
     """Raise NotADirectoryError when a folder is neither there nor can be made: a file or a link to nothing is there.
 

@@ -22,7 +22,7 @@ from typing import Any
 from cnnlib.codec.filenames import SERIAL_DIGITS, file_name, has_suffix, label_of, suffix_in
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_by
+from cnnlib.core.files import are_one_file, write_by
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import printable
 from cnnlib.data.folders import TEST_SHARE, Name, in_order, labels_in, list_names, scan_labels, share_held_out
@@ -343,14 +343,6 @@ def move(path: Path, folder: Path, name: str = "") -> None:
         if error.errno != errno.EXDEV:
             raise
         _move_across_devices(path, target)
-
-
-def are_one_file(path: Path, other: Path) -> bool:
-    """Whether two paths name one file that has one name, as names in other case do on a system that ignores case."""
-    with suppress(OSError):
-        status = path.lstat()  # of a link, not of what it leads to
-        return status.st_nlink == 1 and os.path.samestat(status, other.lstat())
-    return False
 
 
 def _move_across_devices(path: Path, target: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Protocol
 from cnnlib.codec.filenames import SERIAL_DIGITS, file_name, label_of, plain_suffix, stem_in, suffix_in
 from cnnlib.codec.images import suffix_of
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import write_atomically
-from cnnlib.data.verify_and_split import are_one_file, move
+from cnnlib.core.files import are_one_file, write_atomically
+from cnnlib.core.paths import display_path
 from cnnlib.labelling.journal import Entry
 
 
@@ -151,5 +151,7 @@ class Renames:
 def _rename(path: Path, target: Path) -> None:
     """Give a picture another name, maybe in another folder. Raises SampleError when another file has it."""
     if str(path) != str(target) and path.exists():  # on Windows paths are equal that differ in case alone
+        if os.path.lexists(target) and not are_one_file(path, target):
+            raise SampleError(f"{display_path(target)}: already exists; {display_path(path)} stays where it is")
         target.parent.mkdir(parents=True, exist_ok=True)
-        move(path, target.parent, target.name)
+        path.rename(target)
