@@ -116,6 +116,32 @@ def animated_png(blank: bool) -> bytes:
     return SIGNATURE + head + count + first + b"".join(frames) + chunk(b"IEND", b"")
 
 
+def interlaced_png(side: int) -> bytes:
+    """A square PNG of RGBA, 16 bits, whose pixels come in seven passes."""
+    steps = ((8, 8, 0, 0), (8, 8, 4, 0), (4, 8, 0, 4), (4, 4, 2, 0), (2, 4, 0, 2), (2, 2, 1, 0), (1, 2, 0, 1))
+    room = sum((1 + 8 * -((left - side) // right)) * -((top - side) // down) for right, down, left, top in steps)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 1))
+    return SIGNATURE + head + chunk(b"IDAT", zlib.compress(bytes(room), 9)) + chunk(b"IEND", b"")
+
+
+def blank_png_frames(side: int, count: int) -> bytes:
+    """A square animation of blank frames, RGBA of 16 bits. Each is put on those before and cleared afterwards."""
+    rows = zlib.compress(bytes((1 + 8 * side) * side), 9)
+    control = struct.pack(">IIIIHHBB", side, side, 0, 0, 1, 10, 1, 1)
+    data = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 0))
+    data += chunk(b"acTL", struct.pack(">II", count, 0))
+    data += chunk(b"fcTL", struct.pack(">I", 0) + control) + chunk(b"IDAT", rows)
+    for number in range(1, 2 * count - 1, 2):
+        data += chunk(b"fcTL", struct.pack(">I", number) + control)
+        data += chunk(b"fdAT", struct.pack(">I", number + 1) + rows)
+    return data + chunk(b"IEND", b"")
+
+
+def clear_colour_png(side: int) -> bytes:
+    """A square PNG of RGB, 16 bits, all of the colour that is transparent."""
+    return png(chunk(b"tRNS", bytes(6)), size=(side, side), kind=2, depth=16)
+
+
 # EXIF: a table whose entries all point to the same bytes.
 
 
@@ -173,6 +199,11 @@ def scans(size: tuple[int, int], count: int, mode: str = "L") -> bytes:
     return fill(data[:-2], last, data[-2:], min(LIMIT, len(data) + len(last) * count))
 
 
+def endless(data: bytes) -> bytes:
+    """A JPEG without its end marker. All of its pixels are there."""
+    return data[:-2]
+
+
 # GIF
 
 
@@ -197,6 +228,37 @@ def animated_gif() -> bytes:
     data = gif()
     at = data.index(b",", 13 + 3 * (2 << (data[10] & 7)))
     return fill(data[:at], data[at:-1], b";")
+
+
+def gif_image(size: tuple[int, int]) -> bytes:
+    """The image of a GIF frame."""
+    data = gif(size=size)
+    return data[data.index(b",", 13 + 3 * (2 << (data[10] & 7))) : -1]
+
+
+def blank_gif_frames(size: tuple[int, int], count: int, screen: tuple[int, int] | None = None) -> bytes:
+    """Blank frames, each of which is taken away again. A screen smaller than them is that of the first."""
+    screen = screen or size
+    control = b"!\xf9\4" + struct.pack("<BHB", 3 << 2 | 1, 5, 9) + b"\0"
+    return gif(control, size=screen)[:-1] + (control + gif_image(size)) * (count - 1) + b";"
+
+
+def part_of_screen() -> bytes:
+    """4 million pixels on a screen that has a row more."""
+    data = bytearray(gif(size=(2048, 2047)))
+    data[6:10] = struct.pack("<HH", 2048, 2048)
+    return bytes(data)
+
+
+def many_gif_frames() -> bytes:
+    """As many frames of a pixel as fit."""
+    return fill(gif(size=(1, 1))[:-1], gif_image((1, 1)), b";")
+
+
+def gif_blocks_of_a_byte() -> bytes:
+    """Two blank frames, the second of which has what follows its pixels in blocks of a byte."""
+    image = gif_image(SIZE)
+    return fill(gif()[:-1] + image[:-1], b"\1\0", b"\0;")
 
 
 # BMP
@@ -250,6 +312,11 @@ def noise(kind: str, mode: str, side: int, **options: object) -> bytes:
 def animated_webp() -> bytes:
     frames = [Image.new("RGB", (16, 16), (number, 0, 0)) for number in range(256)] * 20
     return encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], quality=1)
+
+
+def blank_webp_frames(side: int, count: int) -> bytes:
+    frames = [Image.new("RGBA", (side, side), (255 - number,) * 4) for number in range(count)]
+    return encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:])
 
 
 def riff(*chunks: bytes) -> bytes:
@@ -309,10 +376,20 @@ KINDS: dict[str, Callable[[], Body]] = {
     ),
     "PNG: empty parts of pixels": lambda: picture(empty_rows()),
     "PNG: 4 million pixels of RGBA, 16 bits": lambda: picture(png(size=(2048, 2048), kind=6, depth=16)),
+    "PNG: 4 million pixels of RGBA, 16 bits, in 99 pictures": lambda: form(
+        [png(size=(205, 205), kind=6, depth=16)] * 99
+    ),
+    "PNG: 4 million pixels of RGBA, 16 bits, interlaced": lambda: picture(interlaced_png(2048)),
+    "PNG: 4 million pixels of RGB, 16 bits, one colour transparent": lambda: picture(clear_colour_png(2048)),
+    "PNG: 2 million pixels of RGB, 16 bits, one colour transparent": lambda: picture(clear_colour_png(1448)),
     "PNG: 4 million pixels of grey and alpha": lambda: picture(png(size=(2048, 2048), kind=4)),
     "PNG: 4 million pixels of grey, 16 bits": lambda: picture(png(size=(2048, 2048), depth=16)),
     "PNG: animation of empty frames": lambda: picture(animated_png(blank=False)),
     "PNG: animation of blank frames": lambda: picture(animated_png(blank=True)),
+    "PNG: 2 blank frames of 4 million pixels, 16 bits": lambda: picture(blank_png_frames(2048, 2)),
+    "PNG: 2 blank frames of a million pixels, 16 bits": lambda: picture(blank_png_frames(1121, 2)),
+    "PNG: 6 blank frames of 480,000 pixels, 16 bits": lambda: picture(blank_png_frames(695, 6)),
+    "PNG: 2 blank frames in 99 pictures": lambda: form([blank_png_frames(112, 2)] * 99),
     "JPEG: empty segments": lambda: picture(full_jpeg(segment(0xE5))),
     "JPEG: empty comments": lambda: picture(full_jpeg(segment(0xFE))),
     "JPEG: empty Huffman tables": lambda: picture(full_jpeg(segment(0xC4))),
@@ -333,6 +410,11 @@ KINDS: dict[str, Callable[[], Body]] = {
     "JPEG: 50 scans of 4 million pixels in colour": lambda: picture(scans((2048, 2048), 40, "RGB")),
     "JPEG: 100 scans of 4 million pixels": lambda: picture(scans((2048, 2048), 90)),
     "JPEG: 100 scans in 99 pictures": lambda: form([scans((290, 144), 90)] * 99),
+    "JPEG: 4 million pixels in 50 scans, without an end": lambda: picture(endless(scans((2048, 2048), 40, "RGB"))),
+    "JPEG: 1.5 million pixels in 16 scans, without an end": lambda: picture(endless(scans((1254, 1254), 6, "RGB"))),
+    "JPEG: 50 scans without an end in 99 pictures": lambda: form([endless(scans((205, 205), 40, "RGB"))] * 99),
+    "JPEG: 16 scans without an end in 99 pictures": lambda: form([endless(scans((126, 126), 6, "RGB"))] * 99),
+    "JPEG: comments after the pixels, without an end": lambda: picture(fill(endless(jpeg()), segment(0xFE))),
     "JPEG: 4 million pixels of CMYK": lambda: picture(large("JPEG", "CMYK", progressive=True)),
     "JPEG: 4 million pixels of noise": lambda: picture(noise("JPEG", "RGB", 1600, quality=10, subsampling=0)),
     "GIF: empty comments": lambda: picture(full_gif(b"!\xfe\0")),
@@ -343,6 +425,16 @@ KINDS: dict[str, Callable[[], Body]] = {
     "GIF: bytes between blocks": lambda: picture(full_gif(b"\0")),
     "GIF: thousands of blank frames": lambda: picture(animated_gif()),
     "GIF: 4 million pixels": lambda: picture(large("GIF", "P")),
+    "GIF: 4 million pixels on a larger screen": lambda: picture(part_of_screen()),
+    "GIF: 2 blank frames of 4 million pixels": lambda: picture(blank_gif_frames((2048, 2048), 2)),
+    "GIF: 2 blank frames of 2 million pixels": lambda: picture(blank_gif_frames((1448, 1448), 2)),
+    "GIF: 30 blank frames of 100,000 pixels": lambda: picture(blank_gif_frames((326, 326), 30)),
+    "GIF: 30 blank frames of 4 million pixels on a small screen": lambda: picture(
+        blank_gif_frames((2048, 2048), 30, (1, 1))
+    ),
+    "GIF: 2 blank frames in 99 pictures": lambda: form([blank_gif_frames((145, 145), 2)] * 99),
+    "GIF: frames of a pixel": lambda: picture(many_gif_frames()),
+    "GIF: blank frame in blocks of a byte": lambda: picture(gif_blocks_of_a_byte()),
     "BMP: 65,536 colours in 100 pictures": lambda: form([bmp(8, SIZE, 0, 65_536, b"\1\2\3\0")] * 100),
     "BMP: runs of a pixel": lambda: picture(run_length((2048, 2048), b"\1\1")),
     "BMP: lines of a pixel": lambda: picture(run_length((2048, 2048), b"\1\1\0\0")),
@@ -352,6 +444,8 @@ KINDS: dict[str, Callable[[], Body]] = {
     "WebP: noise": lambda: picture(noise("WEBP", "RGB", 1400, quality=10)),
     "WebP: lossless noise": lambda: picture(noise("WEBP", "RGB", 800, lossless=True)),
     "WebP: animation": lambda: picture(animated_webp()),
+    "WebP: 3 blank frames of 2 million pixels": lambda: picture(blank_webp_frames(1448, 3)),
+    "WebP: 2 blank frames of a million pixels": lambda: picture(blank_webp_frames(1024, 2)),
     "WebP: unknown chunks": lambda: picture(riff(fill(b"", b"abcd\0\0\0\0", limit=LIMIT - 2_000))),
     "WebP: EXIF of values that overlap": lambda: picture(exif_webp(overlapping_exif(900_000, 20_000))),
     "WebP: EXIF that turns the picture, 100,000 fractions": lambda: picture(exif_webp(turned_exif(900_000, 5))),

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from cnnlib.codec import gif, jpeg, png
+from cnnlib.codec.budget import Budget, weight
 from cnnlib.codec.picture_parts import exif_of, orientation, parts_fault, without_extras
 from cnnlib.core.errors import SampleError, SizeError
 from cnnlib.core.printable import excerpt, is_obeyed
@@ -25,13 +26,14 @@ SIDE_LIMIT = 4096  # pixels
 LARGE_SCAN_LIMIT = 50  # in a JPEG of as many pixels as may be
 SCAN_LIMIT = 100  # in a progressive JPEG: each scan costs a pass over the picture, and ten are usual
 END_PIXELS = 4 * 2**20  # that are decoded to find out whether a JPEG lacks more than its end marker
+END_TRIES = 4  # decodings that this takes at least
 FRAME_LIMIT = 30  # frames of an animation that are looked through for one that is not blank
+FRAME_WEIGHT = 2  # of a pixel of further frames: they are put on each other, which takes as long as decoding
 FRAMES = "frames"  # key of Picture.info: how many frames an animation has, all blank as far as they were looked at
-WEBP_MEMORY = 2  # times the memory that a pixel of another format takes
 CONTENT_SIDE = 512  # pixels of the longer side of a picture in which its content is looked for
 CONTENT_DISTANCE = 48  # of a pixel from the colour of the ground, in any channel, from which on it is content
 STRAY_PIXELS = 1  # in a row or column, which are no content
-BAND_PIXELS = 2**18  # converted at a time
+BAND_PIXELS = 2**14  # converted at a time; they fit into a cache of the processor
 COLOUR_DISTANCE = 24  # between a pixel's channels, 0 to 255; the greys of a JPEG stay below
 COLOUR_SHARE = 0.002  # of a picture's pixels that are not grey; above it the picture is coloured
 HEAD_BYTES = 1000  # of a file, by which its kind is known
@@ -105,14 +107,15 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
     A first frame of one colour gives way to the first that has more. If none has, `info[FRAMES]` is their number.
     Raises SampleError when `data` is not a PNG, JPEG, GIF, BMP or WebP, is damaged, or is truncated. Also, before
     decoding, when a side is longer than `SIDE_LIMIT` or there are more than `pixel_limit` pixels (half of them in a
-    WebP), `SCAN_LIMIT` scans or `PART_LIMIT` small parts.
+    WebP), `SCAN_LIMIT` scans or `PART_LIMIT` small parts. What has to be decoded several times may have fewer pixels,
+    as `Budget` says.
     """
     if fault := parts_fault([data]):
         raise SampleError(fault)
     data, exif = without_extras(data)
     try:
-        picture = _decode_still(data, pixel_limit)
-        picture = _first_shown(picture, data, pixel_limit)
+        budget = Budget(pixel_limit)
+        picture = _first_shown(_decode_still(data, budget), data, budget)
         _reduce_exif(picture, exif)
         _turn_upright(picture)
         return picture
@@ -136,44 +139,55 @@ def suffix_of(data: bytes) -> str:
         raise SampleError(_no_picture(data)) from error
 
 
-def _decode_still(data: bytes, pixel_limit: int) -> Image.Image:
+def _decode_still(data: bytes, budget: Budget) -> Image.Image:
     """The first frame, decoded. Raises as `decode_picture` does, and what Pillow raises."""
     if data.startswith(png.SIGNATURE):
         data = png.without_extras(data)
-    picture = _open(data, pixel_limit)
+    picture = _open(data, budget)
     if picture.format in ("JPEG", "MPO") and jpeg.lacks_end(data):
-        return _decode_endless_jpeg(data, pixel_limit)
+        return _decode_endless_jpeg(picture, data, budget)
     box = gif.place_of_first(picture)
-    picture.load()
+    budget.load(picture)
     if box and box != (0, 0, *picture.size):
         return _like(gif.on_screen(picture, box), picture)
     if picture.format == "PNG" and png.is_16_bit_rgb(data) and "transparency" in picture.info:
+        budget.take(picture, "a PNG of 16-bit RGB with a transparent colour", passes=3, done=1)  # to compare is one
         picture.putalpha(png.opacity_of_16_bit_rgb(data, picture, picture.info.pop("transparency")))
     _make_opaque(picture)
     return picture
 
 
-def _open(data: bytes, pixel_limit: int) -> Image.Image:
+def _open(data: bytes, budget: Budget) -> Image.Image:
     """A picture that is not decoded yet. Raises SampleError when that would take too long."""
     picture = Image.open(io.BytesIO(data), formats=FORMATS)
-    if picture.format == "WEBP":
-        pixel_limit //= WEBP_MEMORY
+    limit = budget.pixel_limit // weight(picture)
     if max(picture.size) > SIDE_LIMIT:
         raise SampleError(f"expected sides of at most {SIDE_LIMIT} pixels; got {picture.width}x{picture.height}")
-    if picture.width * picture.height > pixel_limit:
-        raise SampleError(f"expected at most {pixel_limit} pixels; got {picture.width}x{picture.height}")
-    scan_limit = min(SCAN_LIMIT, LARGE_SCAN_LIMIT * pixel_limit // max(1, picture.width * picture.height))
-    if picture.format in ("JPEG", "MPO") and data.count(jpeg.START_OF_SCAN) > scan_limit:
-        raise SampleError(f"expected a JPEG of at most {scan_limit} scans; got {data.count(jpeg.START_OF_SCAN)}")
+    if picture.width * picture.height > limit:
+        raise SampleError(f"expected at most {limit} pixels; got {picture.width}x{picture.height}")
+    if picture.format in ("JPEG", "MPO"):
+        _check_scans(picture, data, limit)
     return picture
 
 
-def _decode_endless_jpeg(data: bytes, pixel_limit: int) -> Image.Image:
-    """A JPEG without its end marker. Raises SampleError when pixels are missing, too."""
+def _check_scans(picture: Image.Image, data: bytes, pixel_limit: int, passes: int = 1) -> None:
+    """Raise SampleError when a JPEG has so many scans that decoding it in some passes would take too long."""
+    scans, limit = data.count(jpeg.START_OF_SCAN), min(SCAN_LIMIT, _scans(picture, pixel_limit) // passes)
+    if scans > limit:
+        raise SampleError(f"expected a JPEG of at most {limit} scans; got {scans}")
+
+
+def _scans(picture: Image.Image, pixel_limit: int) -> int:
+    """How many scans of a JPEG may be decoded, in all its passes."""
+    return LARGE_SCAN_LIMIT * pixel_limit // max(1, picture.width * picture.height)
+
+
+def _decode_endless_jpeg(picture: Image.Image, data: bytes, budget: Budget) -> Image.Image:
+    """A JPEG without its end marker, from the opened one. Raises SampleError when pixels are missing, too."""
+    tries = _end_tries(picture, data, budget)
     first: Image.Image | None = None
-    pixels = max(1, math.prod(_open(data, pixel_limit).size))
-    for ended in islice(jpeg.endings(data), max(4, END_PIXELS // pixels)):
-        picture = _open(ended, pixel_limit)
+    for ended in islice(jpeg.endings(data), tries):
+        picture = _open(ended, budget)
         picture.load()
         if first and ImageChops.difference(first, picture).getbbox(alpha_only=False):
             first = None
@@ -182,6 +196,20 @@ def _decode_endless_jpeg(data: bytes, pixel_limit: int) -> Image.Image:
     if first is None:
         raise SampleError("can't be decoded: image file is truncated: the last pixels of the JPEG are missing")
     return first
+
+
+def _end_tries(picture: Image.Image, data: bytes, budget: Budget) -> int:
+    """How many times a JPEG is decoded to find out whether it lacks pixels; raises SampleError where that is too much.
+
+    They are taken from the budget. A scan counts twice, since making pixels of the scans takes as long.
+    """
+    scans = max(1, data.count(jpeg.START_OF_SCAN))
+    by_scans = _scans(picture, budget.pixel_limit) // (2 * scans)
+    by_pixels = END_PIXELS // max(1, picture.width * picture.height)
+    tries = max(END_TRIES, min(by_scans, by_pixels, budget.passes(picture)))
+    budget.take(picture, "a JPEG without its end marker", passes=tries)
+    _check_scans(picture, data, budget.pixel_limit, 2 * tries)
+    return tries
 
 
 def _make_opaque(picture: Image.Image) -> None:
@@ -197,17 +225,34 @@ def _like(shown: Image.Image, picture: Image.Image) -> Image.Image:
     return shown
 
 
-def _first_shown(picture: Image.Image, data: bytes, pixel_limit: int) -> Image.Image:
+def _first_shown(picture: Image.Image, data: bytes, budget: Budget) -> Image.Image:
     """The picture, or the first frame of its animation that is not blank, as far as there is one."""
-    if not _is_animated(picture, data) or not is_empty(picture):
+    animated = _is_animated(picture, data)
+    if picture.format in ("GIF", "WEBP"):
+        picture = _still(picture)
+    if not animated:
         return picture
-    tries = min(FRAME_LIMIT, 1 + pixel_limit // (picture.width * picture.height))
+    decoded = 1 if picture.format == "GIF" else 2  # to see the second frame; the others decode the first once more
+    if budget.passes(picture) < decoded * _frame_passes(picture) or not is_empty(picture):
+        return picture
     with suppress(Exception):  # frames that can't be decoded are no reason to refuse the first one
-        for frame in islice(_frames(picture, data, pixel_limit), 1, tries):
+        for frame in islice(_frames(picture, data, budget), 1, FRAME_LIMIT):
             if not is_empty(frame):
-                return _like(frame, picture)
+                return _like(frame.copy(), picture)
     picture.info[FRAMES] = _count_frames(picture, data)
     return picture
+
+
+def _still(picture: Image.Image) -> Image.Image:
+    """A copy of the frame that a picture is at. It has no others, so nobody looks for them once more."""
+    copy = picture.copy()
+    copy.format = picture.format
+    return copy
+
+
+def _frame_passes(picture: Image.Image) -> int:
+    """As how many decodings a frame counts: its pixels count twice, as those of a WebP do anyway."""
+    return FRAME_WEIGHT // weight(picture)
 
 
 def _is_animated(picture: Image.Image, data: bytes) -> bool:
@@ -220,23 +265,32 @@ def _count_frames(picture: Image.Image, data: bytes) -> int:
     if picture.format == "GIF":
         return sum(1 for _ in gif.frames(data))
     with suppress(Exception):
-        return int(getattr(_open_animated_png(data) if picture.format == "PNG" else picture, "n_frames", 1))
+        return int(getattr(_open_animation(picture, data), "n_frames", 1))
     return 1
 
 
-def _open_animated_png(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(png.without_extras(data, animated=True)), formats=("PNG",))
+def _open_animation(picture: Image.Image, data: bytes) -> Image.Image:
+    """The file of a decoded PNG or WebP, opened once more to look through its frames."""
+    content = png.without_extras(data, animated=True) if picture.format == "PNG" else data
+    return Image.open(io.BytesIO(content), formats=(str(picture.format),))
 
 
-def _frames(picture: Image.Image, data: bytes, pixel_limit: int) -> Iterator[Image.Image]:
-    """The frames of an animation, each put on those before it. Raises what Pillow raises, EOFError at the end."""
+def _frames(picture: Image.Image, data: bytes, budget: Budget) -> Iterator[Image.Image]:
+    """The frames of an animation, each put on those before it. The next one changes it.
+
+    They end where the budget does. Raises what Pillow raises, EOFError at the end.
+    """
+
+    def decode(frame: bytes) -> Image.Image:
+        return budget.load(_open(frame, budget), FRAME_WEIGHT)
+
     if picture.format == "GIF":
-        yield from gif.compose(data, lambda frame: _open(frame, pixel_limit))
+        yield from gif.compose(data, picture, decode)
         return
-    animation = _open_animated_png(data) if picture.format == "PNG" else picture
+    animation = _open_animation(picture, data)
     for number in range(getattr(animation, "n_frames", 1)):
         animation.seek(number)
-        yield animation.copy()
+        yield budget.load(animation, _frame_passes(animation))
 
 
 def _unidentified(data: bytes) -> str:
@@ -398,7 +452,13 @@ def is_coloured(picture: Image.Image) -> bool:
 
 def is_empty(picture: Image.Image) -> bool:
     """Whether all pixels have the same colour. Raises SampleError when the picture can't be converted."""
-    return all(low == high for low, high in (band.getextrema() for band in _flatten(picture).split()))
+    expected = None
+    for rows in _flat_rows(picture):
+        colours = rows.getcolors(1)  # none when there are more
+        if not colours or expected not in (None, colours[0][1]):
+            return False
+        expected = colours[0][1]
+    return True
 
 
 def describe_empty(picture: Image.Image) -> str:
@@ -414,23 +474,29 @@ def _flatten(picture: Image.Image) -> Image.Image:
 
     Raises SampleError when it contradicts itself, such as a transparent colour that the palette lacks.
     """
+    if picture.width * picture.height <= BAND_PIXELS:
+        return next(_flat_rows(picture))
+    whole, top = None, 0
+    for rows in _flat_rows(picture):
+        whole = whole or Image.new("L" if rows.mode == "L" else "RGB", picture.size)
+        whole.paste(rows, (0, top))
+        top += rows.height
+    return whole or picture
+
+
+def _flat_rows(picture: Image.Image) -> Iterator[Image.Image]:
+    """As `_flatten`, but a large picture by some rows at a time: the steps of a conversion hold several copies."""
     try:
         if picture.mode == "I" and np.asarray(picture).max() <= 255:  # what Pillow makes of 8 bits
             picture = picture.convert("L")
-        return _convert(picture) if picture.width * picture.height <= BAND_PIXELS else _convert_in_bands(picture)
+        if picture.width * picture.height <= BAND_PIXELS:
+            yield _convert(picture)
+            return
+        count = max(1, BAND_PIXELS // picture.width)
+        for top in range(0, picture.height, count):
+            yield _convert(picture.crop((0, top, picture.width, min(top + count, picture.height))))
     except Exception as error:  # Pillow raises ValueError and others
         raise SampleError(f"can't be decoded: {error}") from error
-
-
-def _convert_in_bands(picture: Image.Image) -> Image.Image:
-    """As `_convert`, but a large picture by some rows at a time: its steps hold several copies in memory."""
-    rows, whole = max(1, BAND_PIXELS // picture.width), None
-    for top in range(0, picture.height, rows):
-        band = _convert(picture.crop((0, top, picture.width, min(top + rows, picture.height))))
-        band = band if band.mode in ("L", "RGB") else band.convert("RGB")
-        whole = whole or Image.new(band.mode, picture.size)
-        whole.paste(band, (0, top))
-    return whole or picture
 
 
 def _convert(picture: Image.Image) -> Image.Image:

@@ -50,7 +50,8 @@ def _has_all_scans(data: bytes) -> bool:
     """Whether the scans that begin in this JPEG hold every bit of every coefficient. A progressive one spreads them."""
     missing_bits: dict[int, list[int]] = {}  # by component, for each coefficient; -1: nothing came
     progressive = False
-    for marker, segment in _segments(data):
+    for marker, start, end in segments(data):
+        segment = data[start + 4 : end]
         if marker in _FRAME_MARKERS:
             progressive = marker in (0xC2, 0xCA)
             missing_bits = {segment[6 + 3 * n]: [-1] * _COEFFICIENTS for n in range(segment[5])}
@@ -62,10 +63,9 @@ def _has_all_scans(data: bytes) -> bool:
     return bool(missing_bits) and not any(map(any, missing_bits.values()))
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each marker that has a segment, with the segment after its length."""
-    at = 2
-    while match := _MARKER.search(data, at):
+def segments(data: bytes, at: int = 2) -> Iterator[tuple[int, int, int]]:
+    """The segments from a place up to the end marker: their markers, and where they start and end."""
+    while (match := _MARKER.search(data, at)) and match[0] != END:
         length = int.from_bytes(data[match.end() : match.end() + 2], "big")
-        yield match[0][1], data[match.end() + 2 : match.end() + length]
         at = match.end() + max(length, 2)
+        yield match[0][1], match.start(), at

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from PIL import PngImagePlugin
 
+from cnnlib.codec import jpeg
+
 PART_LIMIT = 10_000  # small parts of a picture, or of all pictures of a request
 SMALL_BYTES = 256  # larger parts are limited by the size of the file
 TEXT_LIMIT_BYTES = 2**16  # of a PNG's compressed text when it is unpacked
@@ -92,7 +94,7 @@ def _parts(data: bytes) -> Iterator[Part]:
     if data.startswith(PNG_SIGNATURE):
         return _png_chunks(data)
     if data.startswith(JPEG_SIGNATURE):
-        return _jpeg_segments(data)
+        return _all_jpeg_segments(data)
     return _gif_blocks(data) if data.startswith(GIF_SIGNATURES) else iter(())
 
 
@@ -124,6 +126,14 @@ def _jpeg_segments(data: bytes) -> Iterator[Part]:
         if data[start] == 0xFF and kind == START_OF_SCAN:
             return
         start = end
+
+
+def _all_jpeg_segments(data: bytes) -> Iterator[Part]:
+    """The segments before the first scan, and those from it to the end marker."""
+    end = len(data)
+    for kind, start, end in _jpeg_segments(data):
+        yield kind, start, end
+    yield from jpeg.segments(data, end)
 
 
 def _is_extra(data: bytes, part: Part) -> bool:

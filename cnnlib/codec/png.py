@@ -7,14 +7,15 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Sequence
 
-import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB = 0, 2  # colour types
 ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 _KEPT = (b"tRNS", b"eXIf")  # chunks that a PNG need not have, but that change what is seen
+_ROWS = 64  # that are compared at a time
 _NAME = re.compile(rb"[A-Za-z]{4}")
 
 
@@ -87,5 +88,16 @@ def opacity_of_16_bit_rgb(data: bytes, picture: Image.Image, colour: tuple[int, 
     """
     lower = Image.open(io.BytesIO(data), formats=("PNG",))
     lower.tile = [tile._replace(args="RGB;16L") for tile in lower.tile]
-    samples = np.asarray(picture).astype(np.uint16) << 8 | np.asarray(lower)
-    return Image.fromarray(np.where((samples == colour).all(axis=2), 0, 255).astype(np.uint8))
+    opacity = Image.new("L", picture.size)
+    for top in range(0, picture.height, _ROWS):  # some at a time, to hold no more large pictures
+        box = (0, top, picture.width, min(top + _ROWS, picture.height))
+        upper_half = _opacity(picture.crop(box), [level >> 8 for level in colour])
+        lower_half = _opacity(lower.crop(box), [level & 0xFF for level in colour])
+        opacity.paste(ImageChops.lighter(upper_half, lower_half), box)
+    return opacity
+
+
+def _opacity(picture: Image.Image, colour: Sequence[int]) -> Image.Image:
+    """The alpha channel of an RGB picture with a transparent colour."""
+    picture.info["transparency"] = tuple(colour)
+    return picture.convert("RGBA").getchannel("A")

@@ -24,6 +24,8 @@ MANY = PART_LIMIT + 1
         jpeg(segment(0xFE, b"x" * 90) * MANY),
         jpeg(b"\xff" * MANY),
         jpeg(segment(0xE5), b"a" * MANY),
+        jpeg()[:-2] + segment(0xFE) * MANY,
+        jpeg()[:-2] + segment(0xFE) * MANY + b"\xff\xd9",
         gif(b"!\xfe\0" * MANY),
         gif(b"!\xfe" + (b"\xff" + b"a" * 255) * 2_000 + b"\0"),
         gif(b"!\x01\0" * MANY),
@@ -41,6 +43,10 @@ def test_usual_pictures_have_few_parts(kind: str) -> None:
     noise = encoded(Image.effect_noise((400, 200), 80).convert("RGB"), kind)
     assert not parts_fault([noise] * 100)
     assert decode_picture(noise + b"\0" * 100_000).size == (400, 200), "what follows a picture is no part of it"
+
+
+def test_segments_after_the_end_of_a_jpeg_are_not_counted() -> None:
+    assert decode_picture(jpeg() + segment(0xFE) * MANY + b"\xff\xd9").size == (100, 60)
 
 
 def test_large_parts_are_not_counted() -> None:

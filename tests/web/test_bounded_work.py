@@ -2,15 +2,20 @@
 
 import gc
 import json
+import os
+import subprocess
+import sys
 import tracemalloc
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from PIL import PngImagePlugin
+from PIL import ImageFile, PngImagePlugin
 
 from cnnlib.config import SampleConfig
+from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.web import PIXEL_LIMIT
 from cnnlib.web.app import create_recognition_app
 from cnnlib.web.model_registry import ModelRegistry, ServedModel
 from tests.hostile import chunk
@@ -19,6 +24,44 @@ from tests.hostile_bodies import BOUNDARY, HEAD, KINDS, LIMIT, TAIL, Body, form,
 pytestmark = pytest.mark.slow
 
 MB = 2**20
+DEAREST = "PNG: 4 million pixels of RGBA, 16 bits"  # of the pictures that are decoded once
+OF_SEVERAL_PASSES = (
+    "PNG: 4 million pixels of RGB, 16 bits, one colour transparent",
+    "PNG: 2 million pixels of RGB, 16 bits, one colour transparent",
+    "PNG: 2 blank frames of 4 million pixels, 16 bits",
+    "PNG: 2 blank frames of a million pixels, 16 bits",
+    "GIF: 4 million pixels on a larger screen",
+    "GIF: 2 blank frames of 4 million pixels",
+    "GIF: 2 blank frames of 2 million pixels",
+    "GIF: 30 blank frames of 4 million pixels on a small screen",
+    "WebP: 3 blank frames of 2 million pixels",
+    "WebP: 2 blank frames of a million pixels",
+    "JPEG: 4 million pixels in 50 scans, without an end",
+    "JPEG: 1.5 million pixels in 16 scans, without an end",
+)
+PEAKS = """
+import json, re, sys
+from pathlib import Path
+from cnnlib.codec.images import decode_picture
+from cnnlib.core.errors import SampleError
+from cnnlib.web import PIXEL_LIMIT
+from tests.hostile_bodies import KINDS
+
+def peak_kb():
+    return int(re.findall(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[0])
+
+peaks = {}
+for name in sys.argv[1:]:
+    data = KINDS[name]().data
+    Path("/proc/self/clear_refs").write_text("5")
+    before = peak_kb()
+    try:
+        decode_picture(data, PIXEL_LIMIT)
+    except SampleError:
+        pass
+    peaks[name] = peak_kb() - before
+print(json.dumps(peaks))
+"""
 
 
 @pytest.fixture
@@ -33,14 +76,47 @@ def post(client: FlaskClient, body: Body) -> Any:
     return client.post(body.path, data=body.data, content_type=body.content_type)
 
 
-def test_every_kind_of_costly_request_is_answered(client: FlaskClient) -> None:
-    assert len(KINDS) > 100
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The pixels of each picture and frame that Pillow decodes, those of a WebP twice."""
+    pixels: list[int] = []
+    load = ImageFile.ImageFile.load
+
+    def count(picture: ImageFile.ImageFile) -> Any:
+        if picture.tile:
+            pixels.append(picture.width * picture.height * (2 if picture.format == "WEBP" else 1))
+        return load(picture)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", count)
+    return pixels
+
+
+def test_every_kind_of_costly_request_is_answered_from_few_pixels(client: FlaskClient, decoded: list[int]) -> None:
+    assert len(KINDS) > 120
     for name, make in KINDS.items():
         body = make()
         assert len(body.data) <= LIMIT, name
         answer = post(client, body)
         assert answer.status_code in (200, 400, 404, 413), (name, answer.text)
         assert answer.is_json, name
+        assert sum(decoded) <= 1.5 * PIXEL_LIMIT, name
+        decoded.clear()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak of memory in /proc")
+def test_pictures_of_several_passes_take_at_most_twice_the_memory_of_the_dearest_of_one() -> None:
+    free_at_once = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}  # so that no kind hides the next
+    answer = subprocess.run(
+        [sys.executable, "-c", PEAKS, DEAREST, *OF_SEVERAL_PASSES],
+        cwd=PROJECT_ROOT,
+        env=os.environ | free_at_once,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    peaks = json.loads(answer.stdout)
+    assert peaks[DEAREST] > 16_000  # KB, so it is measured
+    assert {name: peak for name, peak in peaks.items() if peak > 2 * peaks[DEAREST]} == {}
 
 
 def test_text_in_a_png_is_dropped_and_limited_in_pillow_besides(client: FlaskClient) -> None:
