@@ -4,9 +4,11 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 KINDS = ("set", "turn", "cut", "end", "repeat", "length", "mend")  # of changes
@@ -106,3 +108,17 @@ def text_bomb(size: tuple[int, int]) -> bytes:
     info = PngInfo()
     info.add_text("Comment", "a" * 100_000_000, zip=True)
     return encoded(Image.new("L", size, "white"), "PNG", pnginfo=info)
+
+
+def decoded_pixels(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The pixels of each picture and frame that Pillow decodes from now on, those of a WebP twice."""
+    pixels: list[int] = []
+    load = ImageFile.ImageFile.load
+
+    def count(picture: ImageFile.ImageFile) -> Any:
+        if picture.tile:
+            pixels.append(picture.width * picture.height * (2 if picture.format == "WEBP" else 1))
+        return load(picture)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", count)
+    return pixels

@@ -13,6 +13,7 @@ from cnnlib.codec.images import (
     decode_picture,
     frame_content,
     is_coloured,
+    is_empty,
     open_picture,
     read_picture,
     suffix_of,
@@ -212,6 +213,15 @@ def test_coloured_pictures_are_distinguished_from_grey_ones() -> None:
     tinted.paste((200, 40, 40), (10, 10, 14, 14))
     assert is_coloured(tinted)
     assert is_coloured(tinted.convert("P"))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "I;16"])
+def test_large_picture_of_one_colour_is_empty_until_a_row_differs(mode: str) -> None:
+    picture = Image.new(mode, (300, 200))
+    assert is_empty(picture)
+    white = {"RGB": (255, 255, 255), "RGBA": (9, 9, 9, 255), "I;16": 65_535}.get(mode, 255)
+    picture.paste(white, (0, 100, 300, 200))
+    assert not is_empty(picture)
 
 
 def test_other_size_is_a_size_error_with_both_sizes() -> None:

@@ -190,6 +190,18 @@ def test_frames_are_put_on_what_earlier_ones_left() -> None:
         assert rgb(data)[4, 5].tolist() == [0, 0, 9]
 
 
+@pytest.mark.parametrize("transparent", [None, 7])
+def test_frame_of_many_rows_is_drawn_as_it_is(transparent: int | None) -> None:
+    indices = np.random.default_rng(4).integers(0, 256, (150, 20)).astype(np.uint8)
+    frame = Image.fromarray(indices, "P")
+    frame.putpalette([level for level in range(256) for _ in range(3)])
+    expected = np.full((200, 30, 3), 255)
+    expected[40:190, 5:25] = np.where(indices == transparent, 255, indices)[:, :, np.newaxis]
+    assert np.array_equal(rgb(gif((30, 200), (frame, (5, 40), 0, transparent))), expected)
+    blank = (flat(WHITE, (30, 200)), (0, 0), 0, None)
+    assert np.array_equal(rgb(gif((30, 200), blank, (frame, (5, 40), 0, transparent))), expected)
+
+
 def animations() -> Iterator[tuple[str, list[Image.Image]]]:
     blank, picture = Image.new("RGB", (33, 17), "white"), drawn()
     for kind in ("GIF", "PNG", "WEBP"):

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from PIL import ImageFile, PngImagePlugin
+from PIL import PngImagePlugin
 
 from cnnlib.config import SampleConfig
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.web import PIXEL_LIMIT
 from cnnlib.web.app import create_recognition_app
 from cnnlib.web.model_registry import ModelRegistry, ServedModel
-from tests.hostile import chunk
+from tests.hostile import chunk, decoded_pixels
 from tests.hostile_bodies import BOUNDARY, HEAD, KINDS, LIMIT, TAIL, Body, form, png, ztxt
 
 pytestmark = pytest.mark.slow
@@ -78,17 +78,8 @@ def post(client: FlaskClient, body: Body) -> Any:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The pixels of each picture and frame that Pillow decodes, those of a WebP twice."""
-    pixels: list[int] = []
-    load = ImageFile.ImageFile.load
-
-    def count(picture: ImageFile.ImageFile) -> Any:
-        if picture.tile:
-            pixels.append(picture.width * picture.height * (2 if picture.format == "WEBP" else 1))
-        return load(picture)
-
-    monkeypatch.setattr(ImageFile.ImageFile, "load", count)
-    return pixels
+    """What Pillow decodes, as `decoded_pixels` counts it."""
+    return decoded_pixels(monkeypatch)
 
 
 def test_every_kind_of_costly_request_is_answered_from_few_pixels(client: FlaskClient, decoded: list[int]) -> None:
