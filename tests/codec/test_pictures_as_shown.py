@@ -202,6 +202,13 @@ def test_frame_of_many_rows_is_drawn_as_it_is(transparent: int | None) -> None:
     assert np.array_equal(rgb(gif((30, 200), blank, (frame, (5, 40), 0, transparent))), expected)
 
 
+def test_transparent_pixels_of_a_frame_show_what_is_below() -> None:
+    frame = flat((0, 0, 9), (2, 2))
+    frame.putpixel((0, 0), 0)
+    shown = rgb(gif((6, 5), (flat((200, 0, 0), (6, 5)), (0, 0), 1, None), (frame, (4, 3), 1, 0)))
+    assert shown[3:, 4:].tolist() == [[[200, 0, 0], [0, 0, 9]], [[0, 0, 9], [0, 0, 9]]]
+
+
 def animations() -> Iterator[tuple[str, list[Image.Image]]]:
     blank, picture = Image.new("RGB", (33, 17), "white"), drawn()
     for kind in ("GIF", "PNG", "WEBP"):
@@ -222,8 +229,10 @@ def test_blank_first_frame_gives_way_in_every_format(kind: str, frames: list[Ima
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
 def test_animation_without_anything_to_see_says_how_many_frames_it_has(kind: str) -> None:
     frames = [Image.new("RGB", (33, 17), (level, level, level)) for level in (255, 0, 99)]
-    picture = decode_picture(encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=100))
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=100)
+    picture = decode_picture(data)
     assert picture.info[FRAMES] == 3
+    assert rgb(data).min() > 250, "the first frame"
     assert describe_empty(picture).endswith("; this is the first of 3 frames, and no other shows more")
     assert describe_empty(Image.new("L", (2, 2))).endswith("transparent ones count as white")
 
