@@ -160,7 +160,8 @@ def api_description() -> Schema:
         "requestBody": {"required": True, "content": _bodies()},
         "responses": {"200": {"description": "the predictions", **answer}, **_refusals(*READ_REFUSALS)},
     }
-    options = [{"name": name, "in": "query", "schema": schema} for name, schema in OPTIONS.items()]
+    empty = {"in": "query", "allowEmptyValue": True}  # as fields of a page are that were not filled in
+    options = [{"name": name, **empty, "schema": schema} for name, schema in OPTIONS.items()]
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     number = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
     models = _json({"type": "array", "items": _ref("Model")})
