@@ -19,7 +19,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
 from cnnlib.inference.model_card import CARD, KINDS, has_file, load_card, load_model
 from cnnlib.labelling.journal import Journal
-from tests.fault_drivers import pack_folder
+from tests.fault_drivers import SMALL, pack_folder
 from tests.fault_injection import KILL, Ended, Point, missing, points, run, run_at, script
 from tests.helpers import draw, fill, start_script, write_config
 
@@ -483,10 +483,10 @@ def exporting(folder: Path) -> Case:
     return Case(folder, fill_in, driver("export", folder), holds, finished)
 
 
-def training(folder: Path) -> Case:
+def training(folder: Path, network: str = SMALL) -> Case:
     def fill_in(_case: Case) -> None:
         keys = {"cycle_stop": 4, "cycle_save": 2, "acc_stop": 1, "augmentation": 0, "train_batch_size": 4}
-        write_config(folder, network="positions", **keys)
+        write_config(folder, network=network, **keys)
         fill(folder / "sample" / "train", 24)
 
     def holds(case: Case) -> None:
@@ -511,7 +511,7 @@ def trained_models(folder: Path) -> Iterator[Path]:
     if not models.exists():
         part = folder / "models.part"
         shutil.rmtree(part, ignore_errors=True)
-        case = training(folder / "training")
+        case = training(folder / "training", "positions")  # a real network, whose files are as large as a user's
         case.reset()
         for name, steps in (("older", 2), ("newer", 4)):
             train_to(steps, case.folder)

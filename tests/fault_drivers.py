@@ -31,6 +31,7 @@ from cnnlib.web.received_pictures import ReceivedPictures
 
 FIRST_SERIAL = 1_700_000_000_000_000_000
 KEPT = 3  # received pictures
+SMALL = "small"  # the name that the network of the tests has in a training
 
 
 def save(folder: Path) -> None:
@@ -62,8 +63,10 @@ def train(folder: Path) -> None:
     So do the times of the pictures, from which names of the cache follow.
     """
     import train_model
+    from cnnlib.network.names import NETWORKS
     from cnnlib.training import dataset, loop
 
+    NETWORKS[SMALL] = "tests.small_network:Small"
     dataset.fingerprint = lambda name, size_bytes, *_: packed.fingerprint(name, size_bytes, 0)
     clock: Any = SimpleNamespace(perf_counter=float)
     loop.time = clock
