@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from cnnlib.codec import gif, jpeg, png
 from cnnlib.codec.budget import Budget, weight
-from cnnlib.codec.picture_parts import exif_of, orientation, parts_fault, without_extras
+from cnnlib.codec.picture_parts import exif_of, orientation, parts_fault, without_exif
 from cnnlib.core.errors import SampleError, SizeError
 from cnnlib.core.printable import excerpt, is_obeyed
 
@@ -112,7 +112,7 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
     """
     if fault := parts_fault([data]):
         raise SampleError(fault)
-    data, exif = without_extras(data)
+    data, exif = without_exif(data)
     try:
         budget = Budget(pixel_limit)
         picture = _first_shown(_decode_still(data, budget), data, budget)
@@ -130,7 +130,7 @@ def decode_picture(data: bytes, pixel_limit: int = SIDE_LIMIT**2) -> Image.Image
 def suffix_of(data: bytes) -> str:
     """The suffix of a picture's format, in lower case. Raises SampleError when `data` is no picture."""
     try:
-        essential, _ = without_extras(data)  # as in `decode_picture`: what it passes over is no fault here either
+        essential, _ = without_exif(data)  # as in `decode_picture`: what it passes over is no fault here either
         if essential.startswith(png.SIGNATURE):
             essential = png.without_extras(essential)
         with Image.open(io.BytesIO(essential), formats=FORMATS) as picture:

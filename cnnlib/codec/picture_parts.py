@@ -5,19 +5,18 @@ So small parts are counted, and those that say nothing about pixels are left out
 """
 
 import itertools
-import re
 import struct
 from collections.abc import Iterable, Iterator
 
 from PIL import PngImagePlugin
 
-from cnnlib.codec import jpeg
+from cnnlib.codec import jpeg, png
 
 PART_LIMIT = 10_000  # small parts of a picture, or of all pictures of a request
 SMALL_BYTES = 256  # larger parts are limited by the size of the file
 TEXT_LIMIT_BYTES = 2**16  # of a PNG's compressed text when it is unpacked
 TEXTS_LIMIT_BYTES = 4 * TEXT_LIMIT_BYTES  # of all texts of a PNG
-PNG_SIGNATURE, JPEG_SIGNATURE = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
 GIF_SIGNATURES, BMP_SIGNATURE = (b"GIF87a", b"GIF89a"), b"BM"
 BMP_RUNS = (1, 2)  # compressions by run lengths, which Pillow unpacks in Python
 GIF_COMMENT = b"\xfe"
@@ -27,7 +26,6 @@ EXIF, PICTURE_INDEX = b"Exif\0\0", b"MPF\0"  # beginnings of JPEG segments
 BARE_MARKERS = {0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)}  # of JPEG segments without a length
 MARKERS = {*range(0xC0, 0xFF)}  # those that Pillow knows
 START_OF_SCAN, APP1, APP2 = 0xDA, 0xE1, 0xE2
-CHUNK_KIND = re.compile(rb"\w{4}")
 Part = tuple[bytes | int, int, int]  # kind, and where it starts and ends
 
 PngImagePlugin.MAX_TEXT_CHUNK = TEXT_LIMIT_BYTES
@@ -42,19 +40,16 @@ def parts_fault(pictures: Iterable[bytes]) -> str:
     return f"expected at most {PART_LIMIT} chunks, segments or blocks of less than {SMALL_BYTES} bytes; got more"
 
 
-def without_extras(data: bytes) -> tuple[bytes, bytes]:
-    """An encoded picture without the parts that cost much and say nothing about pixels, and its EXIF block.
+def without_exif(data: bytes) -> tuple[bytes, bytes]:
+    """A JPEG without its EXIF blocks and its index of other pictures, and its EXIF block.
 
-    These are the colour profiles of a PNG, and the EXIF blocks and the index of other pictures of a JPEG. The EXIF
-    block is empty for other formats and where there is none.
+    Other formats stay as they are. The EXIF block is empty for them and where there is none.
     """
-    if data.startswith(PNG_SIGNATURE) and b"iCCP" in data:
-        return _without(data, (part for part in _png_chunks(data) if part[0] == b"iCCP")), b""
-    if data.startswith(JPEG_SIGNATURE) and (EXIF in data or PICTURE_INDEX in data):
-        extras = [part for part in _jpeg_segments(data) if _is_extra(data, part)]
-        exif = b"".join(data[start + 10 : end] for kind, start, end in extras if kind == APP1)
-        return _without(data, extras), exif
-    return data, b""
+    if not data.startswith(JPEG_SIGNATURE) or not (EXIF in data or PICTURE_INDEX in data):
+        return data, b""
+    extras = [part for part in _jpeg_segments(data) if _is_extra(data, part)]
+    exif = b"".join(data[start + 10 : end] for kind, start, end in extras if kind == APP1)
+    return _without(data, extras), exif
 
 
 def orientation(exif: bytes) -> int | None:
@@ -91,22 +86,11 @@ def _small_parts(data: bytes) -> Iterator[int]:
 
 
 def _parts(data: bytes) -> Iterator[Part]:
-    if data.startswith(PNG_SIGNATURE):
-        return _png_chunks(data)
+    if data.startswith(png.SIGNATURE):
+        return png.chunks(data)
     if data.startswith(JPEG_SIGNATURE):
         return _all_jpeg_segments(data)
     return _gif_blocks(data) if data.startswith(GIF_SIGNATURES) else iter(())
-
-
-def _png_chunks(data: bytes) -> Iterator[Part]:
-    """The chunks up to the end, or to what Pillow takes for no chunk any more."""
-    start, kind = len(PNG_SIGNATURE), b""
-    while start + 8 <= len(data) and kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, start)
-        if not CHUNK_KIND.fullmatch(kind):
-            return
-        yield kind, start, start + 12 + length
-        start += 12 + length
 
 
 def _jpeg_segments(data: bytes) -> Iterator[Part]:

@@ -7,7 +7,7 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageChops
 
@@ -16,7 +16,23 @@ GREY, RGB = 0, 2  # colour types
 ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 _KEPT = (b"tRNS", b"eXIf")  # chunks that a PNG need not have, but that change what is seen
 _ROWS = 64  # that are compared at a time
-_NAME = re.compile(rb"[A-Za-z]{4}")
+_OPTIONAL = 0x20  # a bit of a name's first letter
+_NAME = re.compile(rb"\w{4}")
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and end of each chunk, up to the last one or to what Pillow takes for none any more.
+
+    A chunk that is cut short ends behind the data.
+    """
+    name, end = b"", len(SIGNATURE)
+    while end + 8 <= len(data) and name != b"IEND":
+        start = end
+        length, name = struct.unpack_from(">I4s", data, start)
+        if not _NAME.fullmatch(name):
+            return
+        end = start + 12 + length
+        yield name, start, end
 
 
 def without_extras(data: bytes, animated: bool = False) -> bytes:
@@ -26,26 +42,22 @@ def without_extras(data: bytes, animated: bool = False) -> bytes:
     scales its pixels.
     Raises ValueError when the checksum of a chunk that makes pixels is wrong.
     """
-    kept = _KEPT + (ANIMATION if animated else ())
-    parts, at, changed = [data[:8]], 8, False
-    while at + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
-        if end > len(data) or not _NAME.fullmatch(name):  # cut short: the decoder says what that makes of it
+    extras = _KEPT + (ANIMATION if animated else ())
+    kept, last = [data[: len(SIGNATURE)]], len(SIGNATURE)
+    for name, start, end in chunks(data):
+        if end > len(data):  # the decoder says what that makes of it
             break
-        optional = name[0] & 0x20
-        if not optional or (name in kept and _is_intact(data, at, end)):
-            if not optional and name != b"IEND" and not _is_intact(data, at, end):
-                raise ValueError(f"damaged PNG: the checksum of its chunk {name.decode()} is wrong")
-            chunk = data[at:end] if name != b"tRNS" else _transparency(data[24:26], data[at:end])
-            parts.append(chunk)
-            changed = changed or len(chunk) != length + 12 or name == b"tRNS"
+        if name[0] & _OPTIONAL or not name.isalpha():
+            wanted = name in extras and _is_intact(data, start, end)
+        elif name == b"IEND" or _is_intact(data, start, end):
+            wanted = True
         else:
-            changed = True
-        at = end
-        if name == b"IEND":
-            break
-    return b"".join([*parts, data[at:]]) if changed else data
+            raise ValueError(f"damaged PNG: the checksum of its chunk {name.decode()} is wrong")
+        if wanted:
+            chunk = data[start:end]
+            kept.append(_transparency(data[24:26], chunk) if name == b"tRNS" else chunk)
+        last = end
+    return b"".join([*kept, data[last:]])
 
 
 def _is_intact(data: bytes, start: int, end: int) -> bool:

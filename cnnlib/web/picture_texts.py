@@ -5,12 +5,13 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
+from cnnlib.codec import png
 from cnnlib.codec.images import is_address, kind_of
-from cnnlib.codec.picture_parts import BMP_SIGNATURE, GIF_SIGNATURES, JPEG_SIGNATURE, PNG_SIGNATURE
+from cnnlib.codec.picture_parts import BMP_SIGNATURE, GIF_SIGNATURES, JPEG_SIGNATURE
 
 PIECE_BYTES = 2**16
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
-SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE, *GIF_SIGNATURES)
+SIGNATURES = (png.SIGNATURE, JPEG_SIGNATURE, *GIF_SIGNATURES)
 CURL_SIGNATURES = (b"\x89PNG", JPEG_SIGNATURE, *GIF_SIGNATURES, BMP_SIGNATURE, b"RIFF")  # without line ends and NULs
 PICTURE_PATH = re.compile(rb"@?[^\r\n]{1,300}\.(png|jpe?g|gif|bmp|webp)\s*", re.IGNORECASE)
 OTHER_DIGIT = re.compile(rb"[^A-Za-z0-9+/]")

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from cnnlib.codec.images import decode_picture
-from cnnlib.codec.picture_parts import PART_LIMIT, exif_of, orientation, parts_fault, without_extras
+from cnnlib.codec.picture_parts import PART_LIMIT, exif_of, orientation, parts_fault, without_exif
+from cnnlib.codec.png import without_extras
 from cnnlib.core.errors import SampleError
 from tests.hostile import chunk, encoded
 from tests.hostile_bodies import exif_jpeg, gif, iccp, jpeg, multi_picture, overlapping_exif, png, segment
@@ -89,7 +90,7 @@ def test_pictures_are_turned_as_their_exif_says(kind: str, turn: int) -> None:
 
 def test_exif_that_takes_gigabytes_is_taken_out() -> None:
     block = overlapping_exif(900_000, 20_000)
-    data, exif = without_extras(exif_jpeg(block))
+    data, exif = without_exif(exif_jpeg(block))
     assert exif == block
     assert len(data) < 1_000
     picture = decode_picture(png(chunk(b"eXIf", block)))
@@ -97,15 +98,21 @@ def test_exif_that_takes_gigabytes_is_taken_out() -> None:
     assert decode_picture(exif_jpeg(block)).size == picture.size
 
 
-def test_colour_profiles_and_indexes_of_other_pictures_are_taken_out() -> None:
-    for data in (png(iccp(2**22) * 3), multi_picture(60_000, 2_000)):
-        small, exif = without_extras(data)
-        assert (len(small) < 1_000, exif) == (True, b"")
-        assert decode_picture(data).size == (100, 60)
-    assert decode_picture(multi_picture(60_000, 2_000)).format == "JPEG"
+def test_indexes_of_other_pictures_are_taken_out() -> None:
+    data = multi_picture(60_000, 2_000)
+    small, exif = without_exif(data)
+    assert (len(small) < 1_000, exif) == (True, b"")
+    assert (decode_picture(data).size, decode_picture(data).format) == ((100, 60), "JPEG")
 
 
-def test_picture_without_extras_stays_as_it_is() -> None:
+@pytest.mark.parametrize("before", [b"", chunk(b"ab12", b""), chunk(b"A_12", b"")])
+def test_colour_profiles_are_taken_out_also_behind_chunks_that_are_none(before: bytes) -> None:
+    data = png(before + iccp(2**22) * 3)
+    assert len(without_extras(data)) < 1_000
+    assert decode_picture(data).size == (100, 60)
+
+
+def test_picture_without_exif_stays_as_it_is() -> None:
     for data in (png(), jpeg(), gif(), b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF89a"):
-        assert without_extras(data) == (data, b"")
+        assert without_exif(data) == (data, b"")
         assert not parts_fault([data])
