@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +17,7 @@ from cnnlib.codec.filenames import file_name
 from cnnlib.config import CaptchaConfig
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
-from cnnlib.core.parallel import cores
+from cnnlib.core.parallel import begin_ahead, cores
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.data.folders import locked
@@ -45,22 +44,15 @@ def generate(config: CaptchaConfig, count: int, seed: int, draw: Draw, start_met
         with ProcessPoolExecutor(workers, context, end_with_parent) as pool:
             try:
                 with progress_bar(total=count, unit=" pictures") as bar:
-                    for written in run_in_order(partial(pool.submit, write), split_into_chunks(indices), 2 * workers):
-                        bar.update(written)
+                    submit, chunks = partial(pool.submit, write), split_into_chunks(indices)
+                    for written in begin_ahead(submit, chunks, 2 * workers, Future.cancel):
+                        bar.update(written.result())
             except BrokenProcessPool as error:
                 message = "a drawing process was killed, probably for lack of memory; pictures drawn so far stay"
                 raise SampleError(f"{display_path(config.root_dir)}: {message}") from error
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-
-
-def run_in_order(submit: Callable[[list[int]], Future[int]], chunks: Iterator[list[int]], ahead: int) -> Iterator[int]:
-    """The result for each chunk, in order. At most `ahead` chunks are submitted at a time, which limits memory."""
-    waiting = deque(map(submit, islice(chunks, ahead)))
-    while waiting:
-        yield waiting.popleft().result()
-        waiting.extend(map(submit, islice(chunks, 1)))
 
 
 def split_into_chunks(indices: Iterator[int]) -> Iterator[list[int]]:

@@ -4,15 +4,13 @@ The picture at each place follows from the seed and the place alone.
 """
 
 import hashlib
-import itertools
 import multiprocessing
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +20,7 @@ from cnnlib.codec.images import Shape, open_picture
 from cnnlib.config import CaptchaConfig, SampleConfig, load_captcha_config
 from cnnlib.core.errors import ConfigError, SampleError
 from cnnlib.core.files import make_folder, take_lock
-from cnnlib.core.parallel import cores
+from cnnlib.core.parallel import begin_ahead, cores
 from cnnlib.data.packed import FOREVER
 from cnnlib.synthesis.generate import Draw, end_with_parent, generate
 from cnnlib.synthesis.generators import GENERATORS
@@ -65,19 +63,18 @@ class DrawnPictures:
             shares = np.split(step_places, range(SHARE, len(step_places), SHARE))
             return [_pool().submit(self.draw_places, share.tolist(), seed) for share in shares]
 
-        rest, waiting = iter(places), deque[list[Future[Drawn]]]()
+        def cancel(shares: list[Future[Drawn]]) -> None:
+            for share in shares:
+                share.cancel()
+
         try:
-            waiting.extend(map(submit, islice(rest, AHEAD)))
-            while waiting:
-                shares = [share.result() for share in waiting.popleft()]
-                waiting.extend(map(submit, islice(rest, 1)))
-                yield np.concatenate([each for each, _ in shares]), np.concatenate([each for _, each in shares])
+            with closing(begin_ahead(submit, places, AHEAD, cancel)) as steps:
+                for futures in steps:
+                    pictures, labels = zip(*(future.result() for future in futures), strict=True)
+                    yield np.concatenate(pictures), np.concatenate(labels)
         except BrokenProcessPool as error:
             _pool.cache_clear()
             raise SampleError("a drawing process was killed, probably for lack of memory; start again") from error
-        finally:
-            for share in itertools.chain(*waiting):
-                share.cancel()
 
     def draw_places(self, places: list[int], seed: int) -> Drawn:
         """The pictures and labels of these places, drawn here."""

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cnnlib.core.parallel import AHEAD, on_all_cores
+from cnnlib.core.parallel import AHEAD, begin_ahead, on_all_cores
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -30,6 +30,23 @@ def test_endless_items_are_taken_a_bounded_number_ahead_of_a_slow_reader() -> No
     results = on_all_cores(lambda number: number, iter(lambda: bounded(next(taken), 100 + limit), None))
     for number in range(100):
         assert next(results) == number
+
+
+def test_what_was_begun_in_vain_is_dropped() -> None:
+    begun: list[int] = []
+    dropped: list[int] = []
+
+    def begin(number: int) -> int:
+        begun.append(number)
+        return number
+
+    results = begin_ahead(begin, range(10), 3, dropped.append)
+    assert [next(results), next(results)] == [0, 1]
+    assert begun == [0, 1, 2, 3, 4]
+    results.close()
+    assert dropped == [2, 3, 4]
+    assert [*begin_ahead(begin, range(10), 3, dropped.append)] == [*range(10)]
+    assert dropped == [2, 3, 4]
 
 
 def bounded(number: int, most: int) -> int:

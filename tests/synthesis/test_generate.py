@@ -1,37 +1,18 @@
 import os
 import signal
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from cnnlib.config import CaptchaConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.synthesis.generate import CHUNK_SIZE, generate, run_in_order, split_into_chunks
+from cnnlib.synthesis.generate import generate
 from tests.helpers import captcha_config
 
 
 @pytest.fixture
 def look(tmp_path: Path) -> CaptchaConfig:
     return captcha_config(root_dir=str(tmp_path / "origin"), characters="01", char_count=2, width=32, height=16)
-
-
-def test_chunks_are_done_in_order_with_few_at_a_time() -> None:
-    under_way: list[int] = []
-
-    def submit(chunk: list[int]) -> Future[int]:
-        under_way.append(chunk[0])
-        done: Future[int] = Future()
-        done.set_result(len(chunk))
-        return done
-
-    count = 10 * CHUNK_SIZE + 1
-    sizes = []
-    for size in run_in_order(submit, split_into_chunks(iter(range(count))), ahead=3):
-        sizes.append(size)
-        assert len(under_way) - len(sizes) < 3
-    assert sizes == [CHUNK_SIZE] * 10 + [1]
-    assert under_way == list(range(0, count, CHUNK_SIZE))
 
 
 def draw_and_die(seed: str) -> tuple[str, bytes]:
