@@ -4,9 +4,10 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -91,24 +92,18 @@ def unpack(
                 _assign(variable, arrays, f"{kind}/{variable.path}")
         for number, variable in enumerate(_plain(optimizer).variables):
             _assign(variable, arrays, f"optimizer/{number}")
-        return Progress(
-            int(arrays["progress/step"]),
-            float(arrays["progress/seconds"]) if "progress/seconds" in arrays else 0.0,
-            float(arrays["progress/best_accuracy"]),
-            int(arrays["progress/best_step"]),
-            _curve(arrays["progress/training_curve"]),
-            _curve(arrays["progress/verification_curve"]),
-            bool(arrays["progress/labels_checked"]) if "progress/labels_checked" in arrays else False,
-            [_suspect(*row) for row in json.loads(arrays["progress/suspects"].item())]
-            if "progress/suspects" in arrays
-            else [],
-            arrays["progress/names_hash"].item() if "progress/names_hash" in arrays else "",
-            {name.removeprefix("start/"): arrays[name] for name in arrays if name.startswith("start/")},
-            # A checkpoint of an older version was mixed, or never will be.
-            int(arrays["progress/mixed_step" if "progress/mixed_step" in arrays else "progress/step"]),
-            float(arrays["progress/share"]) if "progress/share" in arrays else 1.0,
-            np.atleast_1d(arrays.get("progress/known", NO_NAMES)).astype(np.uint64),
-        )
+        return _progress(arrays)
+
+
+def _progress(arrays: Mapping[str, np.ndarray]) -> Progress:
+    """The saved progress. What an older version did not save is as at the start of a training."""
+    step = int(arrays["progress/step"])
+    saved: dict[str, Any] = {"mixed_step": step}  # a checkpoint of an older version was mixed, or never will be
+    for name, read in _READ.items():
+        if f"progress/{name}" in arrays:
+            saved[name] = read(arrays[f"progress/{name}"])
+    start = {name.removeprefix("start/"): arrays[name] for name in arrays if name.startswith("start/")}
+    return Progress(step, **saved, start=start)
 
 
 def _assign(variable: keras.Variable, arrays: Mapping[str, np.ndarray], name: str) -> None:
@@ -134,7 +129,28 @@ def _row(suspect: LabelledPrediction) -> tuple[str | float, ...]:
     return name, label, prediction.text, prediction.confidence, suspect.label_confidence, suspect.loss
 
 
-def _suspect(
-    name: str, label: str, text: str, confidence: float, label_confidence: float, loss: float
-) -> LabelledPrediction:
-    return LabelledPrediction(Path(name), label, Prediction(text, confidence, ()), label_confidence, loss)
+def _suspects(array: np.ndarray) -> list[LabelledPrediction]:
+    rows = json.loads(array.item())
+    return [
+        LabelledPrediction(Path(name), label, Prediction(text, confidence, ()), label_confidence, loss)
+        for name, label, text, confidence, label_confidence, loss in rows
+    ]
+
+
+def _hashes(array: np.ndarray) -> np.ndarray:
+    return np.atleast_1d(array).astype(np.uint64)
+
+
+_READ: dict[str, Callable[[Any], Any]] = {  # how the parts of a progress are read, but for the step
+    "seconds": float,
+    "best_accuracy": float,
+    "best_step": int,
+    "training_curve": _curve,
+    "verification_curve": _curve,
+    "labels_checked": bool,
+    "suspects": _suspects,
+    "names_hash": str,
+    "mixed_step": int,
+    "share": float,
+    "known": _hashes,
+}
