@@ -32,7 +32,7 @@ from cnnlib.core.files import optional_output, write_atomically
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.core.progress import progress_bar
-from cnnlib.data.folders import first_test_picture, list_labelled_names
+from cnnlib.data.folders import first_test_picture, list_labelled
 from cnnlib.data.listing import check_unusable, list_skipped
 from cnnlib.evaluation import calibration, metrics
 from cnnlib.evaluation.diagnosis import MISREAD_LIMIT, LabelledReading, surest_misread
@@ -100,7 +100,7 @@ class TestBatch:
         """
         allow_any_character()
         first_test_picture(self.config.test_image_dir, self.config.image_suffix)  # raises for an empty folder
-        samples = list_labelled_names(self.config.test_image_dir, self.config.image_suffix)
+        samples = list_labelled(self.config.test_image_dir, self.config.image_suffix)
         if self.config.ignore_case:
             samples = [(name, fold_case(label)) for name, label in samples]
         recognizer = Recognizer(self.config.model_save_dir, requirements=requirements_of(self.config))

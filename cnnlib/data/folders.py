@@ -77,16 +77,11 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
     return Path(entry.path).is_file() if entry.is_symlink() else entry.is_file()
 
 
-def list_labelled(folder: Path, suffix: str) -> list[tuple[Path, str]]:
-    """Pictures of a folder that have this suffix, with their labels, sorted by name.
+def list_labelled(folder: Path, suffix: str) -> list[tuple[str, str]]:
+    """Names and labels of the pictures of a folder that have this suffix, sorted by name.
 
     Raises SampleError when a name has no label.
     """
-    return [(folder / name, label) for name, label in list_labelled_names(folder, suffix)]
-
-
-def list_labelled_names(folder: Path, suffix: str) -> list[tuple[str, str]]:
-    """As `list_labelled`, with names for paths."""
     names = in_order(entry.name for entry in scan_pictures(folder, suffix))
     return [(name, read_label(folder, name)) for name in names]
 

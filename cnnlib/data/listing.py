@@ -17,7 +17,7 @@ UNUSABLE_SHARE = 0.01  # of the pictures of a set; more that can't be read are n
 
 
 class Faulty(Protocol):
-    """What is listed of a `Sample`."""
+    """What is listed of a `Sample`, whose module the training would import with this one."""
 
     @property
     def name(self) -> str: ...

@@ -18,12 +18,7 @@ CASED = "abdeghnqrtABDEGHNQRT"  # letters whose small shape is another one in mo
 MOST_DIFFERENCE, MOST_DIFFERENT_INK = 0.22, 0.24  # of a capital and a small one of the same shape
 
 
-def select_fonts(characters: str, fonts: Sequence[str]) -> tuple[str, ...]:
-    """The fonts that draw every character, and no two of them alike."""
-    return select_fonts_by_alphabet([characters], fonts)[characters]
-
-
-def select_fonts_by_alphabet(alphabets: Iterable[str], fonts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def select_fonts(alphabets: Iterable[str], fonts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """For each alphabet the fonts that draw all of its characters, and no two of them alike.
 
     Some fonts have digits alone, and some draw the letters of both cases alike.

@@ -8,7 +8,7 @@ from cnnlib.config import CAPTCHA_CONFIG, LOOKS_CONFIG, CaptchaConfig
 from cnnlib.core.environment import import_matplotlib
 from cnnlib.core.errors import ConfigError
 from cnnlib.synthesis.captcha import check_fonts, draw_captcha
-from cnnlib.synthesis.fonts import select_fonts_by_alphabet
+from cnnlib.synthesis.fonts import select_fonts
 from cnnlib.synthesis.generate import Draw
 from cnnlib.synthesis.labels import alphabets_of, arithmetic_alphabet, shapes_of
 from cnnlib.synthesis.random_looks import draw_random_look
@@ -28,19 +28,19 @@ def many_looks(config: CaptchaConfig, fonts: Sequence[str] = ()) -> "partial[tup
     if fonts:
         check_fonts(shapes_of(config.characters), fonts)
         return partial(draw_random_look, config, fonts=tuple(fonts))
-    chosen, more = _select_fonts(config.characters, config.lengths, tuple(system_fonts()))
+    chosen, more = _choose_fonts(config.characters, config.lengths, tuple(system_fonts()))
     return partial(draw_random_look, config, fonts=chosen, more_fonts=more)
 
 
 @lru_cache(maxsize=4)  # it takes seconds
-def _select_fonts(
+def _choose_fonts(
     characters: str, lengths: range, fonts: tuple[str, ...]
 ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """Those of the fonts that draw all characters, and more that draw fewer, by these. Raises ConfigError."""
     every = shapes_of(characters)
     pools = [*alphabets_of(characters, lengths).values(), arithmetic_alphabet(characters, lengths)]
     alphabets = dict.fromkeys("".join(sorted(shapes_of("".join(pool)))) for pool in pools if pool)
-    selected = select_fonts_by_alphabet([every, *alphabets], fonts)
+    selected = select_fonts([every, *alphabets], fonts)
     chosen = selected.pop(every)
     if not chosen:
         raise ConfigError("no font of this machine draws all of the config's characters; name some with --fonts")

@@ -49,7 +49,7 @@ def create_recognition_app(
     app.config[READING_PATHS] = "POST /b, or POST /b/NAME with a name from GET /models"
     app.json.sort_keys = False  # type: ignore[attr-defined]
     answer_errors_in_json(app)
-    add_monitoring(app, models)
+    add_monitoring(app, models.by_name)
     if not token:
         answer_known_names_only(app, hosts)
     protect(app, token, origins)

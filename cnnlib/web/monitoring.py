@@ -35,37 +35,30 @@ class Model(Protocol):
     def recognizer(self) -> Any: ...
 
 
-class Models(Protocol):
-    """The served models by name, as a registry has them."""
-
-    @property
-    def by_name(self) -> Mapping[str, Model]: ...
-
-
-def add_monitoring(app: Flask, models: Models) -> None:
-    """Add the monitoring routes, and time, count and log every request of `app`."""
+def add_monitoring(app: Flask, models: Mapping[str, Model]) -> None:
+    """Add the monitoring routes for models by name, and time, count and log every request of `app`."""
     _add_health_routes(app, models)
     _add_metrics_route(app, models)
     _record_requests(app)
 
 
-def _add_health_routes(app: Flask, models: Models) -> None:
+def _add_health_routes(app: Flask, models: Mapping[str, Model]) -> None:
     @app.get("/healthz")
     def healthz() -> Response:
         return jsonify({"status": "alive"})
 
     @app.get("/readyz")
     def readyz() -> tuple[Response, int]:
-        states = {name: model.ready for name, model in models.by_name.items()}
+        states = {name: model.ready for name, model in models.items()}
         ready = all(states.values())
         return jsonify({"status": "ready" if ready else "not ready", "models": states}), 200 if ready else 503
 
 
-def _add_metrics_route(app: Flask, models: Models) -> None:
+def _add_metrics_route(app: Flask, models: Mapping[str, Model]) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
         restore_metrics_folder()
-        for name, model in models.by_name.items():
+        for name, model in models.items():
             if model.ready:
                 card = model.recognizer.card
                 with counting():

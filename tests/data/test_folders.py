@@ -74,7 +74,7 @@ def test_links_to_pictures_are_listed_and_those_that_lead_nowhere_or_in_circles_
     (tmp_path / "01_3.png").symlink_to(tmp_path / "missing.png")
     (tmp_path / "01_4.png").symlink_to(tmp_path / "01_4.png")
     assert folders.labels_in(tmp_path, "png") == [*folders.scan_labels(tmp_path, "png")] == ["01", "01"]
-    assert [path.name for path, _ in folders.list_labelled(tmp_path, "png")] == ["01_1.png", "01_2.png"]
+    assert folders.list_labelled(tmp_path, "png") == [("01_1.png", "01"), ("01_2.png", "01")]
     assert len(folders.list_entries(tmp_path)) == 4
     assert [*folders.scan_labels(tmp_path / "missing", "png")] == []
 

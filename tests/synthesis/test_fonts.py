@@ -7,14 +7,14 @@ from captcha.image import DEFAULT_FONTS
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import Glyph, GlyphComponent
 
-from cnnlib.synthesis.fonts import draw_font, select_fonts, select_fonts_by_alphabet, usable_fonts
+from cnnlib.synthesis.fonts import draw_font, select_fonts, usable_fonts
 
 
 def test_broken_fonts_and_those_that_lack_a_character_are_left_out(tmp_path_factory: pytest.TempPathFactory) -> None:
     broken = tmp_path_factory.mktemp("fonts") / "broken.ttf"
     broken.write_bytes(b"no font")
-    assert select_fonts("abAB", [*DEFAULT_FONTS, str(broken), "missing.ttf"]) == tuple(DEFAULT_FONTS)
-    assert select_fonts("漢", DEFAULT_FONTS) == ()
+    found = select_fonts(["abAB", "漢"], [*DEFAULT_FONTS, str(broken), "missing.ttf"])
+    assert found == {"abAB": tuple(DEFAULT_FONTS), "漢": ()}
 
 
 @pytest.mark.parametrize("glyph", ["O", "space"])
@@ -26,8 +26,7 @@ def test_fonts_that_draw_two_characters_alike_or_nothing_are_left_out(
         for table in font["cmap"].tables:
             table.cmap[ord("0")] = glyph
         font.save(changed)
-    assert select_fonts("aO", [str(changed)]) == (str(changed),)
-    assert select_fonts("0O", [str(changed)]) == ()
+    assert select_fonts(["aO", "0O"], [str(changed)]) == {"aO": (str(changed),), "0O": ()}
 
 
 def without(characters: str, path: Path) -> str:
@@ -42,7 +41,7 @@ def without(characters: str, path: Path) -> str:
 
 def test_a_font_of_digits_alone_is_used_for_digits_alone(tmp_path: Path) -> None:
     whole, digits = DEFAULT_FONTS[0], without("abc", tmp_path / "digits.ttf")
-    selected = select_fonts_by_alphabet(["abc01", "01"], [whole, digits])
+    selected = select_fonts(["abc01", "01"], [whole, digits])
     assert selected == {"abc01": (whole,), "01": (whole, digits)}
     assert usable_fonts("10", [whole], {"01": [digits]}) == (whole, digits)
     assert usable_fonts("1a", [whole], {"01": [digits]}) == (whole,)
@@ -69,6 +68,6 @@ def test_a_font_of_capitals_in_two_sizes_is_not_used_for_small_letters(tmp_path:
             font["glyf"][letter] = capital
         font.save(path)
     fonts = [DEFAULT_FONTS[0], path]
-    selected = select_fonts_by_alphabet(["abdegABDEG", "abdeg", "ABDEG", "01"], fonts)
+    selected = select_fonts(["abdegABDEG", "abdeg", "ABDEG", "01"], fonts)
     assert selected["abdegABDEG"] == selected["abdeg"] == (DEFAULT_FONTS[0],)
     assert selected["ABDEG"] == selected["01"] == (*fonts,)
