@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise  # such as a full disk, on which the next picture would find no room either
             print(not_saved(error), file=sys.stderr)
             failed += 1
-        labelled += [] if captcha.label is None else [(captcha.label, answer.value)]
+        labelled += [] if captcha.label is None else [(config.label(captcha.label), config.label(answer.value))]
     if labelled:
         result = accuracy(*zip(*labelled, strict=True))
         print(f"Picture accuracy of {result.pictures} captchas: {result.picture:.1%}")
