@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.client import BadStatusLine, RemoteDisconnected
 from http.client import IncompleteRead as CutBody
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -17,6 +17,7 @@ from urllib3.exceptions import DecodeError, HTTPError, ProtocolError, ReadTimeou
 
 from cnnlib.client.answers import TEXT_LIMIT, Exchange, bounded, error_message, parse_answer
 from cnnlib.codec.images import FILE_LIMIT_BYTES
+from cnnlib.core.addresses import without_user
 from cnnlib.core.api_contract import LABEL_HEADER, api_token, is_loopback_name
 from cnnlib.core.errors import ServiceError, UnreachableError
 from cnnlib.core.printable import excerpt
@@ -24,6 +25,7 @@ from cnnlib.core.printable import excerpt
 API_URL = "http://127.0.0.1:6000/b"
 API_PATH = re.compile(r"(/.*)?/b(/[^/]+)?")
 NO_SUCH_ADDRESS = (404, 405)  # HTTP statuses
+SENT_ON_WITHOUT_BODY = (301, 302, 303)  # HTTP statuses after which requests turns a POST into a GET
 TIMEOUT_S = 10
 RETRIES = 3
 PAUSE_S = 0.2  # retries wait for 2, 4, 8 times as long; the first one does not wait
@@ -43,6 +45,7 @@ NO_HTTP = (
 NO_TLS = "expected HTTPS; got an answer without SSL; write http:// in place of https://, if the network may be trusted"
 NOT_COMPRESSED = "the answer can't be unpacked: it is not compressed as its header Content-Encoding says"
 MANY_REDIRECTIONS = "the server sends on again and again; write the address that it means in the end"
+ONLY_HTTP = "only http:// and https:// are followed"
 PROXY = "the proxy that the environment names can't be reached, or refuses; NO_PROXY lists servers to ask without it"
 RETRY_FAULTS = (requests.exceptions.ConnectionError, requests.exceptions.ReadTimeout)
 
@@ -114,9 +117,9 @@ class Client:
             fields = parse_answer(content)
         except ValueError as error:
             start_of_content = excerpt(content[:80].decode(errors="replace"))
-            raise ServiceError(f"{url}: {error}; got {start_of_content}") from error
+            raise ServiceError(f"{without_user(url)}: {error}; got {start_of_content}") from error
         if fields.value is None:
-            raise ServiceError(f"{url}: the confidence of {fields.candidate} is below min_confidence")
+            raise ServiceError(f"{without_user(url)}: the confidence of {fields.candidate} is below min_confidence")
         return Answer(fields.value, fields.confidence, fields.recognition_ms, total_ms)
 
     def fetch_captcha(self, url: str) -> Captcha:
@@ -131,12 +134,16 @@ class Client:
         `unreached` is what the error says when no server is there.
         """
         with self._open(method, url, unreached, options) as response:
+            if response.is_redirect:
+                raise ServiceError(f"{without_user(url)}: {sends_on(url, response.headers['Location'])}")
             content = self._read_body(url, response)
         if not response.ok:
-            message = f"{url}: {error_message(content) or excerpt(response.reason)} (HTTP {response.status_code})"
-            raise ServiceError(
-                message + (_path_hint(url) if method == "POST" and response.status_code in NO_SUCH_ADDRESS else "")
-            )
+            message = f"{error_message(content) or excerpt(response.reason)} (HTTP {response.status_code})"
+            if response.history:
+                message += f", from {_shown(response.url)}, to which the server sends on"
+            if method == "POST" and response.status_code in NO_SUCH_ADDRESS:
+                message += _path_hint(url)
+            raise ServiceError(f"{without_user(url)}: {message}")
         return content, response.headers
 
     def _open(self, method: str, url: str, unreached: str, options: Mapping[str, object]) -> requests.Response:
@@ -170,19 +177,21 @@ class Client:
         except RETRY_FAULTS:
             raise
         except (requests.exceptions.RequestException, HTTPError, ValueError, ServiceError) as error:
-            raise ServiceError(f"{url}: {describe_fault(error)}") from error  # ValueError: of a redirection
+            raise ServiceError(
+                f"{without_user(url)}: {describe_fault(error)}"
+            ) from error  # ValueError: of a redirection
 
     def _fault(self, url: str, unreached: str, error: requests.exceptions.RequestException) -> ServiceError:
         """What to raise when the last try has failed."""
         if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
-            return UnreachableError(f"{url}: {describe_fault(error)}")
+            return UnreachableError(f"{without_user(url)}: {describe_fault(error)}")
         if _cause(error, BadStatusLine) and not _cause(error, RemoteDisconnected):
-            return UnreachableError(f"{url}: {NO_HTTP}")
+            return UnreachableError(f"{without_user(url)}: {NO_HTTP}")
         is_late = self._exchange.is_over and not isinstance(error, requests.exceptions.ConnectTimeout)
         if is_late or isinstance(error, requests.exceptions.ReadTimeout):
             tries = f", in {self._retries + 1} tries" if self._retries else ""
-            return ServiceError(f"{url}: no answer within {self._timeout_s:g} seconds{tries}")
-        return UnreachableError(f"{url}: {unreached}")
+            return ServiceError(f"{without_user(url)}: no answer within {self._timeout_s:g} seconds{tries}")
+        return UnreachableError(f"{without_user(url)}: {unreached}")
 
     def _read_body(self, url: str, response: requests.Response) -> bytes:
         """The whole body. Raises ServiceError."""
@@ -193,17 +202,31 @@ class Client:
                 if len(data) > FILE_LIMIT_BYTES:  # more than arrived, where it was compressed
                     raise ServiceError(f"expected an answer of at most {FILE_LIMIT_BYTES} bytes; got more")
         except ReadTimeoutError as error:
-            raise ServiceError(f"{url}: no complete answer within {self._timeout_s:g} seconds") from error
+            raise ServiceError(f"{without_user(url)}: no complete answer within {self._timeout_s:g} seconds") from error
         except (HTTPError, ServiceError) as error:
-            raise ServiceError(f"{url}: {describe_fault(error)}") from error
+            raise ServiceError(f"{without_user(url)}: {describe_fault(error)}") from error
         return bytes(data)
+
+
+def sends_on(url: str, location: str) -> str:
+    """What to say of the API at `url` that sends a picture on to `location`, a header as http.client reads it."""
+    place = location.encode("latin-1", errors="replace").decode(errors="replace")
+    with suppress(ValueError):  # it is no address
+        place = urljoin(url, place)
+        if urlsplit(place).scheme not in ("http", "https"):
+            return f"the server sends on to {_shown(place)}; {ONLY_HTTP}"
+    return f"the server sends on to {_shown(place)}; write that address as --url"
+
+
+def _shown(place: str) -> str:
+    return excerpt(without_user(place))
 
 
 def describe_fault(error: Exception) -> str:
     """What has gone wrong with a request, in words of our own where the kind of the fault is known."""
     if isinstance(error, requests.exceptions.InvalidSchema):
-        place = excerpt("".join(re.findall(r"'(.*)'", str(error))) or error)
-        return f"the server sends on to {place}; only http:// and https:// are followed"
+        place = _shown("".join(re.findall(r"'(.*)'", str(error))) or str(error))
+        return f"the server sends on to {place}; {ONLY_HTTP}"
     if certificate := _cause(error, ssl.SSLCertVerificationError):
         return f"the certificate of the server is not trusted (SSL): {excerpt(certificate.verify_message)}"
     if _cause(error, ssl.SSLError):
@@ -218,7 +241,7 @@ def describe_fault(error: Exception) -> str:
         (BadStatusLine, NO_HTTP),
         (ProtocolError, CUT_SHORT),
     )
-    return next((text for kind, text in kinds if _cause(error, kind)), excerpt(error))
+    return next((text for kind, text in kinds if _cause(error, kind)), _shown(str(error)))
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> Any:
@@ -264,7 +287,14 @@ def _add_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 class _Session(requests.Session):
-    """Asks servers on this machine without a proxy, also where another one sends on to them."""
+    """Asks servers on this machine without a proxy, also where another one sends on to them.
+
+    A picture is sent on only whole: where it would become a GET without it, the redirection is the answer.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        is_lost = resp.request.method == "POST" and resp.status_code in SENT_ON_WITHOUT_BODY
+        return None if is_lost else super().get_redirect_target(resp)
 
     def rebuild_proxies(self, prepared_request: requests.PreparedRequest, proxies: Any) -> Any:
         named = {scheme: proxy for scheme, proxy in (proxies or {}).items() if proxy}

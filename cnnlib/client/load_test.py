@@ -17,12 +17,14 @@ import numpy as np
 from requests.utils import requote_uri
 
 from cnnlib.client.answers import Exchange, bounded, error_message, parse_answer
-from cnnlib.client.api_client import TIMEOUT_S, UNREACHED, Answer, describe_fault, token_headers
+from cnnlib.client.api_client import TIMEOUT_S, UNREACHED, Answer, describe_fault, sends_on, token_headers
+from cnnlib.core.addresses import without_user
 from cnnlib.core.errors import ServiceError
 from cnnlib.core.printable import excerpt
 from cnnlib.core.signals import block_signals
 
 BOUNDARY = "----captcha"
+SENT_ON = (301, 302, 303, 307, 308)  # HTTP statuses; a measurement follows none of them
 PERCENTILES = (50, 90, 99)
 ANSWER_LIMIT_BYTES = 2**20
 PART_BYTES = 2**16  # of an answer; without it a buffer of the announced length is made, however long that is
@@ -185,7 +187,8 @@ class TimedConnection:
         self._exchange = Exchange(TIMEOUT_S, ANSWER_LIMIT_BYTES)
         self._connection = bounded(kind, self._exchange)(parts.hostname or "", parts.port)
         self._headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **token_headers()}
-        self._url, self._target = url, requote_uri(f"{parts.path or '/'}?{parts.query}".rstrip("?"))
+        self._url, self._place = url, without_user(url)
+        self._target = requote_uri(f"{parts.path or '/'}?{parts.query}".rstrip("?"))
 
     def measure(self, index: int, picture: bytes) -> Measurement:
         """Send an encoded picture once. After a failure the next call reconnects."""
@@ -198,9 +201,11 @@ class TimedConnection:
             content = _read_body(response)
         except (OSError, http.client.HTTPException, ValueError, ServiceError) as error:
             self._connection.close()
-            return Measurement(index, sent_at, None, f"{self._url}: {_describe(error)}", unreached=True)
+            return Measurement(index, sent_at, None, f"{self._place}: {_describe(error)}", unreached=True)
         total_ms = 1000 * (time.perf_counter() - start)
-        other = f"{self._url}: expected an answer of the API; got something else (HTTP {response.status})"
+        other = f"{self._place}: expected an answer of the API; got something else (HTTP {response.status})"
+        if response.status in SENT_ON and (location := response.getheader("Location")):
+            return Measurement(index, sent_at, None, f"{self._place}: {sends_on(self._url, location)}")
         if response.status != http.HTTPStatus.OK:
             message = error_message(content)
             return Measurement(index, sent_at, None, f"{message} (HTTP {response.status})" if message else other)
@@ -234,7 +239,7 @@ def _describe(error: Exception) -> str:
     if isinstance(error, ServiceError):
         return str(error)
     described = describe_fault(error)
-    return described if described != excerpt(error) else f"{type(error).__name__}: {described}"
+    return described if described != excerpt(without_user(str(error))) else f"{type(error).__name__}: {described}"
 
 
 def multipart_body(*pictures: bytes) -> bytes:

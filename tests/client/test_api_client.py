@@ -4,7 +4,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,6 +112,21 @@ def test_fault_of_a_certificate_names_ssl(served: Served) -> None:
     assert "expected HTTPS; got an answer without SSL" in TimedConnection(url).measure(1, b"data").fault
 
 
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """The address of a server that answers every connection with these bytes."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/b"
+        server.shutdown()
+
+
 ANSWERS = {
     "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nhalf", "the answer was cut short"),
     "cut chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n90\r\nhalf", "the answer was cut short"),
@@ -130,18 +145,8 @@ ANSWERS = {
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_fault_of_an_answer_is_told_in_words_of_our_own(kind: str) -> None:
     answer, expected = ANSWERS[kind]
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.recv(4096)
-            self.request.sendall(answer)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_address[1]}/b"
-        with pytest.raises(ServiceError) as caught:
-            Client(retries=0).fetch_captcha(url)
-        server.shutdown()
+    with answering(answer) as url, pytest.raises(ServiceError) as caught:
+        Client(retries=0).fetch_captcha(url)
     assert str(caught.value).startswith(f"{url}: {expected}")
     assert not re.search("Error|Read\\(|Pool|adapter", str(caught.value))
 
@@ -308,3 +313,64 @@ def test_neither_proxy_nor_netrc_is_used_for_this_machine(
 
     Client(retries=0).recognize(served(answer).replace("127.0.0.1", host), b"data")
     assert received == ["Bearer sesame"]
+
+
+SENDS_ON = {  # what the header Location has, and the address that is meant
+    "https://api.example.org/b": "https://api.example.org/b",
+    "/other/b": "http://HOST/other/b",
+    "b/": "http://HOST/b/",
+    "//ann:sesame@other/b": "http://other/b",
+    "http://[": "http://[",
+    "http://größe/b": "http://größe/b",
+    "/b\x1b[2J": "http://HOST/b\\x1b[2J",
+}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+@pytest.mark.parametrize("place", SENDS_ON)
+def test_redirection_of_a_picture_is_told_with_the_address_to_write(status: int, place: str) -> None:
+    head = f"HTTP/1.1 {status} Moved\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n"
+    with answering(head.encode()) as url:
+        meant = SENDS_ON[place].replace("HOST", url.split("/")[2])
+        expected = f"{url}: the server sends on to {meant}; write that address as --url"
+        with pytest.raises(ServiceError) as caught:
+            Client(retries=0).recognize(url, b"data")
+        assert str(caught.value) == TimedConnection(url).measure(1, b"data").fault == expected
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_redirection_that_keeps_the_picture_is_followed_but_not_measured(served: Served, status: int) -> None:
+    target = served(good)
+    url = served(lambda: ("", status, {"Location": target}))
+    assert Client().recognize(url, b"data", "name.png").value == "name.png"
+    fault = TimedConnection(url).measure(1, b"data").fault
+    assert fault == f"{url}: the server sends on to {target}; write that address as --url"
+
+
+def test_error_after_a_redirection_names_the_server_that_answered(served: Served) -> None:
+    target = served(lambda: (jsonify({"message": "expected a token"}), 401))
+    url = served(lambda: ("", 308, {"Location": target}))
+    expected = rf"{url}: expected a token \(HTTP 401\), from {target}, to which the server sends on$"
+    with pytest.raises(ServiceError, match=expected):
+        Client().recognize(url, b"data")
+
+
+def test_user_and_password_of_an_address_are_in_no_message(served: Served) -> None:
+    answers: dict[str, Callable[[], object]] = {
+        "refused": lambda: (jsonify({"message": "no"}), 400),
+        "odd": lambda: "<html>",
+        "gopher": lambda: ("", 302, {"Location": "gopher://ann:sesame@a/"}),
+        "unsure": lambda: jsonify({"value": None, "candidate": "x", "speed_time(ms)": 1}),
+    }
+    urls = [served(answer) for answer in answers.values()] + [f"http://127.0.0.1:{free_port()}/b", "http://[::1/b"]
+    for plain in urls:
+        url = plain.replace("//", "//ann:sesame@")
+        messages = []
+        with pytest.raises(ServiceError) as caught:
+            Client(retries=0).recognize(url, b"data")
+        messages.append(str(caught.value))
+        if "[" not in url:
+            messages.append(TimedConnection(url).measure(1, b"data").fault)
+        for message in messages:
+            assert not re.search("ann|sesame", message)
+        assert messages[0].startswith(f"{plain}: ")
