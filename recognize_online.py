@@ -21,10 +21,12 @@ from cnnlib.client.api_client import API_URL, Client
 from cnnlib.codec.filenames import plain_suffix
 from cnnlib.codec.images import decode_picture
 from cnnlib.config import load_sample_config
+from cnnlib.core.addresses import without_user
 from cnnlib.core.errors import CaptchaError, UnreachableError, prefix_errors
 from cnnlib.core.printable import printable
 from cnnlib.data.folders import not_saved, save_picture
 from cnnlib.evaluation.metrics import accuracy
+from cnnlib.web.picture_texts import picture_in_answer
 
 
 def parser() -> ArgumentParser:
@@ -39,12 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     config = load_sample_config(arguments.config)
     client, failed, labelled = Client(), 0, []
+    source = without_user(config.remote_url)
     for _ in range(arguments.count):
         try:
             captcha = client.fetch_captcha(config.remote_url)
-            with prefix_errors(config.remote_url):
-                suffix = plain_suffix(decode_picture(captcha.data).format or config.image_suffix)
-            answer = client.recognize(arguments.url, captcha.data)
+            with prefix_errors(source):
+                data = picture_in_answer(captcha.data)
+                suffix = plain_suffix(str(decode_picture(data).format))
+            answer = client.recognize(arguments.url, data)
         except CaptchaError as error:
             print(printable(str(error)), file=sys.stderr)
             failed += 1
@@ -52,9 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 break
             continue
         label = "" if captcha.label is None else f"label: {captcha.label}, "
-        print(printable(f"{config.remote_url}: {label}{answer.summary}"))
+        print(printable(f"{source}: {label}{answer.summary}"))
         try:
-            save_picture(config.online_image_dir, answer.value, suffix, captcha.data)
+            save_picture(config.online_image_dir, answer.value, suffix, data)
         except (OSError, UnicodeError) as error:
             if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
                 raise  # such as a full disk, on which the next picture would find no room either

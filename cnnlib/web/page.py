@@ -11,10 +11,12 @@ from flask import Flask, Response, render_template
 
 from cnnlib.client.answers import Exchange, bounded
 from cnnlib.codec.images import decode_picture
+from cnnlib.core.addresses import without_user
 from cnnlib.core.api_contract import is_loopback_name
 from cnnlib.core.errors import SampleError, ServiceError
 from cnnlib.web import PIXEL_LIMIT
 from cnnlib.web.api_errors import NO_SOURCE, ApiError
+from cnnlib.web.picture_texts import picture_in_answer
 from cnnlib.web.wsgi_bridge import waits_for_others
 
 WAITING_LIMIT = 6  # requests of a process that wait for the captcha source
@@ -88,6 +90,7 @@ def add_page(app: Flask, source: str, body_limit: int) -> None:
         finally:
             places.release()
         try:  # the source's Content-Type is ignored: an SVG, for example, can contain a script
+            data = picture_in_answer(data)
             picture_format = str(decode_picture(data, PIXEL_LIMIT).format).lower()
         except SampleError as error:
             raise ApiError(502, NO_SOURCE, f"{without_user(source)}: {error}") from error
@@ -133,12 +136,6 @@ def fetch(source: str, limit_bytes: int) -> bytes:
     if len(data) > limit_bytes:
         raise ServiceError(f"expected at most {limit_bytes} bytes; got more")
     return data
-
-
-def without_user(url: str) -> str:
-    """The URL without user name and password, which may be shown to everyone."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _to_ascii(url: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 from cnnlib.codec import png
 from cnnlib.codec.images import is_address, kind_of
 from cnnlib.codec.picture_parts import BMP_SIGNATURE, GIF_SIGNATURES, JPEG_SIGNATURE
+from cnnlib.core.errors import SampleError
 
 PIECE_BYTES = 2**16
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
@@ -33,6 +34,18 @@ def picture_of(data: bytes) -> bytes | None:
     except ValueError:
         return None
     return decoded if is_picture(decoded) else None
+
+
+def picture_in_answer(data: bytes) -> bytes:
+    """The picture that a captcha source answers, which is itself, base64 or a data URL. Other bytes stay as they are.
+
+    Raises SampleError for JSON: each site has other keys in it.
+    """
+    picture = picture_of(data)
+    if picture is None and (kind_of(data) == "JSON" or data.lstrip().startswith(b'"')):
+        way_out = "remote_url has to answer with the picture itself, or its base64"
+        raise SampleError(f"expected a picture; got JSON; {way_out}")
+    return picture or data
 
 
 def unquote(text: bytes) -> bytes:

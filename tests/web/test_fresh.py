@@ -1,5 +1,6 @@
 """Fresh captchas from a source that is slow, stops, or sends somewhere else."""
 
+import base64
 import http.client
 import json
 import socket
@@ -180,3 +181,17 @@ def test_server_stops_at_once_while_requests_wait_for_the_source(
     assert [answer.status for answer in answers] == [503] * 3, "502 would be that of the source's time limit"
     assert "the server is stopping" in json.loads(answers[0].read())["message"]
     assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("prefix", [b"", b"data:image/png;base64,"])
+def test_base64_of_a_source_is_decoded(tmp_path: Path, prefix: bytes) -> None:
+    data = draw("01", tmp_path / "01.png").read_bytes()
+    source = Flask("source")
+    source.add_url_rule("/c", view_func=lambda: Response(prefix + base64.b64encode(data)))
+    source.add_url_rule("/json", "json", lambda: {"img": base64.b64encode(data).decode()})
+    with running(source) as address:
+        fresh = page_of(f"{address}/c").get("/fresh")
+        refused = page_of(f"{address}/json").get("/fresh")
+    assert (fresh.data, fresh.mimetype) == (data, "image/png")
+    assert (refused.status_code, refused.json["error_code"]) == (502, "1007")
+    assert "expected a picture; got JSON; remote_url has to answer with the picture itself" in refused.json["message"]
