@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # found however the sc
 
 from cnnlib.cli import DONE, REQUESTS_FAILED, add_list_argument, argument_parser, script, web_address, whole_number
 from cnnlib.client.api_client import API_URL, Client
-from cnnlib.codec.filenames import label_of
-from cnnlib.codec.images import is_address, read_picture
+from cnnlib.codec.filenames import has_suffix, label_of, plain_suffix
+from cnnlib.codec.images import decode_picture, is_address, read_picture
 from cnnlib.config import SampleConfig, load_sample_config
 from cnnlib.core import tables
 from cnnlib.core.errors import CaptchaError, SampleError, UnreachableError
@@ -30,7 +30,7 @@ from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
 from cnnlib.core.printable import excerpt, printable
 from cnnlib.core.tables import open_table
-from cnnlib.data.folders import first_test_picture, list_entries, not_saved, pictures_at, save_picture
+from cnnlib.data.folders import OR_NAMED, first_test_picture, list_entries, not_saved, pictures_at, save_picture
 from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.guessed_hints import FEWEST
 from cnnlib.inference.hints import NO_HINTS, Hints
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = load_sample_config(arguments.config)
     if arguments.csv and not arguments.csv.parent.is_dir():
         raise SampleError(f"{arguments.csv}: expected a file in an existing folder; the folder is missing")
-    images = arguments.image or [first_test_picture(config.test_image_dir, config.image_suffix)]
+    images = arguments.image or [first_test_picture(config.test_image_dir, config.image_suffix, OR_NAMED)]
     paths = [path for image in images for path in pictures_of(image)][: arguments.count]
     here = arguments.offline
     outcomes = read_here(config, paths, arguments.alike) if here else read_there(config, paths, arguments.url)
@@ -154,6 +154,7 @@ def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterabl
     for number, path in enumerate(paths, 1):
         try:
             data = read_picture(path)
+            suffix = suffix_for(path, plain_suffix(str(decode_picture(data).format)))
             answer = client.recognize(url, data, path.name)
         except UnreachableError as error:
             left = f"; {len(paths) - number} more were not sent" if number < len(paths) else ""
@@ -164,9 +165,14 @@ def read_there(config: SampleConfig, paths: Sequence[Path], url: str) -> Iterabl
             continue
         yield Outcome(path, describe(path) + answer.summary, answer.value, answer.confidence)
         try:
-            save_picture(config.local_image_dir, answer.value, path.suffix[1:] or config.image_suffix, data)
+            save_picture(config.local_image_dir, answer.value, suffix, data)
         except (OSError, UnicodeError) as error:  # UnicodeError: the file system's encoding lacks a character
             yield Outcome(path, f"{display_path(path)}: {not_saved(error)}")
+
+
+def suffix_for(path: Path, picture_format: str) -> str:
+    """The suffix to save a picture under: its own as it is spelled, such as jpeg, where that says the format."""
+    return path.suffix[1:] if has_suffix(path, picture_format) else picture_format
 
 
 def describe(path: Path) -> str:

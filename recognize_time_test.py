@@ -36,7 +36,7 @@ from cnnlib.core.paths import PROJECT_ROOT, display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.signals import StopSignal, catch_stop_signals
 from cnnlib.core.tables import number, open_table
-from cnnlib.data.folders import first_test_picture, pictures_at
+from cnnlib.data.folders import OR_NAMED, first_test_picture, pictures_at
 
 COUNT = 20_000
 SILENCE_S = 10  # without an answer, after which a run ends
@@ -59,7 +59,7 @@ def parser() -> ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     config = load_sample_config(arguments.config)
-    images = arguments.image or [first_test_picture(config.test_image_dir, config.image_suffix)]
+    images = arguments.image or [first_test_picture(config.test_image_dir, config.image_suffix, OR_NAMED)]
     pictures = [read_named(path) for image in images for path in pictures_at(image)]
     duration = arguments.duration or float("inf")
     count = arguments.count or (sys.maxsize if arguments.duration else COUNT)

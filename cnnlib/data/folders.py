@@ -22,6 +22,8 @@ TEST_SHARE, FEW_SHARE = 0.05, 0.1  # of the pictures, and of few: the accuracy o
 ENOUGH = 50  # pictures, for which the share of few is taken at most
 LOCK_WAIT_S = 10
 LOCK_NAME = ".lock"  # a file in each locked folder
+FILLED = "verify_and_split_data.py puts them there"
+OR_NAMED = f"{FILLED}; or name a picture, such as captcha.png"  # to users of scripts that take one
 SYSTEM_NAMES = {  # of files and folders that file managers and tools leave, in lower case
     *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "$recycle.bin"),
     *("__macosx", ".ds_store", ".localized", ".directory", ".gitkeep", ".gitignore", ".gitattributes"),
@@ -116,14 +118,11 @@ def pictures_at(path: Path) -> list[Path]:
     return files
 
 
-def first_test_picture(folder: Path, suffix: str) -> Path:
-    """The first picture of the test folder by name. Raises SampleError when it has none."""
+def first_test_picture(folder: Path, suffix: str, way_out: str = FILLED) -> Path:
+    """The first picture of the test folder by name. Raises SampleError with the `way_out` when it has none."""
     path = first_picture(folder, suffix)
     if path is None:
-        raise SampleError(
-            f"{display_path(folder)}: expected {pictures_of(suffix)}; got none; "
-            "verify_and_split_data.py puts them there"
-        )
+        raise SampleError(f"{display_path(folder)}: expected {pictures_of(suffix)}; got none; {way_out}")
     return path
 
 

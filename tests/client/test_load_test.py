@@ -210,3 +210,10 @@ def test_interrupted_run_reports_what_it_measured(url: str, tmp_path: Path, numb
     assert len((tmp_path / "test.csv").read_text().splitlines()) == measured + 1
     assert "requests/s; the table is" in out
     assert (tmp_path / "test.png").exists()
+
+
+def test_without_a_test_picture_naming_one_is_proposed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert recognize_time_test.main(["--config", str(write_config(tmp_path))]) == 2
+    assert capsys.readouterr().err.endswith(
+        "verify_and_split_data.py puts them there; or name a picture, such as captcha.png\n"
+    )

@@ -1,3 +1,4 @@
+import base64
 import csv
 import os
 import shutil
@@ -9,6 +10,7 @@ import pytest
 
 import recognize_local
 from cnnlib.client.api_client import Answer
+from cnnlib.config import load_sample_config
 from cnnlib.core.errors import ServiceError, UnreachableError
 from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.data.folders import list_entries
@@ -159,3 +161,66 @@ def test_several_pictures_and_folders_are_read_and_sub_folders_are_named(
 def test_address_in_place_of_a_picture_is_told(trained: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     assert recognize_local.main(["--config", str(trained.config_path), "http://other/a.png"]) == 2
     assert "expected a picture or a folder; got an address; fetch it first" in capsys.readouterr().err
+
+
+def test_file_that_is_no_picture_is_not_sent_and_the_others_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, sent = tmp_path / "set", []
+    data = draw("01", folder / "01_9.png").read_bytes()
+    encoded = base64.b64encode(data)
+    (folder / "a.txt").write_bytes(encoded)
+    (folder / "b.png").write_bytes(b"data:image/png;base64," + encoded)
+    (folder / "c.png").write_bytes(data[:-30])
+    (folder / "d").write_bytes(b"")
+
+    def recognize(*arguments: object) -> Answer:
+        sent.append(arguments[-1])
+        return Answer("01", 1.0, 1.0, 2.0)
+
+    monkeypatch.setattr(recognize_local.Client, "recognize", recognize)
+    config = write_config(tmp_path / "suite", image_suffix="any")
+    assert recognize_local.main(["--config", str(config), str(folder)]) == 1
+    assert sent == ["01_9.png"]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[0].rpartition("/")[2] for line in lines] == ["a.txt", "b.png", "c.png", "d"]
+    assert lines[0].endswith("not a PNG, JPEG, GIF, BMP or WebP picture; got base64; decode it first")
+    assert "a data URL; decode its base64 first" in lines[1]
+    assert len(list_entries(load_sample_config(config).local_image_dir)) == 1
+
+
+@pytest.mark.parametrize(
+    ("drawn", "name", "saved"),
+    [
+        ("a.png", "captcha.php", ".png"),
+        ("a.gif", "captcha", ".gif"),
+        ("a.jpg", "captcha.png", ".jpg"),
+        ("a.png", "captcha.jpeg", ".png"),
+        ("a.webp", "captcha.ashx", ".webp"),
+        ("a.jpg", "captcha.jpg", ".jpg"),
+        ("a.jpg", "captcha.jpeg", ".jpeg"),
+        ("a.jpg", "captcha.JPG", ".JPG"),
+    ],
+)
+def test_picture_is_saved_under_the_suffix_of_its_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: str, name: str, saved: str
+) -> None:
+    """A suffix that says the format stays as it is spelled."""
+    path = draw("01", tmp_path / drawn).rename(tmp_path / name)
+    monkeypatch.setattr(recognize_local.Client, "recognize", lambda *_: Answer("01", 1.0, 1.0, 2.0))
+    config = write_config(tmp_path / "suite")
+    assert recognize_local.main(["--config", str(config), str(path)]) == 0
+    (kept,) = list_entries(load_sample_config(config).local_image_dir)
+    assert kept.suffix == saved
+    assert kept.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--offline"]])
+def test_without_a_test_picture_naming_one_is_proposed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    config = str(write_config(tmp_path))
+    assert recognize_local.main(["--config", config, *arguments]) == 2
+    assert capsys.readouterr().err.endswith(
+        "verify_and_split_data.py puts them there; or name a picture, such as captcha.png\n"
+    )
