@@ -33,6 +33,7 @@ def guess(characters: str, readings: Sequence[Prediction]) -> Hints:
         for character, share in zip(reading.text, reading.character_confidences, strict=True):
             weights[character] += share * reading.confidence
     usual = [length for length, weight in lengths.items() if weight >= LENGTH_SHARE * sum(lengths.values())]
+    usual = usual or [*lengths]  # of very many lengths each may be rare
     return Hints(_usual_characters(characters, weights), min(usual), max(usual))
 
 

@@ -146,9 +146,7 @@ class Recognizer:
         """
         check_hints(hints)
         read = partial(self._recognize, reading=self._reading if hints == NO_HINTS else self._reading.narrowed(hints))
-        if isinstance(pictures, ONE) or hasattr(pictures, "read"):
-            return read(pictures)
-        if isinstance(pictures, np.ndarray) and pictures.ndim < 4:
+        if _is_one(pictures):
             return read(pictures)
         if not isinstance(pictures, Iterable):
             raise TypeError(
@@ -162,7 +160,10 @@ class Recognizer:
 
         Some hundred pictures do, and `NO_HINTS` comes back for fewer than 20. Those that can't be opened are passed
         over. Given to `recognize`, the hints read more of such pictures right.
+        Raises TypeError for one picture, and for what can't be gone through.
         """
+        if _is_one(pictures) or not isinstance(pictures, Iterable):
+            raise TypeError(f"expected several pictures, such as a list of paths; got {_shown(pictures)}")
 
         def read(picture: Picture) -> Prediction | None:
             try:
@@ -236,6 +237,12 @@ class Recognizer:
             everything(self.card).decode(probabilities)
         except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
             raise ModelError(f"the model can't read a picture: {error}") from error
+
+
+def _is_one(pictures: Any) -> bool:
+    """Whether this is one picture, and not several."""
+    is_one_array = isinstance(pictures, np.ndarray) and pictures.ndim < 4
+    return is_one_array or isinstance(pictures, ONE) or hasattr(pictures, "read")
 
 
 def _named_arguments(arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:

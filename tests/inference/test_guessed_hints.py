@@ -4,7 +4,9 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from cnnlib.codec.alphabet import Prediction
 from cnnlib.inference.guessed_hints import FEWEST, guess
@@ -68,3 +70,35 @@ def test_general_model_is_told_what_it_read_on_all_pictures(tmp_path: Path) -> N
     assert (hints.min_captcha, hints.max_captcha) == (4, 4)
     assert {*"2345678"} <= {*str(hints.char_set)} <= {*DIGITS}
     assert Recognizer.general().recognize(pictures[0], hints).text == pictures[0].stem
+
+
+def test_all_lengths_are_taken_where_each_is_rare() -> None:
+    readings = read(["1" * length for length in range(1, 41)])
+    assert guess(EVERYTHING, readings) == Hints("1", 1, 40)
+    twice = read(["1" * length for length in range(10, 31) for _ in range(2)], confidence=0.0)
+    hints = guess(EVERYTHING, twice)
+    assert (hints.min_captcha, hints.max_captcha) == (10, 30)
+
+
+@pytest.mark.parametrize("kind", ["text", "path", "bytes", "file", "grey", "colour", "Pillow", "None", "number"])
+def test_one_picture_says_nothing_of_others(tmp_path: Path, kind: str) -> None:
+    path = draw("01", tmp_path / "01.png")
+    with path.open("rb") as file, Image.open(path) as picture:
+        one = {
+            "text": str(path),
+            "path": path,
+            "bytes": path.read_bytes(),
+            "file": file,
+            "grey": np.asarray(picture.convert("L")),
+            "colour": np.asarray(picture),
+            "Pillow": picture,
+            "None": None,
+            "number": 5,
+        }[kind]
+        with pytest.raises(TypeError, match=r"^expected several pictures, such as a list of paths; got "):
+            Recognizer.general().guess_hints(one)  # type: ignore[arg-type]
+
+
+def test_array_of_four_axes_is_several_pictures() -> None:
+    assert Recognizer.general().guess_hints(np.zeros((2, 24, 60, 1), np.uint8)) == NO_HINTS
+    assert Recognizer.general().guess_hints(iter([])) == NO_HINTS
