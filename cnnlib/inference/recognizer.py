@@ -21,11 +21,12 @@ from cnnlib.core.errors import ModelError, SampleError, SizeError, prefix_errors
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import GENERAL_MODEL, display_path
 from cnnlib.core.printable import excerpt
+from cnnlib.evaluation.calibration import PROMISES, texts_needed
 from cnnlib.inference.compatibility import Requirements, everything, narrow
 from cnnlib.inference.guessed_hints import guess
 from cnnlib.inference.hints import MARGINS, NO_HINTS, SURE, VIEWS, Hints, Reading, check_hints, text_of
 from cnnlib.inference.litert import LiteRT
-from cnnlib.inference.model_card import READING, load_model
+from cnnlib.inference.model_card import READING, ModelCard, load_model
 
 Picture = str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
 ONE = (str, Path, bytes, bytearray, memoryview, io.IOBase, Image.Image)  # types of one picture, arrays apart
@@ -117,7 +118,7 @@ class Recognizer:
             known, got = excerpt(", ".join(self.card.min_confidence)) or "none", excerpt(min_confidence)
             raise ModelError(
                 f"min_confidence: expected a number from 0 to 1, or a share that the model's card promises, {known}; "
-                f"got {got}; a training or train_model.py --export-only writes those that enough pictures tell"
+                f"got {got}; {_instead_of_promise(self.card, min_confidence)}"
             )
         return self.card.min_confidence[min_confidence]
 
@@ -255,6 +256,18 @@ def _named_arguments(arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[
         given = ", ".join([*map(repr, arguments), *(f"{name}=..." for name in named)])
         raise TypeError(f"Recognizer() expects (model_dir), or ({', '.join(ORIGINAL)}); got ({given})")
     return values
+
+
+def _instead_of_promise(card: ModelCard, share: str) -> str:
+    """Why a card does not promise a share of right texts, and what to do."""
+    if "min_confidence" not in card.model_fields_set:
+        return "the card is an older one; train_model.py --export-only adds the shares; or give a number from 0 to 1"
+    if share not in PROMISES:
+        return "give a number from 0 to 1"
+    verified, needed = card.verification_pictures, texts_needed(PROMISES[share])
+    if verified < needed:
+        return f"the model was verified on {verified} pictures, and {share} takes {needed}; give a number from 0 to 1"
+    return f"on its {verified} verification pictures the model was never that sure; give a number from 0 to 1"
 
 
 def _model_folder(folder: Any) -> Path:

@@ -380,6 +380,40 @@ def test_share_that_a_card_does_not_promise_is_refused_in_a_short_message(traine
     assert len(str(caught.value)) < 700
 
 
+@pytest.mark.parametrize(
+    ("pictures", "promises", "share", "way_out"),
+    [
+        (2000, {}, "99%", "; on its 2000 verification pictures the model was never that sure; "),
+        (299, {}, "99%", "; on its 299 verification pictures the model was never that sure; "),
+        (298, {}, "99%", "; the model was verified on 298 pictures, and 99% takes 299; "),
+        (2000, {"99%": 0.8}, "99.9%", "; the model was verified on 2000 pictures, and 99.9% takes 2995; "),
+        (5000, {"99%": 0.8}, "99.9%", "; on its 5000 verification pictures the model was never that sure; "),
+        (5000, {"99%": 0.8}, "95%", "; "),
+    ],
+)
+def test_share_that_a_card_does_not_promise_is_refused_with_the_reason(
+    pictures: int, promises: dict[str, float], share: str, way_out: str
+) -> None:
+    recognizer = Recognizer.general()
+    changes = {"verification_pictures": pictures, "min_confidence": promises}
+    recognizer.card = recognizer.card.model_copy(update=changes)
+    with pytest.raises(ModelError) as caught:
+        recognizer.threshold(share)
+    known = "99%" if promises else "none"
+    expected = "min_confidence: expected a number from 0 to 1, or a share that the model's card promises"
+    assert str(caught.value) == f"{expected}, {known}; got {share}{way_out}give a number from 0 to 1"
+
+
+def test_older_card_is_exported_again_for_its_promises() -> None:
+    recognizer = Recognizer.general()
+    older = recognizer.card.model_dump(exclude={"min_confidence"})
+    recognizer.card = type(recognizer.card).model_validate(older)
+    with pytest.raises(
+        ModelError, match=r"none; got 99%; the card is an older one; train_model\.py --export-only adds"
+    ):
+        recognizer.threshold("99%")
+
+
 def test_imports_of_older_programs_still_work() -> None:
     from cnnlib.recognizer import Recognizer as Version01
 
