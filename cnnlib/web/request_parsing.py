@@ -39,15 +39,22 @@ OPTIONS = (
     "kept",
     "save",
 )
-SYNONYMS = {  # what people call options, and which they mean
-    "alphabet": "char_set",
-    "charset": "char_set",
-    "length": "min_captcha and max_captcha",
-    "min_length": "min_captcha",
-    "max_length": "max_captcha",
+BOTH_LENGTHS, OTHER_CASE = "min_captcha and max_captcha", "ignore_case, the other way round"
+SYNONYMS = {  # what people call options, in small letters without underscores, and which they mean
+    **dict.fromkeys(("alphabet", "charset", "characterset", "characters", "chars", "charlist"), "char_set"),
+    **dict.fromkeys(("allowedcharacters", "allowedchars", "allowedcharset"), "char_set"),
+    **dict.fromkeys(("whitelist", "charwhitelist", "tesseditcharwhitelist"), "char_set"),
+    **dict.fromkeys(("length", "len", "captchalength", "captchalen", "textlength"), BOTH_LENGTHS),
+    **dict.fromkeys(("minlength", "minlen", "mincharacters", "minchars"), "min_captcha"),
+    **dict.fromkeys(("maxlength", "maxlen", "maxcharacters", "maxchars"), "max_captcha"),
+    **dict.fromkeys(("caseinsensitive", "nocase", "foldcase"), "ignore_case"),
+    **dict.fromkeys(("casesensitive", "matchcase"), OTHER_CASE),
     "answers": "answer",
-    "threshold": "min_confidence",
-    "confidence": "min_confidence",
+    **dict.fromkeys(("threshold", "confidence", "minconf", "minscore", "minprobability"), "min_confidence"),
+    **dict.fromkeys(("confidencethreshold", "confthreshold", "scorethreshold"), "min_confidence"),
+    "keep": "kept or save",
+    **dict.fromkeys(("store", "savepicture", "saveimage", "savefile"), "save"),
+    **dict.fromkeys(("modelname", "modelid"), "model"),
 }
 LIKENESS = 0.8  # of a name with that of an option, 0 to 1, from which on it is taken for a slip
 NAMES_LIMIT = 100  # of a request that are compared with options, which takes time
@@ -130,7 +137,7 @@ def _meant(name: str) -> str:
         return ""
     plain = name.strip().lower().replace("-", "_")
     close = difflib.get_close_matches(plain, OPTIONS, 1, LIKENESS)
-    return SYNONYMS.get(plain) or "".join(close)
+    return SYNONYMS.get(plain.replace("_", "").replace(" ", "")) or "".join(close)
 
 
 def _bad_option(expected: str, value: Any) -> ApiError:

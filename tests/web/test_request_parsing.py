@@ -13,7 +13,7 @@ from cnnlib.codec.images import encode_picture
 from cnnlib.inference.hints import Hints
 from cnnlib.web.api_errors import ApiError
 from cnnlib.web.model_registry import ServedModel
-from cnnlib.web.request_parsing import OPTIONS, RecognitionRequest, parse_request
+from cnnlib.web.request_parsing import OPTIONS, SYNONYMS, RecognitionRequest, parse_request
 from tests.web.clients import client_of, form
 
 PNG = encode_picture(Image.new("L", (32, 16)), "png")
@@ -128,6 +128,28 @@ SLIPS = {
     "Save": "save",
     "ignorecase": "ignore_case",
     "view": "views",
+    "characters": "char_set",
+    "chars": "char_set",
+    "character_set": "char_set",
+    "characterSet": "char_set",
+    "Char-Set": "char_set",
+    "allowed_chars": "char_set",
+    "whitelist": "char_set",
+    "tessedit_char_whitelist": "char_set",
+    "min_len": "min_captcha",
+    "maxLength": "max_captcha",
+    "max_chars": "max_captcha",
+    "len": "min_captcha and max_captcha",
+    "captcha_length": "min_captcha and max_captcha",
+    "case_insensitive": "ignore_case",
+    "case_sensitive": "ignore_case, the other way round",
+    "caseSensitive": "ignore_case, the other way round",
+    "conf_threshold": "min_confidence",
+    "min_score": "min_confidence",
+    "keep": "kept or save",
+    "store": "save",
+    "save_image": "save",
+    "model_name": "model",
 }
 
 
@@ -148,10 +170,17 @@ def test_slip_in_the_name_of_an_option_is_refused_wherever_it_stands(client: Fla
 
 
 @pytest.mark.parametrize(
-    "name", ["csrf_token", "csrfmiddlewaretoken", "type", "user", "captcha", "notes", "lang", "key"]
+    "name",
+    ["csrf_token", "csrfmiddlewaretoken", "type", "user", "captcha", "notes", "lang", "key", "lower", "method", "name"],
 )
 def test_fields_of_quite_other_names_are_passed_over(name: str) -> None:
     assert parsed(f"{name}=1", **{name: "1"}).pictures == [PNG]
+
+
+def test_no_name_of_an_option_is_refused() -> None:
+    values = dict.fromkeys(OPTIONS, "1") | {"char_set": "ab", "model": "small"}
+    assert parsed(**values).hints == Hints("ab", 1, 1, ignore_case=True, views=1)
+    assert not {*OPTIONS, "image", "image_file", "label"} & {*SYNONYMS}
 
 
 def test_option_with_two_values_is_refused(client: FlaskClient) -> None:
