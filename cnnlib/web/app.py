@@ -55,7 +55,7 @@ def create_recognition_app(
     protect(app, token, origins)
     add_openapi(app)
     add_corrections(app, lambda name: models.named(name).config)
-    add_examples(app, lambda name: models.named(name).examples)
+    add_examples(app, lambda name: models.named(name).examples.current())
     add_page(app, next(iter(models.by_name.values())).config.remote_url, body_limit)
     pool = ThreadPoolExecutor(os.cpu_count(), "reader")  # reads the pictures of one request in parallel
 

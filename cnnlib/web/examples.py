@@ -20,16 +20,52 @@ from cnnlib.web.api_errors import ApiError
 from cnnlib.web.received_pictures import is_received
 
 EXAMPLES = 3  # of a model
-LOOKED_AT = 20  # files of a folder, at most
+LOOKED_AT = 20  # pictures of a folder, at most
+LISTED = 10_000  # files of a folder, at most, among which these are looked for
+Stamp = tuple[int, int, int]  # of a file or folder: time of its last change in ns, inode, size in bytes
 
 
 @dataclass(frozen=True)
 class Example:
-    """An encoded picture with its label and its type, such as image/png."""
+    """An encoded picture with its label and its type, such as image/png, and the file that it was read from."""
 
     label: str
     data: bytes
     mimetype: str
+    path: Path
+    stamp: Stamp | None
+
+
+class Examples:
+    """The examples of a config. They are listed anew when their folder or one of their files has changed.
+
+    So none is shown under an older label, and nothing is read for most requests.
+    """
+
+    def __init__(self, config: SampleConfig) -> None:
+        self._config = config
+        self._listed: tuple[Stamp | None, Sequence[Example]] | None = None
+
+    def current(self) -> Sequence[Example]:
+        """The examples of this moment."""
+        if not self._config.api_examples:
+            return []
+        listed = self._listed  # another thread may replace it
+        folder = stamp_of(self._config.train_image_dir)  # before the listing, so that a change during it counts
+        if listed and listed[0] == folder and all(stamp_of(each.path) == each.stamp for each in listed[1]):
+            return listed[1]
+        found = examples_of(self._config)
+        self._listed = folder, found
+        return found
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """What changes with a file or a folder's list of files; None when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
 def examples_of(config: SampleConfig) -> list[Example]:
@@ -41,7 +77,8 @@ def examples_of(config: SampleConfig) -> list[Example]:
     if not config.api_examples:
         return []
     with suppress(OSError):
-        files = (Path(file.path) for file in scan_pictures(config.train_image_dir, config.image_suffix))
+        listed = itertools.islice(scan_pictures(config.train_image_dir, config.image_suffix), LISTED)
+        files = (Path(file.path) for file in listed)
         drawn = itertools.islice((path for path in files if not is_received(path.name)), LOOKED_AT)
         return [*itertools.islice(_readable(drawn), EXAMPLES)]
     return []
@@ -49,11 +86,12 @@ def examples_of(config: SampleConfig) -> list[Example]:
 
 def _readable(paths: Iterator[Path]) -> Iterator[Example]:
     for path in paths:
-        with suppress(SampleError):
-            if path.stat().st_size <= BODY_LIMIT_BYTES:
+        stamp = stamp_of(path)
+        with suppress(SampleError):  # such as a file that is gone by now
+            if stamp and stamp[2] <= BODY_LIMIT_BYTES:
                 data = read_picture(path)
                 kind = str(decode_picture(data, PIXEL_LIMIT).format).lower()
-                yield Example(label_of(path.name), data, f"image/{kind}")
+                yield Example(label_of(path.name), data, f"image/{kind}", path, stamp)
 
 
 def add_examples(app: Flask, examples: Callable[[str], Sequence[Example]]) -> None:

@@ -13,7 +13,7 @@ from cnnlib.inference.compatibility import requirements_of
 from cnnlib.inference.model_card import CARD
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.web.api_errors import MODEL_UNAVAILABLE, PATH_LIMIT, UNKNOWN_MODEL, ApiError
-from cnnlib.web.examples import examples_of
+from cnnlib.web.examples import Examples
 from cnnlib.web.received_pictures import ReceivedPictures
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class ServedModel:
             config.api_save_bytes,
             enabled=config.api_save,
         )
-        self.examples = examples_of(config)
+        self.examples = Examples(config)
         self._loading = threading.Lock()
         self._recognizer: Recognizer | None = None
         self._stamp: Stamp | None = None
@@ -85,7 +85,7 @@ class ServedModel:
             "step": card.step,
             "saved_at": card.saved_at,
             "keeps_pictures": self.config.api_save,
-            "examples": len(self.examples),
+            "examples": len(self.examples.current()),
         }
 
     def _reload_if_changed(self) -> None:

@@ -1,13 +1,18 @@
 """Pictures that the page offers to try."""
 
 import json
+import shutil
 from pathlib import Path
 from urllib.parse import unquote
+
+import pytest
+from werkzeug.test import TestResponse
 
 from cnnlib.codec.filenames import label_of
 from cnnlib.config import SampleConfig
 from cnnlib.data.folders import list_entries
-from cnnlib.web.examples import EXAMPLES
+from cnnlib.web import examples
+from cnnlib.web.examples import EXAMPLES, examples_of
 from tests.helpers import draw
 from tests.web.clients import client_of, loaded
 
@@ -66,3 +71,48 @@ def test_picture_is_not_kept_where_the_request_says_so(api_config: SampleConfig,
         assert len(list_entries(api_config.api_image_dir)) == kept
     refused = client.post("/b", data=json.dumps({"image": "", "save": "no"}), content_type="application/json")
     assert refused.status_code == 400
+
+
+def label_in(answer: TestResponse) -> str:
+    return unquote(answer.headers["X-Captcha-Label"])
+
+
+def test_examples_are_those_of_the_folder_at_the_time_of_the_request(api_config: SampleConfig, tmp_path: Path) -> None:
+    client = client_of(loaded("some", with_training(api_config, tmp_path / "train")))
+    assert client.get("/models").json[0]["examples"] == 0
+    path = draw("01", tmp_path / "train" / "01_1.png")
+    assert client.get("/models").json[0]["examples"] == 1
+    relabelled = path.rename(path.with_name("10_1.png"))
+    assert label_in(client.get("/examples/some/0")) == "10"
+    redrawn = draw("11", tmp_path / "new.png").replace(relabelled)
+    assert client.get("/examples/some/0").data == redrawn.read_bytes()
+    relabelled.write_bytes(relabelled.read_bytes()[:-40])
+    assert client.get("/models").json[0]["examples"] == 0, "it can't be opened any more"
+    relabelled.unlink()
+    draw("00", tmp_path / "train" / "00_2.png")
+    assert label_in(client.get("/examples/some/0")) == "00"
+    shutil.rmtree(tmp_path / "train")
+    assert client.get("/examples/some/0").status_code == 404
+
+
+def test_folder_that_stays_is_not_listed_again(
+    api_config: SampleConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw("01", tmp_path / "01_1.png")
+    client = client_of(loaded("some", with_training(api_config, tmp_path)))
+    client.get("/models")
+    monkeypatch.setattr(examples, "scan_pictures", lambda *_: pytest.fail("it was listed again"))
+    assert label_in(client.get("/examples/some/0")) == "01"
+    assert client.get("/models").json[0]["examples"] == 1
+
+
+def test_only_some_files_of_a_large_folder_are_looked_at(
+    api_config: SampleConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Entry:
+        path = str(draw("01", tmp_path / "01_1797000000000000000.png"))
+
+    seen: list[int] = []
+    monkeypatch.setattr(examples, "scan_pictures", lambda *_: (seen.append(number) or Entry for number in range(10**7)))
+    assert examples_of(with_training(api_config, tmp_path)) == []
+    assert len(seen) <= 10_000
