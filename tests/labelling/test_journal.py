@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cnnlib.core.errors import SampleError
-from cnnlib.labelling.journal import Entry, Journal
+from cnnlib.labelling.journal import Entry, Journal, undo_of
 
 FIRST = Entry("label", "a.png", "4271", "4271_0.png", "4211", 0.5, 2.5, "tab")
 SECOND = Entry("aside", "中/b.png")
@@ -110,14 +110,44 @@ def test_what_could_not_be_taken_back_on_a_full_disk_is_taken_back_later(
     assert [*Journal(path).standing.values()] == [SECOND]
 
 
-def _full(_: bytes) -> None:
+def _full(_: object) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_line_whose_end_alone_is_missing_is_passed_over(path: Path) -> None:
+@pytest.mark.parametrize("feed", [b"\n", b"\r\n"])
+def test_last_line_counts_without_its_line_feed(path: Path, feed: bytes) -> None:
     Journal(path).append(FIRST)
-    path.write_bytes(path.read_bytes()[:-1])
-    assert Journal(path).standing == {}, "its copy was not written yet"
+    path.write_bytes(path.read_bytes().replace(b"\n", feed).removesuffix(feed))
+    journal = Journal(path)
+    assert [*journal.standing.values()] == [FIRST]
+    journal.append(SECOND)
+    assert [*Journal(path).standing.values()] == [FIRST, SECOND]
+
+
+def test_entry_that_was_refused_does_not_count_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(path)
+    journal.append(FIRST)
+    with monkeypatch.context() as patch:
+        patch.setattr("cnnlib.labelling.journal.os.fsync", _full)
+        with pytest.raises(OSError, match="No space left"):
+            journal.append(SECOND)
+    assert [*Journal(path).standing.values()] == [FIRST]
+
+
+def test_undo_is_unfinished_until_it_was_done_to_the_files(path: Path) -> None:
+    journal, undo = Journal(path), undo_of(FIRST, "tab")
+    for entry in (FIRST, undo):
+        journal.append(entry)
+    assert Journal(path).unfinished == undo
+    journal.finish(undo)
+    assert Journal(path).unfinished is None
+    assert Journal(path).standing == {}
+
+
+def test_journal_of_an_older_version_is_read(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"action":"label","picture":"a.png","label":"4271","copy":"4271_0.png"}\n', encoding="utf-8")
+    assert [*Journal(path).standing.values()] == [Entry("label", "a.png", "4271", "4271_0.png")]
 
 
 def test_other_file_is_refused(path: Path) -> None:
