@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Sequence
+import string
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -29,14 +30,31 @@ class Filing(Protocol):
     def is_put(self, entry: Entry) -> bool:
         """Whether that was done."""
 
+    def is_there(self, entry: Entry) -> bool:
+        """Whether a file of that name is there that this entry did not make. It is asked before `put`."""
+
+    def digest(self, entry: Entry) -> str:
+        """The digest of the content that an entry is about, as far as it tells; else empty."""
+
     def may_change(self, entry: Entry) -> bool:
         """Whether the label may be changed by asking about the picture again."""
 
     def check_there(self, entry: Entry) -> None:
         """Raise SampleError when the file was moved elsewhere since, so that it can't be taken back."""
 
-    def take_back(self, entry: Entry, standing: Collection[Entry]) -> None:
-        """Undo that, unless another entry that stands has the same file."""
+    def take_back(self, entry: Entry, standing: Iterable[Entry]) -> None:
+        """Undo that, unless the file was there before, or another entry that stands has it too."""
+
+
+def digest_of(data: bytes) -> str:
+    """The digest of a picture that is the serial number of its copy, 16 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()[:SERIAL_DIGITS]
+
+
+def digest_in(name: str) -> str:
+    """The digest in the name of a copy; empty for other names."""
+    serial = stem_in(name).rpartition("_")[2]
+    return serial if len(serial) == SERIAL_DIGITS and {*serial} <= {*string.hexdigits} else ""
 
 
 class Copies:
@@ -53,14 +71,14 @@ class Copies:
         """The label and a hash of the content. What is set aside is not copied."""
         if text is None:
             return ""
-        return file_name(text, hashlib.sha256(data).hexdigest()[:SERIAL_DIGITS], plain_suffix(suffix_of(data)))
+        return file_name(text, digest_of(data), plain_suffix(suffix_of(data)))
 
     def put(self, entry: Entry, data: bytes) -> None:
-        """Write the copy, unless it is there: then it is this picture under this label."""
+        """Write the copy, unless it is there, in one of the folders: then it is this picture under this label."""
+        if self.is_put(entry):
+            return
         self.target.mkdir(parents=True, exist_ok=True)
         copy = self.target / entry.copy
-        if os.path.lexists(copy):
-            return
         try:
             write_atomically(copy, data)
         except FileNotFoundError:  # a split that began at this moment deleted the file that was being written
@@ -70,20 +88,30 @@ class Copies:
         """Whether the copy is in one of the folders."""
         return not entry.copy or any(os.path.lexists(folder / entry.copy) for folder in self._folders)
 
+    def is_there(self, entry: Entry) -> bool:
+        """Whether the copy is in one of the folders, as when another folder with the same picture was labelled."""
+        return bool(entry.copy) and self.is_put(entry)
+
+    def digest(self, entry: Entry) -> str:
+        """The digest in the name of the copy, or of what was set aside."""
+        return entry.digest or digest_in(entry.copy)
+
     def may_change(self, entry: Entry) -> bool:
         """Whether the copy is where it was written."""
         return (self.target / entry.copy).exists()
 
     def check_there(self, entry: Entry) -> None:
-        """Raise SampleError when the copy is in the sets."""
-        if entry.copy and not (self.target / entry.copy).exists() and self.is_put(entry):
+        """Raise SampleError when the copy is in the sets, unless it is not that of the entry."""
+        if entry.found or not entry.copy or (self.target / entry.copy).exists():
+            return
+        if self.is_put(entry):
             raise SampleError(f"{entry.picture}: its copy is in the sets already, under the label {entry.label}")
 
-    def take_back(self, entry: Entry, standing: Collection[Entry]) -> None:
-        """Remove the copy. The same picture may be there twice."""
+    def take_back(self, entry: Entry, standing: Iterable[Entry]) -> None:
+        """Remove the copy, if the entry made it. The same picture may be there twice, also in another folder."""
         copy = self.target / entry.copy
-        is_there = entry.copy and os.path.lexists(copy)
-        if is_there and not any(self._have_one_copy(entry, other) for other in standing):
+        is_own = entry.copy and not entry.found and os.path.lexists(copy)
+        if is_own and not any(self._have_one_copy(entry, other) for other in standing):
             copy.unlink(missing_ok=True)
 
     def _have_one_copy(self, entry: Entry, other: Entry) -> bool:
@@ -124,6 +152,15 @@ class Renames:
             return True
         return are_one_file(old, target) and target.name in {path.name for path in target.parent.iterdir()}
 
+    def is_there(self, entry: Entry) -> bool:
+        """Whether another picture has the name that it is to get."""
+        target = self._target(entry)
+        return os.path.lexists(target) and not are_one_file(self.root / entry.picture, target)
+
+    def digest(self, entry: Entry) -> str:  # noqa: ARG002
+        """None: pictures of the sets are known by their names."""
+        return ""
+
     def may_change(self, entry: Entry) -> bool:  # noqa: ARG002
         """Never: a second look is enough."""
         return False
@@ -133,9 +170,9 @@ class Renames:
         if not self.find(entry.picture, entry).exists():
             raise SampleError(f"{entry.picture}: it was moved away since")
 
-    def take_back(self, entry: Entry, standing: Collection[Entry]) -> None:  # noqa: ARG002
+    def take_back(self, entry: Entry, standing: Iterable[Entry]) -> None:  # noqa: ARG002
         """Give the picture its old name."""
-        if self._target(entry).exists():
+        if not entry.found and self._target(entry).exists():
             _rename(self._target(entry), self.root / entry.picture)
 
     def find(self, picture: str, entry: Entry | None) -> Path:

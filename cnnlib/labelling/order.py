@@ -1,8 +1,8 @@
 """The order in which the pictures of a labelling come, and which of them are nearly the same."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,9 +37,9 @@ def _key(name: str) -> bytes:
 
 @dataclass(frozen=True)
 class Doubles:
-    """Numbers of pictures that an earlier one is the same as, byte for byte or `near`ly."""
+    """Numbers of pictures that an earlier one is the same as, byte for byte, with the first such, or `near`ly."""
 
-    exact: frozenset[int] = frozenset()
+    exact: Mapping[int, int] = field(default_factory=dict)
     near: frozenset[int] = frozenset()
 
 
@@ -49,7 +49,8 @@ def doubles_among(numbers: Sequence[int], read: Callable[[int], bytes]) -> Doubl
     `read` gives the bytes of a number, and raises SampleError. Files that are no pictures are no doubles.
     """
     exact, near = find_alike(on_all_cores(lambda number: _seen(number, read), numbers))
-    return Doubles(*(frozenset(numbers[place] for place in places) for places in (exact, near)))
+    firsts = {numbers[place]: numbers[first] for place, first in exact.items()}
+    return Doubles(firsts, frozenset(numbers[place] for place in near))
 
 
 def _seen(number: int, read: Callable[[int], bytes]) -> tuple[bytes, np.ndarray] | None:

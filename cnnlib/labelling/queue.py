@@ -16,10 +16,10 @@ from cnnlib.codec.images import decode_picture
 from cnnlib.core.errors import SampleError
 from cnnlib.data.sources import Entry as File
 from cnnlib.inference.hints import Hints
-from cnnlib.labelling.filing import Filing
-from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.filing import Filing, digest_of
+from cnnlib.labelling.journal import Entry, Journal
 from cnnlib.labelling.known_texts import KnownTexts
-from cnnlib.labelling.order import Doubles, Order
+from cnnlib.labelling.order import Order
 
 log = logging.getLogger(__name__)
 LEASE_S = 120  # for which a picture that one tab shows is shown by no other
@@ -92,14 +92,18 @@ class Queue:
 
         Labels are the same if `fold` makes them so.
         """
-        by_name = dict(_named(files))
+        by_name = dict(named(files))
         self.order = Order([*by_name], at_random=at_random)
         self.files = [by_name[name] for name in self.order.names]
-        self.reader, self.doubles = reader, Doubles()
+        self.reader, self.near = reader, frozenset[int]()  # pictures that others are nearly the same as
+        self.changed: set[int] = set()  # pictures whose content is another one than what was said is about
+        self.even_wanted = 0  # pictures that tell about all others and are to come next, so many
         self.unreadable: dict[int, str] = {}  # files that are no pictures, as far as they were looked at: the reason
         self._journal, self._filing, self.known = journal, filing, KnownTexts(journal, fold)
         self._leases: dict[int, tuple[str, float]] = {}
         self._chosen: set[int] = set()  # because of their readings
+        self._by_digest: dict[str, int] = {}  # of a content, its first picture that was read
+        self._alike: dict[int, list[int]] = {}  # pictures that are the same byte for byte, each with all of them
         self._readings: dict[int, tuple[str, Hints, Prediction]] = {}
         self._until_apart, self._version = 0, reader.version  # labels until a picture kept apart is due, of this model
 
@@ -148,7 +152,7 @@ class Queue:
         """
         latest = {*list(self._journal.standing)[-AGAIN_AFTER:]}
         for number in self.order.again:
-            entry = self._journal.standing.get(self.order.names[number])
+            entry = self.said(number)
             if entry is None or entry.picture in latest or entry.picture in self._journal.again:
                 continue
             if entry.action == "label" and entry.at_random and entry.tab == tab and self._filing.may_change(entry):
@@ -177,7 +181,40 @@ class Queue:
 
     def note_said(self, number: int) -> None:
         """Note that something was said about a picture."""
-        self._until_apart = APART_EACH - 1 if number in self.order.apart else self._until_apart - 1
+        self.changed.discard(number)
+        is_apart = number in self.order.apart
+        self._until_apart = APART_EACH - 1 if is_apart else self._until_apart - 1
+        self.even_wanted -= is_apart
+
+    def said(self, number: int) -> Entry | None:
+        """What was said about a picture, unless its content is another one by now."""
+        return None if number in self.changed else self._journal.standing.get(self.order.names[number])
+
+    def note_content(self, number: int, digest: str) -> None:
+        """Note the digest of a picture that was read. In a second look the same picture may have two labels."""
+        if self.order.at_random:
+            self.note_same(number, self._by_digest.setdefault(digest, number))
+
+    def note_same(self, number: int, other: int) -> None:
+        """Note that two pictures are the same byte for byte: only one of them is asked about."""
+        if number == other:
+            return
+        fewer, more = sorted((self._alike.setdefault(each, [each]) for each in (number, other)), key=len)
+        if fewer is not more:
+            more.extend(fewer)
+            self._alike.update(dict.fromkeys(fewer, more))
+
+    def is_double(self, number: int) -> bool:
+        """Whether another picture that is the same byte for byte is asked about in place of this one.
+
+        That is the one about which something was said, or which a tab shows, or the first that can be opened.
+        """
+        rank = self._rank(number)
+        return any(self._rank(other) < rank for other in self._alike.get(number, ()))
+
+    def _rank(self, number: int) -> tuple[bool, bool, bool, int]:
+        is_shown = self._leases.get(number, ("", 0.0))[1] > time.monotonic()
+        return self.said(number) is None, number in self.unreadable, not is_shown, number
 
     def comes_evenly(self, number: int) -> bool:
         """Whether a picture tells about all others: it is never chosen, or none was chosen before it."""
@@ -188,19 +225,23 @@ class Queue:
 
     def left(self) -> int:
         """How many pictures wait."""
-        said = {number for number, name in enumerate(self.order.names) if name in self._journal.standing}
-        return len(self.files) - len(said | self.unreadable.keys() | self.doubles.exact)
+        numbers = (number for number in range(len(self.files)) if number not in self.unreadable)
+        return sum(self.said(number) is None and not self.is_double(number) for number in numbers)
+
+    def doubles(self) -> int:
+        """How many pictures are left out, because another one is the same."""
+        return sum(map(self.is_double, self._alike))
 
     def _next_ones(self, tab: str, hints: Hints) -> Iterator[Question]:
         """The pictures that may come next, the likeliest first."""
         choosing = self.order.at_random and (self.reader.trained or bool(self._chosen))
-        if choosing and self._until_apart <= 0:
+        if self.even_wanted > 0 or (choosing and self._until_apart <= 0):
             yield from self._waiting(tab, self.order.apart, hints)
         yield from self._waiting(tab, sorted(self._chosen), hints)
         if self.order.at_random and self.reader.trained:
             yield from self._least_sure(tab, hints)
         everything = range(len(self.files))
-        yield from self._waiting(tab, (number for number in everything if number not in self.doubles.near), hints)
+        yield from self._waiting(tab, (number for number in everything if number not in self.near), hints)
         yield from self._waiting(tab, everything, hints)
 
     def _least_sure(self, tab: str, hints: Hints) -> Iterator[Question]:
@@ -213,20 +254,23 @@ class Queue:
 
     def _choosable(self) -> Iterator[int]:
         """The pictures that may be chosen for their readings, and were not yet."""
-        kept_out = self._chosen.union(self.order.apart, self.doubles.near)
+        kept_out = self._chosen.union(self.order.apart, self.near)
         return (number for number in range(len(self.files)) if number not in kept_out)
 
     def _waiting(self, tab: str, numbers: Iterable[int], hints: Hints) -> Iterator[Question]:
         """Of these pictures those that nothing was said about, and that no other tab shows."""
-        return filter(None, (self._try(number, hints) for number in self._free(tab, numbers)))
+        for number in self._free(tab, numbers):
+            question = self._try(number, hints)
+            if question and not self.is_double(number):  # it may have been read only now
+                yield question
 
     def _free(self, tab: str, numbers: Iterable[int]) -> Iterator[int]:
         """Their numbers, also of those that can't be opened as far as nobody tried."""
         now = time.monotonic()
         for number in numbers:
             holder, until = self._leases.get(number, (tab, 0.0))
-            passed_over = number in self.unreadable or number in self.doubles.exact or (holder != tab and until > now)
-            if not passed_over and self.order.names[number] not in self._journal.standing:
+            passed_over = number in self.unreadable or (holder != tab and until > now)
+            if not passed_over and self.said(number) is None and not self.is_double(number):
                 yield number
 
     def _try(self, number: int, hints: Hints) -> Question | None:
@@ -254,7 +298,9 @@ class Queue:
     def _read(self, number: int, hints: Hints) -> Prediction:
         """How the model reads a picture. It is read again when more is known, or by a new model. Raises SampleError."""
         if not self._is_read(number, hints):
-            reading = self.reader.recognize(decode_picture(self.files[number].read()), hints)
+            data = self.files[number].read()
+            self.note_content(number, digest_of(data))
+            reading = self.reader.recognize(decode_picture(data), hints)
             self._readings[number] = (self.reader.version, hints, reading)
         return self._readings[number][2]
 
@@ -265,7 +311,7 @@ class Queue:
         self._leases[number] = (tab, time.monotonic() + LEASE_S)
 
 
-def _named(files: Iterable[File]) -> Iterator[tuple[str, File]]:
+def named(files: Iterable[File]) -> Iterator[tuple[str, File]]:
     """Each file with its name. An archive may have a name twice: the second gets a number."""
     seen: Counter[str] = Counter()
     for file in files:

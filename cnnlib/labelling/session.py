@@ -1,10 +1,11 @@
 """A labelling: what is said about each picture, where that goes, and how far it is."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cnnlib.codec.characters import escape_odd
 from cnnlib.codec.filenames import checked_label
@@ -12,8 +13,8 @@ from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import SampleError
 from cnnlib.data.sources import Entry as File
 from cnnlib.evaluation.metrics import interval
-from cnnlib.labelling.filing import Filing
-from cnnlib.labelling.journal import Entry, Journal
+from cnnlib.labelling.filing import Filing, digest_of
+from cnnlib.labelling.journal import Entry, Journal, undo_of
 from cnnlib.labelling.known_texts import UnusualError
 from cnnlib.labelling.order import doubles_among
 from cnnlib.labelling.queue import Question, Queue, Reader
@@ -97,6 +98,7 @@ class Labelling:
         self._seconds: list[float] = []  # that labels took
         self._heard: dict[str, float] = {}  # when each tab was heard of last
         self._finish_last()
+        self._find_changed()
 
     def next_question(self, tab: str) -> Question | None:
         """The next picture for a tab of a browser. No other tab gets it for a while.
@@ -161,6 +163,7 @@ class Labelling:
             if self._is_same_again(number, text, label.tab, sure=sure):
                 return
             self._check_free(number)
+            self.queue.note_content(number, digest_of(data))
             if not sure:
                 self._known.check_usual(text)
             copy = self.filing.name(self._names[number], text, data)
@@ -170,19 +173,20 @@ class Labelling:
             self._note(entry, data)
             self._seconds.append(label.seconds)
 
-    def _is_same_again(self, number: int, text: str, tab: str, *, sure: bool) -> bool:
+    def _is_same_again(self, number: int, text: str | None, tab: str, *, sure: bool) -> bool:
         """Whether a picture was asked about again and has its label. With another one, its label is taken back.
 
-        Raises UnusualError for another label, unless it is `sure`.
+        Without a text, it can't be read. Raises UnusualError for that or another label, unless it is `sure`.
         """
-        before = self.journal.standing.get(self._names[number])
+        before = self.queue.said(number)
         again = self.queue.asked_again(tab)
         if before is None or again is None or again.number != number:
             return False
-        same = self._is_same(text, before.label)
+        same = text is not None and self._is_same(text, before.label)
         if not same and not sure:
-            raise UnusualError(f"before, you wrote {escape_odd(before.label)}; once more if this is right")
-        self.journal.append(Entry("again", before.picture, text, tab=tab, before=before.label))
+            now = "it can't be read" if text is None else "this is right"
+            raise UnusualError(f"before, you wrote {escape_odd(before.label)}; once more if {now}")
+        self.journal.append(Entry("again", before.picture, text or "", tab=tab, before=before.label))
         if not same:
             self._take_back(before, tab)
         return same
@@ -191,8 +195,23 @@ class Labelling:
         return self.fold(label) == self.fold(other)
 
     def _take_back(self, entry: Entry, tab: str) -> None:
-        self.journal.append(Entry("undo", entry.picture, entry.label, entry.copy, tab=tab))
-        self.filing.take_back(entry, self.journal.standing.values())
+        self.journal.append(undo_of(entry, tab))
+        self._finish_undo()
+
+    def _finish_undo(self) -> None:
+        """Do to the files what was taken back last, unless that was done.
+
+        Raises SampleError when it can't be done, and OSError when it failed and is tried again.
+        """
+        undo = self.journal.unfinished
+        if undo is None:
+            return
+        try:
+            self.filing.take_back(undo, itertools.chain(self.journal.standing.values(), self.journal.beside()))
+        except SampleError:
+            self.journal.finish(undo)
+            raise
+        self.journal.finish(undo)
 
     def _read(self, number: int) -> bytes:
         """The bytes of a picture. Raises TakenError when it is gone, and then it is not asked about again."""
@@ -204,20 +223,43 @@ class Labelling:
 
     def _note(self, entry: Entry, data: bytes) -> None:
         """Write what was said, then make its file. Where that fails nothing was said."""
+        self._finish_undo()
+        entry = replace(entry, found=self._is_found(entry))
         self.journal.append(entry)
         try:
             self.filing.put(entry, data)
         except (OSError, SampleError):
             self.journal.retract(entry)
+            with suppress(OSError, SampleError):
+                self._finish_undo()
             raise
         self.queue.note_said(self._numbers[entry.picture])
 
-    def set_aside(self, number: int, seconds: float, tab: str) -> None:
-        """Say that a picture can't be read. Raises TakenError, and OSError when it can't be saved."""
+    def _is_found(self, entry: Entry) -> bool:
+        """Whether the file that an entry is to make is there, and no other entry of this journal made it."""
+        own = {other.copy.casefold() for other in self.journal.standing.values() if not other.found}
+        return entry.copy.casefold() not in own and self.filing.is_there(entry)
+
+    def set_aside(self, number: int, seconds: float, tab: str, *, sure: bool = False) -> None:
+        """Say that a picture can't be read.
+
+        Raises TakenError, UnusualError unless it is `sure`, and OSError when it can't be saved.
+        """
         with self._lock:
+            self._is_same_again(number, None, tab, sure=sure)
             self._check_free(number)
             copy = self.filing.name(self._names[number], None, b"")
-            self._note(Entry("aside", self._names[number], copy=copy, seconds=seconds, tab=tab), b"")
+            digest = self._digest(number)
+            self._note(Entry("aside", self._names[number], copy=copy, seconds=seconds, tab=tab, digest=digest), b"")
+
+    def _digest(self, number: int) -> str:
+        """The digest of a picture, which the queue gets to know; empty for one that can't be read."""
+        try:
+            digest = digest_of(self.files[number].read())
+        except SampleError:
+            return ""
+        self.queue.note_content(number, digest)
+        return digest
 
     def undo(self, tab: str) -> Question | None:
         """Take back what this tab said last, and ask again; None when nothing was said.
@@ -284,6 +326,11 @@ class Labelling:
         if self.filing.name(entry.picture, entry.label or None, data) != entry.copy:
             raise SampleError(f"{entry.picture}: it has changed since; {kept}")
 
+    def want_even(self, count: int) -> None:
+        """Let so many pictures come next that tell about all others, as far as there are any."""
+        with self._lock:
+            self.queue.even_wanted = count
+
     def name(self, number: int) -> str:
         """The name of a picture. A number may be another picture's after a start anew, a name never is."""
         return self._names[number]
@@ -291,8 +338,8 @@ class Labelling:
     def unreadable(self) -> list[tuple[str, str]]:
         """The names of the pictures that can't be opened, as far as they came, each with the reason."""
         with self._lock:
-            known = [(self._names[number], reason) for number, reason in self.queue.unreadable.items()]
-            return sorted((name, reason) for name, reason in known if name not in self.journal.standing)
+            known = self.queue.unreadable.items()
+            return sorted((self._names[number], reason) for number, reason in known if not self.queue.said(number))
 
     def data(self, number: int) -> bytes:
         """The bytes of a picture. Raises SampleError."""
@@ -318,7 +365,7 @@ class Labelling:
                 lengths=(min(map(len, labels)), max(map(len, labels))) if labels else None,
                 again=len(self.journal.again),
                 differed=sum(not self._is_same(entry.label, entry.before) for entry in self.journal.again.values()),
-                doubles=len(self.queue.doubles.exact),
+                doubles=self.queue.doubles(),
                 unreadable=len(self.unreadable()),
             )
 
@@ -331,24 +378,41 @@ class Labelling:
         numbers = sorted(range(len(self.files)), key=lambda number: self._names[number] not in said)
         doubles = doubles_among(numbers, self.data)
         with self._lock:
-            self.queue.doubles = doubles
+            self.queue.near = doubles.near
+            for number, first in doubles.exact.items():
+                self.queue.note_same(number, first)
 
     def _finish_last(self) -> None:
         """Do to the files what was said last, or take it back, which a kill may have prevented.
 
         What can't be done any more does not count.
         """
+        with suppress(SampleError):
+            self._finish_undo()
         last = self.journal.last
-        if last and last.action == "undo":
-            self.filing.take_back(last, self.journal.standing.values())
-        elif last and last.picture in self._numbers and not self.filing.is_put(last):
+        is_known = last and last.action in ("label", "aside") and last.picture in self._numbers
+        if last and is_known and not self.filing.is_put(last):
             try:
-                self.filing.put(last, self.files[self._numbers[last.picture]].read())
+                self._put_late(last, self.files[self._numbers[last.picture]].read())
             except (OSError, SampleError):
                 self.journal.retract(last)
 
+    def _put_late(self, entry: Entry, data: bytes) -> None:
+        """Make the file of an entry. Raises OSError, and SampleError when the picture is another one by now."""
+        digest = self.filing.digest(entry)
+        if digest and digest != digest_of(data):
+            raise SampleError(f"{entry.picture}: it has changed since")
+        self.filing.put(entry, data)
+
+    def _find_changed(self) -> None:
+        """Find pictures whose content is another one than what was said is about: these are asked about."""
+        for number, name in enumerate(self._names):
+            said = self.journal.standing.get(name)
+            if said and (before := self.filing.digest(said)) and self._digest(number) not in ("", before):
+                self.queue.changed.add(number)
+
     def _check_free(self, number: int) -> None:
-        said = self.journal.standing.get(self._names[number])
+        said = self.queue.said(number)
         if said and self.filing.is_put(said):  # else saving failed, and is tried again
             raise TakenError(f"{self._names[number]}: something was said about it already; undo that to change it")
 

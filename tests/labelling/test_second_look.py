@@ -158,3 +158,21 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
 def test_cells_are_read_as_they_were_written(text: str) -> None:
     cell = table_bytes((text,), ()).decode("utf-8-sig").removesuffix("\r\n").strip('"')
     assert plain_cell(cell) == text
+
+
+def test_correction_that_was_taken_back_is_not_taken_back_again_at_a_start(look: Look, tmp_path: Path) -> None:
+    labelling = look()
+    labelling.label(0, Label("11", tab="tab"))
+    labelling.undo("tab")
+    (tmp_path / "train" / "01_1.png").rename(tmp_path / "train" / "11_1.png")  # by hand
+    look()
+    assert "train/11_1.png" in names_in(tmp_path)
+
+
+def test_picture_that_had_the_name_before_keeps_it_after_a_start(look: Look, tmp_path: Path) -> None:
+    draw("11", tmp_path / "train" / "11_1.png", seed=9)
+    with pytest.raises(SampleError, match="already exists"):
+        look().label(0, Label("11"))
+    (tmp_path / "train" / "01_1.png").unlink()
+    look()
+    assert "train/11_1.png" in names_in(tmp_path)

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -46,9 +47,10 @@ Open = Callable[..., Labelling]
 def opened(tmp_path: Path) -> Open:
     """Opens the labelling of a folder, as each start of the script does."""
 
-    def open_labelling(reader: Any = None, **options: Any) -> Labelling:
-        files = list_source(tmp_path / "pictures").entries
-        journal, sets = Journal(tmp_path / "labels.jsonl"), [tmp_path / "train", tmp_path / "test"]
+    def open_labelling(reader: Any = None, name: str = "pictures", **options: Any) -> Labelling:
+        files = list_source(tmp_path / name).entries
+        journal = Journal(tmp_path / ("labels.jsonl" if name == "pictures" else f"{name}.jsonl"))
+        sets = [tmp_path / "train", tmp_path / "test"]
         return Labelling(files, journal, Copies(tmp_path / "origin", sets), reader or Reader(), **options)
 
     return open_labelling
@@ -214,8 +216,8 @@ def test_same_picture_twice_makes_one_copy_which_stays_for_the_other(opened: Ope
     data = draw("01", tmp_path / "pictures" / "a.png").read_bytes()
     (tmp_path / "pictures" / "b.png").write_bytes(data)
     labelling = opened()
-    for _ in range(2):
-        label(labelling, "01")
+    for number in range(2):  # as two tabs, or an older version, may say
+        labelling.label(number, Label("01", tab="tab"))
     assert labels_in(tmp_path / "origin") == ["01"]
     labelling.undo("tab")
     assert labels_in(tmp_path / "origin") == ["01"]
@@ -230,8 +232,8 @@ def test_copy_is_kept_for_a_label_in_other_case_where_the_system_ignores_case(
     (tmp_path / "pictures" / "b.png").write_bytes(data)
     ignore_case(monkeypatch)
     labelling = opened()
-    for text in ("AB", "ab"):
-        label(labelling, text)
+    for number, text in enumerate(("AB", "ab")):
+        labelling.label(number, Label(text, tab="tab"))
     assert labels_in(tmp_path / "origin") == ["AB"]
     labelling.undo("tab")
     assert labels_in(tmp_path / "origin") == ["AB"]
@@ -544,7 +546,7 @@ def test_label_whose_copy_can_not_be_written_does_not_count(
     assert opened().progress().left == 0
 
 
-def _no_room(*_: object) -> None:
+def _no_room(*_: object, **__: object) -> None:
     raise OSError(28, "No space left on device")
 
 
@@ -604,3 +606,155 @@ def test_copy_whose_unfinished_file_a_split_deletes_is_written_again(
     monkeypatch.setattr(filing, "write_atomically", write)
     Copies(tmp_path / "origin", []).put(Entry("label", "a.png", "01", "01_1.png"), b"picture")
     assert (tmp_path / "origin" / "01_1.png").read_bytes() == b"picture"
+
+
+@pytest.mark.parametrize("first", ["pictures", "others"])
+@pytest.mark.parametrize("how", ["undo", "undo page", "start"])
+def test_label_of_another_folder_is_never_removed(opened: Open, tmp_path: Path, first: str, how: str) -> None:
+    fill(tmp_path / "pictures", 2)
+    shutil.copytree(tmp_path / "pictures", tmp_path / "others")
+    second = "others" if first == "pictures" else "pictures"
+    if how == "start":
+        label(opened(name=first), "01")
+        opened(name=first).undo("tab")
+        label(opened(name=second), "01")
+        opened(name=first)
+    else:
+        for name in (first, second):
+            question = asked(opened(name=name))
+            opened(name=name).label(question.number, Label("01", tab="tab", page="page"))
+        undone = opened(name="pictures")
+        undone.undo("tab") if how == "undo" else undone.undo_page("tab")
+        assert undone.progress().done == 0
+    assert labels_in(tmp_path / "origin") == ["01"]
+
+
+def test_file_that_was_in_the_folder_before_stays(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 1)
+    label(opened(), "01")
+    (tmp_path / "labels.jsonl").unlink()
+    for folder in ("origin", "train"):
+        if folder == "train":
+            (tmp_path / "origin").rename(tmp_path / "train")
+        label(opened(), "01")
+        assert opened().undo("tab")
+        assert labels_in(tmp_path / folder) == ["01"]
+    assert labels_in(tmp_path / "origin") == [], "a picture of the sets has no second copy"
+
+
+@pytest.mark.parametrize("at_start", [False, True])
+def test_copy_that_could_not_be_removed_is_removed_later(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_start: bool
+) -> None:
+    fill(tmp_path / "pictures", 2)
+    labelling = opened()
+    label(labelling, "01")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", _no_room)
+        with pytest.raises(OSError, match="No space left"):
+            labelling.undo("tab")
+    assert labels_in(tmp_path / "origin") == ["01"]
+    label(opened() if at_start else labelling, "10")
+    assert labels_in(tmp_path / "origin") == ["10"]
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_new_picture_under_an_old_name_is_asked_about(opened: Open, tmp_path: Path, aside: bool) -> None:
+    (path, other) = fill(tmp_path / "pictures", 2)
+    labelling = opened()
+    numbers = {name: number for number, name in enumerate(labelling._names)}
+    labelling.label(numbers[other.name], Label("11", tab="tab"))
+    if aside:
+        labelling.set_aside(numbers[path.name], 1.0, "tab")
+    else:
+        labelling.label(numbers[path.name], Label("01", tab="tab"))
+    draw("10", path, seed=99)
+    labelling = opened()
+    assert (asked(labelling).name, labelling.progress().left) == (path.name, 1)
+    label(labelling, "10")
+    labelling = opened()
+    assert (labelling.next_question("tab"), labelling.progress().left) == (None, 0)
+    assert labels_in(tmp_path / "origin") == (["10", "11"] if aside else ["01", "10", "11"])
+
+
+def test_copy_that_a_kill_prevented_is_not_made_of_another_picture(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = fill(tmp_path / "pictures", 1)
+    labelling = opened()
+    monkeypatch.setattr(Copies, "put", lambda *_: None)  # as a kill does
+    label(labelling, "01")
+    monkeypatch.undo()
+    draw("10", path, seed=99)
+    assert asked(opened()).name == path.name
+    assert labels_in(tmp_path / "origin") == []
+
+
+@pytest.mark.parametrize("scanned", ["before", "during", "never"])
+@pytest.mark.parametrize("grid", [False, True])
+def test_same_files_are_asked_about_once_whenever_they_are_found(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scanned: str, grid: bool
+) -> None:
+    for path in fill(tmp_path / "pictures", 4):
+        shutil.copy2(path, path.with_name(f"copy_{path.name}"))
+    labelling = opened()
+    if scanned == "before":
+        labelling.leave_out_doubles()
+    if scanned == "during":
+        data, last = labelling.data, len(labelling.files) - 1
+        labelling.label(last, Label("01", tab="tab"))
+        labelling.undo("tab")
+        labelling.leave("tab")
+
+        def read(number: int) -> bytes:
+            if last not in labelling.queue._chosen:
+                labelling.doubt([last])
+                labelling.label(last, Label("01", tab="tab"))
+            return data(number)
+
+        monkeypatch.setattr(labelling, "data", read)
+        labelling.leave_out_doubles()
+    if grid:
+        for question in labelling.grid("tab"):
+            labelling.label(question.number, Label("00", tab="tab", at_random=False))
+    while question := labelling.next_question("tab"):
+        labelling.label(question.number, Label("10", tab="tab"))
+    progress = labelling.progress()
+    assert (progress.done, progress.left, progress.doubles) == (4, 0, 4)
+    assert len(list_entries(tmp_path / "origin")) == 4
+
+
+def test_two_tabs_are_not_asked_about_the_same_file(opened: Open, tmp_path: Path) -> None:
+    (path,) = fill(tmp_path / "pictures", 1)
+    shutil.copy2(path, path.with_name("copy.png"))
+    labelling = opened()
+    assert labelling.next_question("one")
+    assert labelling.next_question("other") is None
+
+
+@pytest.mark.usefixtures("every_other")
+def test_picture_that_comes_again_can_be_set_aside(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 20)
+    labelling = opened()
+    question = until_asked_again(labelling)
+    before = labelling.progress()
+    with pytest.raises(UnusualError, match="before, you wrote 01; once more if it can't be read"):
+        labelling.set_aside(question.number, 1.0, "tab")
+    assert labelling.progress() == before
+    labelling.set_aside(question.number, 1.0, "tab", sure=True)
+    progress = labelling.progress()
+    assert (progress.done, progress.aside) == (before.done - 1, 1)
+    assert (progress.again, progress.differed) == (1, 1)
+    assert asked(labelling).name != question.name
+    assert len(list_entries(tmp_path / "origin")) == progress.done
+
+
+@pytest.mark.usefixtures("every_other")
+def test_back_after_a_picture_that_came_again_shows_that_one(opened: Open, tmp_path: Path) -> None:
+    fill(tmp_path / "pictures", 20)
+    labelling = opened()
+    question = until_asked_again(labelling)
+    labelling.label(question.number, Label("01", tab="tab"))
+    again = opened().undo("tab")
+    assert again
+    assert (again.name, again.said) == (question.name, "01")
