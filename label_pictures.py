@@ -81,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = rounds.open_config(path)
     folder = arguments.folder or config.api_image_dir
     if arguments.train:
+        take_over(path, folder)
         rounds.run(path, folder, Journal(journal_path(path, folder)), say)
         return DONE
     if folder.suffix == ".csv":

@@ -16,6 +16,7 @@ from cnnlib.core.files import take_lock
 from cnnlib.core.paths import GENERAL_MODEL, PROJECT_ROOT
 from cnnlib.inference.hints import NO_HINTS, Hints
 from cnnlib.labelling import known_texts
+from cnnlib.labelling.journal import Journal
 from cnnlib.labelling.model_in_use import ModelInUse
 from cnnlib.labelling.session import Label, Labelling
 from tests.helpers import draw, fill, write_config
@@ -244,3 +245,16 @@ def test_table_of_suspects_is_no_folder_to_train_on(tmp_path: Path, capsys: pyte
         label_pictures.main([str(tmp_path / "suspects.csv"), "--train"])
     assert ended.value.code == 2
     assert "--train needs the folder or zip file that was labelled" in capsys.readouterr().err
+
+
+def test_training_finds_the_labels_of_a_folder_that_was_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, journals = write_config(tmp_path), list[Journal]()
+    fill(tmp_path / "pictures", 3)
+    labelling = open_folder(tmp_path, tmp_path / "pictures")
+    labelling.label(0, Label("01"))
+    (tmp_path / "pictures").rename(tmp_path / "renamed")
+    monkeypatch.setattr(label_pictures.rounds, "run", lambda *arguments: journals.append(arguments[2]))
+    assert label_pictures.main([str(tmp_path / "renamed"), "--config", str(path), "--train"]) == 0
+    assert [len(journal.standing) for journal in journals] == [1]
