@@ -124,9 +124,17 @@ def serve_page(arguments: Namespace, path: Path, config: SampleConfig, folder: P
     if not second_look:
         Thread(target=labelling.leave_out_doubles, daemon=True).start()
     count = partial(rounds.count_labelled, config)
-    training = None if second_look else Rounds(command, RoundFolder.of(config), count)
+    check = partial(check_tested, config, labelling)
+    training = None if second_look else Rounds(command, RoundFolder.of(config), count, check)
     make_app = partial(create_label_app, lambda: labelling, training, token, hosts)
     serve(make_app, arguments.host, arguments.port, "/", token=bool(token))
+
+
+def check_tested(config: SampleConfig, labelling: Labelling) -> None:
+    """Raise SampleError when pictures that come at random are to be labelled before a training; these come next."""
+    lacking = rounds.lacking_for_test(config, labelling.journal, labelling.files)
+    labelling.want_even(lacking)
+    rounds.check_tested(lacking)
 
 
 def say(line: str) -> None:
@@ -185,7 +193,9 @@ def labelling_of(config: SampleConfig, config_path: Path, folder: Path, pictures
     journal = Journal(journal_path(config_path, folder))
     journal.note_folder(folder)
     copies = Copies(config.origin_dirs[0], sets[1:])
-    return Labelling(pictures.entries, journal, copies, reader_of(config), fold=config.label)
+    labelling = Labelling(pictures.entries, journal, copies, reader_of(config), fold=config.label)
+    labelling.want_even(rounds.lacking_for_test(config, journal, labelling.files))
+    return labelling
 
 
 def reader_of(config: SampleConfig) -> ModelInUse:

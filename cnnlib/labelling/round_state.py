@@ -82,22 +82,33 @@ class RoundState:
 class Rounds:
     """The rounds of a config: what starts one, and how far it is."""
 
-    def __init__(self, command: Sequence[str], folder: RoundFolder, count: Callable[[], int] | None = None) -> None:
-        """`count` gives how many labelled pictures there are; without it, their number is not checked."""
-        self._command, self._folder, self._count = command, folder, count
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: RoundFolder,
+        count: Callable[[], int] | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        """`count` gives how many labelled pictures there are; without it, their number is not checked.
+
+        `check` raises SampleError when something else speaks against a round.
+        """
+        self._command, self._folder, self._count, self._check = command, folder, count, check
         self._process: subprocess.Popen[bytes] | None = None  # which takes seconds before it holds the folder
         self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start a round as a process of its own, which writes the log.
 
-        Raises SampleError when one is under way, or when there are too few labelled pictures.
+        Raises SampleError when one is under way, when there are too few labelled pictures, or for what was checked.
         """
         with self._lock:
             if self._is_running():
                 raise SampleError(UNDER_WAY)
             if self._count:
                 check_enough(self._count())
+            if self._check:
+                self._check()
             self._folder.path.mkdir(parents=True, exist_ok=True)
             with self._folder.log.open("wb") as log:
                 self._process = subprocess.Popen(

@@ -11,27 +11,34 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cnnlib.codec.filenames import ANY_SUFFIX, has_suffix
-from cnnlib.codec.images import suffix_of
+from cnnlib.codec.images import decode_picture, suffix_of
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, check_keys, load_sample_config, read_sample_keys
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import read_json_object, write_atomically
 from cnnlib.core.paths import GENERAL_MODEL, SHIPPED, display_path, project_path
 from cnnlib.data import config_proposal
 from cnnlib.data.file_kinds import may_be_picture, why_unread
-from cnnlib.data.folders import locked, scan_labels
+from cnnlib.data.folders import list_names, locked, scan_labels
 from cnnlib.data.samples import inspect_folder
+from cnnlib.data.sources import Entry as File
 from cnnlib.data.sources import Source, list_source
 from cnnlib.data.verify_and_split import count_for_test, move, moved_labels, set_sizes
 from cnnlib.inference.model_card import held, load_card, load_model, save_model
+from cnnlib.labelling.filing import digest_in, digest_of
 from cnnlib.labelling.journal import Journal
+from cnnlib.labelling.order import Order
+from cnnlib.labelling.queue import named
 from cnnlib.labelling.round_state import ENDED, RoundFolder, check_enough, ending
 
+LEAST_TEST = 10  # pictures for a test, and of few labels
+LEAST_TEST_SHARE = 0.1
 FOLDERS = {  # of the pictures of a captcha, in a folder that is named like its config
     "origin_image_dir": "origin",
     "new_image_dir": "new_train",
@@ -111,19 +118,80 @@ def hold_back(config: SampleConfig, journal: Journal) -> int:
     Only pictures that came at random: those of a grid are the surest, and would flatter the model.
     """
     origin, test = config.origin_dirs[0], config.test_image_dir
-    said = [entry for entry in journal.standing.values() if entry.action == "label" and entry.at_random]
-    at_random = sorted((entry.copy for entry in said if (origin / entry.copy).exists()), key=_by_hash)
     sizes = set_sizes(config)
     waiting = sum(1 for folder in config.dirs_to_split for _ in scan_labels(folder, config.image_suffix))
     wanted = count_for_test(sizes.training + sizes.test + waiting) - sizes.test
     with locked(origin, test):
-        for name in at_random[: max(0, wanted)]:
+        chosen = _at_random(config, journal)[: max(0, wanted)]
+        for name in chosen:
             move(origin / name, test)
-    return len(at_random[: max(0, wanted)])
+    return len(chosen)
+
+
+def _at_random(config: SampleConfig, journal: Journal) -> list[str]:
+    """The names of copies of pictures that came at random and are in no set yet, in an order at random.
+
+    A picture of which there are two labels is left out, and so is one that a set has under any label. They come where
+    a folder is labelled anew, or where it has a picture twice.
+    """
+    origin, sets = config.origin_dirs[0], (config.train_image_dir, config.test_image_dir)
+    said = [entry for entry in [*journal.standing.values()] if entry.action == "label" and entry.at_random]
+    names = {entry.copy for entry in said if entry.copy and (origin / entry.copy).exists()}
+    in_sets = {_picture_of(name) for folder in sets for name in list_names(folder)}
+    labels = Counter(map(_picture_of, names))
+    free = [name for name in names if labels[_picture_of(name)] == 1 and _picture_of(name) not in in_sets]
+    return sorted(free, key=_by_hash)
+
+
+def _picture_of(name: str) -> str:
+    """What two names have in common that copies of one picture have: the digest in it, or all of it."""
+    return digest_in(name) or name
 
 
 def _by_hash(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+
+
+def lacking_for_test(config: SampleConfig, journal: Journal, files: Sequence[File]) -> int:
+    """How many pictures that come at random are to be labelled before a training, so that some test the model.
+
+    No more than wait among the files that are labelled.
+    """
+    tested, labelled = sum(1 for _ in scan_labels(config.test_image_dir, ANY_SUFFIX)), count_labelled(config)
+    needed = max(1, min(LEAST_TEST, int(LEAST_TEST_SHARE * labelled))) if labelled else 0
+    lacking = needed - tested - len(_at_random(config, journal))
+    return len([*itertools.islice(_waiting(journal, files), lacking)]) if lacking > 0 else 0
+
+
+def _waiting(journal: Journal, files: Sequence[File]) -> Iterator[str]:
+    """The names of files that nothing was said about and that came at random if they were asked about."""
+    by_name, said = dict(named(files)), dict(journal.standing)
+    order = Order([*by_name], at_random=True)
+    is_even = all(entry.at_random for entry in said.values() if entry.action == "label")
+    names = order.names if is_even else [order.names[number] for number in order.apart]
+    seen = {entry.digest or digest_in(entry.copy) for entry in said.values()}
+    for name in names:
+        with suppress(SampleError):
+            if name not in said and (digest := _digest_of_picture(by_name[name])) not in seen:
+                seen.add(digest)
+                yield name
+
+
+def _digest_of_picture(file: File) -> str:
+    """The digest of a file. Raises SampleError when it is no picture, or gone."""
+    data = file.read()
+    decode_picture(data)
+    return digest_of(data)
+
+
+def check_tested(lacking: int) -> None:
+    """Raise SampleError when so many pictures that come at random lack a label."""
+    if lacking:
+        pictures = "one more picture" if lacking == 1 else f"{lacking} more pictures"
+        raise SampleError(
+            "too few of the labelled pictures came at random to test the model on them, and others would flatter it; "
+            f"label {pictures} one by one, which come next, then train"
+        )
 
 
 def run(path: Path, pictures: Path, journal: Journal, say: Callable[[str], None]) -> None:
@@ -139,18 +207,30 @@ def run(path: Path, pictures: Path, journal: Journal, say: Callable[[str], None]
     with folder.held():
         config = fit_config(path)
         check_enough(count_labelled(config))
+        check_tested(lacking_for_test(config, journal, _files_of(pictures, config)))
         own = _own_config(path, config, folder, pictures)
         say(f"The config is {display_path(path)}; {hold_back(config, journal)} pictures more are for the test")
-        enough = ("--no-test",) if set_sizes(config).test else ()  # others were chosen for their readings
-        _script("verify_and_split_data.py", path, "--accept-labels", *enough)
+        _script("verify_and_split_data.py", path, "--accept-labels", "--no-test")  # others were chosen by readings
         shutil.rmtree(folder.model, ignore_errors=True)
         _script("train_model.py", own)
         swap_in(folder.model, config.model_save_dir)
-        _script("test_batch.py", path)
-        test = read_json_object(config.model_save_dir / "report" / "test.json")
-        low, high = test["picture_accuracy_interval"]
-        accuracy = f"{test['picture_accuracy']:.1%} of {test['samples']} test pictures ({low:.0%} to {high:.0%})"
-        say(f"{ENDED} {accuracy}; it is in {display_path(config.model_save_dir)}")
+        say(f"{ENDED} {_measured(path, config)}; it is in {display_path(config.model_save_dir)}")
+
+
+def _measured(path: Path, config: SampleConfig) -> str:
+    """What the new model reads right of the test pictures, in words."""
+    if not set_sizes(config).test:
+        return "from now on, without a test: no labelled picture came at random"
+    _script("test_batch.py", path)
+    test = read_json_object(config.model_save_dir / "report" / "test.json")
+    low, high = test["picture_accuracy_interval"]
+    return f"{test['picture_accuracy']:.1%} of {test['samples']} test pictures ({low:.0%} to {high:.0%})"
+
+
+def _files_of(pictures: Path, config: SampleConfig) -> list[File]:
+    """The pictures that are labelled, but for those of the sets; none where they are gone."""
+    sets = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
+    return list_pictures(pictures, sets).entries if pictures.exists() else []
 
 
 def _script(name: str, config: Path, *options: str) -> None:

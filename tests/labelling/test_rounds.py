@@ -362,9 +362,9 @@ def test_round_is_under_way_from_its_start_on(folder: RoundFolder) -> None:
     started._process.wait()
 
 
-@pytest.mark.parametrize(("at_random", "options"), [(2, ["--accept-labels", "--no-test"]), (0, ["--accept-labels"])])
-def test_pictures_that_were_chosen_for_their_readings_are_for_the_test_only_where_no_others_are(
-    config: SampleConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_random: int, options: list[str]
+@pytest.mark.parametrize("at_random", [2, 0])
+def test_pictures_that_were_chosen_for_their_readings_are_never_for_the_test(
+    config: SampleConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_random: int
 ) -> None:
     path, journal = tmp_path / "sample_config.json", Journal(tmp_path / "labels.jsonl")
     for entry in (*said(config, at_random, at_random=True, seed=1), *said(config, 98, at_random=False, seed=2)):
@@ -374,8 +374,12 @@ def test_pictures_that_were_chosen_for_their_readings_are_for_the_test_only_wher
     monkeypatch.setattr(rounds, "swap_in", lambda *_: None)
     figures = {"picture_accuracy_interval": [0.5, 1], "picture_accuracy": 1, "samples": 2}
     monkeypatch.setattr(rounds, "read_json_object", lambda _: figures)
-    rounds.run(path, tmp_path / "gone.zip", journal, lambda _: None)
-    assert calls == {"verify_and_split_data.py": options, "train_model.py": [], "test_batch.py": []}
+    lines = list[str]()
+    rounds.run(path, tmp_path / "gone.zip", journal, lines.append)
+    tested = {"test_batch.py": list[str]()} if at_random else {}
+    assert calls == {"verify_and_split_data.py": ["--accept-labels", "--no-test"], "train_model.py": [], **tested}
+    assert lines[-1].startswith(ENDED)
+    assert ("without a test: no labelled picture came at random" in lines[-1]) is (at_random == 0)
     assert len(list_entries(config.test_image_dir)) == at_random
 
 
@@ -409,3 +413,82 @@ def test_round_never_trains_into_the_general_model(tmp_path: Path) -> None:
         SampleError, match="model_save_dir: expected a folder of your own; got that of the general model"
     ):
         rounds.run(path, tmp_path, Journal(tmp_path / "labels.jsonl"), print)
+
+
+def labelled_by_the_grid(config: SampleConfig, path: Path, count: int) -> Labelling:
+    """The labelling of so many pictures, of which the grid has labelled all that it shows."""
+    fill(path.parent / "pictures", count)
+    labelling = label_pictures.open_labelling(config, path, path.parent / "pictures")
+    for number, file in enumerate(labelling.files):
+        if number not in labelling.queue.order.apart:
+            labelling.label(number, Label(label_of(file.name.name), tab="tab", at_random=False))
+    return labelling
+
+
+def test_who_labels_with_the_grid_alone_is_asked_for_pictures_at_random(config: SampleConfig, tmp_path: Path) -> None:
+    path, pictures = tmp_path / "sample_config.json", tmp_path / "pictures"
+    labelling = labelled_by_the_grid(config, path, 300)
+    message = "label 10 more pictures one by one, which come next, then train"
+    check = partial(label_pictures.check_tested, config, labelling)
+    started = Rounds([sys.executable, "-c", ""], RoundFolder(tmp_path / "round"), None, check)
+    client = create_label_app(lambda: labelling, started).test_client()
+    assert message in client.post("/round", json={}).json["message"]
+    with pytest.raises(SampleError, match=message):
+        rounds.run(path, pictures, labelling.journal, print)
+    assert len(labelling.queue.order.apart) >= 10
+    for _ in range(10):
+        question = labelling.next_question("tab")
+        assert question
+        labelling.label(question.number, Label(label_of(question.name), tab="tab"))
+    assert client.post("/round", json={}).status_code == 200
+    assert hold_back(config, labelling.journal) == 10
+    held = {path.name for path in list_entries(config.test_image_dir)}
+    assert held == {entry.copy for entry in labelling.journal.standing.values() if entry.at_random}
+
+
+def test_pictures_at_random_come_first_also_after_a_start_anew(config: SampleConfig, tmp_path: Path) -> None:
+    path = tmp_path / "sample_config.json"
+    labelled_by_the_grid(config, path, 300)
+    labelling = label_pictures.open_labelling(config, path, tmp_path / "pictures")
+    question = labelling.next_question("tab")
+    assert question
+    assert question.number in labelling.queue.order.apart
+
+
+def test_training_goes_on_where_no_picture_at_random_is_left(config: SampleConfig, tmp_path: Path) -> None:
+    labelling = labelled_by_the_grid(config, tmp_path / "sample_config.json", 40)
+    while question := labelling.next_question("tab"):
+        labelling.set_aside(question.number, 1.0, "tab")
+    assert rounds.lacking_for_test(config, labelling.journal, labelling.files) == 0
+
+
+@pytest.mark.parametrize("folder", ["test", "train"])
+@pytest.mark.parametrize("same", [True, False])
+def test_pictures_of_the_sets_that_are_labelled_anew_stop_no_training(
+    config: SampleConfig, tmp_path: Path, folder: str, same: bool
+) -> None:
+    journal, sets = Journal(tmp_path / "labels.jsonl"), {"test": config.test_image_dir, "train": config.train_image_dir}
+    fill(tmp_path / "pictures", 40)
+    files = list_source(tmp_path / "pictures").entries
+    reader: Any = ModelInUse(config.model_save_dir)
+    first = Labelling(files, Journal(tmp_path / "old"), Copies(config.origin_dirs[0], []), reader)
+    anew = Labelling(files, journal, Copies(config.origin_dirs[0], []), reader)
+    for number in range(20):
+        first.label(number, Label("01"))
+    config.origin_dirs[0].rename(sets[folder])
+    for number in range(40):
+        anew.label(number, Label("01" if same else "10"))
+    for _ in range(2):
+        hold_back(config, journal)
+        held = [path.name.rpartition("_")[2] for path in list_entries(config.test_image_dir)]
+        assert len(held) == len({*held}), "no picture is there under two labels"
+    assert len(held) == (20 if folder == "test" else 6)
+
+
+def test_picture_that_is_there_twice_stops_no_training(config: SampleConfig, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "labels.jsonl")
+    entries = said(config, 30, at_random=True, seed=1)
+    for entry in entries:
+        journal.append(entry)
+        journal.append(Entry("label", f"copy {entry.picture}", entry.label, entry.copy))
+    assert hold_back(config, journal) == 3
