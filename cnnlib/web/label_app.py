@@ -106,7 +106,8 @@ def _add_answers(app: Flask, labelling: Labelling) -> None:
     def aside() -> Response:
         said = _said(labelling)
         with _refused():
-            labelling.set_aside(said["number"], _number(said, "seconds"), said["tab"])
+            sure = said.get("sure") is True
+            labelling.set_aside(said["number"], _number(said, "seconds"), said["tab"], sure=sure)
         return _state(labelling, labelling.next_question(said["tab"]))
 
     @app.post("/accept")

@@ -236,7 +236,7 @@ def test_label_is_corrected_and_accepted_with_keys(shown: Page, labels: Any) -> 
     assert shown.locator(".cell.doubtful").count() == 2
     shown.keyboard.type("1")
     expect(shown.locator("#cells .here")).to_have_text("l")
-    shown.keyboard.press("Tab")
+    shown.keyboard.press("Shift+Tab")
     shown.keyboard.type("1")
     assert cells(shown) == "011l"
     shown.keyboard.press("End")
@@ -794,3 +794,55 @@ def test_first_look_has_no_reading_to_take(shown: Page, labels: Any) -> None:
     shown.keyboard.press("ArrowDown")
     expect(shown.locator("#count")).to_contain_text("0 of 4")
     assert labels() == []
+
+
+@needs_browser
+def test_training_is_followed_again_after_an_answer_that_did_not_come(labelling: Labelling, page: Page) -> None:  # noqa: F811
+    rounds: Any = Trained()
+    rounds.told = RoundState(True, 10, 100, (0.5,), "")
+    with running(create_label_app(lambda: labelling, rounds)) as address:
+        page.goto(address)
+        expect(page.locator("#round-state")).to_contain_text("step 10")
+        page.route("**/round", lambda route: route.abort())
+        expect(page.locator("#round-state")).to_contain_text("The server can't be reached")
+        page.unroute("**/round")
+        expect(page.locator("#round-state")).to_contain_text("step 10")
+        rounds.told = RoundState(False, 100, 100, (0.5,), "The new model reads 92.0%")
+        expect(page.locator("#round-state")).to_contain_text("The new model reads 92.0%")
+        expect(page.locator("#train")).to_be_enabled()
+
+
+@needs_browser
+def test_tab_leaves_the_label_behind_its_last_doubtful_character(labelling: Labelling, page: Page) -> None:  # noqa: F811
+    rounds: Any = Trained()
+    with running(create_label_app(lambda: labelling, rounds)) as address:
+        page.goto(address)
+        expect(page.locator("#cells .here")).to_have_text("0")
+        for key, expected in (("Shift+Tab", "typing"), ("Tab", "typing"), ("Tab", "accept"), ("Tab", "aside")):
+            page.keyboard.press(key)
+            assert page.evaluate("document.activeElement.id") == expected
+        for expected in ("accept", "typing", "typing", "train"):
+            page.keyboard.press("Shift+Tab")
+            assert page.evaluate("document.activeElement.id") == expected
+
+
+@needs_browser
+def test_picture_that_comes_again_is_set_aside_with_esc(
+    labelling: Labelling,
+    page: Page,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "AGAIN_AFTER", 1)
+    labelling.queue.order.again = [0]
+    with running(create_label_app(lambda: labelling)) as address:
+        page.goto(address)
+        expect(page.locator("#cells .here")).to_have_text("0")
+        for count in (1, 2):
+            enter(page)
+            expect(page.locator("#count")).to_contain_text(f"{count} of 4")
+        page.keyboard.press("Escape")
+        expect(page.locator("#message")).to_contain_text("before, you wrote 0l0l; once more if it can't be read")
+        page.keyboard.press("Escape")
+        expect(page.locator("#count")).to_contain_text("1 of 4")
+        expect(page.locator("#bar")).to_have_js_property("value", 0.5)
+    assert labelling.progress().aside == 1

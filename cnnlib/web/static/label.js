@@ -16,7 +16,7 @@ let question = null;     // as the server asked it
 let cells = [];          // {character, doubtful} of the label as it stands
 let place = 0;           // of the cursor, from 0 to the number of cells
 let shownAt = 0;         // when the question was shown, in milliseconds
-let sure = "";           // a label that the server doubted, and that counts when it is sent again
+let sure = "";           // what the server doubted, and what counts when it is sent again
 let busy = true;         // until the tab has its name, and while the server is asked
 let composing = "";      // what an input method composes: it is shown, and not written yet
 let picture = "coming";  // or "shown", or "failed": whether the picture of the question is on the screen
@@ -60,9 +60,12 @@ async function request(path, body) {
   }
   byId("token-form").hidden = response.status !== 401;
   if (response.ok) return response;
-  if (response.status === 401) throw new Error(`The server ${token ? "doesn't take this" : "asks for its"} token.`);
+  if (response.status === 401) {
+    throw Object.assign(new Error(`The server ${token ? "doesn't take this" : "asks for its"} token.`), { status: 401 });
+  }
   const answer = await response.json().catch(() => ({}));
-  throw Object.assign(new Error(answer.message || `The server answered ${response.status}.`), { code: answer.error_code });
+  const message = answer.message || `The server answered ${response.status}.`;
+  throw Object.assign(new Error(message), { code: answer.error_code, status: response.status });
 }
 
 const showMessage = (text) => { byId("message").textContent = text; };
@@ -78,13 +81,14 @@ const BEHIND = new Set(["2001", "2005"]);  // the server is elsewhere: something
 async function send(path, more = {}) {
   if (busy) return;
   busy = true;
+  const said = `${path} ${more.text ?? ""}`;
   try {
     const { number, name } = question ?? {};
-    const body = { tab, number, name, seconds: (performance.now() - shownAt) / 1000, ...more };
+    const body = { tab, number, name, seconds: (performance.now() - shownAt) / 1000, sure: said === sure, ...more };
     show(await (await request(path, body)).json());
   } catch (error) {
     if (BEHIND.has(error.code)) await begin();
-    sure = error.code === "2002" ? more.text : "";
+    sure = error.code === "2002" ? said : "";
     showMessage(error.message);
   } finally {
     busy = false;
@@ -312,6 +316,11 @@ async function listUnreadable() {
 const ROUND_MS = 3000;
 let roundTimer = null;
 
+function showRoundLater() {
+  clearTimeout(roundTimer);
+  roundTimer = setTimeout(showRound, ROUND_MS);
+}
+
 async function showRound(body) {
   clearTimeout(roundTimer);
   try {
@@ -320,9 +329,11 @@ async function showRound(body) {
     byId("train").disabled = Boolean(state?.running);
     byId("round-state").textContent = state ? spoken(state) : "";
     drawCurve(state?.curve ?? []);
-    if (state?.running) roundTimer = setTimeout(showRound, ROUND_MS);
+    if (state?.running) showRoundLater();
   } catch (error) {
     byId(byId("round").hidden ? "message" : "round-state").textContent = error.message;
+    const isRefused = error.status === 401 || (body && error.code);  // else the server may be there again soon
+    if (!isRefused || byId("train").disabled) showRoundLater();
   }
 }
 
@@ -381,13 +392,15 @@ function focusTyping() {
   if (question && !inGrid()) byId("typing").focus({ preventScroll: true });
 }
 
+/** Move to the next doubtful character in a direction. Returns whether there is one: else the focus moves on. */
 function nextDoubtful(step) {
-  const count = cells.length + 1;
-  for (let turn = 1; turn <= count; turn += 1) {
-    const index = (place + step * turn + count * turn) % count;
-    if (cells[index]?.doubtful || turn === count) { place = index; break; }
-  }
+  let index = place + step;
+  while (cells[index] && !cells[index].doubtful) index += step;
+  if (!cells[index]) return false;
+  place = index;
   draw();
+  focusTyping();
+  return true;
 }
 
 function accept() {
@@ -396,7 +409,7 @@ function accept() {
   if (picture !== "shown") return;
   const text = textOf(cells);
   const { text: reading, confidence, model } = question;
-  send("/label", { text, reading, confidence, model, sure: text !== "" && sure === text });
+  send("/label", { text, reading, confidence, model });
 }
 
 const keys = {
@@ -438,7 +451,7 @@ document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph")) return;
   if (isControl(event.target) && (event.key === " " || !isWriting(event))) return;
   if (isWriting(event)) { focusTyping(); return; }  // before the browser writes it there
-  if (event.key === "Tab") { event.preventDefault(); nextDoubtful(event.shiftKey ? -1 : 1); return; }
+  if (event.key === "Tab") { if (nextDoubtful(event.shiftKey ? -1 : 1)) event.preventDefault(); return; }
   if (!keys[event.key]) return;
   event.preventDefault();
   if (!busy && !(event.repeat && ONCE.has(event.key))) keys[event.key]();
@@ -476,7 +489,7 @@ onClick("accept-all", acceptAll);
 byId("undo").addEventListener("click", () => send("/undo"));
 byId("undo-last").addEventListener("click", () => { if (inGrid()) undoPage(); else send("/undo"); });
 byId("undo-page").addEventListener("click", undoPage);
-byId("train").addEventListener("click", async () => { await showRound({}); focusTyping(); });
+byId("train").addEventListener("click", () => showRound({}));
 byId("unreadable").addEventListener("toggle", listUnreadable);
 byId("one").addEventListener("click", () => setView(false));
 byId("grid").addEventListener("click", () => setView(true));
