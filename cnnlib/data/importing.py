@@ -45,7 +45,7 @@ from cnnlib.data.listing import kinds_of_skipped
 from cnnlib.data.name_shapes import FEW, MANY, MOSTLY, is_serial_column, read_names, strip_copy_mark
 from cnnlib.data.samples import Sample, digest_of, name_doubts
 from cnnlib.data.sources import Entry, Source, is_guess, is_likely_chinese, list_source
-from cnnlib.data.verify_and_split import FilesByContent
+from cnnlib.data.verify_and_split import FilesByContent, leads_below
 
 NAMES, SERIAL_FIRST, FOLDERS, SIDECARS = "names", "names with the serial number first", "folders", "text files"
 _SET_FOLDER = re.compile(  # folders that hold many labels
@@ -159,7 +159,7 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
     """
     origin, copied = config.origin_dirs[0], Copied()
     with locked(origin):
-        known = _KnownPictures(config)
+        known = _KnownPictures(config, found.source)
         results = on_all_cores(partial(_copy, known, config), found.pictures)
         for picture, result in zip(found.pictures, progress(results, total=len(found.pictures)), strict=True):
             if isinstance(result, str):
@@ -171,17 +171,22 @@ def copy(found: Found, config: SampleConfig, progress: Progress) -> Copied:
 
 
 class _KnownPictures:
-    """The pictures of the sets, by their content. The label of one is that in its name as the config takes it."""
+    """The pictures of the sets, by their content. The label of one is that in its name as the config takes it.
 
-    def __init__(self, config: SampleConfig) -> None:
-        self._config, self._lock = config, Lock()
-        self._files, self._unlabelled = FilesByContent(_sets(config)), _unlabelled(config)
+    A link into the source is none: whoever reads that a picture is there already may delete the source.
+    """
+
+    def __init__(self, config: SampleConfig, source: Path) -> None:
+        self._config, self._source, self._lock = config, source, Lock()
+        moved = config.train_image_dir, config.test_image_dir
+        self._files, self._unlabelled = FilesByContent(moved, to_split=config.dirs_to_split), _unlabelled(config)
 
     def labels_of(self, data: bytes) -> dict[str, Path]:
         """The labels of the pictures with these bytes, and where they are. Those without a label are left out."""
         with self._lock:
             twins = self._files.with_content(data)
-        labels = {_label_in(twin, self._config): twin for twin in twins if twin not in self._unlabelled}
+        twins = [twin for twin in twins if twin not in self._unlabelled and not leads_below(twin, self._source)]
+        labels = {_label_in(twin, self._config): twin for twin in twins}
         return {label: twin for label, twin in labels.items() if label is not None}
 
 

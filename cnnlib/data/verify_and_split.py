@@ -115,21 +115,25 @@ def set_sizes(config: SampleConfig) -> SetSizes:
 class FilesByContent:
     """Find the files of folders by their content. A file is read only when another of the same size is looked for.
 
-    A file that vanishes in the meantime is not found. Links and folders are not either.
+    A file that vanishes in the meantime is not found. Folders and links that lead to no file are not either.
     """
 
-    def __init__(self, folders: Iterable[Path], suffix: str | None = None) -> None:
-        """The files that have this suffix; without one, all."""
+    def __init__(self, folders: Iterable[Path], suffix: str | None = None, to_split: Iterable[Path] = ()) -> None:
+        """The files that have this suffix; without one, all. Links count, as a training takes them.
+
+        In folders `to_split` they don't: there they stay where they are.
+        """
         self._unread: defaultdict[int, list[str]] = defaultdict(list)  # paths by size in bytes
         self._read: defaultdict[bytes, list[str]] = defaultdict(list)  # paths by digest
-        for folder in folders:
+        looks = [*((folder, os.lstat) for folder in to_split), *((folder, os.stat) for folder in folders)]
+        for folder, look in looks:
             for name in list_names(folder):
                 if suffix is None or has_suffix(name, suffix):
-                    self._add(f"{folder}/{name}")
+                    self._add(f"{folder}/{name}", look)
 
-    def _add(self, path: str) -> None:
+    def _add(self, path: str, look: Callable[[str], os.stat_result]) -> None:
         with suppress(OSError):
-            status = os.lstat(path)
+            status = look(path)
             if stat.S_ISREG(status.st_mode):
                 self._unread[status.st_size].append(path)
 
@@ -150,6 +154,16 @@ def _is_same(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except OSError:
         return False
+
+
+def _leads_into(link: Path, folder: Path) -> bool:
+    """Whether this is a link to a file that lies in the folder itself."""
+    return link.is_symlink() and _is_same(Path(os.path.realpath(link)).parent, folder)
+
+
+def leads_below(link: Path, folder: Path) -> bool:
+    """Whether this is a link to a file of a folder or of one below it."""
+    return link.is_symlink() and any(_is_same(place, folder) for place in Path(os.path.realpath(link)).parents)
 
 
 def _have_same_bytes(path: Path, other: Path) -> bool:
@@ -218,11 +232,15 @@ class _Alike:
 def _copies(sample: Sample, moved: FilesByContent, alike: _Alike) -> list[Path]:
     """The other files with the same bytes, including hard links. Raises OSError when the sample has vanished.
 
-    The file itself is left out, also under another spelling of its name: it must not count as its own duplicate.
+    The file itself is left out, also under another spelling of its name: it must not count as its own duplicate. Nor
+    must a link of a target into the folder of the samples: two of them could be the reason to delete each other's file.
     """
     path = sample.path
     status = path.stat()
-    found = (*moved.with_digest(sample.digest, status.st_size), *alike.paths(sample))
+    in_sets = (
+        copy for copy in moved.with_digest(sample.digest, status.st_size) if not _leads_into(copy, sample.folder)
+    )
+    found = (*in_sets, *alike.paths(sample))
     copies = [copy for copy in found if status.st_nlink > 1 or not _is_same(copy, path)]
     return [copy for copy in copies if _have_same_bytes(copy, path)]  # a file may have changed since it was inspected
 

@@ -584,6 +584,32 @@ def test_links_are_read_through_and_those_that_lead_nowhere_are_named(
     assert len(list(desk.folder.iterdir())) == 12
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+@pytest.mark.parametrize("stored", ["store", "source"])
+def test_linked_pictures_of_the_sets_are_there_already_unless_they_lead_into_the_source(
+    desk: Desk, config: SampleConfig, tmp_path: Path, stored: str
+) -> None:
+    desk.draw_many(12, "{label}_{n}.png")
+    store = shutil.copytree(desk.folder, tmp_path / "store") if stored == "store" else desk.folder
+    for number, path in enumerate(sorted(store.iterdir())):
+        folder = config.test_image_dir if number < 2 else config.train_image_dir
+        folder.mkdir(exist_ok=True, parents=True)
+        (folder / path.name).symlink_to(path)
+    _, copied = run(desk.folder, config)
+    assert (copied.new, copied.present) == ((0, 12) if stored == "store" else (12, 0))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_links_of_the_original_set_which_are_never_moved_are_not_there_already(
+    desk: Desk, config: SampleConfig
+) -> None:
+    desk.draw_many(12, "{label}_{n}.png")
+    config.origin_image_dir.mkdir(parents=True)
+    for path in desk.folder.iterdir():
+        (config.origin_image_dir / path.name).symlink_to(path)
+    assert run(desk.folder, config)[1].new == 12
+
+
 def test_files_that_are_no_pictures_are_passed_over(desk: Desk, config: SampleConfig) -> None:
     desk.draw_many(12, "{label}_{n}.png")
     for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._abcd_1.png", ".git/abcd_1.png", "__MACOSX/abcd_1.png"):

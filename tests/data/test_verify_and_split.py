@@ -193,6 +193,68 @@ def test_same_picture_is_a_duplicate_under_its_label_and_abnormal_under_another(
     }
 
 
+def link_to(path: Path, picture: Path, kind: str) -> None:
+    """Make a link to a picture: absolute, relative, over another link, or through a link to its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    target = picture if kind == "absolute" else Path(os.path.relpath(picture, path.parent))
+    if kind == "chained":
+        path.with_suffix(".link").symlink_to(target)
+        target = Path(path.with_suffix(".link").name)
+    if kind == "folder":
+        place = path.parent.with_name("place")
+        place.exists() or place.symlink_to(picture.parent, target_is_directory=True)
+        target = place / picture.name
+    path.symlink_to(target)
+
+
+LINKS = ["absolute", "relative", "chained", "folder"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+@pytest.mark.parametrize("kind", LINKS)
+@pytest.mark.parametrize("hard", [False, True], ids=["one name", "two names"])
+def test_copies_of_linked_pictures_are_duplicates(config: SampleConfig, tmp_path: Path, kind: str, hard: bool) -> None:
+    origin, sets = config.origin_image_dir, (config.train_image_dir, config.test_image_dir)
+    for number, folder in enumerate(sets):
+        stored = draw("01", tmp_path / "store" / f"object{number}.png", seed=number)
+        link_to(folder / f"01_{number}.png", stored, kind)
+        origin.mkdir(parents=True, exist_ok=True)
+        for name in (f"01_{number}.png", f"01_9{number}.png", f"10_{number}.png"):
+            shutil.copy(stored, origin / name)
+        if hard:
+            (origin / f"01_8{number}.png").hardlink_to(stored)
+    samples = verify_and_split.check_folder(origin, config)
+    others, duplicates = verify_and_split.separate_duplicates(samples, sets, "png")
+    hard_links = ["01_80.png", "01_81.png"] if hard else []
+    assert [twin.name for twin in duplicates] == ["01_0.png", "01_1.png", *hard_links, "01_90.png", "01_91.png"]
+    assert [(each.name, str(each.fault).partition(":")[0]) for each in others] == [
+        (f"10_{number}.png", "Same picture, another label") for number in range(2)
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+@pytest.mark.parametrize("kind", LINKS)
+@pytest.mark.parametrize("hard", [False, True], ids=["one name", "two names"])
+def test_link_of_a_set_to_a_sample_is_no_reason_to_delete_it(
+    config: SampleConfig, tmp_path: Path, kind: str, hard: bool
+) -> None:
+    origin, train, test = config.origin_image_dir, config.train_image_dir, config.test_image_dir
+    link_to(train / "01_5.png", draw("01", origin / "01_1.png", seed=1), kind)
+    twins = [draw("01", origin / name, seed=2) for name in ("01_2.png", "01_3.png")]
+    for number, twin in enumerate(twins):  # each alone would be the reason to delete the other
+        link_to((train, test)[number] / f"01_{6 + number}.png", twin, kind)
+    if hard:
+        for path in [*origin.iterdir()]:
+            (tmp_path / "elsewhere").mkdir(exist_ok=True)
+            (tmp_path / "elsewhere" / path.name).hardlink_to(path)
+    (train / "01_8.png").symlink_to("nothing.png")
+    (train / "01_9.png").symlink_to("01_9.png")
+    samples = verify_and_split.check_folder(origin, config)
+    others, duplicates = verify_and_split.separate_duplicates(samples, (train, test), "png")
+    assert [twin.name for twin in duplicates] == ["01_3.png"], "the second of two equal ones alone"
+    assert {each.name: each.fault for each in others} == {"01_1.png": None, "01_2.png": None}
+
+
 @pytest.mark.parametrize("renaming", [False, True])
 def test_name_that_an_earlier_picture_will_have_is_taken(config: SampleConfig, renaming: bool) -> None:
     first, second, sets = config.origin_image_dir, config.new_image_dir, (config.train_image_dir, config.test_image_dir)
