@@ -217,13 +217,25 @@ def _copy(known: _KnownPictures, config: SampleConfig, picture: Labelled) -> boo
 
 
 def _write(folder: Path, picture: Labelled, data: bytes) -> None:
+    """Write a copy. Raises SampleError where its name is none here, or another file has it, which is kept."""
     path = folder / file_name(picture.label, picture.digest[:SERIAL_DIGITS], picture.suffix)
+    if os.path.lexists(path) and not _is_torn(path, data):
+        kind = "was edited since it was imported" if path.is_file() and not path.is_symlink() else "is no picture"
+        raise SampleError(f"what has its name here {kind}, and is kept: {display_path(path)}")
     try:
         write_atomically(path, data, durable=False)
     except (OSError, UnicodeError) as error:
         if isinstance(error, OSError) and error.errno not in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
             raise
         raise SampleError(f"the label is no name of a file here: '{escape_odd(picture.label)}'") from error
+
+
+def _is_torn(path: Path, data: bytes) -> bool:
+    """Whether a file holds these bytes, or what a power cut leaves of them: less, or zeros at the end."""
+    with suppress(OSError):
+        is_file = path.is_file() and not path.is_symlink()
+        return is_file and data.startswith(path.read_bytes().rstrip(b"\0"))
+    return False
 
 
 def _label_in(path: Path, config: SampleConfig) -> str | None:

@@ -25,7 +25,7 @@ from cnnlib.codec.filenames import file_name, label_of
 from cnnlib.codec.images import suffix_of
 from cnnlib.config import SampleConfig
 from cnnlib.core.errors import SampleError
-from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.core.paths import PROJECT_ROOT, display_path
 from cnnlib.data import importing, sources
 from cnnlib.data.folders import list_entries
 from tests.helpers import draw, write_config
@@ -661,6 +661,46 @@ def test_repeated_import_copies_only_what_is_new(desk: Desk, config: SampleConfi
     _, copied = run(desk.folder, config)
     assert (copied.new, copied.present) == (3, 12)
     assert len(list_entries(config.origin_image_dir)) == 10
+
+
+@pytest.mark.parametrize("by", ["another picture", "no picture", "a link", "a folder", "a broken link"])
+def test_picture_that_was_edited_since_is_kept_and_the_others_are_copied(
+    desk: Desk, config: SampleConfig, tmp_path: Path, by: str
+) -> None:
+    desk.draw_many(12, "{label}_{n}.png")
+    run(desk.folder, config)
+    edited, *others = list_entries(config.origin_image_dir)
+    for path in (edited, *others[:3]):
+        path.unlink()
+    mine = draw(label_of(edited.name), tmp_path / "mine.png", size=(60, 20), seed=500)
+    changes: dict[str, Callable[[], object]] = {
+        "another picture": lambda: shutil.copy(mine, edited),
+        "no picture": lambda: edited.write_bytes(b"8BPS of another program"),
+        "a link": lambda: edited.symlink_to(mine),
+        "a folder": edited.mkdir,
+        "a broken link": lambda: edited.symlink_to("nothing.png"),
+    }
+    changes[by]()
+    before = edited.lstat(), mine.read_bytes()
+    _, copied = run(desk.folder, config)
+    kind = "was edited since it was imported" if by in ("another picture", "no picture") else "is no picture"
+    assert [reason for _, reason in copied.skipped] == [
+        f"what has its name here {kind}, and is kept: {display_path(edited)}"
+    ]
+    assert (copied.new, copied.present) == (3, 8)
+    assert (edited.lstat(), mine.read_bytes()) == before
+
+
+@pytest.mark.parametrize("left", [0, 40])
+@pytest.mark.parametrize("zeros", [0, 100])
+def test_copy_that_a_power_cut_left_is_made_again(desk: Desk, config: SampleConfig, left: int, zeros: int) -> None:
+    desk.draw_many(12, "{label}_{n}.png")
+    run(desk.folder, config)
+    torn = list_entries(config.origin_image_dir)[0]
+    torn.write_bytes(torn.read_bytes()[:left] + bytes(zeros))
+    _, copied = run(desk.folder, config)
+    assert (copied.new, copied.skipped) == (1, [])
+    assert imported(config) == desk.drawn
 
 
 def test_folder_of_the_suite_is_no_source_and_a_folder_inside_is(desk: Desk, config: SampleConfig) -> None:
