@@ -253,7 +253,7 @@ def _sets(config: SampleConfig) -> tuple[Path, ...]:
 def _folders(config: SampleConfig) -> tuple[Path, ...]:
     """The folders of the suite, whose pictures no import takes."""
     others = (config.api_image_dir, config.online_image_dir, config.local_image_dir, config.model_save_dir)
-    return (*_sets(config), *others, config.log_dir)
+    return (*_sets(config), *others, config.log_dir, config.cache_dir)
 
 
 def _check_place(source: Path, config: SampleConfig) -> None:

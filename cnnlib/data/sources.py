@@ -70,12 +70,14 @@ class Source:
 def list_source(path: Path, without: Iterable[Path] = ()) -> Source:
     """The files below a folder, in a zip archive, or this one file, sorted by name.
 
-    The folders `without` are left out. Links are read through. Hidden files and those of file managers do not count.
+    The folders `without` are left out, also where a link leads into one of them, unless `path` itself lies in it. Links
+    are read through. Hidden files and those of file managers do not count.
     """
     source = Source()
     if path.is_dir():
-        real, readers = {os.path.realpath(folder) for folder in without}, _readers(path)
-        for file in _walk(path, real, source):
+        real, readers = Path(os.path.realpath(path)), _readers(path)
+        left_out = {Path(os.path.realpath(folder)) for folder in without} - {real, *real.parents}
+        for file in _walk(path, left_out, source):
             _add_file(source, file, PurePosixPath(file.relative_to(path).as_posix()), readers)
     elif path.is_file():
         _add_file(source, path, PurePosixPath(path.name), _readers(path.parent))
@@ -84,18 +86,18 @@ def list_source(path: Path, without: Iterable[Path] = ()) -> Source:
     return source
 
 
-def _walk(top: Path, without: set[str], source: Source) -> Iterator[Path]:
+def _walk(top: Path, without: set[Path], source: Source) -> Iterator[Path]:
     """Files below a folder. Each folder is entered once, even when links lead back to it."""
-    entered = {os.path.realpath(top)}
+    entered = {Path(os.path.realpath(top))}
     for folder, folders, files in os.walk(top, followlinks=True, onerror=lambda error: _note(source, top, error)):
         folders[:] = [name for name in sorted(folders) if _enters(Path(folder, name), without, entered)]
         yield from (Path(folder, name) for name in sorted(files) if not is_hidden(name))
 
 
-def _enters(folder: Path, without: set[str], entered: set[str]) -> bool:
+def _enters(folder: Path, without: set[Path], entered: set[Path]) -> bool:
     """Whether a folder is entered, which `entered` remembers. A link to a hidden folder is, under its own name."""
-    real = os.path.realpath(folder)
-    if is_hidden(folder.name) or real in without or real in entered:
+    real = Path(os.path.realpath(folder))
+    if is_hidden(folder.name) or real in entered or without & {real, *real.parents}:
         return False
     entered.add(real)
     return True

@@ -101,7 +101,7 @@ def load_with_unlabelled(config: SampleConfig) -> TrainingData:
     known = [data.training.pictures, data.verification.pictures, _test_pictures(config)]
     parts, left_out = list[JoinedArray](), Counter[str]()
     for folder in config.unlabelled_dirs:
-        pictures, unusable = _load(folder, _names_below(folder), config)
+        pictures, unusable = _load(folder, _names_below(folder, config), config)
         fresh, reasons = _sift(pictures, known, parts)
         parts.append(pictures.select(fresh))
         left_out += unusable + reasons
@@ -137,10 +137,11 @@ def _test_pictures(config: SampleConfig) -> JoinedArray:
     return _load(config.test_image_dir, names, config)[0]
 
 
-def _names_below(folder: Path) -> list[str]:
+def _names_below(folder: Path, config: SampleConfig) -> list[str]:
+    """The pictures of a folder and those below it, without what this suite draws and writes there itself."""
     if not folder.is_dir():
         raise SampleError(f"{display_path(folder)}: expected a folder of pictures; there is none")
-    entries = list_source(folder).entries
+    entries = list_source(folder, (config.cache_dir, config.log_dir, config.model_save_dir)).entries
     return [
         str(entry.name) for entry in entries if has_suffix(entry.name, ANY_SUFFIX) and (folder / entry.name).is_file()
     ]

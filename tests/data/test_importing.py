@@ -703,6 +703,24 @@ def test_copy_that_a_power_cut_left_is_made_again(desk: Desk, config: SampleConf
     assert imported(config) == desk.drawn
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_drawn_and_decoded_pictures_are_no_source(configure: Callable[..., SampleConfig], tmp_path: Path) -> None:
+    """The imported folder has the whole project in it, and a link to a part of the cache."""
+    top = tmp_path / "project"
+    desk = Desk(top / "pictures")
+    config = configure(cache_dir=str(top / "cache"), log_dir=str(top / "logs"), model_save_dir=str(top / "model"))
+    desk.draw_many(12, "{label}_{n}.png")
+    others = Desk(top)
+    others.drawn["", b""] = 100  # so that it draws other pictures
+    for folder in ("cache/captchas-0123/training-0", "logs/run", "model/report"):
+        others.draw_many(5, f"{folder}/{{label}}_{{n}}.png")
+    (top / "a link").symlink_to(top / "cache" / "captchas-0123", target_is_directory=True)
+    run(top, config)
+    assert imported(config) == desk.drawn
+    run(config.cache_dir / "captchas-0123", config)
+    assert len(imported(config)) == 17, "a folder that is named is a source"
+
+
 def test_folder_of_the_suite_is_no_source_and_a_folder_inside_is(desk: Desk, config: SampleConfig) -> None:
     desk.draw_many(12, "{label}_{n}.png")
     config.origin_image_dir.mkdir(parents=True)

@@ -64,6 +64,18 @@ def test_pictures_of_all_folders_count_unless_they_are_labelled_or_in_the_test_s
     assert (len(load(half).pictures), load(half).left_out) == (19, {LABELLED: 3, UNREADABLE: 1})
 
 
+def test_what_this_suite_writes_below_the_folder_does_not_count(
+    configure: Callable[..., SampleConfig], keys: dict[str, Any], tmp_path: Path
+) -> None:
+    top = tmp_path / "project"
+    own = {"cache_dir": str(top / "cache"), "log_dir": str(top / "logs"), "model_save_dir": str(top / "model")}
+    config = configure(**keys | {"unlabelled_image_dir": str(top)}, **own)
+    fill(config.train_image_dir, 40)
+    for number, folder in enumerate(("pictures", "cache/captchas-0123/training-0", "logs/run", "model/report")):
+        scatter(top / folder / "picture.png", seed=number)
+    assert (len(load(config).pictures), load(config).left_out) == (1, {})
+
+
 def test_pale_pictures_that_are_labelled_are_found_too(half: SampleConfig) -> None:
     first, _ = half.unlabelled_dirs
     pale = Image.open(next(half.train_image_dir.iterdir())).convert("L").point(lambda level: 200 + level // 16)
