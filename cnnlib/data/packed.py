@@ -4,12 +4,18 @@ A part is a file of some thousand pictures. Its name is a hash of what it was ma
 the files that it was made from. It is written under a temporary name first. So a part is whole and right, or it is
 missing and made again. A killed run leaves the parts that it had finished. When pictures are added or change, only
 their parts are made again, from older parts that were made with the same, where they have a picture. On Linux and macOS
-a part that another training still maps can be deleted without harm.
+a part that another training still maps can be deleted without harm. There a mapped part is no open file, so there may be
+any number of them.
 """
 
+import ctypes
+import errno
 import hashlib
+import math
+import mmap
 import os
 import shutil
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +37,8 @@ PART_BYTES = 2**25  # of pixels in a part, about
 SUFFIX = ".pictures"
 LOCK_NAME = ".lock"
 FOREVER = -1  # of a lock
+TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)  # of this process, and of all
+LACKING = (*TOO_MANY_FILES, errno.ENOMEM)  # no fault of the file
 
 Read = Callable[[int], np.ndarray]  # the pixels of the picture of a number, or SampleError
 
@@ -144,7 +152,7 @@ class _Packing:
     def _copy_known(self, fingerprints: np.ndarray, pixels: np.ndarray) -> np.ndarray:
         """Copy the pictures that older parts, made with the same, have into `pixels`; returns which ones, bool (n,)."""
         found = np.zeros(len(fingerprints), bool)
-        for part in self._known_parts():
+        for part in self._known_parts(fingerprints[0]):
             if part.fingerprints[-1] < fingerprints[0] or fingerprints[-1] < part.fingerprints[0]:
                 continue
             rows = np.searchsorted(part.fingerprints, fingerprints).clip(max=len(part.fingerprints) - 1)
@@ -153,10 +161,12 @@ class _Packing:
             found |= same
         return found
 
-    def _known_parts(self) -> list[Part]:
+    def _known_parts(self, first: np.uint64) -> list[Part]:
+        """Older parts, without those whose fingerprints are all below `first`: they are let go, the next are higher."""
         if self._parts is None:
             opened = map(open_part, sorted(self.cache.glob(f"{self._made_with}-*{SUFFIX}")))
             self._parts = [part for part in opened if part and len(part.usable)]
+        self._parts = [part for part in self._parts if part.fingerprints[-1] >= first]
         return self._parts
 
 
@@ -176,16 +186,55 @@ def write_part(path: Path, part: Part) -> None:
 
 
 def open_part(path: Path) -> Part | None:
-    """Open a part, its pixels memory-mapped. None when it is missing or broken."""
+    """Open a part, its pixels memory-mapped. None when it is missing or broken.
+
+    Raises OSError when there are too many open files, or too little memory.
+    """
     try:
         with path.open("rb") as file:
             fingerprints, usable = (np.load(file, allow_pickle=False) for _ in range(2))
-            version = np.lib.format.read_magic(file)
-            shape, _, _ = np.lib.format.read_array_header_1_0(file) if version == (1, 0) else (None, None, None)
-            pixels = np.memmap(path, np.uint8, "r", file.tell(), shape)
-    except (OSError, ValueError, EOFError):
+            if np.lib.format.read_magic(file) != (1, 0):
+                return None
+            shape, _, _ = np.lib.format.read_array_header_1_0(file)
+            pixels = _map(file, file.tell(), shape)
+    except OSError as error:
+        if error.errno in LACKING:
+            raise
         return None
-    return Part(fingerprints, usable, pixels) if len(fingerprints) == len(usable) == len(pixels) else None
+    except (ValueError, EOFError):
+        return None
+    return Part(fingerprints, usable, pixels) if (len(fingerprints),) == (len(usable),) == pixels.shape[:1] else None
+
+
+class _Mapping:
+    """The bytes of a file in memory, uint8 (n,), until this object goes. NumPy takes it for an array.
+
+    Unlike that of `mmap`, it keeps no file open.
+    """
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        """Raises OSError when it can't be mapped, and AttributeError or TypeError where the system has no such call."""
+        library = ctypes.CDLL(None, use_errno=True)
+        library.mmap.restype = ctypes.c_void_p
+        library.munmap.argtypes = ctypes.c_void_p, ctypes.c_size_t
+        length = ctypes.c_size_t(size)
+        address = library.mmap(None, length, mmap.PROT_READ, mmap.MAP_SHARED, file.fileno(), ctypes.c_long(0))
+        if address == ctypes.c_void_p(-1).value:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        self.__array_interface__ = {"data": (address, True), "shape": (size,), "typestr": "|u1", "version": 3}
+        weakref.finalize(self, library.munmap, address, size).atexit = False  # a thread may read until the end
+
+
+def _map(file: BinaryIO, offset: int, shape: tuple[int, ...]) -> np.ndarray:
+    """The rest of a file as a memory-mapped uint8 array of this shape. Raises ValueError when it is shorter."""
+    size = os.fstat(file.fileno()).st_size
+    if size < offset + math.prod(shape):
+        raise ValueError(f"expected {offset + math.prod(shape)} bytes; got {size}")
+    try:
+        content = np.asarray(_Mapping(file, size))
+    except (AttributeError, TypeError):  # Windows, where files may be many
+        return np.memmap(file, np.uint8, "r", offset, shape)
+    return content[offset : offset + math.prod(shape)].reshape(shape)
 
 
 def clear_cache(cache_dir: Path, generators: Iterable[str] = ()) -> int:
@@ -216,7 +265,11 @@ def _explained(cache: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        remedy = "free some space there, or name another folder as cache_dir in the config"
+        if error.errno in TOO_MANY_FILES:
+            remedy = "close other programs, or let more files be open at once: ulimit -n 4096"
+        elif error.errno == errno.ENOMEM:
+            remedy = "close other programs"
         raise SampleError(
-            f"{display_path(cache)}: decoded pictures can't be kept there: {error.strerror}; free some space there, or "
-            "name another folder as cache_dir in the config"
+            f"{display_path(cache)}: decoded pictures can't be kept there: {error.strerror}; {remedy}"
         ) from error

@@ -1,10 +1,13 @@
 """Packed pictures are those of the files, whatever was killed, broken, changed or packed at once before."""
 
+import errno
+import gc
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +33,7 @@ class Source:
 
     def __init__(self, *numbers: int) -> None:
         self.numbers, self.broken, self.read_numbers = numbers, set[int](), list[int]()
+        self.names = [*numbers]
 
     def read(self, place: int) -> np.ndarray:
         number = self.numbers[place]
@@ -40,7 +44,7 @@ class Source:
 
     def pack(self, folder: Path, shape: Shape = SHAPE) -> tuple[JoinedArray, dict[int, str]]:
         self.read_numbers.clear()
-        fingerprints = np.array([fingerprint(str(number), 1, 2) for number in self.numbers], np.uint64)
+        fingerprints = np.array([fingerprint(str(name), 1, 2) for name in self.names], np.uint64)
         return pack(folder, fingerprints, shape, self.read, progress_bar)
 
 
@@ -195,6 +199,66 @@ def test_cache_that_can_not_be_written_is_named_with_the_way_out(tmp_path: Path)
     message = "file/cache/: decoded pictures can't be kept there: .*; free some space there, or name another folder as"
     with pytest.raises(SampleError, match=message):
         Source(1, 2).pack(tmp_path / "file" / "cache")
+
+
+FEW_FILES = """
+import resource, sys
+from pathlib import Path
+from tests.data.test_packed import Source, packed, values
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), int(sys.argv[2])))
+packed.PART_BYTES = 100
+for numbers in (range(1000), range(1000), range(500, 1600)):
+    source = Source(*(number % 251 for number in numbers))
+    source.names = [*numbers]
+    pictures, reasons = source.pack(Path(sys.argv[1]))
+    assert (values(pictures), reasons) == ([number % 251 for number in numbers], {})
+    print(len(source.read_numbers), len(pictures._parts), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other limits")
+def test_more_parts_than_files_may_be_open_are_packed_taken_and_replaced(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", FEW_FILES, tmp_path, "256"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+    )
+    read, parts = zip(*(map(int, line.split()) for line in run.stdout.splitlines()), strict=True)
+    assert read == (1000, 0, 600)
+    assert min(parts) > 500
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other limits")
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_said_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    Source(*range(40)).pack(tmp_path)
+    parts = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.pictures")}
+    opened = Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.suffix == ".pictures":
+            raise OSError(number, os.strerror(number), str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SampleError, match=f"{os.strerror(number)}; .* let more files be open at once: ulimit -n 4096"):
+        Source(*range(40)).pack(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.pictures")} == parts, "they are whole"
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux lists what is mapped")
+def test_parts_are_unmapped_with_the_last_array_of_them(tmp_path: Path) -> None:
+    def mapped() -> int:
+        return Path("/proc/self/maps").read_text().count(str(tmp_path))
+
+    pictures, _ = Source(*range(40)).pack(tmp_path)
+    row = pictures._parts[0][1:2]
+    assert mapped() == len(pictures._parts) > 3
+    del pictures
+    gc.collect()
+    assert (mapped(), row.shape) == (1, (1, 4, 6, 3))
+    del row
+    assert mapped() == 0
 
 
 def test_clearing_deletes_packed_pictures_alone(tmp_path: Path) -> None:
