@@ -50,10 +50,11 @@ class Finding:
 def examine(config: SampleConfig, progress: Progress | None = None) -> Examination:
     """Look through the original sets, the new one, the training and the test set. Files without a label are left out.
 
-    Labels that are likely wrong have a doubt, those that don't fit the config a misfit.
+    Links count, as a training takes them. Labels that are likely wrong have a doubt, those that don't fit the config a
+    misfit.
     """
     folders = dict.fromkeys((*config.dirs_to_split, config.train_image_dir, config.test_image_dir))
-    found = [sample for folder in folders for sample in inspect_folder(folder, progress)]
+    found = [sample for folder in folders for sample in inspect_folder(folder, progress, following=True)]
     labelled = [sample for sample in found if sample.label and sample.size and not sample.name.startswith(".")]
     samples = doubt_every([judge(sample, config) for sample in labelled], config)
     labels = [str(sample.label) for sample in samples]

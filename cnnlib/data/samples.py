@@ -60,13 +60,16 @@ def _kind(reason: str) -> str:
     return reason.partition(": ")[0]
 
 
-def inspect_folder(folder: Path, progress: Callable[..., Any] | None = None) -> list[Sample]:
+def inspect_folder(
+    folder: Path, progress: Callable[..., Any] | None = None, *, following: bool = False
+) -> list[Sample]:
     """Every file of `folder`, fully decoded, sorted by name.
 
-    `progress` wraps the iterator and takes its length as `total`, as tqdm does.
+    `progress` wraps the iterator and takes its length as `total`, as tqdm does. A link counts only when `following`:
+    for those who move nothing.
     """
     names = list_names(folder)
-    samples = on_all_cores(partial(_inspect, folder), names)
+    samples = on_all_cores(partial(_inspect, folder, following=following), names)
     return list(progress(samples, total=len(names)) if progress else samples)
 
 
@@ -76,13 +79,13 @@ def digest_of(content: bytes) -> bytes:
 
 
 def inspect(path: Path) -> Sample:
-    """The sample in one file: all that can be read from it, and its defects."""
-    return _inspect(path.parent, path.name)
+    """The sample in one file or behind a link: all that can be read from it, and its defects."""
+    return _inspect(path.parent, path.name, following=True)
 
 
-def _inspect(folder: Path, name: str) -> Sample:
+def _inspect(folder: Path, name: str, *, following: bool) -> Sample:
     path = folder / name
-    if path.is_symlink():
+    if path.is_symlink() and not following:
         return Sample(folder, name, defects=(A_LINK,))  # after a move it could point nowhere
     if not path.is_file():
         return Sample(folder, name, defects=(NO_FILE,))

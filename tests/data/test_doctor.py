@@ -1,4 +1,6 @@
+import os
 import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +26,23 @@ def test_pictures_of_all_sets_are_examined_and_others_left_out(config: SampleCon
     (config.train_image_dir / "nolabel.png").write_bytes(b"")
     (config.train_image_dir / "01_7.png").write_bytes(b"no picture")
     assert [sample.folder for sample in examine(config).samples] == [folder for folder in folders for _ in range(3)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_linked_pictures_are_examined_in_every_set(config: SampleConfig, tmp_path: Path) -> None:
+    folders = (*config.dirs_to_split, config.train_image_dir, config.test_image_dir)
+    for seed, folder in enumerate(folders):
+        folder.mkdir(parents=True)
+        for picture in fill(tmp_path / "store", 3, seed=seed):
+            (folder / picture.name).symlink_to(picture)
+        (folder / "01_7.png").symlink_to("nothing.png")
+        (folder / "01_8.png").symlink_to("01_8.png")
+        (folder / "01_9.png").symlink_to(tmp_path / "store", target_is_directory=True)
+    (config.test_image_dir / "11_6.png").symlink_to(next((tmp_path / "store").glob("10_*.png")))
+    examination = examine(config)
+    counts = Counter(sample.folder for sample in examination.samples)
+    assert counts == dict.fromkeys(folders[:-1], 3) | {config.test_image_dir: 4}
+    assert any(double.exact and double.disagrees for double in examination.doubles)
 
 
 def test_rarely_seen_characters_are_counted(configure: Callable[..., SampleConfig]) -> None:

@@ -476,3 +476,14 @@ def test_faulty_config_is_one_line_and_status_two(tmp_path: Path) -> None:
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.count("\n") == 1
     assert "key 'acc_stop': expected a number from 0 to 1; got \"high\"" in run.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_config_of_another_size_than_linked_training_pictures_is_refused(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = draw("01", tmp_path / "store" / "01_1.png", size=(50, 20))
+    (tmp_path / "sample" / "train").mkdir(parents=True)
+    (tmp_path / "sample" / "train" / "01_1.png").symlink_to(picture)
+    assert verify_and_split_data.main([str(config_path)]) == 2
+    assert "01_1.png: expected a png of 32x16 pixels" in capsys.readouterr().err
