@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,11 @@ from cnnlib.data.folders import list_entries
 from cnnlib.inference.model_card import CARD, KINDS, has_file, load_card, load_model
 from cnnlib.labelling.journal import Journal
 from tests.fault_drivers import SMALL, pack_folder
-from tests.fault_injection import KILL, Ended, Point, missing, points, run, run_at, script
+from tests.fault_injection import FAULTS, KILL, Ended, Point, missing, points, run, run_at, script
 from tests.helpers import draw, fill, start_script, write_config
 
 Files = dict[str, bytes]  # by their path below a folder
+Run = Callable[[Sequence[str]], Ended]
 SEED = 7
 LABELLED = 3  # pictures of a labelling
 DRAWN = 3  # pictures of a run of the generator
@@ -44,7 +45,7 @@ class Case:
 
     `fill` puts what is there before into the folder and the elsewhere (another device, or the same folder). `command`
     writes. `holds` and `finished` raise AssertionError: at any time, and after the next run. `clean` is what a run
-    without faults leaves.
+    without faults leaves. `run` is how runs without a fault are made: as processes, or by `run_here`.
     """
 
     folder: Path
@@ -56,6 +57,7 @@ class Case:
     warns: tuple[str, ...] = ("[Warning]",)  # what is said of a file that the run goes on without
     before: Files = field(default_factory=dict)
     clean: Files = field(default_factory=dict)
+    run: Run = run
 
     @property
     def folders(self) -> list[Path]:
@@ -72,7 +74,7 @@ class Case:
     def rehearse(self) -> None:
         """Learn what a run without faults leaves."""
         self.reset()
-        ended = run(self.command)
+        ended = self.run(self.command)
         check(ended.status == 0, f"status {ended.status} without a fault: {ended.err}")
         self.clean = files_in(self.folders)
         self.finished(self)
@@ -85,7 +87,7 @@ class Case:
         self.holds(self)
         if fault != KILL:
             self.check_said(ended, fault)
-        again = run(self.command)
+        again = self.run(self.command)
         check(again.status == 0, f"the next run ends with status {again.status}: {again.err.strip()}")
         self.holds(self)
         self.finished(self)
@@ -160,8 +162,8 @@ def generating(folder: Path) -> Case:
     def fill_in(case: Case) -> None:
         (folder / "captcha_config.json").write_text(json.dumps(keys | {"width": 100, "height": 60}), encoding="utf-8")
         if not drawn:
-            run(case.command)
-            run(case.command)
+            case.run(case.command)
+            case.run(case.command)
             drawn.update(files_in([origin]))
             shutil.rmtree(origin)
 
@@ -250,7 +252,7 @@ def packing(folder: Path) -> Case:
         paths = fill(folder / "train", 12)
         for path in paths[8:]:
             path.rename(folder / path.name)
-        run(case.command)  # an older cache, without four of the pictures
+        case.run(case.command)  # an older cache, without four of the pictures
         for path in paths[8:]:
             (folder / path.name).rename(path)
 
@@ -451,10 +453,11 @@ def saving(folder: Path, models: Path) -> Case:
 
 def shipping(folder: Path, models: Path) -> Case:
     shipped = folder.with_name(f"{folder.name}-shipped")
-    for name in ("older", "newer"):
-        run(script("tools/ship_model.py", models / name, shipped / name))
 
-    def fill_in(_case: Case) -> None:
+    def fill_in(case: Case) -> None:
+        if not shipped.exists():
+            for name in ("older", "newer"):
+                case.run(script("tools/ship_model.py", models / name, shipped / name))
         shutil.copytree(shipped, folder / "expected")
         shutil.copytree(shipped / "older", folder / "model")
 
@@ -576,9 +579,12 @@ CASES: dict[str, tuple[Callable[..., Case], Callable[[Path], AbstractContextMana
     "train": (training, None),
 }
 
+# What the tests leave to the benchmark: it takes seconds a point, or other cases have each of its parts.
+BENCHMARK_ONLY = ("train", "split onto another device", "split several looks")
+
 
 @contextmanager
-def prepared(name: str, folder: Path) -> Iterator[tuple[Case, list[Point]]]:
+def prepared(name: str, folder: Path, run: Run = run) -> Iterator[tuple[Case, list[Point]]]:
     """A case in a folder, and all its points. Raises UnavailableError when this system lacks what it needs."""
     if missing():
         raise UnavailableError(missing())
@@ -586,6 +592,16 @@ def prepared(name: str, folder: Path) -> Iterator[tuple[Case, list[Point]]]:
     make, need = CASES[name]
     with need(folder) if need else nullcontext() as given:
         case = make(folder / "work", given) if need else make(folder / "work")
+        case.run = run
         case.rehearse()
         case.reset()
         yield case, points(case.command, case.folders, folder / "strace.log")
+
+
+def try_each_kind(case: Case, found: list[Point], turn: int) -> None:
+    """Try the last point of each kind of operation, with the faults in turn, and with a kill where that counts."""
+    last_of_each = {point.call: point for point in found}
+    for number, point in enumerate(last_of_each.values(), turn):
+        faults = {FAULTS[number % len(FAULTS)]} | ({KILL} if point.call in ("write", "rename") else set())
+        for fault in sorted(faults):
+            case.try_point(point, fault, case.folder.with_name("strace.log"))

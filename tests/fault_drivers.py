@@ -7,10 +7,11 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,17 @@ from cnnlib.web.received_pictures import ReceivedPictures
 FIRST_SERIAL = 1_700_000_000_000_000_000
 KEPT = 3  # received pictures
 SMALL = "small"  # the name that the network of the tests has in a training
+
+
+@contextmanager
+def replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    """A value of a module in the block: a test calls the parts in its own process too."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
 
 
 def save(folder: Path) -> None:
@@ -78,17 +90,17 @@ def receive(folder: Path) -> None:
     logging.basicConfig(level=logging.WARNING)
     serials = [int(path.stem.rpartition("_")[2]) for path in (folder / "received").glob("*.png")]
     ticks = count(max(FIRST_SERIAL, *(serial + 1 for serial in serials)))
-    time.time_ns = lambda: next(ticks)
-    pictures = ReceivedPictures(folder / "received", "png", KEPT)
-    for path in sorted((folder / "requests").iterdir()):
-        pictures.save(path.read_bytes(), "01")
-    pictures._pruning.shutdown()
+    with replaced(time, "time_ns", lambda: next(ticks)):
+        pictures = ReceivedPictures(folder / "received", "png", KEPT)
+        for path in sorted((folder / "requests").iterdir()):
+            pictures.save(path.read_bytes(), "01")
+        pictures._pruning.shutdown()
 
 
 def pack_pictures(folder: Path) -> None:
     """Keep the pictures of `train/` decoded in `cache/`, as a training does at its beginning, in parts of a few."""
-    packed.PART_BYTES = 2000
-    pack_folder(folder)
+    with replaced(packed, "PART_BYTES", 2000):
+        pack_folder(folder)
 
 
 def pack_folder(folder: Path) -> np.ndarray:

@@ -1,14 +1,19 @@
 """Let the n-th operation on a file fail, or kill the process there, for any n: with strace (Linux)."""
 
+import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from cnnlib.core.paths import PROJECT_ROOT
@@ -115,6 +120,38 @@ def run(command: Sequence[str]) -> Ended:
     """Run a command as it is."""
     done = subprocess.run(command, **_OPTIONS)
     return Ended(done.returncode, done.stdout, done.stderr, False)
+
+
+def run_here(command: Sequence[str]) -> Ended:
+    """Run a script or module as `run` does, but by a call of its `main` in this process, which is much faster."""
+    _, name, *arguments = command
+    if name == "-m":
+        name, *arguments = arguments
+    else:
+        name = ".".join(Path(name).relative_to(PROJECT_ROOT).with_suffix("").parts)
+    main = import_module(name).main
+    out, err = io.StringIO(), io.StringIO()
+    with _state_kept(), redirect_stdout(out), redirect_stderr(err):
+        try:
+            status = main(arguments)
+        except SystemExit as end:
+            status = end.code
+        except Exception:  # as Python ends a process
+            traceback.print_exc()
+            status = 1
+    return Ended(status, out.getvalue(), err.getvalue(), False)
+
+
+@contextmanager
+def _state_kept() -> Iterator[None]:
+    """The working directory of `run` in the block, and after it what scripts change for a whole process."""
+    folder, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
+    os.chdir(PROJECT_ROOT.parent)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _strace(command: Sequence[str], options: Sequence[str], log: Path) -> Ended:

@@ -1,56 +1,30 @@
-"""Some points of all that writes, at which the process is killed or an operation fails; `make bench-faults` has all."""
+"""Some points of all that writes, at which the process is killed or an operation fails; `make bench-faults` has all.
+
+Here are pictures, configs and lists. Models, reports and what servers keep are in test_every_point_of_models.py, so
+that two workers share the time.
+"""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests import fault_injection
-from tests.conftest import shared
-from tests.fault_cases import CASES, Case, UnavailableError, prepared, trained_models
-from tests.fault_injection import FAULTS, KILL, Point, points, run_at, script
+from tests.fault_cases import BENCHMARK_ONLY, CASES, try_each_kind
+from tests.fault_injection import points, run_at, script
+from tests.scripts.conftest import Prepare
+from tests.scripts.test_every_point_of_models import NAMES as ELSEWHERE
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(fault_injection.missing()), reason=fault_injection.missing() or "strace is there"),
 ]
-QUICK = [name for name in CASES if name != "train"]
-
-Prepare = Callable[[str], tuple[Case, list[Point]]]
+NAMES = [name for name in CASES if name not in (*BENCHMARK_ONLY, *ELSEWHERE)]
 
 
-def make_models(folder: Path) -> None:
-    with trained_models(folder):
-        return
-
-
-@pytest.fixture
-def prepare(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepare]:
-    """Prepares a case in a folder of its own; skips the test where this system lacks something that it needs."""
-    with ExitStack() as stack:
-
-        def make(name: str) -> tuple[Case, list[Point]]:
-            if CASES[name][1] is trained_models:
-                folder, _ = shared(tmp_path_factory, "fault_models", make_models)
-                (tmp_path / "models").symlink_to(folder / "models")
-            try:
-                return stack.enter_context(prepared(name, tmp_path))
-            except UnavailableError as error:
-                pytest.skip(str(error))
-
-        yield make
-
-
-@pytest.mark.parametrize("name", QUICK)
-def test_a_fault_of_each_kind_of_operation_loses_nothing(name: str, prepare: Prepare) -> None:
-    case, found = prepare(name)
-    last_of_each = {point.call: point for point in found}
-    for number, point in enumerate(last_of_each.values(), QUICK.index(name)):
-        faults = {FAULTS[number % len(FAULTS)]} | ({KILL} if point.call in ("write", "rename") else set())
-        for fault in sorted(faults):
-            case.try_point(point, fault, case.folder.with_name("strace.log"))
+@pytest.mark.parametrize(("turn", "name"), [*enumerate(NAMES)])
+def test_a_fault_of_each_kind_of_operation_loses_nothing(turn: int, name: str, prepare: Prepare) -> None:
+    try_each_kind(*prepare(name), turn)
 
 
 def test_picture_is_on_the_other_disk_before_its_original_goes(prepare: Prepare) -> None:
@@ -64,21 +38,6 @@ def test_picture_is_on_the_other_disk_before_its_original_goes(prepare: Prepare)
         places = [steps.index(order[0]), steps.index(order[1])]
         places += [steps.index(order[2], places[-1]), steps.index(order[3])]
         assert places == sorted(places), f"{original.name}: {order}"
-
-
-def test_files_of_a_model_are_on_the_disk_before_its_card_and_the_card_before_the_older_ones_go(
-    prepare: Prepare,
-) -> None:
-    _, found = prepare("save a model")
-    steps = [(point.call, Path(point.path).name) for point in found]
-    card = steps.index(("rename", ".model_card.json.part"))
-    assert [call for call, name in steps[:card] if name == "model"][-1] == "fsync", "the folder, after the files"
-    renamed = [name for call, name in steps[:card] if call == "rename"]
-    assert len(renamed) == 4
-    for name in renamed:
-        assert steps.index(("fsync", name)) < steps.index(("rename", name))
-    first_deleted = next(place for place, (call, _) in enumerate(steps) if call == "unlink")
-    assert ("fsync", "model") in steps[card:first_deleted]
 
 
 def test_import_waits_for_the_disk_before_it_says_what_it_copied(prepare: Prepare) -> None:
