@@ -1,13 +1,17 @@
 """Habits of the original suite: they work, or one sentence says what to write now."""
 
 import json
+import runpy
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+import train_model
+import verify_and_split_data
 import webserver_captcha_image
 import webserver_recognize_api
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
@@ -16,6 +20,7 @@ from cnnlib.core.paths import PROJECT_ROOT
 from cnnlib.inference.model_card import load_card
 from cnnlib.inference.recognizer import Recognizer
 from cnnlib.web.lazy_app import LazyApp
+from gen_image import gen_sample_by_captcha
 from test_batch import TestBatch
 from tests.helpers import fill, run_script, write_config
 from train_model import TrainModel
@@ -37,7 +42,9 @@ def remove_keys(path: Path, *names: str) -> Path:
     return path
 
 
-def test_older_config_takes_the_values_of_its_time_and_says_so(tmp_path: Path) -> None:
+def test_older_config_takes_the_values_of_its_time_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = remove_keys(write_config(tmp_path), "train_batch_size", "test_batch_size")
     config = load_sample_config(path)
     assert (config.train_batch_size, config.test_batch_size) == (128, 100)
@@ -49,9 +56,11 @@ def test_older_config_takes_the_values_of_its_time_and_says_so(tmp_path: Path) -
     )
     fill(tmp_path / "sample" / "origin", 3)
     written = tmp_path / "written.json"
-    assert run_script("verify_and_split_data.py", path, "--write-config", written).returncode == 0
+    assert verify_and_split_data.main([str(path), "--write-config", str(written)]) == 0
     assert json.loads(written.read_text(encoding="utf-8"))["train_batch_size"] == 128
-    assert run_script("verify_and_split_data.py", written, "--dry-run").stderr == ""
+    caplog.clear()
+    assert verify_and_split_data.main([str(written), "--dry-run"]) == 0
+    assert caplog.text == ""
 
 
 def test_config_of_the_first_versions_works(tmp_path: Path) -> None:
@@ -67,22 +76,24 @@ def test_key_without_an_obvious_value_is_still_required(tmp_path: Path, key: str
         load_sample_config(remove_keys(write_config(tmp_path), key))
 
 
-@pytest.mark.parametrize("script", ["train_model.py", "verify_and_split_data.py", "webserver_recognize_api.py"])
-def test_captcha_config_is_one_sentence(script: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", [train_model, verify_and_split_data, webserver_recognize_api])
+def test_captcha_config_is_one_sentence(script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "captcha.json"
     path.write_text(CAPTCHA_CONFIG_TEXT, encoding="utf-8")
-    run = run_script(script, path)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr == (
+    assert script.main([str(path)]) == 2
+    assert capsys.readouterr() == (
+        "",
         f"{path}: expected a config of pictures to train on and read, such as conf/sample_config.json; "
-        "got a config of captchas to draw, such as conf/captcha_config.json\n"
+        "got a config of captchas to draw, such as conf/captcha_config.json\n",
     )
 
 
-def test_sample_config_for_the_generator_and_other_files_are_one_sentence(tmp_path: Path) -> None:
-    run = run_script("gen_image/gen_sample_by_captcha.py", SAMPLE_CONFIG, folder=PROJECT_ROOT)
-    assert run.returncode == 2
-    assert run.stderr == (
+def test_sample_config_for_the_generator_and_other_files_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(PROJECT_ROOT)
+    assert gen_sample_by_captcha.main([str(SAMPLE_CONFIG)]) == 2
+    assert capsys.readouterr().err == (
         "conf/sample_config.json: expected a config of captchas to draw, such as conf/captcha_config.json; "
         "got a config of pictures to train on and read, such as conf/sample_config.json\n"
     )
@@ -227,9 +238,17 @@ def test_application_is_made_by_the_first_request_that_it_can_be(
         ("gen_sample_by_captcha.py", "gen_image/gen_sample_by_captcha.py"),
     ],
 )
-def test_script_at_its_old_place_is_the_same(old: str, new: str) -> None:
-    older, newer = (run_script(name, "--help") for name in (old, new))
-    assert (older.returncode, older.stdout) == (0, newer.stdout)
+def test_script_at_its_old_place_is_the_same(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = []
+    for name in (old, new):
+        monkeypatch.setattr(sys, "argv", [name, "--help"])
+        with pytest.raises(SystemExit, match=r"^0$"):
+            runpy.run_path(str(PROJECT_ROOT / name), run_name="__main__")
+        shown.append(capsys.readouterr().out)
+    assert shown[0].startswith("usage: ")
+    assert shown[0] == shown[1]
 
 
 def test_labels_are_collected_from_the_old_place(tmp_path: Path) -> None:
