@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from cnnlib.codec.images import decode_picture
-from cnnlib.config import SampleConfig, load_captcha_config
+from cnnlib.config import SampleConfig, load_captcha_config, load_sample_config
 from cnnlib.core.errors import ConfigError, SampleError
 from cnnlib.core.files import temporary_path
 from cnnlib.core.paths import PROJECT_ROOT
@@ -20,6 +21,7 @@ from cnnlib.synthesis.generators import GENERATORS, captchas
 from cnnlib.training import drawn
 from cnnlib.training.drawn import DrawnPictures, load_drawn
 from cnnlib.training.loop import train
+from tests.helpers import write_config
 
 LOOK = {"image_suffix": "png", "characters": "01", "count": 9, "char_count": 2, "width": 32, "height": 16}
 
@@ -31,11 +33,42 @@ def look(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short_trainings() -> Iterator[None]:
+    """Few pictures are kept, and one process draws: each imports TensorFlow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cnnlib.training.drawn.VERIFICATION_PICTURES", 20)
+        patch.setattr("cnnlib.training.drawn.REVIEWED_PICTURES", 10)
+        patch.setattr("cnnlib.training.drawn.cores", lambda: 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the pictures that trainings with `LOOK` keep, drawn once for all tests that copy it."""
+    folder = tmp_path_factory.mktemp("kept")
+    look = folder / "captcha.json"
+    look.write_text(json.dumps(LOOK | {"root_dir": "unused"}))
+    keys = {"generator": "gen_sample_by_captcha", "generator_config": str(look)}
+    load_drawn(load_sample_config(write_config(folder, **keys)))
+    return folder / "cache"
+
+
+@pytest.fixture(scope="module")
+def cache_of_capitals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("capitals")
+
+
 @pytest.fixture
-def drawing(configure: Callable[..., SampleConfig], look: Path, small_network: str, monkeypatch: Any) -> Any:
+def drawing(drawing_anew: Callable[..., SampleConfig], kept: Path, tmp_path: Path) -> Callable[..., SampleConfig]:
+    """Makes the config of a short training that draws its pictures. Those that it keeps are drawn already."""
+    shutil.copytree(kept, tmp_path / "cache")
+    return drawing_anew
+
+
+@pytest.fixture
+def drawing_anew(configure: Callable[..., SampleConfig], look: Path, small_network: str) -> Any:
     """Makes the config of a short training that draws its pictures."""
-    monkeypatch.setattr("cnnlib.training.drawn.VERIFICATION_PICTURES", 20)
-    monkeypatch.setattr("cnnlib.training.drawn.REVIEWED_PICTURES", 10)
     keys = {"generator": "gen_sample_by_captcha", "generator_config": str(look), "network": small_network}
     return lambda **changes: configure(**{**keys, "cycle_stop": 12, "train_batch_size": 8, "cycle_save": 5} | changes)
 
@@ -177,20 +210,21 @@ def test_pictures_are_loaded_in_the_format_in_which_they_are_drawn(drawing: Call
     ],
 )
 def test_generator_that_does_not_fit_is_refused(
-    drawing: Callable[..., SampleConfig], look: Path, keys: Any, look_keys: Any, fault: str
+    drawing_anew: Callable[..., SampleConfig], look: Path, keys: Any, look_keys: Any, fault: str
 ) -> None:
     look.write_text(json.dumps(json.loads(look.read_text()) | look_keys))
     with pytest.raises(ConfigError, match=fault):
-        load_drawn(drawing(**keys))
+        load_drawn(drawing_anew(**keys))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("char_set", ["abAB", "ab", "AB"])
 def test_drawn_labels_are_learned_as_the_kept_ones_are_verified_when_case_is_ignored(
-    drawing: Callable[..., SampleConfig], look: Path, char_set: str
+    drawing_anew: Callable[..., SampleConfig], look: Path, cache_of_capitals: Path, char_set: str
 ) -> None:
+    """All draw the same pictures, so they share a cache."""
     look.write_text(json.dumps(json.loads(look.read_text()) | {"characters": "AB"}))
-    data = load_drawn(drawing(char_set=char_set, ignore_case=True))
+    data = load_drawn(drawing_anew(char_set=char_set, ignore_case=True, cache_dir=str(cache_of_capitals)))
     assert data.source
     ((_, labels),) = data.source.stream([np.arange(20)], 0)
     learned, verified = ({*np.ravel(each).tolist()} for each in (labels, data.verification.labels))
