@@ -5,14 +5,20 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import train_model
+from cnnlib.config import SampleConfig, load_sample_config
+from cnnlib.core.errors import ConfigError
 from cnnlib.inference.model_card import load_card
-from tests.helpers import fill, fill_unlearnable, run_script, write_config
-from tests.workers import end, losses, start, start_workers, wait_for
+from cnnlib.training.distribution import Distribution, distribute
+from cnnlib.training.trainer import Trainer
+from tests.helpers import fill, fill_unlearnable, write_config
+from tests.workers import end, losses, start_workers, wait_for
 
 pytestmark = pytest.mark.slow
 ENDLESS: dict[str, Any] = {
@@ -32,8 +38,10 @@ def endless(folder: Path, **keys: Any) -> Path:
 
 
 @posix
-@pytest.mark.parametrize("victim", [0, 1])
-def test_others_of_a_killed_worker_ask_to_be_started_again_and_go_on(tmp_path: Path, victim: int) -> None:
+@pytest.mark.parametrize(("victim", "goes_on"), [(0, True), (1, False)])
+def test_others_of_a_killed_worker_ask_to_be_started_again_and_go_on(
+    tmp_path: Path, victim: int, goes_on: bool
+) -> None:
     config = endless(tmp_path)
     file = str(tmp_path / "losses{}")
     processes = start_workers([config] * 3, WORKER_LOSSES=file)
@@ -46,6 +54,8 @@ def test_others_of_a_killed_worker_ask_to_be_started_again_and_go_on(tmp_path: P
     saved = load_card(tmp_path / "model").step
     trained = len(losses(tmp_path / "losses2"))
     assert trained - saved < ENDLESS["cycle_save"] + 1, "no more is lost than the steps since the last save"
+    if not goes_on:  # it would be the same, whoever was killed
+        return
     again = start_workers([config] * 3)
     wait_for(again[0], f"Resuming from step {saved} in ")
     wait_for(again[0], f"{saved + 10}th training >>>")
@@ -135,13 +145,15 @@ def test_fault_on_one_worker_is_said_by_all(tmp_path: Path) -> None:
     assert re.fullmatch(r"worker 1 \(127\.0\.0\.1:\d+\): " + re.escape(second), first)
 
 
+@pytest.mark.usefixtures("small_network")
 def test_batch_that_replicas_can_not_share_is_refused(tmp_path: Path) -> None:
-    config = endless(tmp_path, train_batch_size=32)
+    distribution = Distribution()
+    distribution.replicas = 3
     expected = (
         "key 'train_batch_size': expected a multiple of 6 for 3 replicas, as each trains on pairs of views; got 32; "
     )
-    for err in refused(start_workers([config] * 3)):
-        assert err.endswith(f"{expected}the nearest are 30 or 36\n")
+    with pytest.raises(ConfigError, match=f"{expected}the nearest are 30 or 36$"):
+        Trainer(load_sample_config(endless(tmp_path, train_batch_size=32)), distribution=distribution)
 
 
 @pytest.mark.parametrize(
@@ -152,16 +164,25 @@ def test_batch_that_replicas_can_not_share_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_broken_tf_config_is_refused_before_anything_is_loaded(
-    tmp_path: Path, strategy: str, text: str, fault: str
+    tmp_path: Path,
+    strategy: str,
+    text: str,
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    config = write_config(tmp_path, strategy=strategy)
-    run = run_script("train_model.py", config, env={"TF_CONFIG": text})
-    assert (run.returncode, run.stdout) == (2, "")
-    assert fault in run.stderr
+    monkeypatch.setattr("cnnlib.training.loop.Trainer", lambda *_: pytest.fail("something was loaded"))
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert train_model.main([str(write_config(tmp_path, strategy=strategy))]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert fault in err
 
 
-def test_strategy_one_does_not_look_at_tf_config(tmp_path: Path) -> None:
-    config = endless(tmp_path, strategy="one", cycle_stop=1)
-    ((status, out, err),) = end([start(config, environment={"TF_CONFIG": "{"})])
-    assert (status, err) == (0, "")
-    assert "Strategy one: 1 replica, 48 pictures a step in all" in out
+def test_strategy_one_does_not_look_at_tf_config(
+    configure: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", "{")
+    assert distribute(configure(strategy="one")).replicas == 1
+    with pytest.raises(ConfigError, match="TF_CONFIG"):
+        distribute(configure(strategy="auto"))
