@@ -21,6 +21,7 @@ from cnnlib.network.names import NETWORKS
 from tests.helpers import HANGUP, SHORT, Servers, draw, fill, write_config
 
 SMALL = "tests.small_network:Small"
+SLOW_S = 4  # of a slow test, when a core is its own
 
 
 def pytest_configure() -> None:
@@ -43,15 +44,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the files so that no worker waits for another.
 
     One that needs the trained model comes first, then those that don't, then the others, which find it trained. The
-    files with most slow tests come before those with few, which share out the time that is left at the end.
+    longest files come before the shorter ones, which share out the time that is left at the end. A slow test counts as
+    `SLOW_S`, or as what its marker says: `slow(30)` where each of them takes many processes.
     """
-    slow, untrained = Counter[Path](), {item.path for item in items}
+    seconds, untrained = Counter[Path](), {item.path for item in items}
     for item in items:
-        slow[item.path] += item.get_closest_marker("slow") is not None
+        if marker := item.get_closest_marker("slow"):
+            seconds[item.path] += marker.args[0] if marker.args else SLOW_S
         if "trained" in getattr(item, "fixturenames", ()):
             untrained.discard(item.path)
-    first = max((path for path in slow if path not in untrained), key=lambda path: slow[path], default=None)
-    items.sort(key=lambda item: (item.path != first, item.path not in untrained, -slow[item.path]))
+    trained = {item.path for item in items} - untrained
+    first = max(sorted(trained), key=lambda path: seconds[path], default=None)
+    items.sort(key=lambda item: (item.path != first, item.path not in untrained, -seconds[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)

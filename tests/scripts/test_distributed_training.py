@@ -20,7 +20,7 @@ from cnnlib.training.trainer import Trainer
 from tests.helpers import fill, fill_unlearnable, write_config
 from tests.workers import end, losses, start_workers, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(15)
 ENDLESS: dict[str, Any] = {
     "network": "small",
     "cycle_stop": 100_000,

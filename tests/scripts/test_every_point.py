@@ -16,7 +16,7 @@ from tests.scripts.conftest import Prepare
 from tests.scripts.test_every_point_of_models import NAMES as ELSEWHERE
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow(20),
     pytest.mark.skipif(bool(fault_injection.missing()), reason=fault_injection.missing() or "strace is there"),
 ]
 NAMES = [name for name in CASES if name not in (*BENCHMARK_ONLY, *ELSEWHERE)]

@@ -9,7 +9,7 @@ from tests.fault_cases import try_each_kind
 from tests.scripts.conftest import Prepare
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow(20),
     pytest.mark.skipif(bool(fault_injection.missing()), reason=fault_injection.missing() or "strace is there"),
 ]
 NAMES = (

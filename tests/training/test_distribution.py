@@ -20,7 +20,7 @@ from cnnlib.training.trainer import Trainer
 from tests.helpers import fill, run_python, write_config
 from tests.workers import end, losses, start, start_workers, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(30)
 MODULE = "tests.training.own_statistics_process"
 TOLERANCE = 1e-3  # of the loss, over STEPS steps
 STEPS = 50

@@ -12,7 +12,7 @@ from cnnlib.config import SampleConfig
 from cnnlib.core.paths import PROJECT_ROOT
 from tests.helpers import fill
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")]
+pytestmark = [pytest.mark.slow(40), pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")]
 
 CODE = """
 import os, signal, sys
