@@ -4,8 +4,8 @@ A part is a file of some thousand pictures. Its name is a hash of what it was ma
 the files that it was made from. It is written under a temporary name first. So a part is whole and right, or it is
 missing and made again. A killed run leaves the parts that it had finished. When pictures are added or change, only
 their parts are made again, from older parts that were made with the same, where they have a picture. On Linux and macOS
-a part that another training still maps can be deleted without harm. There a mapped part is no open file, so there may be
-any number of them.
+a part that another training still maps can be deleted without harm. There a mapped part is no open file, so there may
+be any number of them.
 """
 
 import ctypes
