@@ -1,14 +1,12 @@
-"""Trainings that are told to stop, lose their terminal, are killed, or find another one in their folder."""
+"""Trainings that are told to stop, lose their terminal, or find another one in their folder."""
 
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from cnnlib.data.folders import list_entries
-from cnnlib.inference.model_card import CARD, held, load_card
+from cnnlib.inference.model_card import held, load_card
 from tests.helpers import fill, fill_unlearnable, run_script, start_script, write_config
 
 pytestmark = pytest.mark.slow
@@ -78,33 +76,3 @@ def test_second_training_in_a_folder_is_refused(tmp_path: Path) -> None:
         2,
         f"{(tmp_path / 'model').as_posix()}/: another training is using this folder\n",
     )
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
-def test_killed_training_leaves_a_whole_model_and_resumes(tmp_path: Path) -> None:
-    path = write_config(tmp_path, **ENDLESS | {"cycle_save": 10})
-    fill_unlearnable(tmp_path / "sample" / "train", 300)
-    process = start_script("train_model.py", "--config", path)
-    while not (tmp_path / "model" / CARD).exists():
-        assert process.poll() is None
-        time.sleep(0.05)
-    while load_card(tmp_path / "model").step < 20:
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.kill()
-    process.communicate()
-    step = load_card(tmp_path / "model").step
-    prediction = run_script(
-        "train_model.py", "--config", path, "--recognize", list_entries(tmp_path / "sample" / "train")[0]
-    )
-    assert prediction.returncode == 0
-    again = start_script("train_model.py", "--config", path)
-    assert again.stdout
-    lines = []
-    for line in again.stdout:
-        lines.append(line)
-        if ">>> loss" in line:
-            break
-    again.kill()
-    again.communicate()
-    assert f"Resuming from step {step} in {(tmp_path / 'model').as_posix()}/\n" in lines
