@@ -17,17 +17,18 @@ import os
 import shutil
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import PIL
+from filelock import Timeout
 
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import SampleError
-from cnnlib.core.files import is_temporary, make_folder, take_lock, write_by
+from cnnlib.core.files import is_temporary, make_folder, take_lock, warn, write_by
 from cnnlib.core.joined_array import JoinedArray
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
@@ -237,19 +238,62 @@ def _map(file: BinaryIO, offset: int, shape: tuple[int, ...]) -> np.ndarray:
     return content[offset : offset + math.prod(shape)].reshape(shape)
 
 
-def clear_cache(cache_dir: Path, generators: Iterable[str] = ()) -> int:
-    """Delete packed pictures in a cache folder, and what `generators` drew; returns their bytes. Other files stay."""
+def clear_cache(cache_dir: Path, generators: Iterable[str] = (), say: Callable[[str], None] = warn) -> int:
+    """Delete packed pictures in a cache folder, and what `generators` drew; returns their bytes. Other files stay.
+
+    So do the folders in which other runs are at work, and `say` gets a line about each.
+    """
+    whole = {folder for name in generators for folder in cache_dir.glob(f"{name}-{'[0-9a-f]' * 16}")}
+    packed = {path.parent for pattern in (f"*/*{SUFFIX}", f"*/.*{SUFFIX}.part") for path in cache_dir.glob(pattern)}
     freed = 0
-    for folder in (folder for name in generators for folder in cache_dir.glob(f"{name}-{'[0-9a-f]' * 16}")):
-        freed += sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
-        shutil.rmtree(folder)
-    for path in [*cache_dir.glob(f"*/*{SUFFIX}"), *cache_dir.glob(f"*/.*{SUFFIX}.part")]:
-        freed += path.stat().st_size
-        path.unlink(missing_ok=True)
-        (path.parent / LOCK_NAME).unlink(missing_ok=True)
-        with suppress(OSError):  # another file lies there
-            path.parent.rmdir()
+    for folder in sorted(whole | packed):
+        with _lock_unused(folder) as is_unused:
+            if not is_unused:
+                say(f"[Warning] {display_path(folder)} is in use by another run, and stays")
+                continue
+            files = folder.rglob("*") if folder in whole else folder.iterdir()
+            freed += sum(_delete(path) for path in [*files] if folder in whole or _is_packed(path))
+            _remove(folder, folder in whole)
+        if os.name == "nt":  # which keeps the locks as long as they are held
+            _remove(folder, folder in whole)
     return freed
+
+
+@contextmanager
+def _lock_unused(folder: Path) -> Iterator[bool]:
+    """Whether no other run has locked a folder or one in it; until the block ends, none can."""
+    paths = [folder / LOCK_NAME, *(path for path in folder.glob(f".*{LOCK_NAME}") if path.name != LOCK_NAME)]
+    with ExitStack() as stack:
+        is_unused = True
+        try:
+            for path in paths:
+                stack.enter_context(take_lock(path, 0))
+        except Timeout:
+            is_unused = False
+        yield is_unused
+
+
+def _is_packed(path: Path) -> bool:
+    return path.suffix == SUFFIX or (is_temporary(path) and path.name.endswith(f"{SUFFIX}.part"))
+
+
+def _delete(path: Path) -> int:
+    """Delete a file or a link, but no lock, which may be held; returns its bytes."""
+    if not path.is_file() or path.name.endswith(LOCK_NAME):
+        return 0
+    freed = path.lstat().st_size
+    path.unlink(missing_ok=True)
+    return freed
+
+
+def _remove(folder: Path, whole: bool) -> None:
+    """Remove what is left of a cleared folder, if nothing else lies there. If the suite alone writes there, all."""
+    if whole:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    with suppress(OSError):  # another file lies there
+        (folder / LOCK_NAME).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def _remove_others(cache: Path, names: set[str]) -> None:

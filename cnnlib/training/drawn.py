@@ -21,7 +21,7 @@ from cnnlib.config import CaptchaConfig, SampleConfig, load_captcha_config
 from cnnlib.core.errors import ConfigError, SampleError
 from cnnlib.core.files import make_folder, take_lock
 from cnnlib.core.parallel import begin_ahead, cores
-from cnnlib.data.packed import FOREVER
+from cnnlib.data.packed import FOREVER, LOCK_NAME
 from cnnlib.synthesis.generate import Draw, end_with_parent, generate
 from cnnlib.synthesis.generators import GENERATORS
 from cnnlib.training.dataset import TrainingData, load_folder
@@ -103,13 +103,15 @@ def load_drawn(config: SampleConfig) -> TrainingData:
     draw = make(captcha)
     seed, folder = config.split_seed, config.cache_dir / f"{config.generator}-{_hash(captcha, draw)}"
     count = config.drawn_pictures or REVIEWED_PICTURES
-    training = _drawn_folder(folder / f"training-{seed}", captcha, draw, seed, count)
-    verification = _drawn_folder(
-        folder / f"verification-{seed}", captcha, draw, VERIFICATION_SEEDS + seed, VERIFICATION_PICTURES
-    )
     drawn = config.model_copy(update={"image_suffix": captcha.image_suffix})
-    pictures = _first(load_folder(training, drawn).data, count)
-    data = TrainingData(pictures, _first(load_folder(verification, drawn).data, VERIFICATION_PICTURES), {})
+    with take_lock(folder / LOCK_NAME, FOREVER):  # until they are decoded, or --clear-cache would take them away
+        training = _drawn_folder(folder / f"training-{seed}", captcha, draw, seed, count)
+        verification = _drawn_folder(
+            folder / f"verification-{seed}", captcha, draw, VERIFICATION_SEEDS + seed, VERIFICATION_PICTURES
+        )
+        pictures = _first(load_folder(training, drawn).data, count)
+        verifying = _first(load_folder(verification, drawn).data, VERIFICATION_PICTURES)
+    data = TrainingData(pictures, verifying, {})
     if config.drawn_pictures:
         return data
     total = int(config.cycle_stop) * config.train_batch_size

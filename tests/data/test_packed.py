@@ -15,7 +15,7 @@ import pytest
 from cnnlib.codec.images import Shape
 from cnnlib.core.errors import SampleError
 from cnnlib.core.joined_array import JoinedArray
-from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.core.paths import PROJECT_ROOT, display_path
 from cnnlib.core.progress import progress_bar
 from cnnlib.data import packed
 from cnnlib.data.packed import cache_of, clear_cache, fingerprint, open_part, pack
@@ -271,3 +271,37 @@ def test_clearing_deletes_packed_pictures_alone(tmp_path: Path) -> None:
         "second/notes.txt",
     ]
     assert clear_cache(tmp_path / "missing") == 0
+
+
+BUSY = """
+import sys, time
+from pathlib import Path
+from cnnlib.core.files import take_lock
+with take_lock(Path(sys.argv[1]), 0):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    "busy", ["train-0123/.lock", f"doctor-{'0' * 16}/.lock", f"doctor-{'0' * 16}/.training-1.lock"]
+)
+def test_clearing_passes_over_what_another_run_works_in(tmp_path: Path, busy: str) -> None:
+    whole = [tmp_path / f"doctor-{digit * 16}" for digit in "01"]
+    for folder in whole:
+        (folder / "cache").mkdir(parents=True)
+        (folder / "cache" / "01_1.png").write_bytes(bytes(100))
+    for name in ("train-0123", "train-4567"):
+        Source(1, 2).pack(tmp_path / name)
+    before = {path for path in (tmp_path / busy).parent.rglob("*") if path.name != ".lock"}
+    said: list[str] = []
+    with subprocess.Popen([sys.executable, "-c", BUSY, tmp_path / busy], cwd=PROJECT_ROOT, stdout=-1, text=True) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "locked\n"
+        assert clear_cache(tmp_path, ["doctor"], said.append) > 100
+        assert said == [f"[Warning] {display_path((tmp_path / busy).parent)} is in use by another run, and stays"]
+        assert [*tmp_path.iterdir()] == [(tmp_path / busy).parent]
+        assert before <= {*tmp_path.rglob("*")}
+        run.kill()
+    assert clear_cache(tmp_path, ["doctor"], said.append) >= 100
+    assert (len(said), [*tmp_path.iterdir()]) == (1, [])

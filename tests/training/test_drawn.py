@@ -17,6 +17,7 @@ from cnnlib.config import SampleConfig, load_captcha_config, load_sample_config
 from cnnlib.core.errors import ConfigError, SampleError
 from cnnlib.core.files import temporary_path
 from cnnlib.core.paths import PROJECT_ROOT
+from cnnlib.data.packed import clear_cache
 from cnnlib.synthesis.generators import GENERATORS, captchas
 from cnnlib.training import drawn
 from cnnlib.training.drawn import DrawnPictures, load_drawn
@@ -167,6 +168,25 @@ def test_trainings_that_start_together_draw_no_more_than_one(look: Path, tmp_pat
     with ThreadPoolExecutor(2) as pool:
         assert [*pool.map(draw_folder, range(2))] == [tmp_path / "drawn"] * 2
     assert numbers_in(tmp_path / "drawn") == [*range(40)]
+
+
+@pytest.mark.slow
+def test_clearing_the_cache_leaves_pictures_that_are_being_drawn_or_loaded(
+    drawing: Callable[..., SampleConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, said = drawing(drawn_pictures=12), list[str]()
+    load = drawn.load_folder
+
+    def clear_and_load(*arguments: Any) -> Any:
+        clear_cache(config.cache_dir, [*GENERATORS], said.append)
+        return load(*arguments)
+
+    monkeypatch.setattr(drawn, "load_folder", clear_and_load)
+    assert len(load_drawn(config).training) == 12
+    assert len(said) == 2
+    assert all(line.endswith(" is in use by another run, and stays") for line in said)
+    assert clear_cache(config.cache_dir, [*GENERATORS], said.append) > 0
+    assert (len(said), [*config.cache_dir.iterdir()]) == (2, [])
 
 
 def numbers_in(folder: Path) -> list[int]:
