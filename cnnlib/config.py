@@ -205,7 +205,9 @@ class SampleConfig(Config):
     generator_config: FilePath | None = Field(
         default=None, description="captcha config of the pictures that `generator` draws; without it the script's own"
     )
-    drawn_pictures: Annotated[Count | None, Expected(f"a whole number of pictures, 1 to {COUNT_LIMIT}")] = Field(
+    drawn_pictures: Annotated[
+        Annotated[int, Field(ge=2, le=COUNT_LIMIT)] | None, Expected(f"a whole number of pictures, 2 to {COUNT_LIMIT}")
+    ] = Field(
         default=None,
         description="pictures that `generator` draws ahead, which then come again and again; without it all are new",
     )

@@ -237,6 +237,20 @@ def test_generator_that_does_not_fit_is_refused(
         load_drawn(drawing_anew(**keys))
 
 
+@pytest.mark.parametrize("count", [1, 0, -3, 10**9 + 1])
+def test_fewer_drawn_pictures_than_can_be_learned_from_are_refused(
+    drawing: Callable[..., SampleConfig], count: int
+) -> None:
+    fault = f"key 'drawn_pictures': expected a whole number of pictures, 2 to 1000000000; got {count}"
+    with pytest.raises(ConfigError, match=fault):
+        drawing(drawn_pictures=count)
+
+
+@pytest.mark.slow
+def test_two_drawn_pictures_are_enough(drawing: Callable[..., SampleConfig]) -> None:
+    assert len(load_drawn(drawing(drawn_pictures=2)).training) == 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("char_set", ["abAB", "ab", "AB"])
 def test_drawn_labels_are_learned_as_the_kept_ones_are_verified_when_case_is_ignored(
