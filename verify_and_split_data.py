@@ -42,7 +42,7 @@ from cnnlib.core.progress import progress_bar
 from cnnlib.core.stderr import muted_stderr
 from cnnlib.data import config_proposal, doctor, importing
 from cnnlib.data import verify_and_split as splitting
-from cnnlib.data.folders import first_picture, locked
+from cnnlib.data.folders import first_picture, locked, short_name
 from cnnlib.data.listing import list_skipped, stems
 from cnnlib.data.reporting import (
     as_json,
@@ -257,7 +257,7 @@ def write_config(path: Path, template: Path, config: SampleConfig, known: Sequen
 
 def beside(path: Path, ending: str) -> Path:
     """A file about the config at `path`, whose name may have dots."""
-    return path.with_name(f"{path.name.removesuffix('.json')}_{ending}")
+    return path.with_name(f"{short_name(path.name.removesuffix('.json'))}_{ending}")
 
 
 def refuse_to_propose(found: Sequence[Sample], config: SampleConfig, file: Path) -> None:

@@ -20,6 +20,7 @@ from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.files import check_replaceable, make_folder, write_atomically, write_by
 from cnnlib.core.paths import display_path
+from cnnlib.data.folders import short_name
 from cnnlib.data.samples import Sample
 from cnnlib.network.names import FEW_PICTURES, FOR_FEW, GENERAL_SIZE, LONGEST_FOR_FEW, least_width, width_fault
 
@@ -238,7 +239,9 @@ def _back_up(path: Path, content: bytes) -> Path | None:
     check_replaceable(path)
     if not path.exists() or (older := path.read_bytes()) == content:
         return None
-    names = (path.with_name(f"{path.name}.bak{'' if number == 1 else number}") for number in itertools.count(1))
+    names = (
+        path.with_name(f"{short_name(path.name)}.bak{'' if number == 1 else number}") for number in itertools.count(1)
+    )
     backup = next(name for name in names if not name.exists() or (name.is_file() and name.read_bytes() == older))
     write_by(backup, lambda file: file.write(older), like=path)
     with suppress(OSError):  # a file system may know no such times

@@ -10,6 +10,7 @@ from cnnlib.codec.characters import escape_odd
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
 from cnnlib.core.paths import display_path
+from cnnlib.data.folders import short_name
 
 LISTED = 20  # lines of pictures on the console; a file has all
 EXAMPLES = 3  # names beside a reason
@@ -33,8 +34,9 @@ def stems(folders: Sequence[Path]) -> list[str]:
     """What files about these folders are called, no two alike: by the folder's name, numbered where it is taken."""
     taken: dict[str, None] = {}
     for folder in folders:
-        numbered = (f"{folder.name}_{number}" for number in count(2))
-        taken[next(stem for stem in chain([folder.name], numbered) if stem not in taken)] = None
+        name = short_name(folder.name)
+        numbered = (f"{name}_{number}" for number in count(2))
+        taken[next(stem for stem in chain([name], numbered) if stem not in taken)] = None
     return [*taken]
 
 
@@ -105,7 +107,7 @@ def check_unusable(folder: Path, total: int, reasons: Mapping[str, str], log_dir
     unusable = len(reasons)
     if unusable <= max(least, UNUSABLE_SHARE * total) and unusable < total:
         return
-    lines = list_skipped([*reasons.items()], log_dir / f"unusable_{folder.name}.txt")
+    lines = list_skipped([*reasons.items()], log_dir / f"unusable_{short_name(folder.name)}.txt")
     way_out = f"move {'it' if unusable == 1 else 'them'} out of this folder"
     summary = f"{display_path(folder)}: {unusable} of {total} pictures can't be used, more than 1%; {way_out}"
     raise SampleError("\n".join([*lines, summary]))

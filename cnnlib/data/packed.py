@@ -32,6 +32,7 @@ from cnnlib.core.files import is_temporary, make_folder, take_lock, warn, write_
 from cnnlib.core.joined_array import JoinedArray
 from cnnlib.core.parallel import on_all_cores
 from cnnlib.core.paths import display_path
+from cnnlib.data.folders import short_name
 
 FORMAT = 1  # of the parts; a change of the decoder raises it too
 PART_BYTES = 2**25  # of pixels in a part, about
@@ -56,7 +57,7 @@ class Part:
 def cache_of(cache_dir: Path, folder: Path, shape: Shape) -> Path:
     """Where the pictures of a folder are kept in this shape: a folder of their own in `cache_dir`."""
     made_from = repr((os.path.realpath(folder), shape.height, shape.width, shape.channels, shape.resize))
-    return cache_dir / f"{folder.name}-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}"
+    return cache_dir / f"{short_name(folder.name)}-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}"
 
 
 def fingerprint(name: str, size_bytes: int, *changed_ns: int) -> int:

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnlib.data.listing import kinds_of_skipped, stems
+from cnnlib.core.errors import SampleError
+from cnnlib.core.paths import display_path
+from cnnlib.data.listing import check_unusable, kinds_of_skipped, list_skipped, stems
 
 
 def test_kind_of_many_files_has_three_examples_and_the_whole_reason_if_it_is_one() -> None:
@@ -14,6 +16,19 @@ def test_kind_of_many_files_has_three_examples_and_the_whole_reason_if_it_is_one
         "Skipped 4: .tif files are not read, such as 0.tif, 1.tif, 2.tif: convert them to PNG",
         "Skipped a.csv: the file is empty",
     ]
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "é" * 127, "中" * 85], ids=len)
+def test_lists_about_folders_of_long_names_are_written(tmp_path: Path, name: str) -> None:
+    folders = [tmp_path / name, tmp_path / "other" / name, tmp_path / f"{name[:-1]}x"]
+    skipped = [(f"{number}.png", f"Cannot be opened: {number}") for number in range(5)]
+    files = [tmp_path / f"abnormal_{stem}.txt" for stem in stems(folders)]
+    assert [list_skipped(skipped, file)[-1] for file in files] == [
+        f"{display_path(file)} lists all 5" for file in files
+    ]
+    assert len({*files}) == 3
+    with pytest.raises(SampleError, match="unusable_.* lists all 5"):
+        check_unusable(folders[0], 5, dict(skipped), tmp_path)
 
 
 @pytest.mark.parametrize(

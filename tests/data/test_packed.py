@@ -178,6 +178,16 @@ def test_killed_run_leaves_finished_parts_to_the_next(tmp_path: Path, reads: int
     assert not [*tmp_path.glob("*.part"), *tmp_path.glob(".*.part")]
 
 
+@pytest.mark.parametrize("name", ["a" * 238, "a" * 239, "a" * 255, "b" + "é" * 127, "中" * 85, "😀" * 63], ids=len)
+def test_folder_of_a_long_name_has_a_cache_of_its_own(tmp_path: Path, name: str) -> None:
+    folders = [tmp_path / name, tmp_path / "other" / name, tmp_path / f"{name[:-1]}x"]
+    caches = [cache_of(tmp_path, folder, SHAPE) for folder in folders]
+    assert len({*caches}) == 3
+    for number, cache in enumerate(caches):
+        assert cache.name.encode().decode().startswith(name[:20])
+        assert values(Source(number, 9).pack(cache)[0]) == [number, 9]
+
+
 def test_two_runs_at_once_both_get_all_pictures(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tests.data.test_packed import Source, packed, values;"

@@ -487,3 +487,15 @@ def test_config_of_another_size_than_linked_training_pictures_is_refused(
     (tmp_path / "sample" / "train" / "01_1.png").symlink_to(picture)
     assert verify_and_split_data.main([str(config_path)]) == 2
     assert "01_1.png: expected a png of 32x16 pixels" in capsys.readouterr().err
+
+
+def test_config_of_a_long_name_is_written_again_with_a_backup_and_a_sheet(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config_path.rename(config_path.with_name(f"{'c' * 250}.json"))
+    before = path.read_text()
+    fill(tmp_path / "sample" / "origin", 20, characters="ab")
+    assert verify_and_split_data.main([str(path), "--write-config", str(path)]) == 0
+    assert [each.read_text() for each in tmp_path.glob("*.bak")] == [before]
+    assert len([*tmp_path.glob("*_pictures.png")]) == 1
+    assert "Warning" not in capsys.readouterr().out
