@@ -27,7 +27,7 @@ def test_lists_about_folders_of_long_names_are_written(tmp_path: Path, name: str
         f"{display_path(file)} lists all 5" for file in files
     ]
     assert len({*files}) == 3
-    with pytest.raises(SampleError, match="unusable_.* lists all 5"):
+    with pytest.raises(SampleError, match=r"unusable_.* lists all 5"):
         check_unusable(folders[0], 5, dict(skipped), tmp_path)
 
 
