@@ -37,12 +37,12 @@ from cnnlib.codec.images import read_picture
 from cnnlib.config import SAMPLE_CONFIG, SampleConfig, load_sample_config
 from cnnlib.core.errors import CaptchaError, ConfigError, ModelError, SampleError, missing_package
 from cnnlib.core.files import check_place, check_writable, optional_output, sync_disk
-from cnnlib.core.paths import display_path
+from cnnlib.core.paths import display_path, short_name
 from cnnlib.core.progress import progress_bar
 from cnnlib.core.stderr import muted_stderr
 from cnnlib.data import config_proposal, doctor, importing
 from cnnlib.data import verify_and_split as splitting
-from cnnlib.data.folders import first_picture, locked, short_name
+from cnnlib.data.folders import first_picture, locked
 from cnnlib.data.listing import list_skipped, stems
 from cnnlib.data.reporting import (
     as_json,

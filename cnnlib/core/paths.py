@@ -1,5 +1,6 @@
 """The project's folder, the files shipped with the library, and how configs and messages show paths."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ INSTALLED = (_PACKAGE / "shipped").is_dir()  # from a wheel, as opposed to a che
 SHIPPED = _PACKAGE / "shipped" if INSTALLED else _PACKAGE.parent  # scripts, configs and the general model
 GENERAL_MODEL = SHIPPED / "model" / "general"
 PROJECT_ROOT = Path.cwd() if INSTALLED else _PACKAGE.parent  # relative paths in a config start here
+SHORT_NAME_BYTES = 120  # file systems allow 143 or 255
 
 
 def project_path(path: str) -> Path:
@@ -38,6 +40,18 @@ def short_path(path: Path) -> str:
     """The path that `display_path` shows, with every character of its names as it is."""
     absolute = _absolute(path)
     return config_path(absolute) if _run_from_project() else _with_slash(absolute, absolute)
+
+
+def short_name(name: str) -> str:
+    """A name of at most 120 bytes, so that names of files and folders about it can be made from it.
+
+    A longer one is cut, as valid UTF-8, and ends with a hash.
+    """
+    data = os.fsencode(name)
+    if len(data) <= SHORT_NAME_BYTES:
+        return name
+    digest = f"-{hashlib.sha256(data).hexdigest()[:8]}"
+    return data[: SHORT_NAME_BYTES - len(digest)].decode(errors="ignore") + digest
 
 
 def _absolute(path: Path) -> Path:

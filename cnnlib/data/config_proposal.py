@@ -19,8 +19,7 @@ from cnnlib.config import SampleConfig, check_keys, read_sample_keys
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.errors import ConfigError
 from cnnlib.core.files import check_replaceable, make_folder, write_atomically, write_by
-from cnnlib.core.paths import display_path
-from cnnlib.data.folders import short_name
+from cnnlib.core.paths import display_path, short_name
 from cnnlib.data.samples import Sample
 from cnnlib.network.names import FEW_PICTURES, FOR_FEW, GENERAL_SIZE, LONGEST_FOR_FEW, least_width, width_fault
 

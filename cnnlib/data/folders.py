@@ -1,6 +1,5 @@
 """List, lock and fill folders of labelled pictures."""
 
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -22,7 +21,6 @@ Name = TypeVar("Name", str, Path)  # of a file of a folder
 TEST_SHARE, FEW_SHARE = 0.05, 0.1  # of the pictures, and of few: the accuracy on ten says next to nothing
 ENOUGH = 50  # pictures, for which the share of few is taken at most
 LOCK_WAIT_S = 10
-SHORT_NAME_BYTES = 120  # file systems allow 143 or 255
 LOCK_NAME = ".lock"  # a file in each locked folder
 FILLED = "verify_and_split_data.py puts them there"
 OR_NAMED = f"{FILLED}; or name a picture, such as captcha.png"  # to users of scripts that take one
@@ -31,18 +29,6 @@ SYSTEM_NAMES = {  # of files and folders that file managers and tools leave, in 
     *("__macosx", ".ds_store", ".localized", ".directory", ".gitkeep", ".gitignore", ".gitattributes"),
     "system volume information",
 }
-
-
-def short_name(name: str) -> str:
-    """A name of at most 120 bytes, so that names of files and folders about it can be made from it.
-
-    A longer one is cut, as valid UTF-8, and ends with a hash.
-    """
-    data = os.fsencode(name)
-    if len(data) <= SHORT_NAME_BYTES:
-        return name
-    digest = f"-{hashlib.sha256(data).hexdigest()[:8]}"
-    return data[: SHORT_NAME_BYTES - len(digest)].decode(errors="ignore") + digest
 
 
 def list_entries(folder: Path) -> list[Path]:

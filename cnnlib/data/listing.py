@@ -9,8 +9,7 @@ from typing import Protocol
 from cnnlib.codec.characters import escape_odd
 from cnnlib.core.errors import SampleError
 from cnnlib.core.files import write_atomically
-from cnnlib.core.paths import display_path
-from cnnlib.data.folders import short_name
+from cnnlib.core.paths import display_path, short_name
 
 LISTED = 20  # lines of pictures on the console; a file has all
 EXAMPLES = 3  # names beside a reason

@@ -31,8 +31,7 @@ from cnnlib.core.errors import SampleError
 from cnnlib.core.files import is_temporary, make_folder, take_lock, warn, write_by
 from cnnlib.core.joined_array import JoinedArray
 from cnnlib.core.parallel import on_all_cores
-from cnnlib.core.paths import display_path
-from cnnlib.data.folders import short_name
+from cnnlib.core.paths import display_path, short_name
 
 FORMAT = 1  # of the parts; a change of the decoder raises it too
 PART_BYTES = 2**25  # of pixels in a part, about
