@@ -721,6 +721,8 @@ def test_grid_that_does_not_come_is_waited_for_and_leaves_the_picture(shown: Pag
     shown.route("**/grid*", lambda route: waiting.append(route))
     shown.locator("#grid").click()
     expect(shown.locator("#waiting")).to_be_visible()
+    while not waiting:  # the page says so before the request comes here
+        shown.wait_for_timeout(10)
     waiting[0].abort()
     expect(shown.locator("#message")).to_contain_text("The server can't be reached")
     expect(shown.locator("#work")).to_be_visible()
