@@ -20,13 +20,13 @@ from cnnlib.cli import DONE, REQUESTS_FAILED, argument_parser, script, web_addre
 from cnnlib.client.api_client import API_URL, Client
 from cnnlib.codec.filenames import plain_suffix
 from cnnlib.codec.images import decode_picture
+from cnnlib.codec.picture_texts import picture_in_answer
 from cnnlib.config import load_sample_config
 from cnnlib.core.addresses import without_user
 from cnnlib.core.errors import CaptchaError, UnreachableError, prefix_errors
 from cnnlib.core.printable import printable
 from cnnlib.data.folders import not_saved, save_picture
 from cnnlib.evaluation.metrics import accuracy
-from cnnlib.web.picture_texts import picture_in_answer
 
 
 def parser() -> ArgumentParser:

@@ -8,8 +8,8 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder
 
+from cnnlib.codec.picture_texts import is_picture, unquote
 from cnnlib.web.api_errors import NO_PICTURE, ApiError
-from cnnlib.web.picture_texts import is_picture, unquote
 
 FIELD = "image_file"
 NAME_LIMIT_BYTES = 100  # of a field in an urlencoded form; longer names are none that the server knows

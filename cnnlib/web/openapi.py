@@ -152,14 +152,6 @@ def add_openapi(app: Flask) -> None:
 
 def api_description() -> Schema:
     """The OpenAPI document."""
-    answer = _json({"anyOf": [_ref("Reading"), {"type": "array", "items": _ref("Reading")}]})
-    operation = {
-        "summary": "Read pictures",
-        "description": "One picture is answered by an object, several by a list in their order. Fields of names "
-        "that are nearly those of options are refused, others are passed over.",
-        "requestBody": {"required": True, "content": _bodies()},
-        "responses": {"200": {"description": "the predictions", **answer}, **_refusals(*READ_REFUSALS)},
-    }
     empty = {"in": "query", "allowEmptyValue": True}  # as fields of a page are that were not filled in
     options = [{"name": name, **empty, "schema": schema} for name, schema in OPTIONS.items()]
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
@@ -167,6 +159,7 @@ def api_description() -> Schema:
     models = _json({"type": "array", "items": _ref("Model")})
     state = {"description": "which models are loaded", **_json({"type": "object"})}
     picture: Schema = {"content": {"image/*": {}}}
+    operation = _read_operation()
     return {
         "openapi": "3.1.0",
         "info": {"title": "Captcha recognition", "version": "1"},
@@ -199,6 +192,17 @@ def api_description() -> Schema:
             "schemas": {"Reading": READING, "Error": ERROR, "Model": MODEL},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
+    }
+
+
+def _read_operation() -> Schema:
+    answer = _json({"anyOf": [_ref("Reading"), {"type": "array", "items": _ref("Reading")}]})
+    return {
+        "summary": "Read pictures",
+        "description": "One picture is answered by an object, several by a list in their order. Fields of names "
+        "that are nearly those of options are refused, others are passed over.",
+        "requestBody": {"required": True, "content": _bodies()},
+        "responses": {"200": {"description": "the predictions", **answer}, **_refusals(*READ_REFUSALS)},
     }
 
 

@@ -11,12 +11,12 @@ from flask import Flask, Response, render_template
 
 from cnnlib.client.answers import Exchange, bounded
 from cnnlib.codec.images import decode_picture
+from cnnlib.codec.picture_texts import picture_in_answer
 from cnnlib.core.addresses import without_user
 from cnnlib.core.api_contract import is_loopback_name
 from cnnlib.core.errors import SampleError, ServiceError
 from cnnlib.web import PIXEL_LIMIT
 from cnnlib.web.api_errors import NO_SOURCE, ApiError
-from cnnlib.web.picture_texts import picture_in_answer
 from cnnlib.web.wsgi_bridge import waits_for_others
 
 WAITING_LIMIT = 6  # requests of a process that wait for the captcha source

@@ -11,6 +11,7 @@ from flask import Request
 
 from cnnlib.codec.images import kind_of
 from cnnlib.codec.picture_parts import parts_fault
+from cnnlib.codec.picture_texts import decode_text, instead_of_picture, is_picture, lost_bytes, picture_of
 from cnnlib.config_fields import LABEL_LIMIT
 from cnnlib.core.json_faults import json_fault
 from cnnlib.core.printable import excerpt
@@ -18,7 +19,6 @@ from cnnlib.evaluation.calibration import PROMISES
 from cnnlib.inference.hints import NO_HINTS, VIEWS, Hints
 from cnnlib.web.api_errors import BAD_OPTION, NOT_A_PICTURE, ApiError
 from cnnlib.web.forms import FIELD, Form, looks_like_multipart, no_picture, parse_multipart, parse_urlencoded
-from cnnlib.web.picture_texts import decode_text, instead_of_picture, is_picture, lost_bytes, picture_of
 
 PICTURES_LIMIT = 100  # in one request
 MULTIPART, URL_ENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
