@@ -32,7 +32,7 @@ STUCK = {
     "length above all memory": Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\n", b"x"),
     "length above all numbers": Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", b"x"),
     "busy": Bytes(b"HTTP/1.1 503 Busy\r\n" + CHUNKED, b"1\r\nx\r\n"),
-    "redirection": Bytes(b"HTTP/1.1 307 Elsewhere\r\nLocation: /x\r\n" + CHUNKED, b"1\r\nx\r\n"),
+    "redirection": Bytes(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n" + CHUNKED, b"1\r\nx\r\n"),
 }
 FLOOD = Bytes(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, 0)  # of heads that no limit of http.client holds back
 
