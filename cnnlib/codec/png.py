@@ -47,7 +47,7 @@ def without_extras(data: bytes, animated: bool = False) -> bytes:
     for name, start, end in chunks(data):
         if end > len(data):  # the decoder says what that makes of it
             break
-        if name[0] & _OPTIONAL or not name.isalpha():
+        if name[0] & _OPTIONAL:
             wanted = name in extras and _is_intact(data, start, end)
         elif name == b"IEND" or _is_intact(data, start, end):
             wanted = True

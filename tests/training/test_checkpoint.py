@@ -38,6 +38,20 @@ def test_weights_optimizer_and_progress_come_back(name: str) -> None:
     assert np.any(optimizer.variables[-1].numpy())
 
 
+def test_every_part_of_a_progress_comes_back() -> None:
+    model, optimizer = network_class("positions")(Shape(16, 32), classes=3, length=2).model(), keras.optimizers.SGD()
+    optimizer.build(model.trainable_variables)
+    suspects = [LabelledPrediction(Path("01_1.png"), "01", Prediction("10", 0.75, ()), 0.1, 2.3)]
+    start, known = {"a/b": np.ones(2, np.float32)}, np.array([3, 2**64 - 1], np.uint64)
+    curves = [(10, 0.25)], [(10, 0.5), (20, 0.75)]
+    progress = Progress(7, 12.5, 0.5, 3, *curves, True, suspects, "ab12", start, 6, 0.7, known)
+    assert not [each for each in vars(Progress()) if repr(vars(progress)[each]) == repr(vars(Progress())[each])]
+    after = unpack(pack(model, model, optimizer, progress), model, model, optimizer)
+    assert after == progress
+    assert (after.start.keys(), after.start["a/b"].tolist()) == (start.keys(), [1, 1])
+    assert (after.known.dtype, after.known.tolist()) == (known.dtype, known.tolist())
+
+
 def test_checkpoint_of_an_early_version_is_loaded() -> None:
     network = network_class("positions")(Shape(16, 32), classes=3, length=2)
     model, optimizer = network.model(), keras.optimizers.SGD()
@@ -45,11 +59,12 @@ def test_checkpoint_of_an_early_version_is_loaded() -> None:
     with np.load(
         io.BytesIO(pack(model, model, optimizer, Progress(7, labels_checked=True, names_hash="ab12")))
     ) as arrays:
-        later = {"progress/labels_checked", "progress/suspects", "progress/names_hash"}
-        older = {name: value for name, value in arrays.items() if name not in later}
+        first = ("step", "best_accuracy", "best_step", "training_curve", "verification_curve")
+        kept = {f"progress/{name}" for name in first}
+        older = {name: value for name, value in arrays.items() if name in kept or not name.startswith("progress/")}
     content = io.BytesIO()
     np.savez(content, **older)
-    assert unpack(content.getvalue(), model, model, optimizer) == Progress(7)
+    assert unpack(content.getvalue(), model, model, optimizer) == Progress(7, mixed_step=7), "it is mixed no more"
 
 
 def test_other_network_is_refused() -> None:
