@@ -153,7 +153,7 @@ class _Packing:
     def _copy_known(self, fingerprints: np.ndarray, pixels: np.ndarray) -> np.ndarray:
         """Copy the pictures that older parts, made with the same, have into `pixels`; returns which ones, bool (n,)."""
         found = np.zeros(len(fingerprints), bool)
-        for part in self._known_parts(fingerprints[0]):
+        for part in self._known_parts():
             if part.fingerprints[-1] < fingerprints[0] or fingerprints[-1] < part.fingerprints[0]:
                 continue
             rows = np.searchsorted(part.fingerprints, fingerprints).clip(max=len(part.fingerprints) - 1)
@@ -162,12 +162,10 @@ class _Packing:
             found |= same
         return found
 
-    def _known_parts(self, first: np.uint64) -> list[Part]:
-        """Older parts, without those whose fingerprints are all below `first`: they are let go, the next are higher."""
+    def _known_parts(self) -> list[Part]:
         if self._parts is None:
             opened = map(open_part, sorted(self.cache.glob(f"{self._made_with}-*{SUFFIX}")))
             self._parts = [part for part in opened if part and len(part.usable)]
-        self._parts = [part for part in self._parts if part.fingerprints[-1] >= first]
         return self._parts
 
 

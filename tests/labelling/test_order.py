@@ -65,6 +65,13 @@ def apart_among(labelling: Labelling, asked: list[Question]) -> list[int]:
     return [place for place, question in enumerate(asked) if question.number in labelling.queue.order.apart]
 
 
+def test_pictures_kept_apart_come_next_while_a_test_lacks_them(opened: Open) -> None:
+    labelling = opened()
+    answer(labelling)
+    labelling.want_even(3)
+    assert apart_among(labelling, [answer(labelling) for _ in range(6)]) == [0, 1, 2]
+
+
 def test_least_sure_of_the_next_pictures_comes_first(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "DOUBT_CHOICE", 5)
     labelling = opened()
