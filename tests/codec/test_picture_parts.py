@@ -116,3 +116,11 @@ def test_picture_without_exif_stays_as_it_is() -> None:
     for data in (png(), jpeg(), gif(), b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF89a"):
         assert without_exif(data) == (data, b"")
         assert not parts_fault([data])
+
+
+def test_png_is_read_that_lacks_its_end_alone() -> None:
+    data = png(size=(300, 300))
+    for lacking in (12, 14, 16):  # the end, and of the checksum of the pixels a half and all
+        assert decode_picture(data[:-lacking]).size == (300, 300)
+    with pytest.raises(SampleError, match="truncated"):
+        decode_picture(data[:-40])
